@@ -1,0 +1,153 @@
+"""Streaming mel and intensity features of first-order ambisonics."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.errors import UsageError
+
+CHANNELS = ("log_mel_w", "active_x", "active_y", "active_z",
+            "reactive_x", "reactive_y", "reactive_z", "diffuseness")  # fmt: skip
+"""What the channel axis of `Frames.mel` holds, in this order."""
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """How sound becomes frames; a bundle carries the settings that it was trained with."""
+
+    rate: int = 16_000  # Hz, of the FOA that comes in
+    hop: int = 160  # samples between frames
+    n_fft: int = 512  # samples of one periodic Hann window
+    mels: int = 64  # bands
+    low_hz: float = 50.0  # lower edge of the first band
+    high_hz: float = 8_000.0  # upper edge of the last band
+    direction_low_hz: float = 150.0  # the closed-form direction looks from here
+    direction_high_hz: float = 2_500.0  # to here: real capsules err above
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hop <= self.n_fft:
+            raise UsageError(f"feature settings: hop {self.hop} is not in 1..n_fft={self.n_fft}")
+        if not 0 <= self.low_hz < self.high_hz <= self.rate / 2:
+            raise UsageError(
+                f"feature settings: bands {self.low_hz}..{self.high_hz} Hz do not fit "
+                f"into 0..{self.rate / 2} Hz"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as they stand in ``model.yaml``."""
+        return asdict(self)
+
+
+class Frames(NamedTuple):
+    """Analysed hops, oldest first.
+
+    Attributes
+    ----------
+    mel : float32 (hops, 8, mels)
+        `CHANNELS`: natural log of W's mel power, then active and reactive intensity per band
+        divided by the band's energy (each vector at most 1 long), then diffuseness 0..1.
+    intensity : float32 (hops, 3)
+        Active intensity (x, y, z) summed over the direction bands; points towards the source.
+    energy : float32 (hops,)
+        Energy density of the same bands: ``|intensity| <= energy``, equal for one plane wave.
+    power : float32 (hops,)
+        Power of W over all bands, as a mean square of samples.
+    """
+
+    mel: NDArray[np.float32]
+    intensity: NDArray[np.float32]
+    energy: NDArray[np.float32]
+    power: NDArray[np.float32]
+
+
+def mel_bands(settings: FeatureSettings) -> NDArray[np.float64]:
+    """Triangular filters (mels, n_fft // 2 + 1) on the scale ``2595 log10(1 + f / 700)``.
+
+    Each bin's weights sum to at most 1, so that the bands partition the power.
+    """
+    edges_mel = np.linspace(
+        2595 * np.log10(1 + settings.low_hz / 700),
+        2595 * np.log10(1 + settings.high_hz / 700),
+        settings.mels + 2,
+    )
+    edges = 700 * (10 ** (edges_mel / 2595) - 1)
+    bins = np.arange(settings.n_fft // 2 + 1) * settings.rate / settings.n_fft
+    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
+    filters = np.maximum(0, np.minimum(rising, falling))
+    if not filters.any(axis=1).all():
+        raise UsageError(
+            f"feature settings: {settings.mels} mel bands are too narrow for n_fft={settings.n_fft}"
+        )
+    return filters
+
+
+def direction_bands(settings: FeatureSettings) -> tuple[int, int]:
+    """First and one-past-last mel band whose centre lies in the direction range."""
+    mels = np.linspace(
+        2595 * np.log10(1 + settings.low_hz / 700),
+        2595 * np.log10(1 + settings.high_hz / 700),
+        settings.mels + 2,
+    )[1:-1]
+    centres = 700 * (10 ** (mels / 2595) - 1)
+    inside = np.flatnonzero(
+        (centres >= settings.direction_low_hz) & (centres <= settings.direction_high_hz)
+    )
+    return int(inside[0]), int(inside[-1]) + 1
+
+
+class IntensityFeatures:
+    """Streaming STFT -> log-mel, active and reactive intensity, diffuseness.
+
+    Frame k looks at samples up to ``(k + 1) * hop``, with silence before the first, so that
+    every hop of input gives one frame: ``block`` is the hop and ``latency`` half a window.
+    """
+
+    def __init__(self, settings: FeatureSettings | None = None) -> None:
+        from elsa_rt.features.kernels import analyse
+
+        self.settings = settings = settings or FeatureSettings()
+        self.block = settings.hop
+        self.latency = settings.n_fft // 2
+        self._analyse = analyse
+        # a full-scale sine reads as power 0.5 whatever the window
+        hann = np.hanning(settings.n_fft + 1)[:-1]
+        self._window = (hann * np.sqrt(2 / (settings.n_fft * np.sum(hann**2)))).astype(np.float32)
+        filters = mel_bands(settings)
+        self._first = np.array([row.nonzero()[0][0] for row in filters], np.int32)
+        self._last = np.array([row.nonzero()[0][-1] + 1 for row in filters], np.int32)
+        widest = int((self._last - self._first).max())
+        self._weights = np.zeros((settings.mels, widest), np.float32)
+        for row, low, high, out in zip(
+            filters, self._first, self._last, self._weights, strict=True
+        ):
+            out[: high - low] = row[low:high]
+        self._band = np.array(direction_bands(settings), np.int32)
+        self._frame = np.empty((4, settings.n_fft), np.float32)
+        self._spectrum = np.empty((4, settings.n_fft // 2 + 1), np.complex64)
+        self._axes = np.array([1], np.int64)
+        self._history = np.empty((4, settings.n_fft), np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound; the next sample is the first."""
+        self._history[:] = 0
+        self._filled = 0
+
+    def step(self, foa: NDArray[np.float32]) -> Frames:
+        """Analyse AmbiX ``foa`` (4, n); returns the hops that it completed, perhaps none."""
+        if foa.ndim != 2 or foa.shape[0] != 4:
+            raise UsageError(f"features: FOA of shape {foa.shape} came in, (4, n) is needed")
+        hops = (self._filled + foa.shape[1]) // self.settings.hop
+        mel = np.empty((hops, len(CHANNELS), self.settings.mels), np.float32)
+        total = np.empty((hops, 5), np.float32)
+        self._filled = self._analyse(
+            np.ascontiguousarray(foa, np.float32), self._history, self._filled,
+            self.settings.hop, self._window, self._first, self._last, self._weights,
+            self._band, self._frame, self._spectrum, self._axes, mel, total,
+        )  # fmt: skip
+        return Frames(mel, total[:, :3], total[:, 3], total[:, 4])
