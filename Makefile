@@ -1,0 +1,40 @@
+# make demo      hear the built-in scene, no hardware needed
+# make listen    hear the default microphone: make listen ARGS='--prompt "a dog barking"'
+# make test      lint, then every test
+# make lint      ruff and mypy
+#
+# All of it lives in .venv; PYTHON chooses the interpreter that .venv is made from.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+RUN_PACKAGES := python3-venv libportaudio2
+TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng
+
+.PHONY: demo listen test lint
+
+demo: $(VENV)/.installed
+	$(BIN)/elsa-rt listen --demo
+
+listen: $(VENV)/.installed
+	$(BIN)/elsa-rt listen $(ARGS)
+
+test: lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+$(VENV)/.installed: pyproject.toml
+	.ci/system-packages $(RUN_PACKAGES)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-for-tests: pyproject.toml .ci/constraints.txt
+	.ci/system-packages $(TEST_PACKAGES)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt --editable '.[test,export]'
+	touch $@ $(VENV)/.installed
