@@ -1,0 +1,160 @@
+"""Things that strike things: knocks, steps, clicks, claps, glass."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from export.synthesis.elements import (
+    Rng,
+    Samples,
+    add,
+    burst,
+    fade,
+    log_uniform,
+    modes,
+    noise,
+    silence,
+)
+
+
+def _click(rng: Rng, rate: int, pitches: tuple[float, float], t60: float) -> Samples:
+    """A short dry tick of plastic or metal: a handful of modes and a grain of noise."""
+    frequencies = np.sort(np.exp(rng.uniform(*np.log(pitches), 6)))
+    sound = modes(frequencies, t60 * rng.uniform(0.3, 1, 6), rng.uniform(0.2, 1, 6), rate, rng)
+    add(sound, burst(t60 * 0.4, rate, rng, pitches[0], pitches[1] * 1.5), 0, rate)
+    return sound
+
+
+def clock_tick(rng: Rng, rate: int) -> Samples:
+    """Tick and tock: each a cluster of small impacts of the escapement."""
+    period = rng.choice([0.25, 0.5, 0.5, 1.0])
+    low = log_uniform(rng, 1200, 3000)
+    kinds = [_tick(rng, rate, low), _tick(rng, rate, low * rng.uniform(0.75, 0.95))]
+    track = silence(rng.uniform(3, 5), rate)
+    for k, at in enumerate(np.arange(0.01, track.size / rate, period)):
+        add(track, kinds[k % 2] * rng.uniform(0.85, 1), at, rate)
+    return track
+
+
+def _tick(rng: Rng, rate: int, low: float) -> Samples:
+    track = silence(0.12, rate)
+    for delay, level in ((0, 0.5), (rng.uniform(0.004, 0.01), 1), (rng.uniform(0.012, 0.02), 0.6)):
+        add(track, level * _click(rng, rate, (low, low * 3.5), rng.uniform(0.015, 0.05)), delay, rate)
+    return track
+
+
+def door_knock(rng: Rng, rate: int) -> Samples:
+    """Knuckles on a wooden panel: a soft contact that drives its lowest modes."""
+    base = rng.uniform(90, 220)
+    panel = base * np.cumsum(np.concatenate([[1], rng.uniform(0.25, 0.9, 11)]))
+    lasting = rng.uniform(0.08, 0.2) / (panel / base) ** rng.uniform(0.3, 0.6)
+    count = int(rng.integers(2, 6))
+    track, at = silence(5.0, rate), 0.01
+    for _ in range(count):
+        gains = rng.uniform(0.3, 1, 12) / (panel / base) ** rng.uniform(0.5, 0.9)
+        knock = modes(panel, lasting, gains, rate, rng)
+        add(knock, rng.uniform(0.3, 0.8) * burst(0.015, rate, rng, 300, 2500), 0, rate)
+        add(track, knock * rng.uniform(0.7, 1), at, rate)
+        at += rng.uniform(0.16, 0.3)
+    return track[: round((at + 0.2) * rate)]
+
+
+def footsteps(rng: Rng, rate: int) -> Samples:
+    """Heel, then sole, on wood, stone or gravel."""
+    ground = rng.choice(["wood", "stone", "gravel"])
+    pace = rng.uniform(0.42, 0.62)
+    track = silence(rng.uniform(2.5, 5), rate)
+    base = rng.uniform(70, 140)
+    for at in np.arange(0.02, track.size / rate - 0.2, pace):
+        at += rng.normal(0, 0.012) if at > 0.1 else 0
+        level = rng.uniform(0.7, 1)
+        add(track, level * _heel(rng, rate, ground, base), at, rate)
+        sole = 0.35 * level * _heel(rng, rate, ground, base * 1.3)
+        add(track, sole, at + rng.uniform(0.06, 0.1), rate)
+    return track
+
+
+def _heel(rng: Rng, rate: int, ground: str, base: float) -> Samples:
+    if ground == "gravel":
+        step = silence(0.25, rate)
+        swell = fade(step.size, rate, 0.04, 0.18)
+        step += 0.15 * swell * noise(step.size, rate, rng, 800, 6000)
+        for _ in range(40):
+            grain = burst(0.012, rate, rng, 1500, 8000) * rng.exponential(0.3)
+            add(step, grain, float(rng.beta(2, 3)) * 0.2, rate)
+        return step
+    low, high = (600, 3500) if ground == "wood" else (1200, 7000)
+    thud = base * rng.uniform(0.95, 1.05) * np.array([1, 1.7, 2.6, 3.9, 5.8])
+    step = modes(thud, rng.uniform(0.06, 0.14) / (thud / base) ** 0.5, 0.8, rate, rng)
+    step *= 0.6 if ground == "wood" else 0.25
+    add(step, burst(rng.uniform(0.03, 0.07), rate, rng, low, high), 0, rate)
+    return step
+
+
+def glass_breaking(rng: Rng, rate: int) -> Samples:
+    """A blow, the crack, then a shower of shards that ring and bounce."""
+    track = silence(rng.uniform(1.2, 2.6), rate)
+    add(track, 0.8 * burst(rng.uniform(0.08, 0.2), rate, rng, 1500, 14000), 0.005, rate)
+    add(track, 0.3 * burst(0.1, rate, rng, 100, 800), 0.005, rate)
+    pane = log_uniform(rng, 1500, 3000) * np.cumsum(rng.uniform(0.15, 0.6, 14))
+    add(track, 0.25 * modes(pane, rng.uniform(0.1, 0.5, 14), 0.6, rate, rng), 0.005, rate)
+    for _ in range(int(rng.integers(80, 220))):
+        size = rng.uniform()
+        ring = log_uniform(rng, 2200, 6500) * (1.8 - 0.8 * size)
+        ratios = np.array([1, rng.uniform(1.3, 1.9), rng.uniform(2.0, 2.9)])
+        lasting = log_uniform(rng, 0.03, 0.35)
+        shard = modes(ring * ratios, lasting / ratios, [1, 0.7, 0.5], rate, rng)
+        add(shard, 0.5 * burst(0.008, rate, rng, 4000, 16000), 0, rate)
+        at, level = 0.01 + rng.exponential(0.28), 0.3 * (0.3 + size) * rng.uniform(0.2, 1)
+        level *= np.exp(-at / 0.6)
+        for _ in range(int(rng.integers(1, 4))):
+            if at < track.size / rate:
+                add(track, level * shard, at, rate)
+            at, level = at + rng.uniform(0.03, 0.14), level * 0.45
+    return track * fade(track.size, rate, 0.0001, 0.4)
+
+
+def mouse_click(rng: Rng, rate: int) -> Samples:
+    """A micro-switch pressed and let go, singly or doubly."""
+    press = _click(rng, rate, (1800, 7000), rng.uniform(0.012, 0.03))
+    release = 0.6 * _click(rng, rate, (2300, 8000), rng.uniform(0.01, 0.025))
+    hold = rng.uniform(0.06, 0.13)
+    track, at = silence(5.0, rate), 0.01
+    for _ in range(int(rng.integers(1, 7))):
+        add(track, press * rng.uniform(0.8, 1), at, rate)
+        add(track, release * rng.uniform(0.8, 1), at + hold * rng.uniform(0.9, 1.1), rate)
+        at += hold + (rng.uniform(0.06, 0.12) if rng.random() < 0.3 else rng.uniform(0.25, 0.7))
+    return track[: round((at + 0.1) * rate)]
+
+
+def keyboard_typing(rng: Rng, rate: int) -> Samples:
+    """Keys that bottom out on a plate and snap back, in runs and pauses."""
+    low = log_uniform(rng, 500, 1100)
+    plate = low * rng.uniform(0.2, 0.4) * np.array([1, 1.6, 2.3, 3.4])
+    speed = rng.uniform(5, 10)
+    track, at = silence(rng.uniform(2.5, 5), rate), 0.02
+    while at < track.size / rate - 0.25:
+        key = rng.uniform(0.85, 1.2)
+        down = _click(rng, rate, (low * key * 1.6, low * key * 9), rng.uniform(0.02, 0.045))
+        add(down, modes(plate * key, 0.04, rng.uniform(0.2, 0.5, 4), rate, rng), 0, rate)
+        up = 0.4 * _click(rng, rate, (low * key * 3, low * key * 11), 0.02)
+        add(track, down * rng.uniform(0.5, 1), at, rate)
+        add(track, up * rng.uniform(0.5, 1), at + rng.uniform(0.05, 0.1), rate)
+        at += rng.gamma(4, 1 / (4 * speed)) + (rng.uniform(0.2, 0.5) if rng.random() < 0.08 else 0)
+    return track
+
+
+def clapping(rng: Rng, rate: int) -> Samples:
+    """One pair of hands, a few, or a hall full of them."""
+    people = int(rng.choice([1, 4, 60], p=[0.4, 0.2, 0.4]))
+    track = silence(rng.uniform(2.5, 5), rate)
+    for _ in range(people):
+        cup, level = log_uniform(rng, 700, 2200), rng.uniform(0.3, 1)
+        period = rng.uniform(0.17, 0.35) if people > 1 else rng.uniform(0.22, 0.5)
+        at = 0.01 if people == 1 else rng.uniform(0, period)
+        while at < track.size / rate - 0.1:
+            clap = burst(rng.uniform(0.025, 0.06), rate, rng, cup * 0.6, cup * 2.2)
+            add(clap, 0.8 * burst(0.008, rate, rng, 1000, 9000), 0, rate)
+            add(track, level * rng.uniform(0.7, 1) * clap, at, rate)
+            at += period * rng.normal(1, 0.04)
+    return track
