@@ -1,0 +1,147 @@
+"""Where sound comes from: every source yields the same `Block`s.
+
+    "-"                       raw PCM on standard input      `pipe.PipeSource`
+    "scene.wav", "dir/x"      a file                         `files.FileSource`
+    None, "mic"               the default input device       `microphone.MicrophoneSource`
+    "zylia", 3                a device by name part or index
+    ArraySource(...)          samples in memory
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.audio.block import Block
+from elsa_rt.config import Config
+from elsa_rt.errors import SourceError, UsageError
+
+BLOCK_S = 0.1
+"""Length of the blocks of files and arrays, and the longest of live sources."""
+
+SHORTEST_BLOCK_S = 0.01
+"""Live sources gather at least this much: shorter blocks cost more than they gain."""
+
+Notice = Callable[[str], None]
+"""Takes one line that a user should read and that is no error."""
+
+
+class Source(Protocol):
+    """An open source: iterate over its blocks, close it when done."""
+
+    name: str  # for people
+    rate: int  # Hz
+    channels: int
+    live: bool  # sound is lost if nobody reads
+
+    def __iter__(self) -> Iterator[Block]: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Source: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Closing:
+    """Makes a context manager of whatever has ``close()``."""
+
+    def close(self) -> None:
+        """Let go of the file or device; closing twice does nothing."""
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class ArraySource(Closing):
+    """Samples in memory, full scale -1..1.
+
+    Parameters
+    ----------
+    samples : float (channels, n)
+    rate : int, Hz
+    block : int, samples, optional
+        Length of the blocks; a tenth of a second unless told.
+    """
+
+    live = False
+
+    def __init__(
+        self, samples: NDArray[Any], rate: int, block: int | None = None, name: str = "array"
+    ) -> None:
+        samples = np.asarray(samples)
+        if samples.dtype.kind != "f":
+            raise SourceError(
+                f"{name} holds {samples.dtype}: floats of full scale -1..1 are needed, "
+                "e.g. samples / 32768 for int16"
+            )
+        if samples.ndim != 2 or samples.shape[1] < samples.shape[0]:
+            raise SourceError(
+                f"{name} has shape {samples.shape}: (channels, n) is needed, perhaps samples.T"
+            )
+        if rate < 1 or (block is not None and block < 1):
+            raise UsageError(f"{name}: rate {rate} and block {block} must be positive")
+        self.name = name
+        self.rate = rate
+        self.channels = samples.shape[0]
+        self._samples = samples.astype(np.float32)
+        self._block = block or max(1, round(rate * BLOCK_S))
+
+    def __iter__(self) -> Iterator[Block]:
+        for start in range(0, self._samples.shape[1], self._block):
+            yield Block(self._samples[:, start : start + self._block].copy(), self.rate, start)
+
+
+def open_source(
+    source: Source | str | int | Path | None, config: Config, on_notice: Notice | None = None
+) -> Source:
+    """Open what ``source`` names; close it, or use it in a ``with``.
+
+    Notices go to ``on_notice``, to the log of ``elsa_rt`` unless told.
+
+    Raises
+    ------
+    UsageError
+        It names nothing that exists, or the settings do not fit it.
+    SourceError
+        It exists and is not usable audio.
+    """
+    say = on_notice or logging.getLogger("elsa_rt").warning
+    if source == "-":
+        from elsa_rt.audio.pipe import PipeSource
+
+        return PipeSource(sys.stdin.buffer, config, say)
+    if isinstance(source, Path) or (isinstance(source, str) and _is_path(source)):
+        from elsa_rt.audio.files import FileSource
+
+        return FileSource(source, config, say)
+    if source is None or isinstance(source, (str, int)):
+        from elsa_rt.audio.microphone import MicrophoneSource
+
+        return MicrophoneSource(None if source == "mic" else source, config, say)
+    return source
+
+
+def _is_path(text: str) -> bool:
+    return "/" in text or "\\" in text or Path(text).is_file() or _has_suffix(text)
+
+
+def _has_suffix(text: str) -> bool:
+    # "hum.wav" is a file though it may be missing; "USB 2.0" and "hw:1,0" are devices
+    return re.search(r"\.[A-Za-z][A-Za-z0-9]{1,4}$", text) is not None
