@@ -1,0 +1,106 @@
+"""Hear what sounds where, in real time, and ask for it in your own words.
+
+Listening
+    Listener      hears a source, or the blocks that you push
+    Hearing       what it gives for every step: activity, direction, scores, alerts
+    Score         how well one prompt fits
+    Alert         the start or the end of a prompt being heard
+    Config        every setting, with its default
+
+Sound
+    Block         a run of samples
+    ArraySource   samples in memory as a source
+
+Model
+    ModelBundle   a trained model on disk, checked before it runs
+    AudioEncoder  the loaded model, to share among listeners
+    PromptBank    encoded prompts, to share among listeners
+    embed_text    embeddings of texts in the space of the sounds
+
+Errors
+    ElsaError     root of all that is raised on purpose
+    UsageError    what was asked for makes no sense
+    SourceError   a file, pipe or array that is not usable audio
+    DeviceError   a microphone that is missing, unfit or gone
+    BundleError   a model bundle that is absent, damaged or of another kind
+    EngineError   an inference engine that cannot be had or failed
+
+Importing this package is cheap: a name loads what it needs when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from elsa_rt.version import __version__
+
+if TYPE_CHECKING:
+    from elsa_rt.audio.block import Block
+    from elsa_rt.audio.sources import ArraySource
+    from elsa_rt.config import Config
+    from elsa_rt.encoder.audio import AudioEncoder
+    from elsa_rt.encoder.bundle import ModelBundle
+    from elsa_rt.errors import (
+        BundleError,
+        DeviceError,
+        ElsaError,
+        EngineError,
+        SourceError,
+        UsageError,
+    )
+    from elsa_rt.hearing import Alert, Hearing, Score
+    from elsa_rt.listener import Listener
+    from elsa_rt.matching.prompts import PromptBank, embed_text
+
+__all__ = [
+    "Alert",
+    "ArraySource",
+    "AudioEncoder",
+    "Block",
+    "BundleError",
+    "Config",
+    "DeviceError",
+    "ElsaError",
+    "EngineError",
+    "Hearing",
+    "Listener",
+    "ModelBundle",
+    "PromptBank",
+    "Score",
+    "SourceError",
+    "UsageError",
+    "__version__",
+    "embed_text",
+]
+
+_HOMES = {
+    "elsa_rt.audio.block": ("Block",),
+    "elsa_rt.audio.sources": ("ArraySource",),
+    "elsa_rt.config": ("Config",),
+    "elsa_rt.encoder.audio": ("AudioEncoder",),
+    "elsa_rt.encoder.bundle": ("ModelBundle",),
+    "elsa_rt.errors": (
+        "BundleError",
+        "DeviceError",
+        "ElsaError",
+        "EngineError",
+        "SourceError",
+        "UsageError",
+    ),
+    "elsa_rt.hearing": ("Alert", "Hearing", "Score"),
+    "elsa_rt.listener": ("Listener",),
+    "elsa_rt.matching.prompts": ("PromptBank", "embed_text"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value = getattr(import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

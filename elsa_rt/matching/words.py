@@ -54,5 +54,8 @@ def direction_words(
 ) -> str:
     """Everything that is to be said about a place: "behind, left", "above", "front, far"."""
     words = [] if abs(elevation_deg) > STEEP_DEG else list(azimuth_words(azimuth_deg))
-    more = (elevation_word(elevation_deg), None if distance_m is None else distance_word(distance_m))
+    more = (
+        elevation_word(elevation_deg),
+        None if distance_m is None else distance_word(distance_m),
+    )
     return ", ".join([*words, *(word for word in more if word)])

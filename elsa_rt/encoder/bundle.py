@@ -1,0 +1,201 @@
+"""The model bundle: a directory whose manifest and hashes are checked before anything runs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import yaml
+
+from elsa_rt.errors import BundleError, UsageError
+from elsa_rt.features.intensity import FeatureSettings
+
+SCHEMA = 1
+KINDS = ("stateful",)
+MANIFEST = "model.yaml"
+CARD = "MODEL_CARD.md"
+AUDIO_ENCODER = "audio_encoder.onnx"
+TEXT_ENCODER = "text_encoder.onnx"
+TOKENIZER = "tokenizer.json"
+SCORES = "scores.npz"
+REQUIRED = (AUDIO_ENCODER, TEXT_ENCODER, TOKENIZER, SCORES)
+
+DEFAULT = Path(__file__).parent.parent / "bundles" / "elsa-rt-small"
+
+_CURE = "get the bundle again, or leave out --bundle for the one inside elsa-rt"
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """One trained model with all that belongs to it; immutable, made by `load`."""
+
+    path: Path
+    name: str
+    version: str
+    licence: str
+    kind: str
+    features: FeatureSettings
+    step_frames: int  # hops that the audio encoder takes at once
+    context_s: float  # seconds of sound that can still matter to a step
+    slots: int  # sources heard at once
+    embedding: int  # dimensions of the space of sounds and prompts
+    files: Mapping[str, str]  # name -> sha256
+    training: Mapping[str, Any]
+    measured: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> ModelBundle:
+        """Read and check the bundle at ``path``, by default the one inside elsa-rt.
+
+        Raises
+        ------
+        BundleError
+            It is absent, damaged, or of a kind that this version does not know.
+        """
+        directory = DEFAULT if path is None else Path(path).expanduser()
+        if not directory.is_dir():
+            if path is None:
+                raise BundleError(
+                    f"loading the default model: {directory} is missing from this installation: "
+                    "install elsa-rt again, or name a bundle with --bundle DIR"
+                )
+            raise BundleError(f"loading bundle {directory}: there is no such directory: {_CURE}")
+        bundle = _parse(directory, _read_manifest(directory))
+        for name, expected in bundle.files.items():
+            _check_hash(directory / name, expected)
+        return bundle
+
+    @property
+    def step_samples(self) -> int:
+        """Samples of a step at the model's rate."""
+        return self.step_frames * self.features.hop
+
+    @property
+    def step_s(self) -> float:
+        """Length of a step in seconds."""
+        return self.step_samples / self.features.rate
+
+    @property
+    def card(self) -> str:
+        """The model card as Markdown, empty where the bundle has none."""
+        card = self.path / CARD
+        return card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
+
+    def file(self, name: str) -> Path:
+        """Path of a file that the manifest lists."""
+        return self.path / name
+
+
+def _read_manifest(directory: Path) -> dict[str, Any]:
+    path = directory / MANIFEST
+    if not path.is_file():
+        raise BundleError(f"loading bundle {directory}: it has no {MANIFEST}: {_CURE}")
+    try:
+        manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise BundleError(f"loading {path}: it is not YAML ({reason}): {_CURE}") from None
+    except OSError as error:
+        raise BundleError(f"loading {path}: {error.strerror}: {_CURE}") from None
+    if not isinstance(manifest, dict):
+        raise BundleError(f"loading {path}: it is not a table of keys and values: {_CURE}")
+    if manifest.get("schema") != SCHEMA:
+        raise BundleError(
+            f"loading {path}: schema is {manifest.get('schema')!r}, this elsa-rt reads {SCHEMA}: "
+            "update elsa-rt (pip install -U elsa-rt) or use a bundle made for it"
+        )
+    if manifest.get("kind") not in KINDS:
+        raise BundleError(
+            f"loading {path}: kind is {manifest.get('kind')!r}, this elsa-rt runs "
+            f"{', '.join(KINDS)}: update elsa-rt (pip install -U elsa-rt) or use another bundle"
+        )
+    return manifest
+
+
+def _parse(directory: Path, manifest: dict[str, Any]) -> ModelBundle:
+    path = directory / MANIFEST
+
+    def value(key: str, kind: type[_Value]) -> _Value:
+        found = manifest.get(key)
+        if kind is float and type(found) is int:
+            found = float(found)
+        if not isinstance(found, kind) or isinstance(found, bool):
+            raise BundleError(
+                f"loading {path}: {key} is {found!r}, a {kind.__name__} is needed: {_CURE}"
+            )
+        return found
+
+    def positive(key: str, kind: type[_Value]) -> _Value:
+        number = value(key, kind)
+        if not number > 0:  # type: ignore[operator]
+            raise BundleError(f"loading {path}: {key} is {number}, it must be positive: {_CURE}")
+        return number
+
+    return ModelBundle(
+        path=directory,
+        name=value("name", str),
+        version=str(manifest.get("version")),  # 1.0 is a number to YAML
+        licence=value("licence", str),
+        kind=value("kind", str),
+        features=_feature_settings(path, value("features", dict)),
+        step_frames=positive("step_frames", int),
+        context_s=positive("context_s", float),
+        slots=positive("slots", int),
+        embedding=positive("embedding", int),
+        files=_file_hashes(path, value("files", dict)),
+        training=MappingProxyType(value("training", dict)),
+        measured=MappingProxyType(value("measured", dict)),
+    )
+
+
+def _feature_settings(path: Path, given: dict[str, Any]) -> FeatureSettings:
+    known = {field.name: type(field.default) for field in fields(FeatureSettings)}
+    strange = sorted(map(str, given.keys() ^ known.keys()))
+    if strange:
+        raise BundleError(
+            f"loading {path}: the feature settings {', '.join(strange)} do not fit this version: "
+            "use a bundle made for it, or update elsa-rt (pip install -U elsa-rt)"
+        )
+    for name, kind in known.items():
+        if type(given[name]) not in (kind, int):
+            raise BundleError(
+                f"loading {path}: feature setting {name} is {given[name]!r}, "
+                f"a {kind.__name__} is needed: {_CURE}"
+            )
+    try:
+        return FeatureSettings(**given)
+    except UsageError as error:
+        raise BundleError(f"loading {path}: {error}: {_CURE}") from None
+
+
+def _file_hashes(path: Path, given: dict[str, Any]) -> Mapping[str, str]:
+    missing = [name for name in REQUIRED if name not in given]
+    if missing:
+        raise BundleError(f"loading {path}: files does not list {', '.join(missing)}: {_CURE}")
+    for name, digest in given.items():
+        if not isinstance(name, str) or Path(name).name != name:
+            raise BundleError(f"loading {path}: {name!r} is not a plain file name: {_CURE}")
+        if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
+            raise BundleError(f"loading {path}: {digest!r} of {name} is not a sha256: {_CURE}")
+    return MappingProxyType(dict(given))
+
+
+def _check_hash(path: Path, expected: str) -> None:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+    except OSError as error:
+        raise BundleError(f"loading {path}: {error.strerror}: {_CURE}") from None
+    if digest.hexdigest() != expected:
+        raise BundleError(
+            f"loading {path}: it is damaged or was changed: its sha256 is "
+            f"{digest.hexdigest()[:12]}.., {MANIFEST} says {expected[:12]}..: {_CURE}"
+        )

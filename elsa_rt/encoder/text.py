@@ -1,0 +1,88 @@
+"""The text encoder: loaded for one batch of texts and released with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from elsa_rt.encoder.bundle import TEXT_ENCODER, TOKENIZER, ModelBundle
+from elsa_rt.encoder.onnx import onnx_gate, open_session
+from elsa_rt.errors import BundleError
+
+MAX_TOKENS = 128
+UNKNOWN = "[UNK]"
+
+
+class EncodedTexts(NamedTuple):
+    """Texts in the space of the sounds.
+
+    Attributes
+    ----------
+    embedding : float32 (p, 512), unit length
+    truncated : bool (p,)
+        The text has more than `MAX_TOKENS` tokens, the rest was not read.
+    unknown : float32 (p,)
+        Share of its tokens that the vocabulary does not know, 0..1.
+    """
+
+    embedding: NDArray[np.float32]
+    truncated: NDArray[np.bool_]
+    unknown: NDArray[np.float32]
+
+
+def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> EncodedTexts:
+    """Encode ``texts`` one by one.
+
+    One by one because the scales of a dynamically quantised model come from the whole batch: a
+    prompt would change with its neighbours.
+    """
+    tokenizer = _load_tokenizer(bundle)
+    session = open_session(bundle.file(TEXT_ENCODER), threads, arena=False)
+    embedding = np.empty((len(texts), bundle.embedding), np.float32)
+    truncated = np.zeros(len(texts), np.bool_)
+    unknown = np.zeros(len(texts), np.float32)
+    for index, text in enumerate(texts):
+        tokens = tokenizer.encode(text)
+        with onnx_gate(f"encoding the text {text[:40]!r}"):
+            (found,) = session.run(
+                ["embedding"],
+                {
+                    "input_ids": np.array([tokens.ids], np.int64),
+                    "attention_mask": np.array([tokens.attention_mask], np.int64),
+                },
+            )
+        if found.shape != (1, bundle.embedding) or not np.isfinite(found).all():
+            raise BundleError(
+                f"encoding the text {text[:40]!r}: {bundle.file(TEXT_ENCODER)} gives {found.shape}"
+                f" or NaN, finite (1, {bundle.embedding}) is needed: export the bundle again"
+            )
+        embedding[index] = found[0]
+        truncated[index] = bool(tokens.overflowing)
+        unknown[index] = _unknown_share(tokens)
+    return EncodedTexts(embedding, truncated, unknown)
+
+
+def _load_tokenizer(bundle: ModelBundle) -> Tokenizer:
+    path = bundle.file(TOKENIZER)
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise BundleError(
+            f"loading {path}: it is not a tokenizer ({error}): export the bundle again"
+        ) from None
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MAX_TOKENS)
+    return tokenizer
+
+
+def _unknown_share(tokens: Encoding) -> float:
+    words = [
+        token
+        for token, special in zip(tokens.tokens, tokens.special_tokens_mask, strict=True)
+        if not special or token == UNKNOWN
+    ]
+    return words.count(UNKNOWN) / max(1, len(words))

@@ -1,0 +1,225 @@
+"""The listener: blocks of samples in, hearings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.audio.ambisonics import angles_from_direction
+from elsa_rt.audio.block import Block
+from elsa_rt.audio.foa import ToFoa
+from elsa_rt.audio.health import SignalHealth
+from elsa_rt.audio.sources import Source, open_source
+from elsa_rt.audio.timeline import Timeline
+from elsa_rt.config import Config
+from elsa_rt.encoder.audio import AudioEncoder, Sound
+from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
+from elsa_rt.errors import SourceError, UsageError
+from elsa_rt.features.flow import EnergyFlow, Flow
+from elsa_rt.features.intensity import IntensityFeatures
+from elsa_rt.hearing import Hearing, Score
+from elsa_rt.matching.alerts import AlertGate
+from elsa_rt.matching.prompts import PromptBank
+from elsa_rt.matching.scores import Scorer, Statistics
+from elsa_rt.matching.words import direction_words
+from elsa_rt.notices import OnNotice, log_notice
+
+
+class Listener:
+    """Hears which of the prompts sound, and from where.
+
+    Iterate over it to open ``source`` and hear it to its end, or push blocks from a loop of your
+    own. One listener hears one stream; several may share an encoder and a prompt bank.
+
+    Parameters
+    ----------
+    prompts : iterable of str, or PromptBank
+        What to listen for; those of ``config`` if left out.
+    source : path, "-", device name or index, Source, or None for the default microphone
+        What iterating opens.
+    config : Config
+        All settings; single ones may be given by name beside it: ``mount="inverted"``.
+    encoder : AudioEncoder
+        A loaded model to share; by default the listener loads ``config.bundle``.
+    on_notice : callable
+        Takes what the user should know though nothing failed; by default it is logged.
+
+    Raises
+    ------
+    ElsaError
+        A setting, prompt or bundle that is of no use.
+    """
+
+    def __init__(
+        self,
+        prompts: Iterable[str] | PromptBank | None = None,
+        source: Source | str | int | Path | None = None,
+        config: Config | None = None,
+        *,
+        encoder: AudioEncoder | None = None,
+        on_notice: OnNotice = log_notice,
+        **settings: Any,
+    ) -> None:
+        config = _configure(config or Config(), settings)
+        if encoder is None:
+            encoder = AudioEncoder(ModelBundle.load(config.bundle), config)
+        bundle = encoder.bundle
+        if not isinstance(prompts, PromptBank):
+            prompts = PromptBank.encode(
+                bundle, config.prompts if prompts is None else prompts, config
+            )
+        elif prompts.text_encoder != bundle.files[TEXT_ENCODER]:
+            raise UsageError(
+                f"the prompt bank is not of bundle {bundle.path}: PromptBank.encode(encoder.bundle, "
+                "prompts) makes one that is"
+            )
+        self.config = replace(config, prompts=prompts.prompts)
+        self.source = source
+        self.bundle = bundle
+        self.on_notice = on_notice
+        self._features = IntensityFeatures(bundle.features)
+        self._encoder = encoder.stream()
+        self._flow = EnergyFlow(bundle.step_frames)
+        self._scorer = Scorer(prompts, Statistics.load(bundle))
+        self._alerts = AlertGate(prompts.prompts, config, bundle.step_s)
+        self._timeline = Timeline(bundle.features.rate)
+        self.reset()
+        for notice in prompts.notices:
+            on_notice(notice)
+
+    def __iter__(self) -> Iterator[Hearing]:
+        """Open the source, hear it to its end, and close it whatever happens."""
+        self.reset()
+        with open_source(self.source, self.config, self.on_notice) as source:
+            for block in source:
+                yield from self.push(block)
+        yield from self.finish()
+
+    def push(self, block: Block) -> list[Hearing]:
+        """Hear ``block``; returns a hearing for every step that it completed, perhaps none.
+
+        Raises
+        ------
+        SourceError
+            The samples are no float (channels, n), or rate or channels changed.
+        """
+        to_foa = self._admit(block)
+        for notice in self._health.step(block):
+            self.on_notice(notice)
+        self._timeline.add(block)
+        return self._hear(to_foa.step(block.samples))
+
+    def _hear(self, foa: NDArray[np.float32]) -> list[Hearing]:
+        self._samples += foa.shape[1]
+        frames = self._features.step(foa)
+        sounds, flows = self._encoder.step(frames.mel), self._flow.step(frames)
+        return [self._match(sound, flow) for sound, flow in zip(sounds, flows, strict=True)]
+
+    def _match(self, sound: Sound, flow: Flow) -> Hearing:
+        self._steps += 1
+        time_s, dropped = self._timeline.at(self._steps * self.bundle.step_samples)
+        match = self._scorer.step(sound)
+        loudest = int(sound.activity.argmax())
+        azimuth, elevation = angles_from_direction(sound.direction[loudest])
+        distance = float(sound.distance_m[loudest])
+        return Hearing(
+            time_s=time_s,
+            activity=float(sound.activity[loudest]),
+            azimuth_deg=azimuth,
+            elevation_deg=elevation,
+            distance_m=distance,
+            words=direction_words(azimuth, elevation, distance),
+            scores=tuple(
+                map(Score, self.config.prompts, match.similarity.tolist(), match.score.tolist())
+            ),
+            alerts=self._alerts.step(time_s, match, sound),
+            embedding=sound.embedding[loudest],
+            direction=sound.direction[loudest],
+            closed_azimuth_deg=flow.azimuth_deg,
+            closed_elevation_deg=flow.elevation_deg,
+            diffuseness=flow.diffuseness,
+            level_dbfs=flow.level_dbfs,
+            dropped=dropped,
+        )
+
+    def finish(self) -> list[Hearing]:
+        """End the stream: hear what was held back, end open alerts; the next push begins anew.
+
+        Silence completes the last step. If the stream ended with a step and alerts are still
+        open, a step of silence carries their ends.
+        """
+        if self._to_foa is None:
+            return []
+        hearings = self._hear(self._to_foa.flush())
+        waiting = self._samples - self._steps * self.bundle.step_samples
+        if waiting >= self._features.block or self._alerts.any_open:
+            silence = np.zeros((4, self.bundle.step_samples - waiting), np.float32)
+            *before, last = self._hear(silence)
+            ends = self._alerts.finish(last.time_s)
+            hearings += [*before, replace(last, alerts=last.alerts + ends)]
+        self.reset()
+        return hearings
+
+    def reset(self) -> None:
+        """Forget all that was heard; the next block is the first of a new stream."""
+        self._to_foa: ToFoa | None = None
+        self._rate = 0
+        self._samples = 0  # that the features took, at the model's rate
+        self._steps = 0
+        self._health = SignalHealth(self.config.channels)
+        for stage in (self._features, self._encoder, self._flow, self._alerts, self._timeline):
+            stage.reset()
+
+    @property
+    def latencies(self) -> dict[str, float]:
+        """Seconds that each stage adds; the resampler is known from the first block on."""
+        samples = {
+            "resampling": self._to_foa.latency if self._to_foa else 0,
+            "features": self._features.latency,
+            "step": self._encoder.latency * self._features.block,
+        }
+        return {stage: count / self.bundle.features.rate for stage, count in samples.items()}
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds from a sound to the end of the step that tells of it, computing aside."""
+        return sum(self.latencies.values())
+
+    def _admit(self, block: Block) -> ToFoa:
+        """The first stage for ``block``, made for the first of a stream and then kept."""
+        if not isinstance(block, Block):
+            raise UsageError(
+                f"push takes a Block and got {type(block).__name__}: "
+                "Block(samples, rate) with float32 samples (channels, n)"
+            )
+        samples = block.samples
+        if samples.ndim != 2 or samples.dtype.kind != "f":
+            raise SourceError(
+                f"a block holds {samples.dtype} of shape {samples.shape}: floats (channels, n) of "
+                "full scale -1..1 are needed, e.g. (pcm.T / 32768).astype('float32') for int16"
+            )
+        if self._to_foa is None:
+            self._to_foa = ToFoa(
+                self.config, samples.shape[0], block.rate, self.bundle.features.rate
+            )
+            self._rate = block.rate
+        if (samples.shape[0], block.rate) != (self._to_foa.channels, self._rate):
+            raise SourceError(
+                f"the stream changed from {self._to_foa.channels} channels at {self._rate} Hz to "
+                f"{samples.shape[0]} at {block.rate} Hz: reset() the listener between streams"
+            )
+        return self._to_foa
+
+
+def _configure(config: Config, settings: dict[str, Any]) -> Config:
+    names = [field.name for field in fields(Config)]
+    for name in settings.keys() - set(names):
+        near = get_close_matches(name, names, 1) or names
+        raise UsageError(f"Listener has no setting {name!r}: did you mean {', '.join(near)}?")
+    return replace(config, **settings)

@@ -1,0 +1,102 @@
+"""From embeddings to a similarity and a calibrated score of every prompt."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.encoder.audio import Sound
+from elsa_rt.encoder.bundle import SCORES, ModelBundle
+from elsa_rt.errors import BundleError
+from elsa_rt.matching.prompts import PromptBank
+
+SPREAD_FLOOR = 1e-3
+"""A prompt that all sounds resemble alike must not turn noise into scores."""
+
+_PROMPTS_AT_ONCE = 64
+
+
+class Statistics(NamedTuple):
+    """How sounds in general resemble prompts; a bundle carries it.
+
+    Attributes
+    ----------
+    background : float16 (m, 512)
+        Audio embeddings, of unit length, of many steps of all kinds of sound.
+    slope, bias : float
+        ``score = sigmoid(slope * z + bias) * activity``, with z of `Scorer`.
+    """
+
+    background: NDArray[np.float16]
+    slope: float
+    bias: float
+
+    @classmethod
+    def load(cls, bundle: ModelBundle) -> Statistics:
+        """Read and check the statistics of ``bundle``."""
+        path = bundle.file(SCORES)
+        try:
+            with np.load(path) as stored:
+                found = cls(stored["background"], float(stored["slope"]), float(stored["bias"]))
+        except Exception as error:  # zip, pickle, key and value errors alike mean a bad file
+            raise BundleError(
+                f"loading {path}: {error}: background, slope and bias are needed: "
+                "export the bundle again"
+            ) from None
+        shape = found.background.shape
+        if len(shape) != 2 or shape[0] < 2 or shape[1] != bundle.embedding:
+            raise BundleError(
+                f"loading {path}: background has the shape {shape}, (m >= 2, {bundle.embedding}) "
+                "is needed: export the bundle again"
+            )
+        if not (np.isfinite(found.background).all() and np.isfinite(found[1:]).all()):
+            raise BundleError(f"loading {path}: it holds NaN: export the bundle again")
+        return found
+
+
+class Match(NamedTuple):
+    """How one step fits each of p prompts.
+
+    Attributes
+    ----------
+    similarity : float32 (p,), cosine -1..1
+    score : float32 (p,), calibrated 0..1
+    slot : int (p,), the source slot that fits best
+    """
+
+    similarity: NDArray[np.float32]
+    score: NDArray[np.float32]
+    slot: NDArray[np.intp]
+
+
+class Scorer:
+    """Scores a sound against all prompts; stateless, and the same for every stream.
+
+    A similarity s becomes ``z = (s - centre) / spread``, where centre is the median of the
+    prompt's similarities over the background and spread their 95 % quantile less the median.
+    """
+
+    def __init__(self, bank: PromptBank, statistics: Statistics) -> None:
+        self._prompts = bank.embedding
+        self._slope, self._bias = statistics.slope, statistics.bias
+        background = statistics.background.astype(np.float32).T  # (512, m)
+        self._centre = np.empty(len(bank.prompts), np.float32)
+        self._spread = np.empty(len(bank.prompts), np.float32)
+        for start in range(0, len(bank.prompts), _PROMPTS_AT_ONCE):
+            part = slice(start, start + _PROMPTS_AT_ONCE)
+            middle, high = np.quantile(bank.embedding[part] @ background, (0.5, 0.95), axis=1)
+            self._centre[part] = middle
+            self._spread[part] = np.maximum(high - middle, SPREAD_FLOOR)
+
+    def step(self, sound: Sound) -> Match:
+        """Match ``sound`` with every prompt, each in the slot that scores best."""
+        similarity = np.clip(sound.embedding @ self._prompts.T, -1, 1)  # (K, p)
+        z = (similarity - self._centre) / self._spread
+        # tanh is the sigmoid that cannot overflow
+        sigmoid = 0.5 * (1 + np.tanh(0.5 * (self._slope * z + self._bias)))
+        score = np.clip(sigmoid * sound.activity[:, None], 0, 1)
+        slot = score.argmax(axis=0)
+        prompt = np.arange(slot.size)
+        return Match(similarity[slot, prompt], score[slot, prompt], slot)
