@@ -76,8 +76,8 @@ class Listener:
             )
         elif prompts.text_encoder != bundle.files[TEXT_ENCODER]:
             raise UsageError(
-                f"the prompt bank is not of bundle {bundle.path}: PromptBank.encode(encoder.bundle, "
-                "prompts) makes one that is"
+                f"the prompt bank was made with another text encoder than that of {bundle.path}: "
+                "make it with PromptBank.encode(encoder.bundle, prompts)"
             )
         self.config = replace(config, prompts=prompts.prompts)
         self.source = source
@@ -160,9 +160,9 @@ class Listener:
         waiting = self._samples - self._steps * self.bundle.step_samples
         if waiting >= self._features.block or self._alerts.any_open:
             silence = np.zeros((4, self.bundle.step_samples - waiting), np.float32)
-            *before, last = self._hear(silence)
+            (last,) = self._hear(silence)
             ends = self._alerts.finish(last.time_s)
-            hearings += [*before, replace(last, alerts=last.alerts + ends)]
+            hearings.append(replace(last, alerts=last.alerts + ends))
         self.reset()
         return hearings
 

@@ -82,7 +82,7 @@ class OnnxAudio:
         takes = {node.name: (node.type, tuple(node.shape)) for node in self.session.get_inputs()}
         gives = {node.name: (node.type, tuple(node.shape)) for node in self.session.get_outputs()}
         states = {name[len("state_") :]: spec for name, spec in takes.items() if name != "frames"}
-        expected = {"frames": ("tensor(float)", self.frames_shape)}
+        expected: dict[str, Any] = {"frames": ("tensor(float)", self.frames_shape)}
         for name, (_, shape) in states.items():
             if not all(isinstance(size, int) for size in shape):
                 raise BundleError(f"loading {self.path}: state {name} has no fixed shape {shape}")

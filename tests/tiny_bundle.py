@@ -1,0 +1,217 @@
+"""A small but real bundle: true graphs with true state, hand-made instead of trained.
+
+It knows two sounds by their spectrum, a low "hum" and a high "hiss". The words hum and hiss mean
+just these spectra, every other word a random one, and one random projection takes spectra of
+sounds and of words into the same space.
+
+    make_bundle(directory) -> Path    writes it; give the path as --bundle or Config.bundle
+    rewrite(bundle, **changes)        changes the manifest, None removes a key
+    rehash(bundle)                    makes the manifest fit files that were changed
+    sound("hum" | "hiss", seconds, azimuth_deg, elevation_deg, rate)    AmbiX (4, n) of it
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import yaml
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.normalizers import Lowercase
+from tokenizers.pre_tokenizers import Whitespace
+
+from elsa_rt.audio.ambisonics import direction_from_angles, plane_wave
+from elsa_rt.encoder.bundle import REQUIRED
+from elsa_rt.features.intensity import FeatureSettings
+
+MELS = 64
+STEP = 10
+EMBEDDING = 512
+SPLIT_HZ = 1_200.0
+SPLIT_BAND = 24  # the mel bands before it lie under SPLIT_HZ
+WORDS = ("hum", "hiss", "a", "the", "dog", "glass", "on", "left", "right", "sound", "of", "word")
+
+FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+
+
+def make_bundle(directory: Path) -> Path:
+    """Write the bundle into ``directory``, which need not exist."""
+    directory.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(7)
+    projection = rng.normal(size=(MELS, EMBEDDING)).astype(np.float32)
+    _save(_audio_encoder(projection), directory / "audio_encoder.onnx")
+    _save(_text_encoder(_meanings(rng), projection), directory / "text_encoder.onnx")
+    _tokenizer().save(str(directory / "tokenizer.json"))
+    background = rng.normal(size=(400, MELS)) @ projection
+    background /= np.linalg.norm(background, axis=1, keepdims=True)
+    np.savez(
+        directory / "scores.npz", background=background.astype(np.float16), slope=2.0, bias=-4.0
+    )
+    (directory / "MODEL_CARD.md").write_text("# tiny\n\nHears a hum and a hiss.\n", "utf-8")
+    manifest = {
+        "schema": 1, "name": "tiny", "version": "1", "licence": "Apache-2.0", "kind": "stateful",
+        "features": FeatureSettings().as_dict(), "step_frames": STEP, "context_s": 1.0,
+        "slots": 1, "embedding": EMBEDDING, "files": {}, "training": {}, "measured": {},
+    }  # fmt: skip
+    _write_manifest(directory, manifest)
+    rehash(directory)
+    return directory
+
+
+def rewrite(bundle: Path, **changes: Any) -> None:
+    """Change keys of the manifest; None removes one."""
+    manifest = yaml.safe_load((bundle / "model.yaml").read_text("utf-8")) | changes
+    _write_manifest(bundle, {key: value for key, value in manifest.items() if value is not None})
+
+
+def rehash(bundle: Path) -> None:
+    """Write the hashes of the files as they are into the manifest."""
+    files = {name: hashlib.sha256((bundle / name).read_bytes()).hexdigest() for name in REQUIRED}
+    rewrite(bundle, files=files)
+
+
+def sound(
+    kind: str,
+    seconds: float,
+    azimuth_deg: float,
+    elevation_deg: float = 0.0,
+    rate: int = 16_000,
+    level: float = 0.1,
+) -> NDArray[np.float32]:
+    """AmbiX (4, n) plane wave of a hum (noise below `SPLIT_HZ`) or a hiss (above)."""
+    count = round(seconds * rate)
+    spectrum = np.fft.rfft(np.random.default_rng(3).normal(size=count))
+    hertz = np.fft.rfftfreq(count, 1 / rate)
+    low = (hertz < SPLIT_HZ) & (hertz > 60)
+    high = (hertz > SPLIT_HZ) & (hertz < 7_000)
+    mono = np.fft.irfft(spectrum * (low if kind == "hum" else high), count)
+    mono *= level / mono.std()
+    gains = plane_wave(direction_from_angles(azimuth_deg, elevation_deg))
+    return (gains[:, None] * mono).astype(np.float32)
+
+
+def _write_manifest(bundle: Path, manifest: dict[str, Any]) -> None:
+    (bundle / "model.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False), "utf-8")
+
+
+def _meanings(rng: np.random.Generator) -> NDArray[np.float32]:
+    """A centred log spectrum (words, mels) for [UNK] and each of `WORDS`; small words are mute."""
+    meanings = rng.normal(size=(1 + len(WORDS), MELS))
+    low = np.where(np.arange(MELS) < SPLIT_BAND, 1.0, -1.0)
+    meanings[1], meanings[2] = low - low.mean(), low.mean() - low
+    for mute in ("a", "the", "on", "sound", "of"):
+        meanings[1 + WORDS.index(mute)] *= 1e-3
+    meanings /= np.maximum(1, np.linalg.norm(meanings, axis=1, keepdims=True))
+    return meanings.astype(np.float32)
+
+
+def _tokenizer() -> Tokenizer:
+    vocabulary = {"[UNK]": 0} | {word: index for index, word in enumerate(WORDS, 1)}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = Lowercase()
+    tokenizer.pre_tokenizer = Whitespace()
+    return tokenizer
+
+
+class _Graph:
+    """Collects nodes: ``y = graph("Add", "a", "b")``; numbers become constants."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def __call__(self, op: str, *inputs: Any, out: str | None = None, **attributes: Any) -> str:
+        names = [value if isinstance(value, str) else self._constant(value) for value in inputs]
+        out = out or f"{op.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, names, [out], **attributes))
+        return out
+
+    def _constant(self, value: Any) -> str:
+        array = np.asarray(value)
+        if array.dtype == np.float64:
+            array = array.astype(np.float32)
+        name = f"constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def unit(self, vector: str, out: str | None = None) -> str:
+        """``vector`` divided by its length along the last axis."""
+        length = self("ReduceL2", vector, axes=[-1], keepdims=1)
+        return self("Div", vector, self("Add", length, 1e-20), out=out)
+
+    def model(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> onnx.ModelProto:
+        def values(specs: dict[str, Any]) -> list[onnx.ValueInfoProto]:
+            return [
+                helper.make_tensor_value_info(name, INT64 if name in _INTEGERS else FLOAT, shape)
+                for name, shape in specs.items()
+            ]
+
+        graph = helper.make_graph(
+            self.nodes, "tiny", values(inputs), values(outputs), self.constants
+        )
+        opset = [helper.make_opsetid("", 17)]
+        return helper.make_model(graph, opset_imports=opset, ir_version=8)
+
+
+_INTEGERS = ("input_ids", "attention_mask")
+
+
+def _audio_encoder(projection: NDArray[np.float32]) -> onnx.ModelProto:
+    g = _Graph()
+    log_mel = g("Gather", "frames", np.int64(0), axis=2)  # (1, 10, 64)
+    active = g("Gather", "frames", np.array([1, 2, 3]), axis=2)  # (1, 10, 3, 64)
+    power = g("Exp", log_mel)
+    now = g("ReduceMean", power, axes=[1], keepdims=0)  # (1, 64)
+
+    # a leaky average of the spectrum: what is heard fades over some steps
+    leaky = g("Add", g("Mul", "state_level", 0.3), g("Mul", now, 0.7), out="next_level")
+    spectrum = g("Log", g("Add", leaky, 1e-9))
+    centred = g("Sub", spectrum, g("ReduceMean", spectrum, axes=[-1], keepdims=1))
+    still = np.eye(1, EMBEDDING) * 1e-3  # where silence lies
+    embedding = g.unit(g("Add", g("MatMul", centred, projection), still))
+    g("Reshape", embedding, np.array([1, 1, EMBEDDING]), out="embedding")
+
+    # the direction looks at this step and the one before it
+    flow = g("Mul", active, g("Unsqueeze", power, np.array([2])))
+    towards = g("ReduceSum", g("ReduceSum", flow, np.array([3]), keepdims=0), np.array([1]),
+                keepdims=0, out="next_previous")  # (1, 3)  # fmt: skip
+    both = g("Add", towards, g("Mul", "state_previous", 0.25))
+    forward_in_silence = np.array([[1e-12, 0, 0]])
+    direction = g.unit(g("Add", both, forward_in_silence))
+    g("Reshape", direction, np.array([1, 1, 3]), out="direction")
+
+    total = g("ReduceSum", now, np.array([1]), keepdims=1)  # (1, 1)
+    g("Div", total, g("Add", total, 1e-5), out="activity")
+    g("Add", g("Mul", total, 0.0), 1.5, out="distance_m")
+    return g.model(
+        {"frames": (1, STEP, 8, MELS), "state_level": (1, MELS), "state_previous": (1, 3)},
+        {
+            "embedding": (1, 1, EMBEDDING), "direction": (1, 1, 3), "activity": (1, 1),
+            "distance_m": (1, 1), "next_level": (1, MELS), "next_previous": (1, 3),
+        },
+    )  # fmt: skip
+
+
+def _text_encoder(
+    meanings: NDArray[np.float32], projection: NDArray[np.float32]
+) -> onnx.ModelProto:
+    g = _Graph()
+    words = g("Gather", meanings, "input_ids", axis=0)  # (p, t, 64)
+    mask = g("Unsqueeze", g("Cast", "attention_mask", to=FLOAT), np.array([2]))
+    summed = g("ReduceSum", g("Mul", words, mask), np.array([1]), keepdims=0)
+    mean = g("Div", summed, g("ReduceSum", mask, np.array([1]), keepdims=0))
+    g.unit(g("MatMul", mean, projection), out="embedding")
+    return g.model(
+        {"input_ids": ("p", "t"), "attention_mask": ("p", "t")}, {"embedding": ("p", EMBEDDING)}
+    )
+
+
+def _save(model: onnx.ModelProto, path: Path) -> None:
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, str(path))
