@@ -1,0 +1,80 @@
+"""The command ``elsa-rt``: a module a command, and the one gate that every error leaves through.
+
+Exit codes: 0 done, also when the reader of a pipe had enough; 1 it could not be done; 2 it was
+asked wrongly; 130 and 143 ended by Ctrl-C and SIGTERM, after the open alerts were ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from elsa_rt.cli import devices, embed, embed_text, info, listen
+from elsa_rt.cli.options import Parser
+from elsa_rt.errors import ElsaError
+from elsa_rt.version import __version__
+
+COMMANDS = (listen, embed, embed_text, devices, info)
+
+DESCRIPTION = """\
+Hears what sounds where, and answers to your own sentences.
+
+  elsa-rt listen --demo                        a scene to try it on, no microphone needed
+  elsa-rt listen --prompt "a glass breaking"   the default microphone, which needs 4 channels
+  elsa-rt listen room.wav --prompt "a dog"     a first-order ambisonic recording
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``elsa-rt`` with ``argv``, by default the process's own; returns the exit code."""
+    debug = False
+    try:
+        arguments = parser().parse_args(argv)
+        debug = arguments.debug
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except ElsaError as error:
+        if debug:
+            traceback.print_exc()
+        return _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        return _reader_left()
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        cure = "" if debug else ": run it again with --debug and report what it prints"
+        return _fail(f"internal error, {type(error).__name__}: {error}{cure}", 1)
+
+
+def parser() -> Parser:
+    """The parser of all commands."""
+    top = Parser(
+        prog="elsa-rt",
+        description=DESCRIPTION,
+        epilog="elsa-rt COMMAND --help tells more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"elsa-rt {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add(commands)
+    return top
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"elsa-rt: {message}", file=sys.stderr)
+    return code
+
+
+def _reader_left() -> int:
+    # the interpreter flushes stdout once more at its exit, and must find nobody to complain to
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return 0

@@ -1,0 +1,52 @@
+"""``elsa-rt devices``: the microphones that there are."""
+
+from __future__ import annotations
+
+import argparse
+
+from elsa_rt.cli.options import Commands, add_command
+
+MORE = """\
+SOURCE of the other commands is the number in front or a part of the name:
+
+  elsa-rt devices
+  elsa-rt listen 3 --prompt "a dog barking"
+
+Ambisonics needs four channels as they come from the microphone. Sound servers (PulseAudio,
+PipeWire, "default") mix them without a word: prefer a device of ALSA (hw:...) or JACK.
+"""
+
+
+def add(commands: Commands) -> None:
+    add_command(commands, "devices", run, "list the microphones", MORE)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from elsa_rt.audio.devices import list_devices
+
+    found = list_devices()
+    if not found:
+        print("no microphone found: is it plugged in, and are you in the group audio?")
+        return 0
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("number", "channels", "rate", "system"):
+        table.add_column(title, justify="left" if title == "system" else "right", no_wrap=True)
+    table.add_column("name")
+    table.add_column("")
+    for device in found:
+        enough = device.channels >= 4
+        note = "mixes ambisonics" if device.remixes else "" if enough else "fewer than 4 channels"
+        table.add_row(
+            str(device.index),
+            str(device.channels),
+            f"{device.rate:.0f}",
+            device.host_api,
+            Text(device.name, "" if enough else "dim"),
+            Text(note, "yellow"),
+        )
+    Console(soft_wrap=True).print(table)
+    return 0

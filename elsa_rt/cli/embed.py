@@ -1,0 +1,79 @@
+"""``elsa-rt embed``: what the model makes of a recording, step by step, as arrays."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from elsa_rt.cli.notices import Notices, say_loading
+from elsa_rt.cli.options import Commands, add_command, add_settings, settings
+from elsa_rt.cli.stop import Stop
+from elsa_rt.config import Config
+from elsa_rt.errors import ElsaError
+from elsa_rt.hearing import Hearing
+from elsa_rt.outputs.arrays import check_target, save_arrays
+
+MORE = """\
+The file holds, for n steps of 100 ms:
+
+  time_s      (n,)      seconds at the end of the step
+  embedding   (n, 512)  unit length; its dot product with embed-text is the similarity
+  direction   (n, 3)    unit vector: x forward, y left, z up
+  activity    (n,)      0..1
+  distance_m  (n,)
+
+  elsa-rt embed room.wav -o room.npz
+
+Ctrl-C ends it and keeps what was heard until then.
+"""
+
+
+def add(commands: Commands) -> None:
+    parser = add_command(commands, "embed", run, "turn a recording into embeddings", MORE)
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a file, - for raw samples on standard input, or a microphone",
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="FILE.npz")
+    add_settings(parser, only=("signal", "model"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    target = check_target(arguments.output)
+    config = Config(**settings(arguments))
+    heard: list[Hearing] = []
+    with Stop() as stop:
+        _hear(arguments.source, config, heard, stop)
+    if not heard:
+        raise ElsaError(f"embedding {arguments.source}: nothing was heard, {target} is not written")
+    save_arrays(
+        target,
+        time_s=np.array([hearing.time_s for hearing in heard]),
+        embedding=np.stack([hearing.embedding for hearing in heard]),
+        direction=np.stack([hearing.direction for hearing in heard]),
+        activity=np.array([hearing.activity for hearing in heard], np.float32),
+        distance_m=np.array([hearing.distance_m for hearing in heard], np.float32),
+    )
+    print(f"{target}: {len(heard)} steps, {heard[-1].time_s:.1f} s")
+    return stop.exit_code
+
+
+def _hear(source: str, config: Config, heard: list[Hearing], stop: Stop) -> None:
+    say_loading()
+    from elsa_rt.encoder.audio import AudioEncoder
+    from elsa_rt.encoder.bundle import ModelBundle
+    from elsa_rt.listener import Listener
+    from elsa_rt.matching.prompts import PromptBank
+
+    encoder = AudioEncoder(ModelBundle.load(config.bundle), config)
+    nothing = PromptBank.empty(encoder.bundle)
+    listener = Listener(nothing, source, config, encoder=encoder, on_notice=Notices())
+    try:
+        for hearing in listener:
+            heard.append(hearing)
+            if stop:
+                break
+    finally:
+        heard += listener.finish()

@@ -1,0 +1,93 @@
+"""``elsa-rt info``: versions, engine, and the card of a model."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from elsa_rt.cli.options import Commands, add_command
+from elsa_rt.version import __version__
+
+if TYPE_CHECKING:
+    from elsa_rt.encoder.bundle import ModelBundle
+
+MORE = """\
+  elsa-rt info
+  elsa-rt info path/to/bundle
+"""
+
+PACKAGES = ("numpy", "numba", "onnxruntime", "tokenizers", "sounddevice", "soundfile", "soxr")
+
+
+def add(commands: Commands) -> None:
+    parser = add_command(commands, "info", run, "show versions, engine and model card", MORE)
+    parser.add_argument(
+        "bundle", nargs="?", metavar="BUNDLE", help="a bundle's directory (default: the one inside)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    _show("elsa-rt", __version__)
+    _show("python", f"{platform.python_version()} on {platform.platform()}")
+    for package in PACKAGES:
+        _show(package, _installed(package))
+    _show("portaudio", _portaudio())
+    _show("engines", ", ".join(_providers()))
+
+    from elsa_rt.encoder.bundle import ModelBundle
+
+    print()
+    _show_bundle(ModelBundle.load(arguments.bundle))
+    return 0
+
+
+def _show_bundle(bundle: ModelBundle) -> None:
+    _show("model", f"{bundle.name} {bundle.version}, {bundle.licence}")
+    _show("directory", str(bundle.path))
+    _show("hears", f"{bundle.slots} source at {bundle.features.rate} Hz")
+    _show("step", f"{1000 * bundle.step_s:.0f} ms, context {bundle.context_s:g} s")
+    for title, table in (("training", bundle.training), ("measured", bundle.measured)):
+        for name, value in _flat(table):
+            _show(f"{title}: {name}", value)
+    if bundle.card:
+        print(f"\n{bundle.card.strip()}")
+
+
+def _show(name: str, value: str) -> None:
+    print(f"{name:12} {value}")
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{before}{name}.")
+        else:
+            rows.append((f"{before}{name}", str(value)))
+    return rows
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return f"missing: pip install {package}"
+
+
+def _portaudio() -> str:
+    try:
+        import sounddevice
+    except (ImportError, OSError):
+        return "missing, so no microphone: apt-get install libportaudio2"
+    return str(sounddevice.get_portaudio_version()[1])
+
+
+def _providers() -> list[str]:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        return [f"onnxruntime does not load ({error}): pip install --force-reinstall onnxruntime"]
+    return list(onnxruntime.get_available_providers())

@@ -1,0 +1,152 @@
+"""``elsa-rt listen``: what is heard, from where, on a screen or as JSON lines."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from elsa_rt.cli.notices import Notices, say_loading
+from elsa_rt.cli.options import Commands, add_command, add_settings, settings
+from elsa_rt.cli.stop import Stop
+from elsa_rt.config import Config
+from elsa_rt.errors import UsageError
+from elsa_rt.hearing import Hearing
+
+if TYPE_CHECKING:
+    from elsa_rt.audio.sources import Source
+    from elsa_rt.listener import Listener
+
+MORE = """\
+On a terminal it shows a live view; into a pipe or file it writes JSON, one object a line:
+a "hearing" for every 100 ms, an "alert" where a prompt begins and ends to be heard.
+--channels 4 says how many channels come in, --channels 1,2,3,4 which of them to use.
+Ctrl-C and SIGTERM end the open alerts first.
+
+  elsa-rt listen --demo
+  elsa-rt listen --prompt "a glass breaking behind me" --prompt "a smoke alarm"
+  elsa-rt listen hw:1 --format a-format --mount inverted --prompts prompts.txt
+  elsa-rt listen room.wav --prompt "a dog barking" | jq 'select(.type == "alert")'
+  arecord -D hw:1 -f S16_LE -c 4 -r 48000 -t raw |
+      elsa-rt listen - --rate 48000 --channels 4 --prompt "someone knocking"
+"""
+
+
+class Output(Protocol):
+    """Where hearings go."""
+
+    def show(self, hearing: Hearing) -> None: ...
+
+
+def add(commands: Commands) -> None:
+    parser = add_command(commands, "listen", run, "hear which of your sentences sounds where", MORE)
+    parser.add_argument(
+        "source",
+        nargs="?",
+        metavar="SOURCE",
+        help="a file, - for raw samples on standard input, or a microphone by number or part of "
+        "its name (default: the default microphone)",
+    )
+    parser.add_argument(
+        "--prompt",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a sentence to listen for; any number of times",
+    )
+    parser.add_argument("--prompts", metavar="FILE", help="more of them, one a line")
+    parser.add_argument("--demo", action="store_true", help="listen to the built-in scene")
+    parser.add_argument("--json", action="store_true", help="JSON lines on a terminal too")
+    parser.add_argument(
+        "--alerts-only", action="store_true", help="JSON lines of alerts alone, no hearings"
+    )
+    add_settings(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    given = settings(arguments)
+    as_json = arguments.json or arguments.alerts_only or not sys.stdout.isatty()
+    if arguments.demo and not as_json:
+        given.setdefault("realtime", True)  # nobody can watch it at thirty times its speed
+    source, prompts = _what(arguments)
+    config = Config(**given)
+    notices = Notices()
+    with Stop() as stop:
+        say_loading()
+        from elsa_rt.audio.sources import open_source
+        from elsa_rt.listener import Listener
+
+        listener = Listener(prompts, config=config, on_notice=notices)
+        model = f"{listener.bundle.name} {listener.bundle.version}"
+        with open_source(source, config, notices) as opened:
+            listener.source = opened
+            if as_json:
+                output = _json_lines(opened, model, alerts_only=arguments.alerts_only)
+            else:
+                output = _screen(opened, model, notices)
+            with output as shown:
+                _listen(listener, shown, stop)
+    return stop.exit_code
+
+
+def _what(arguments: argparse.Namespace) -> tuple[str | Path | None, list[str]]:
+    """The source and the prompts that were asked for."""
+    prompts = list(arguments.prompt)
+    if arguments.prompts is not None:
+        from elsa_rt.matching.prompts import read_prompts
+
+        prompts += read_prompts(arguments.prompts)
+    if not arguments.demo:
+        return arguments.source, prompts
+    if arguments.source is not None:
+        raise UsageError(
+            f"--demo brings its own sound: leave out either --demo or {arguments.source!r}"
+        )
+    from elsa_rt.demo import demo_path, demo_prompts
+
+    return demo_path(), prompts or list(demo_prompts())
+
+
+def _listen(listener: Listener, output: Output, stop: Stop) -> None:
+    """Show every hearing; however it ends, open alerts get their end."""
+    try:
+        for hearing in listener:
+            output.show(hearing)
+            if stop:
+                break
+    except BrokenPipeError:
+        raise
+    except BaseException:
+        _finish(listener, output)
+        raise
+    _finish(listener, output)
+
+
+def _finish(listener: Listener, output: Output) -> None:
+    for hearing in listener.finish():
+        output.show(hearing)
+
+
+def _json_lines(source: Source, model: str, *, alerts_only: bool) -> AbstractContextManager[Output]:
+    from elsa_rt.outputs.jsonl import JsonLines
+
+    return contextlib.nullcontext(
+        JsonLines(sys.stdout, common={"model": model}, clock=source.live, alerts_only=alerts_only)
+    )
+
+
+def _screen(source: Source, model: str, notices: Notices) -> AbstractContextManager[Output]:
+    from rich.console import Console
+
+    from elsa_rt.screens.plain import PlainLines
+    from elsa_rt.screens.terminal import TerminalView
+
+    console = Console()
+    if console.is_dumb_terminal or not console.encoding.startswith("utf"):
+        return contextlib.nullcontext(PlainLines(sys.stdout))
+    view = TerminalView(console, source=source.name, model=model)
+    notices.hand_to(view.notice)
+    return view

@@ -1,0 +1,107 @@
+"""Hearings and alerts as JSON, one object a line: the contract with every program behind a pipe.
+
+    {"type": "hearing", "time_s", "activity", "azimuth_deg", "elevation_deg", "distance_m",
+     "scores": [{"prompt", "similarity", "score"}, ...], ...}
+    {"type": "alert", "state": "start" | "end", "id", "prompt", "time_s", "score",
+     "azimuth_deg", "elevation_deg", "words", ...}
+
+Fields may be added, none is ever renamed. A number that does not exist is null, never NaN.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, TextIO
+
+from elsa_rt.hearing import Alert, Hearing
+
+
+class JsonLines:
+    """Writes each hearing, followed by its alerts, and flushes after each line.
+
+    Parameters
+    ----------
+    stream
+        Where the lines go.
+    common
+        Fields that every line carries at its end, e.g. the model's name.
+    clock
+        Every line says the time of day: as ``at``, ISO 8601 in UTC. Only of use for live sound.
+    alerts_only
+        Hearings are left out.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        common: Mapping[str, Any] | None = None,
+        clock: bool = False,
+        alerts_only: bool = False,
+    ) -> None:
+        self._stream = stream
+        self._common = dict(common or {})
+        self._clock = clock
+        self._alerts_only = alerts_only
+
+    def show(self, hearing: Hearing) -> None:
+        if not self._alerts_only:
+            self._write(hearing_fields(hearing))
+        for alert in hearing.alerts:
+            self._write(alert_fields(alert))
+
+    def _write(self, fields: dict[str, Any]) -> None:
+        fields |= self._common
+        if self._clock:
+            now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+            fields["at"] = now.replace("+00:00", "Z")
+        self._stream.write(json.dumps(fields, allow_nan=False) + "\n")
+        self._stream.flush()
+
+
+def hearing_fields(hearing: Hearing) -> dict[str, Any]:
+    """The object of one step; the embedding is left to ``elsa-rt embed``."""
+    return {
+        "type": "hearing",
+        "time_s": _number(hearing.time_s, 3),
+        "activity": _number(hearing.activity, 4),
+        "azimuth_deg": _number(hearing.azimuth_deg, 1),
+        "elevation_deg": _number(hearing.elevation_deg, 1),
+        "distance_m": _number(hearing.distance_m, 2),
+        "scores": [
+            {
+                "prompt": score.prompt,
+                "similarity": _number(score.similarity, 4),
+                "score": _number(score.score, 4),
+            }
+            for score in hearing.scores
+        ],
+        "words": hearing.words,
+        "closed_azimuth_deg": _number(hearing.closed_azimuth_deg, 1),
+        "closed_elevation_deg": _number(hearing.closed_elevation_deg, 1),
+        "diffuseness": _number(hearing.diffuseness, 3),
+        "level_dbfs": _number(hearing.level_dbfs, 1),
+        "dropped": hearing.dropped,
+    }
+
+
+def alert_fields(alert: Alert) -> dict[str, Any]:
+    """The object of the start or the end of an alert."""
+    return {
+        "type": "alert",
+        "state": alert.state,
+        "id": alert.id,
+        "prompt": alert.prompt,
+        "time_s": _number(alert.time_s, 3),
+        "score": _number(alert.score, 4),
+        "azimuth_deg": _number(alert.azimuth_deg, 1),
+        "elevation_deg": _number(alert.elevation_deg, 1),
+        "words": alert.words,
+    }
+
+
+def _number(value: float, digits: int) -> float | None:
+    return round(float(value), digits) if math.isfinite(value) else None
