@@ -1,0 +1,144 @@
+"""Clips of sound from folders with manifests: labels unified, split by source, trimmed to what sounds."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+import yaml
+from numpy.typing import NDArray
+
+VALIDATION_SHARE = 0.15
+MAX_CLIP_S = 5.0
+ACTIVE_BELOW_PEAK_DB = 40.0  # quieter head and tail are padding
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording and what is known of it."""
+
+    path: Path
+    label: str  # unified
+    caption: str  # as the manifest says it, or the plain phrase of the label
+    licence: str
+    credit: str
+    group: str  # recordings of one source share it and never straddle the split
+
+
+@lru_cache
+def vocabulary() -> dict[str, list[str]]:
+    """Label -> phrases, the plain one first."""
+    return {label: entry["say"] for label, entry in _entries().items()}
+
+
+@lru_cache
+def _entries() -> dict[str, dict[str, Any]]:
+    return dict(yaml.safe_load(Path(__file__).with_name("labels.yaml").read_text("utf-8")))
+
+
+@lru_cache
+def _aliases() -> dict[str, str]:
+    return {alias: label for label, entry in _entries().items() for alias in entry.get("aka", [])}
+
+
+def unify(label: str) -> str:
+    """The vocabulary's name of a data set's label; unknown ones keep their own, spelt out."""
+    return _aliases().get(label, label.replace("_", " "))
+
+
+def phrases(label: str) -> list[str]:
+    """How people say ``label``."""
+    return vocabulary().get(label, [label])
+
+
+def kinds(labels: Sequence[str]) -> NDArray[np.bool_]:
+    """(labels, labels): whether the first is the second, or a kind of it."""
+    wider = [_entries().get(label, {}).get("is") for label in labels]
+    return np.array([[b in (a, w) for b in labels] for a, w in zip(labels, wider, strict=True)])
+
+
+def read_manifest(path: Path) -> list[Clip]:
+    """Clips of a CSV with columns ``file,label`` and perhaps ``caption,licence,credit,source``.
+
+    Files lie in the folder that is named like the manifest without its suffix.
+    """
+    folder = path.with_suffix("")
+    with path.open(newline="", encoding="utf-8") as lines:
+        return [_clip(folder, row) for row in csv.DictReader(lines)]
+
+
+def _clip(folder: Path, row: dict[str, str]) -> Clip:
+    label = unify(row["label"])
+    credit = row.get("credit") or row.get("author") or ""
+    return Clip(
+        folder / row["file"],
+        label,
+        row.get("caption") or phrases(label)[0],
+        row.get("licence", ""),
+        credit,
+        source_group(row.get("freesound_id", ""), row.get("source", ""), credit),
+    )
+
+
+def source_group(freesound_id: str, source: str, credit: str) -> str:
+    """What recordings of one source have in common: Freesound's number, a speaker, or a file."""
+    found = re.search(r"freesound\.org/(?:s|people/[^/]+/sounds)/(\d+)", f"{source} {credit}")
+    if freesound_id or found:
+        return f"freesound:{freesound_id or (found and found[1])}"
+    speaker = re.search(r"(speaker|contributor|VCTK) ?(\w*\d\w*)", credit)
+    if speaker:
+        return f"{credit.split('(')[0].strip()}:{speaker[2]}"
+    # takes of one recording differ by a trailing number
+    return re.sub(r"[\W_]*\d*\.\w+$", "", source) or credit
+
+
+def split(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
+    """Training and validation clips: no group in both, at least two groups of a label in training."""
+    groups: dict[str, set[str]] = defaultdict(set)
+    for clip in clips:
+        groups[clip.label].add(clip.group)
+    held: set[str] = set()
+    for label in sorted(groups):
+        order = sorted(groups[label], key=_rank)
+        wanted = round(VALIDATION_SHARE * len(order) + 0.2)
+        held.update(order[: min(wanted, max(0, len(order) - 2))])
+    training = [clip for clip in clips if clip.group not in held]
+    return training, [clip for clip in clips if clip.group in held]
+
+
+def _rank(group: str) -> str:
+    return hashlib.sha256(group.encode()).hexdigest()
+
+
+def load(path: Path, rate: int) -> NDArray[np.float32]:
+    """Mono samples (n,) at ``rate`` Hz, peak 1, without silent head and tail, at most 5 s."""
+    samples, native = soundfile.read(path, dtype="float32", always_2d=True)
+    mono = soxr.resample(samples.mean(axis=1), native, rate)
+    return trim(mono, rate)[: int(MAX_CLIP_S * rate)]
+
+
+def trim(mono: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    """Cut what is `ACTIVE_BELOW_PEAK_DB` below the loudest 20 ms at both ends; peak becomes 1."""
+    frame = rate // 50
+    padded = np.pad(mono, (0, -len(mono) % frame))
+    level = np.sqrt((padded.reshape(-1, frame) ** 2).mean(axis=1))
+    loud = np.flatnonzero(level > level.max(initial=0) * 10 ** (-ACTIVE_BELOW_PEAK_DB / 20))
+    if not loud.size:
+        return mono[:0]
+    cut = padded[loud[0] * frame : (loud[-1] + 1) * frame]
+    return (cut / np.abs(cut).max()).astype(np.float32)
+
+
+def labels_of(clips: Iterable[Clip]) -> list[str]:
+    """The labels that occur, sorted."""
+    return sorted({clip.label for clip in clips})

@@ -1,0 +1,196 @@
+"""Gather what training needs into one working directory: clips, tags, captions, rooms.
+
+    python -m export.prepare WORK --manifest audio/esc50.csv --manifest audio/sounds.csv \\
+        --tagger teachers/mn04_as.onnx --sentences minilm/model --rooms 6000
+
+Every part is written once and kept: a second call goes on where the first was cut.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from elsa_rt.features.intensity import FeatureSettings
+from export import synthesis
+from export.captions import claims_of, write_captions
+from export.clips import Clip, labels_of, load, phrases, read_manifest, split
+from export.rooms import room_response
+from export.tagger import RATE as TAGGER_RATE
+from export.tagger import Tagger
+
+RATE = FeatureSettings().rate
+SYNTHESISED_PER_LABEL = 24
+RESPONSE_S = 0.8
+SHORTEST_TAGGED_S = 2.0  # the tagger misjudges shorter clips: they get silence behind
+VALIDATION_ROOMS = 0.1
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run every part that the working directory still lacks."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("work", type=Path, help="directory to fill")
+    parser.add_argument("--manifest", type=Path, action="append", required=True, help="CSV of clips")
+    parser.add_argument("--tagger", type=Path, help="ONNX tagger to distil from")
+    parser.add_argument("--sentences", type=Path, required=True, help="MiniLM directory")
+    parser.add_argument("--rooms", type=int, default=6000, help="how many responses")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args(argv)
+    args.work.mkdir(parents=True, exist_ok=True)
+
+    once(args.work / "clips.npz", partial(gather_clips, args.manifest, args.tagger, args.seed))
+    once(args.work / "rooms.npz", partial(gather_rooms, args.rooms, args.jobs, args.seed))
+    once(args.work / "captions.npz", partial(gather_captions, args.work, args.sentences, args.seed))
+
+
+def once(path: Path, make: Callable[[], dict[str, Any]]) -> None:
+    """Write the arrays that ``make`` gives, unless they are there already."""
+    if path.exists():
+        return
+    part = path.with_suffix(".part.npz")
+    np.savez(part, **make())
+    part.rename(path)
+
+
+def gather_clips(manifests: Sequence[Path], tagger: Path | None, seed: int) -> dict[str, Any]:
+    """Samples (int16, concatenated), bounds, label, split, and the tagger's answers."""
+    clips = [clip for path in manifests for clip in read_manifest(path)]
+    held = {clip.path for clip in split(clips)[1]}
+    tag = Tagger(tagger) if tagger else None
+    records: list[dict[str, Any]] = []
+    for clip in tqdm(clips, desc="clips", unit="clip"):
+        loud = load(clip.path, TAGGER_RATE)
+        if loud.size >= TAGGER_RATE // 20:
+            records.append(_record(loud, clip, clip.path in held, tag))
+    rng = np.random.default_rng(seed)
+    for label in tqdm(synthesis.LABELS, desc="synthesis", unit="label"):
+        for _ in range(SYNTHESISED_PER_LABEL):
+            loud = synthesis.synthesise(label, rng, TAGGER_RATE)
+            clip = Clip(Path(label), label, phrases(label)[0], "Apache-2.0", "elsa-rt", "synthesis")
+            records.append(_record(loud, clip, False, tag))
+    return _stack(records)
+
+
+def _record(
+    loud: NDArray[np.float32], clip: Clip, held: bool, tag: Tagger | None
+) -> dict[str, Any]:
+    record: dict[str, Any] = {"clip": clip, "validation": held}
+    record["samples"] = np.int16(32767 * np.clip(soxr.resample(loud, TAGGER_RATE, RATE), -1, 1))
+    if tag:
+        padding = max(0, int(SHORTEST_TAGGED_S * TAGGER_RATE) - loud.size)
+        record["tags"] = tag(np.pad(loud, (0, padding)))
+    return record
+
+
+def _stack(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    clips = [record["clip"] for record in records]
+    labels = labels_of(clips)
+    arrays = {
+        "samples": np.concatenate([record["samples"] for record in records]),
+        "bounds": np.cumsum([0, *(record["samples"].size for record in records)]),
+        "label": np.array([labels.index(clip.label) for clip in clips]),
+        "labels": np.array(labels),
+        "validation": np.array([record["validation"] for record in records]),
+        "about": np.array(
+            [json.dumps({**asdict(clip), "path": clip.path.name}) for clip in clips]
+        ),
+    }
+    if "tags" in records[0]:
+        for name in ("logits", "features"):
+            values = [getattr(record["tags"], name) for record in records]
+            arrays[name] = np.stack(values).astype(np.float16)
+    return arrays
+
+
+def gather_rooms(count: int, jobs: int, seed: int) -> dict[str, Any]:
+    """Responses (count, 4, n) float16, direct sound at gain 1, with direction and distance."""
+    with ProcessPoolExecutor(jobs) as pool:
+        seeds = [(seed, i) for i in range(count)]
+        made = list(tqdm(pool.map(_room, seeds, chunksize=16), "rooms", count, unit="room"))
+    return {
+        "responses": np.stack([response for response, *_ in made]),
+        "direction": np.stack([direction for _, direction, _ in made]),
+        "distance": np.array([distance for *_, distance in made], np.float32),
+        "validation": np.arange(count) < VALIDATION_ROOMS * count,
+    }
+
+
+def _room(seed: tuple[int, int]) -> tuple[NDArray[np.float16], NDArray[np.float32], float]:
+    """One random shoebox in ELSA's ranges, heard by a microphone with its own errors."""
+    rng = np.random.default_rng(seed)
+    while True:
+        floor = np.exp(rng.uniform(np.log(9), np.log(270)))
+        aspect = rng.uniform(1, 2)
+        size = np.array([np.sqrt(floor * aspect), np.sqrt(floor / aspect), rng.uniform(2.3, 4.5)])
+        ears = rng.uniform([0.5, 0.5, 0.5], size - [0.5, 0.5, 0.6])
+        distance = np.exp(rng.uniform(np.log(0.4), np.log(4.5)))
+        elevation = np.radians(rng.normal(0, 20) if rng.random() < 0.7 else rng.uniform(-75, 75))
+        azimuth = rng.uniform(-np.pi, np.pi)
+        away = np.array([np.cos(azimuth), np.sin(azimuth), np.tan(elevation)]) * np.cos(elevation)
+        source = ears + distance * away
+        if ((source > 0.2) & (source < size - 0.2)).all():
+            break
+    t60 = np.exp(rng.uniform(np.log(0.1), np.log(0.75)))
+    response = room_response(size, source, ears, t60, RATE, rng) * distance
+    response = microphone_errors(response, rng)
+    length = int(RESPONSE_S * RATE)
+    fitted = np.zeros((4, length), np.float16)
+    fitted[:, : response.shape[1]] = response[:, :length]
+    return fitted, away.astype(np.float32), float(distance)
+
+
+def microphone_errors(
+    response: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """What a real tetrahedron does to an ideal response (4, n).
+
+    Above its coincidence limit Y, Z and X turn into smooth random mixtures of everything, growing
+    with frequency squared; below, gains differ a little and the lowest octaves are weak.
+    """
+    n = response.shape[1]
+    frequency = np.maximum(np.fft.rfftfreq(n, 1 / RATE), 1.0)
+    wrong = np.clip((frequency / np.exp(rng.uniform(np.log(2500), np.log(12000)))) ** 2.2, 0, 1)
+    knots = np.linspace(0, RATE / 2, 24)
+    spectrum = np.fft.rfft(response)
+    mixed = spectrum.copy()
+    weak = 1 / (1 + (rng.uniform(20, 140) / frequency) ** 2)
+    for row in (1, 2, 3):
+        coarse = rng.normal(0, 0.5, (2, 4, knots.size))
+        smooth = [
+            np.interp(frequency, knots, real) + 1j * np.interp(frequency, knots, imaginary)
+            for real, imaginary in zip(*coarse, strict=True)
+        ]
+        astray = sum(gain * channel for gain, channel in zip(smooth, spectrum, strict=True))
+        gain = 10 ** (rng.normal(0, 0.7) / 20)
+        mixed[row] = gain * weak * ((1 - wrong) * spectrum[row] + wrong * astray)
+    return np.fft.irfft(mixed, n).astype(np.float32)
+
+
+def gather_captions(work: Path, sentences: Path, seed: int) -> dict[str, Any]:
+    """Every caption with its claims and its pooled sentence vector."""
+    from export.text import pool_sentences
+
+    with np.load(work / "clips.npz") as clips:
+        captions = write_captions([str(label) for label in clips["labels"]], seed)
+    texts = [caption.text for caption in captions]
+    return {
+        "texts": np.array(texts),
+        "claims": claims_of(captions),
+        "pooled": pool_sentences(sentences, texts),
+    }
+
+
+if __name__ == "__main__":
+    main()

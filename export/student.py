@@ -1,0 +1,152 @@
+"""The student: a causal, stateful network from frames to embedding, direction, activity, distance.
+
+One forward serves training (many steps at once, state None) and the device (one step, state in
+and out), so that both compute the same thing. Axes: (batch, channel, time, mel).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from elsa_rt.features.intensity import CHANNELS, FeatureSettings
+from export.text import EMBEDDING
+
+STEP_FRAMES = 10
+HOP_S = FeatureSettings().hop / FeatureSettings().rate
+LOG_MEL_CENTRE, LOG_MEL_SPREAD = -10.0, 4.0  # brings log-mel to about -1..1
+TAGS, TAG_FEATURES = 527, 384
+
+
+@dataclass(frozen=True)
+class StudentSize:
+    """Widths of the network."""
+
+    stem: int = 32
+    stages: tuple[int, ...] = (48, 80, 128)  # each halves the mel axis
+    width: int = 256  # of the part that works once per step
+    dilations: tuple[int, ...] = (1, 3, 9)  # in steps, kernel 3
+    mels: int = FeatureSettings().mels
+
+
+class Heard(NamedTuple):
+    """Answers for every step; K is the number of source slots."""
+
+    embedding: Tensor  # (batch, steps, K, 512), unit length
+    direction: Tensor  # (batch, steps, K, 3), unit length
+    activity: Tensor  # (batch, steps, K), logit
+    distance: Tensor  # (batch, steps, K), log of metres
+    hidden: Tensor  # (batch, steps, width)
+
+
+class CausalConv(nn.Module):
+    """Conv2d + BatchNorm + ReLU over time and mel; remembers the frames that it still needs."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        self.memory = kernel[0] - stride[0]
+        self.inputs = inputs
+        self.conv = nn.Conv2d(
+            inputs, outputs, kernel, stride, padding=(0, kernel[1] // 2), bias=False
+        )
+        self.norm = nn.BatchNorm2d(outputs)
+        self.residual = inputs == outputs and stride == (1, 1)
+
+    def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        joined = torch.cat([past, x], dim=2)
+        y = self.norm(self.conv(joined))
+        if self.residual:
+            y = y + x
+        return F.relu(y), joined[:, :, joined.shape[2] - self.memory :]
+
+
+class StepConv(nn.Module):
+    """Residual dilated causal convolution over steps: (batch, width, steps)."""
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.memory = 2 * dilation
+        self.conv = nn.Conv1d(width, width, 3, dilation=dilation, bias=False)
+        self.norm = nn.BatchNorm1d(width)
+
+    def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        joined = torch.cat([past, x], dim=2)
+        y = x + F.relu(self.norm(self.conv(joined)))
+        return y, joined[:, :, joined.shape[2] - self.memory :]
+
+
+class Student(nn.Module):
+    """See the module."""
+
+    def __init__(self, size: StudentSize | None = None) -> None:
+        super().__init__()
+        self.size = size = size or StudentSize()
+        layers = [CausalConv(len(CHANNELS), size.stem, (3, 5), (2, 2))]
+        before = size.stem
+        for channels in size.stages:
+            layers.append(CausalConv(before, channels, (3, 3), (1, 2)))
+            layers.append(CausalConv(channels, channels, (3, 3), (1, 1)))
+            before = channels
+        self.frames = nn.ModuleList(layers)
+        self.fold = nn.Linear(before * (size.mels >> (1 + len(size.stages))), size.width)
+        self.pool = nn.Conv1d(size.width, size.width, STEP_FRAMES // 2, STEP_FRAMES // 2)
+        self.steps = nn.ModuleList(StepConv(size.width, d) for d in size.dilations)
+        self.dropout = nn.Dropout(0.1)
+        self.embed = nn.Sequential(
+            nn.Linear(size.width, 512), nn.ReLU(), nn.Dropout(0.1), nn.Linear(512, EMBEDDING)
+        )
+        self.place = nn.Sequential(nn.Linear(size.width, 64), nn.ReLU(), nn.Linear(64, 5))
+
+    def initial_state(self, batch: int = 1) -> list[Tensor]:
+        """Silence before the first frame: zeros, one tensor per layer that remembers."""
+        state = []
+        mels = self.size.mels
+        for layer in self.frames:
+            state.append(torch.zeros(batch, layer.inputs, layer.memory, mels))
+            mels //= layer.conv.stride[1]
+        return state + [torch.zeros(batch, self.size.width, s.memory) for s in self.steps]
+
+    @property
+    def context_s(self) -> float:
+        """How far back, in seconds, a sound can still matter to an answer."""
+        frames, hop = 0, 1
+        for layer in self.frames:
+            frames += layer.memory * hop
+            hop *= layer.conv.stride[0]
+        steps = 1 + sum(layer.memory for layer in self.steps)
+        return (frames + steps * STEP_FRAMES) * HOP_S
+
+    def forward(
+        self, mel: Tensor, state: list[Tensor] | None = None
+    ) -> tuple[Heard, list[Tensor]]:
+        """Frames (batch, time, 8, mels) -> answers for each of the time / 10 steps, next state."""
+        state = self.initial_state(mel.shape[0]) if state is None else state
+        x = mel.transpose(1, 2)
+        x = torch.cat([(x[:, :1] - LOG_MEL_CENTRE) / LOG_MEL_SPREAD, x[:, 1:]], dim=1)
+        following = []
+        for layer, past in zip(self.frames, state, strict=False):
+            x, after = layer(x, past)
+            following.append(after)
+        x = F.relu(self.fold(x.transpose(1, 2).flatten(2)))
+        x = F.relu(self.pool(x.transpose(1, 2)))
+        for layer, past in zip(self.steps, state[len(self.frames) :], strict=True):
+            x, after = layer(x, past)
+            following.append(after)
+        hidden = self.dropout(x.transpose(1, 2))
+        return self._answers(hidden), following
+
+    def _answers(self, hidden: Tensor) -> Heard:
+        place = self.place(hidden)
+        return Heard(
+            F.normalize(self.embed(hidden), dim=-1)[:, :, None],
+            F.normalize(place[..., :3], dim=-1, eps=1e-6)[:, :, None],
+            place[..., 3:4],
+            place[..., 4:5],
+            hidden,
+        )

@@ -1,0 +1,61 @@
+"""A small AudioSet tagger as a teacher: EfficientAT ``mn04_as`` as ONNX, with its front end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from scipy.signal import get_window
+
+RATE = 32_000
+_N_FFT, _WINDOW, _HOP, _MELS = 1024, 800, 320, 128
+_HIGH_HZ = 15_000.0
+
+
+class Tags(NamedTuple):
+    """What the tagger says of one clip."""
+
+    logits: NDArray[np.float32]  # (527,), before the sigmoid
+    features: NDArray[np.float32]  # (384,)
+
+
+class Tagger:
+    """Tags mono clips at 32 kHz."""
+
+    def __init__(self, model: Path, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(str(model), options)
+        self._filters = _mel_filters()
+        window = get_window("hann", _WINDOW, fftbins=False)
+        self._window = np.pad(window, (_N_FFT - _WINDOW) // 2)
+
+    def __call__(self, mono: NDArray[np.float32]) -> Tags:
+        """Tags of samples (n,), n at least 0.1 s."""
+        logits, features = self._session.run(["logits", "features"], {"mel": self.front_end(mono)})
+        return Tags(logits.reshape(-1), features.reshape(-1))
+
+    def front_end(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Normalised log-mel (1, 1, 128, frames): pre-emphasis, power, ``(log + 4.5) / 5``."""
+        sharp = mono[1:] - 0.97 * mono[:-1]
+        padded = np.pad(sharp, _N_FFT // 2, mode="reflect")
+        frames = np.lib.stride_tricks.sliding_window_view(padded, _N_FFT)[::_HOP]
+        power = np.abs(np.fft.rfft(frames * self._window)) ** 2
+        mel = np.log(power @ self._filters.T + 1e-5)
+        return ((mel.T + 4.5) / 5).astype(np.float32)[None, None]
+
+
+def _mel_filters() -> NDArray[np.float64]:
+    """Triangles (128, bins) on the scale ``1127 ln(1 + f / 700)``, linear in mel."""
+
+    def mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        return np.asarray(1127 * np.log1p(np.asarray(hz) / 700))
+
+    edges = np.linspace(0.0, float(mel(_HIGH_HZ)), _MELS + 2)[:, None]
+    bins = mel(np.fft.rfftfreq(_N_FFT, 1 / RATE))
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    return np.maximum(0, np.minimum(rising, falling))
