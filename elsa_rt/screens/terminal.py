@@ -32,6 +32,9 @@ ACTIVE = 0.5
 
 LEVEL_DBFS = (-72.0, 0.0)
 
+SMALLEST = 16
+"""Rows below which there is no room for everything."""
+
 ALERTS_KEPT = 200
 NOTICES_KEPT = 20
 LOAD_STEPS = 50
@@ -118,8 +121,10 @@ class TerminalView:
         self._live.update(picture(self.state, width, height), refresh=True)
 
 
-def picture(state: State, width: int, height: int) -> Layout:
-    """The whole screen in ``width`` x ``height`` characters."""
+def picture(state: State, width: int, height: int) -> RenderableType:
+    """The whole screen in ``width`` x ``height`` characters; the prompts alone in a tiny one."""
+    if height < SMALLEST:
+        return _prompts(state, height)
     log = max(4, (height - 4) // 3)
     body = height - 4 - log
     whole = Layout()

@@ -1,0 +1,46 @@
+"""What many tests share: a tiny model, a recording it understands, the command as a process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from tests.tiny_bundle import make_bundle, sound
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that knows a hum from a hiss."""
+    return make_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def scene() -> NDArray[np.float32]:
+    """AmbiX (4, n) at 16 kHz: from 1 to 3 s a hum on the left, from 4 to 5 s a hiss behind."""
+    samples = np.random.default_rng(5).normal(0, 3e-5, (4, 6 * RATE)).astype(np.float32)
+    samples[:, RATE : 3 * RATE] += sound("hum", 2, 90, 0, RATE)
+    samples[:, 4 * RATE : 5 * RATE] += sound("hiss", 1, 180, 10, RATE)
+    return samples
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory, scene: NDArray[np.float32]) -> Path:
+    """The scene as a file."""
+    path = tmp_path_factory.mktemp("recordings") / "scene.wav"
+    soundfile.write(path, scene.T, RATE, subtype="PCM_16")
+    return path
+
+
+@pytest.fixture(scope="session")
+def command() -> list[str]:
+    """``elsa-rt`` as it was installed beside this interpreter, else as a module."""
+    script = Path(sys.executable).with_name("elsa-rt")
+    return [str(script)] if os.access(script, os.X_OK) else [sys.executable, "-m", "elsa_rt"]

@@ -1,0 +1,150 @@
+"""The live view, drawn into memory."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from elsa_rt.hearing import Alert, Hearing, Score
+from elsa_rt.screens.compass import Mark, compass
+from elsa_rt.screens.plain import PlainLines, clock
+from elsa_rt.screens.terminal import State, TerminalView, picture
+
+PROMPTS = ("a glass breaking", "a smoke alarm", "a dog barking")
+
+
+def hearing(time_s: float, azimuth_deg: float = 120.0, alerts: tuple[Alert, ...] = ()) -> Hearing:
+    return Hearing(
+        time_s=time_s,
+        activity=0.9,
+        azimuth_deg=azimuth_deg,
+        elevation_deg=0.0,
+        distance_m=1.5,
+        words="behind, left",
+        scores=tuple(Score(p, 0.3, 0.9 - 0.4 * i) for i, p in enumerate(PROMPTS)),
+        alerts=alerts,
+        embedding=np.zeros(512, np.float32),
+        direction=np.zeros(3, np.float32),
+        closed_azimuth_deg=-90.0,
+        closed_elevation_deg=0.0,
+        diffuseness=0.2,
+        level_dbfs=-20.0,
+        dropped=960,
+    )
+
+
+def alert(state: str, time_s: float) -> Alert:
+    return Alert(state, "g-1", PROMPTS[0], time_s, 0.9, 120.0, 0.0, "behind, left")  # type: ignore[arg-type]
+
+
+def drawn(state: State, width: int, height: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, height=height, record=True)
+    console.print(picture(state, width, height), height=height)
+    return console.export_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("azimuth_deg", "elevation_deg", "row", "column"),
+    [(0, 0, 0, 9.5), (90, 0, 4.5, 0), (-90, 0, 4.5, 19), (180, 0, 9, 9.5), (33, 90, 4.5, 9.5)],
+)
+def test_the_compass_has_front_up_and_left_on_the_left(
+    azimuth_deg: float, elevation_deg: float, row: float, column: float
+) -> None:
+    lines = compass(10, [Mark(azimuth_deg, elevation_deg, "X", "bold")]).plain.split("\n")
+    assert [len(line) for line in lines] == [20] * 10
+    ((at_row, at_column),) = [(r, line.index("X")) for r, line in enumerate(lines) if "X" in line]
+    assert abs(at_row - row) <= 0.5
+    assert abs(at_column - column) <= 0.5
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (60, 20), (40, 12), (20, 5)])
+def test_the_picture_fits_the_terminal(width: int, height: int) -> None:
+    state = State("microphone", "tiny 1")
+    assert len(drawn(state, width, height)) <= height
+    state.take(hearing(61.0, alerts=(alert("start", 60.9),)))
+    lines = drawn(state, width, height)
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
+
+
+def test_the_picture_shows_what_is_heard_and_where() -> None:
+    state = State("hw:1 Zylia", "tiny 1", load=0.05)
+    state.take(hearing(61.0, alerts=(alert("start", 60.9),)))
+    state.notice = "clipping on channel 2"
+    text = "\n".join(drawn(state, 80, 24))
+    for part in (
+        "hw:1 Zylia", "tiny 1", "1:01.0", "behind, left", "az +120°", "az  -90°", "1.5 m", "●", "○",
+        "0.90 a glass breaking", "0.10 a dog barking", "-20 dBFS", "lost 960 samples",
+        "real-time factor 0.05", "clipping on channel 2", " now ",
+    ):  # fmt: skip
+        assert part in text
+
+
+def test_an_alert_that_ended_says_how_long_it_was() -> None:
+    state = State("microphone", "tiny 1")
+    state.take(hearing(61.0, alerts=(alert("start", 60.9),)))
+    state.take(hearing(63.0, alerts=(alert("end", 63.2),)))
+    text = "\n".join(drawn(state, 80, 24))
+    assert "2.3 s" in text
+    assert " now " not in text
+
+
+def test_bars_are_in_the_order_of_what_is_heard_best() -> None:
+    state = State("microphone", "tiny 1")
+    state.take(hearing(0.1))
+    text = "\n".join(drawn(state, 80, 24))
+    assert text.index(PROMPTS[0]) < text.index(PROMPTS[1]) < text.index(PROMPTS[2])
+
+
+def test_alerts_of_months_do_not_pile_up() -> None:
+    state = State("microphone", "tiny 1")
+    for number in range(1_000):
+        for kind in ("start", "end"):
+            one = Alert(kind, f"x-{number}", "x", number, 0.9, 0.0, 0.0, "front")  # type: ignore[arg-type]
+            state.take(hearing(number, alerts=(one,)))
+    assert len(state.alerts) == len(state.ends) == 200
+
+
+def test_the_view_leaves_alerts_and_notices_on_the_terminal() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=80, height=24, force_terminal=True)
+    with TerminalView(console, source="microphone", model="tiny 1") as view:
+        view.show(hearing(1.0, alerts=(alert("start", 1.0),)))
+        view.notice("clipping on channel 2")
+    on_screen, left = out.getvalue().split("\x1b[?1049l")  # the end of the alternate screen
+    assert "waiting for sound" in on_screen
+    assert "a glass breaking" in left
+    assert "clipping on channel 2" in left
+
+
+def test_the_screen_is_drawn_ten_times_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("elsa_rt.screens.terminal.time.monotonic", lambda: now[0])
+    out = io.StringIO()
+    view = TerminalView(
+        Console(file=out, width=80, height=24, force_terminal=True), source="", model=""
+    )
+    with view:
+        written = []
+        for step in range(4):
+            now[0] += 0.06
+            view.show(hearing(0.1 * step))
+            written.append(out.tell())
+    first, second, third, fourth = written
+    assert first < second == third < fourth
+
+
+def test_a_plain_terminal_gets_lines() -> None:
+    out = io.StringIO()
+    PlainLines(out).show(hearing(61.0, alerts=(alert("start", 60.9),)))
+    assert out.getvalue() == "1:00.9  start  a glass breaking  (behind, left)  0.90\n"
+
+
+@pytest.mark.parametrize(
+    ("time_s", "text"), [(0, "0:00.0"), (59.96, "1:00.0"), (3723.4, "1:02:03.4")]
+)
+def test_stream_time(time_s: float, text: str) -> None:
+    assert clock(time_s) == text
