@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -54,10 +55,9 @@ class EnergyFlow:
 
     def _flow(self) -> Flow:
         intensity: NDArray[np.float64] = self._sums[:3]
-        energy, power = self._sums[3], self._sums[4] / self.block
+        energy, power = float(self._sums[3]), float(self._sums[4]) / self.block
         azimuth, elevation = angles_from_direction(intensity)
         directed = float(np.linalg.norm(intensity)) / energy if energy > 0 else 0.0
-        level = 10 * np.log10(power) if power > 0 else SILENCE_DBFS
-        return Flow(
-            azimuth, elevation, min(max(1 - directed, 0.0), 1.0), max(float(level), SILENCE_DBFS)
-        )
+        level = 10 * math.log10(power) if power > 0 else SILENCE_DBFS
+        diffuseness = min(max(1 - directed, 0.0), 1.0)
+        return Flow(azimuth, elevation, diffuseness, max(level, SILENCE_DBFS))
