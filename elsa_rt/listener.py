@@ -83,6 +83,7 @@ class Listener:
         self.source = source
         self.bundle = bundle
         self.on_notice = on_notice
+        self._opened: Source | None = None
         self._features = IntensityFeatures(bundle.features)
         self._encoder = encoder.stream()
         self._flow = EnergyFlow(bundle.step_frames)
@@ -96,10 +97,18 @@ class Listener:
     def __iter__(self) -> Iterator[Hearing]:
         """Open the source, hear it to its end, and close it whatever happens."""
         self.reset()
-        with open_source(self.source, self.config, self.on_notice) as source:
-            for block in source:
+        with open_source(self.source, self.config, self.on_notice) as self._opened:
+            for block in self._opened:
                 yield from self.push(block)
         yield from self.finish()
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close what iterating opened, if it was left in the middle."""
+        if self._opened is not None:
+            self._opened.close()
 
     def push(self, block: Block) -> list[Hearing]:
         """Hear ``block``; returns a hearing for every step that it completed, perhaps none.
@@ -113,7 +122,7 @@ class Listener:
         for notice in self._health.step(block):
             self.on_notice(notice)
         self._timeline.add(block)
-        return self._hear(to_foa.step(block.samples))
+        return self._hear(to_foa.step(block.samples.astype(np.float32, copy=False)))
 
     def _hear(self, foa: NDArray[np.float32]) -> list[Hearing]:
         self._samples += foa.shape[1]

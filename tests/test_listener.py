@@ -275,13 +275,47 @@ def test_a_broken_step_is_completed(encoder: AudioEncoder, bank: PromptBank) -> 
     assert listener.finish() == []
 
 
+class Watched(ArraySource):
+    """Counts how often it is closed."""
+
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_leaving_closes_the_source(encoder: AudioEncoder, bank: PromptBank) -> None:
+    source = Watched(sound("hum", 1, 0), RATE)
+    with listen(encoder, bank, source) as listener:
+        kept = iter(listener)
+        assert next(kept).time_s == pytest.approx(0.1)
+        assert source.closed == 0
+    assert source.closed == 1
+
+
+def test_a_failing_source_is_closed(encoder: AudioEncoder, bank: PromptBank) -> None:
+    class Failing(Watched):
+        def __iter__(self) -> Iterator[Block]:
+            yield from blocks(sound("hum", 0.35, 0), [RATE // 10])
+            raise SourceError("unplugged")
+
+    source = Failing(np.zeros((4, 9), np.float32), RATE)
+    listener = listen(encoder, bank, source)
+    heard: list[Hearing] = []
+    with pytest.raises(SourceError, match="unplugged"):
+        heard.extend(listener)
+    assert source.closed == 1
+    (end,) = alerts(listener.finish())
+    assert end.time_s == pytest.approx(0.4)
+
+
+def test_double_precision_is_taken(encoder: AudioEncoder, bank: PromptBank) -> None:
+    foa = sound("hum", 0.5, 90, rate=48_000)
+    want = whole(listen(encoder, bank), foa, 48_000)
+    assert_same(whole(listen(encoder, bank), foa.astype(np.float64), 48_000), want)
+
+
 def test_breaking_off_closes_the_source(encoder: AudioEncoder, bank: PromptBank) -> None:
-    class Watched(ArraySource):
-        closed = 0
-
-        def close(self) -> None:
-            self.closed += 1
-
     source = Watched(sound("hum", 1, 0), RATE)
     listener = listen(encoder, bank, source)
     for hearing in listener:
