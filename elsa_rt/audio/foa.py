@@ -46,13 +46,10 @@ def pick_channels(wanted: tuple[int, ...] | None, channels: int, name: str) -> t
 
 def foa_matrix(config: Config) -> NDArray[np.float64]:
     """Matrix (4, 4) from the chosen channels to upright AmbiX: format, then mount and turn."""
-    turn = rotation(config.yaw_deg, config.pitch_deg, config.roll_deg)
-    if not np.isfinite(turn).all():
-        raise UsageError(
-            f"orientation yaw {config.yaw_deg}, pitch {config.pitch_deg}, roll {config.roll_deg}: "
-            "finite degrees are needed"
-        )
-    return rotate_foa(turn @ mount_rotation(config.mount)) @ decode_matrix(config.format)
+    degrees = (config.yaw_deg, config.pitch_deg, config.roll_deg)
+    if not np.isfinite(degrees).all():
+        raise UsageError(f"yaw, pitch, roll {degrees} of the microphone: finite degrees are needed")
+    return rotate_foa(rotation(*degrees) @ mount_rotation(config.mount)) @ decode_matrix(config.format)
 
 
 class ToFoa:

@@ -1,0 +1,47 @@
+"""Plays an array as a JACK client: ``python jack_player.py NAME samples.npy``."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import Any
+
+import jack
+import numpy as np
+
+
+def connect(name: str) -> Any:
+    """A client of the server named by the environment, once it is up."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return jack.Client(name, no_start_server=True)
+        except jack.JackOpenError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def main(name: str, path: str) -> None:
+    """Play until terminated."""
+    samples = np.load(path)
+    client = connect(name)
+    ports = [client.outports.register(f"channel{index + 1:02d}") for index in range(len(samples))]
+    place = np.arange(client.blocksize)
+
+    def process(frames: int) -> None:
+        nonlocal place
+        for port, channel in zip(ports, samples, strict=True):
+            port.get_array()[:] = channel.take(place, mode="wrap")
+        place += frames
+
+    client.set_process_callback(process)
+    with client:
+        print("playing", flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    jack.set_error_function(lambda _: None)
+    main(*sys.argv[1:])

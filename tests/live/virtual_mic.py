@@ -1,0 +1,170 @@
+"""Virtual four-channel microphones that PortAudio cannot tell from real ones.
+
+    with virtual_microphone(samples, 48_000) as mic:   # ALSA: every sample arrives, in time
+        subprocess.run([..., mic.device], env=mic.env)
+    with jack_microphone(samples, 48_000) as mic:      # JACK: who stalls loses sound for real
+
+Neither touches a user's own sound settings; both take their processes and files with them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes.util
+import fcntl
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+ALSA_CONFIG = Path("/usr/share/alsa/alsa.conf")
+DEVICE = "foamic"
+PERIOD_S = 0.01
+READ_CHECK_S = 0.001
+BUFFERED = 5
+"""Periods that PortAudio takes at once when the stream starts."""
+
+
+class VirtualMicrophone(NamedTuple):
+    """What a program needs to hear it."""
+
+    device: str
+    env: dict[str, str]
+    rate: int
+
+
+def alsa_lacks() -> str:
+    """Why `virtual_microphone` cannot work here; empty if it can."""
+    if not ctypes.util.find_library("portaudio"):
+        return "needs PortAudio: apt-get install libportaudio2"
+    return "" if ALSA_CONFIG.is_file() else f"needs ALSA's {ALSA_CONFIG}"
+
+
+def jack_lacks() -> str:
+    """Why `jack_microphone` cannot work here; empty if it can."""
+    if not ctypes.util.find_library("portaudio"):
+        return "needs PortAudio: apt-get install libportaudio2"
+    if not shutil.which("jackd"):
+        return "needs a JACK server: apt-get install jackd2"
+    return "" if importlib.util.find_spec("jack") else "needs pip install JACK-Client"
+
+
+@contextlib.contextmanager
+def virtual_microphone(
+    samples: NDArray[np.float32], rate: int
+) -> Iterator[VirtualMicrophone]:
+    """An ALSA device that plays ``samples`` (channels, n) at its own pace, then silence.
+
+    They are rounded to 16 bits. The first waits until somebody reads; a program that is held up
+    loses nothing, the device waits for it and makes up for the time. Made for `MicrophoneSource`,
+    which asks for periods of 10 ms.
+    """
+    channels = len(samples)
+    pcm = np.clip(np.round(samples * 2.0**15), -(2**15), 2**15 - 1)
+    with tempfile.TemporaryDirectory(prefix="virtual-mic-") as folder:
+        fifo = Path(folder, "foa.fifo")
+        os.mkfifo(fifo)
+        config = Path(folder, "alsa.conf")
+        config.write_text(_alsa_config(fifo, channels, rate))
+        with _feeding(fifo, pcm.astype("<i2").T.tobytes(), round(rate * PERIOD_S) * channels * 2):
+            yield VirtualMicrophone(DEVICE, {**os.environ, "ALSA_CONFIG_PATH": str(config)}, rate)
+
+
+def _alsa_config(fifo: Path, channels: int, rate: int) -> str:
+    return f"""<{ALSA_CONFIG}>
+pcm.foaraw {{ type file; slave.pcm {{ type null }}; file /dev/null; infile "{fifo}"; format "raw" }}
+pcm.{DEVICE} {{
+    type plug
+    slave {{ pcm "foaraw" format S16_LE channels {channels} rate {rate} }}
+    route_policy copy
+    hint {{ show on description "virtual ambisonic microphone" }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def _feeding(fifo: Path, pcm: bytes, period: int) -> Iterator[None]:
+    """Write ``pcm`` at the pace of a clock, ``period`` bytes at a time, then zeros for ever."""
+    pipe = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    done = threading.Event()
+    feeder = threading.Thread(target=_feed, args=(pipe, pcm, period, done), daemon=True)
+    feeder.start()
+    try:
+        yield
+    finally:
+        done.set()
+        feeder.join()
+        os.close(pipe)
+
+
+def _feed(pipe: int, pcm: bytes, period: int, done: threading.Event) -> None:
+    # ALSA's plugin takes each read for complete: the first fills its whole buffer and every
+    # later one a period, so exactly that must lie in the pipe, never less and never more
+    os.write(pipe, pcm[: BUFFERED * period].ljust(BUFFERED * period, b"\0"))
+    position = BUFFERED * period
+    due = 0.0
+    pause = READ_CHECK_S
+    while not done.wait(pause):
+        pause = READ_CHECK_S
+        if _waiting(pipe):
+            continue
+        os.write(pipe, pcm[position : position + period].ljust(period, b"\0"))
+        position += period
+        now = time.monotonic()
+        due = (due or now) + PERIOD_S  # a reader that was late gets the rest faster
+        pause = max(pause, due - now)
+
+
+def _waiting(pipe: int) -> int:
+    """How many bytes nobody has read yet."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+@contextlib.contextmanager
+def jack_microphone(samples: NDArray[np.float32], rate: int) -> Iterator[VirtualMicrophone]:
+    """A JACK client that plays ``samples`` (channels, n) over and over, on a server of its own.
+
+    The server's clock waits for nobody: a program that is held up overflows.
+    """
+    server = f"elsa-rt-{os.getpid()}-{time.monotonic_ns() % 10**6}"
+    env = {**os.environ, "JACK_DEFAULT_SERVER": server, "JACK_NO_AUDIO_RESERVATION": "1",
+           "JACK_NO_START_SERVER": "1"}  # fmt: skip
+    command = ["jackd", "--no-realtime", "--name", server, "-d", "dummy", "-r", str(rate)]
+    command += ["-p", str(round(rate * PERIOD_S)), "-C", "0", "-P", "0"]
+    with tempfile.TemporaryDirectory(prefix="virtual-mic-") as folder, contextlib.ExitStack() as at:
+        path = Path(folder, "samples.npy")
+        np.save(path, samples.astype(np.float32))
+        at.enter_context(_running(command, env))
+        player = [sys.executable, str(Path(__file__).with_name("jack_player.py")), DEVICE, str(path)]
+        ready = at.enter_context(_running(player, env)).stdout
+        assert ready is not None
+        if ready.readline().strip() != b"playing":
+            raise RuntimeError(f"the player did not reach the JACK server {server}")
+        yield VirtualMicrophone(DEVICE, env, rate)
+
+
+@contextlib.contextmanager
+def _running(command: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
