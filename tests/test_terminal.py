@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Literal, get_args
 
 import numpy as np
 import pytest
@@ -36,8 +37,8 @@ def hearing(time_s: float, azimuth_deg: float = 120.0, alerts: tuple[Alert, ...]
     )
 
 
-def alert(state: str, time_s: float) -> Alert:
-    return Alert(state, "g-1", PROMPTS[0], time_s, 0.9, 120.0, 0.0, "behind, left")  # type: ignore[arg-type]
+def alert(state: Literal["start", "end"], time_s: float) -> Alert:
+    return Alert(state, "g-1", PROMPTS[0], time_s, 0.9, 120.0, 0.0, "behind, left")
 
 
 def drawn(state: State, width: int, height: int) -> list[str]:
@@ -102,8 +103,8 @@ def test_bars_are_in_the_order_of_what_is_heard_best() -> None:
 def test_alerts_of_months_do_not_pile_up() -> None:
     state = State("microphone", "tiny 1")
     for number in range(1_000):
-        for kind in ("start", "end"):
-            one = Alert(kind, f"x-{number}", "x", number, 0.9, 0.0, 0.0, "front")  # type: ignore[arg-type]
+        for kind in get_args(Literal["start", "end"]):
+            one = Alert(kind, f"x-{number}", "x", number, 0.9, 0.0, 0.0, "front")
             state.take(hearing(number, alerts=(one,)))
     assert len(state.alerts) == len(state.ends) == 200
 

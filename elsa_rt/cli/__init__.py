@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parser().parse_args(argv)
         debug = arguments.debug
-        code: int = arguments.run(arguments)
+        code: int = arguments.run(arguments) or 0
         sys.stdout.flush()
         return code
     except ElsaError as error:
@@ -61,7 +61,8 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"elsa-rt {__version__}")
-    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    top.set_defaults(run=lambda _: top.print_help(), debug=False)
+    commands = top.add_subparsers(metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
     return top

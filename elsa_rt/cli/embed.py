@@ -48,14 +48,14 @@ def run(arguments: argparse.Namespace) -> int:
         _hear(arguments.source, config, heard, stop)
     if not heard:
         raise ElsaError(f"embedding {arguments.source}: nothing was heard, {target} is not written")
-    save_arrays(
-        target,
-        time_s=np.array([hearing.time_s for hearing in heard]),
-        embedding=np.stack([hearing.embedding for hearing in heard]),
-        direction=np.stack([hearing.direction for hearing in heard]),
-        activity=np.array([hearing.activity for hearing in heard], np.float32),
-        distance_m=np.array([hearing.distance_m for hearing in heard], np.float32),
-    )
+    arrays = {
+        "time_s": np.array([hearing.time_s for hearing in heard]),
+        "embedding": np.stack([hearing.embedding for hearing in heard]),
+        "direction": np.stack([hearing.direction for hearing in heard]),
+        "activity": np.array([hearing.activity for hearing in heard], np.float32),
+        "distance_m": np.array([hearing.distance_m for hearing in heard], np.float32),
+    }
+    save_arrays(target, arrays)
     print(f"{target}: {len(heard)} steps, {heard[-1].time_s:.1f} s")
     return stop.exit_code
 

@@ -37,6 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     bundle = ModelBundle.load(config.bundle)
     embedding = embed_text(arguments.texts, bundle, config=config, on_notice=Notices())
-    save_arrays(target, text=np.array(arguments.texts), embedding=embedding)
+    save_arrays(target, {"text": np.array(arguments.texts), "embedding": embedding})
     print(f"{target}: {len(embedding)} texts")
     return 0

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     for package in PACKAGES:
         _show(package, _installed(package))
     _show("portaudio", _portaudio())
-    _show("engines", ", ".join(_providers()))
+    _show("providers", ", ".join(_providers()))
 
     from elsa_rt.encoder.bundle import ModelBundle
 

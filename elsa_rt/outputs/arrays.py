@@ -24,12 +24,12 @@ def check_target(path: str | Path) -> Path:
     return path
 
 
-def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Write ``arrays`` by their names; what was at ``path`` stays until the new file is whole."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
         part.replace(path)
     except OSError as error:
         raise ElsaError(

@@ -93,6 +93,10 @@ class TerminalView:
             self._console.print(alert_table(self.state, len(self.state.alerts)))
         for notice in self._unprinted:
             self._console.print(Text(notice, "yellow"))
+        heard_s = self.state.hearing.time_s if self.state.hearing else 0.0
+        self._console.print(
+            Text("   ").join([Text(f"heard {clock(heard_s)}"), *_status(self.state)])
+        )
 
     def show(self, hearing: Hearing) -> None:
         self._measure(hearing.time_s)
@@ -255,15 +259,17 @@ def _footer(state: State, width: int) -> Group:
         "activity ",
         _bar(heard.activity if heard else 0.0, 10, "green"),
     )
-    lost = heard.dropped if heard else 0
-    status = [
-        Text(f"lost {lost} samples", "bold red" if lost else "dim"),
-        Text(f"real-time factor {state.load:.2f}" if state.load else "", "dim"),
-        Text("Ctrl-C ends", "dim"),
-    ]
     last = Text(state.notice, "yellow")
     last.truncate(width, overflow="ellipsis")
-    return Group(meters, last, Text("   ").join(status))
+    return Group(meters, last, Text("   ").join([*_status(state), Text("Ctrl-C ends", "dim")]))
+
+
+def _status(state: State) -> list[Text]:
+    lost = state.hearing.dropped if state.hearing else 0
+    status = [Text(f"lost {lost} samples", "bold red" if lost else "dim")]
+    if state.load is not None:
+        status.append(Text(f"real-time factor {state.load:.2f}", "dim"))
+    return status
 
 
 def _bar(share: float, width: int, style: str) -> Text:

@@ -1,0 +1,170 @@
+"""The command as a process: pipes, signals and terminals are real."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import termios
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+LIMIT_S = 60
+
+
+@pytest.fixture
+def listen(command: list[str], bundle: Path) -> list[str]:
+    return [*command, "listen", "--bundle", str(bundle), "--prompt", "a hum"]
+
+
+@pytest.fixture
+def pcm(scene: NDArray[np.float32]) -> bytes:
+    """The scene as 16-bit samples, a frame is 8 bytes."""
+    return np.round(scene.T * 2**15).astype("<i2").tobytes()
+
+
+RAW = ("-", "--rate", "16000", "--channels", "4", "--sample-format", "s16")
+
+
+def parse(out: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_a_pipe_gives_what_the_file_gives(listen: list[str], recording: Path, pcm: bytes) -> None:
+    file = subprocess.run([*listen, recording], capture_output=True, timeout=LIMIT_S, check=True)
+    pipe = subprocess.run(
+        [*listen, *RAW], input=pcm, capture_output=True, timeout=LIMIT_S, check=True
+    )
+    lines = parse(pipe.stdout)
+    assert all(line.pop("at").endswith("Z") for line in lines)
+    assert lines == parse(file.stdout)
+    assert pipe.stderr == file.stderr == b""
+
+
+def test_a_pipe_that_ends_in_mid_frame(listen: list[str], pcm: bytes) -> None:
+    ended = subprocess.run(
+        [*listen, *RAW], input=pcm[: 3 * 16_000 * 8 + 5], capture_output=True, timeout=LIMIT_S
+    )
+    assert ended.returncode == 0
+    states = [line["state"] for line in parse(ended.stdout) if line["type"] == "alert"]
+    assert states == ["start", "end"]
+    assert b"middle of a frame: 5 of 8 bytes" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_reader_that_had_enough(listen: list[str], recording: Path) -> None:
+    process = subprocess.Popen(
+        [*listen, recording, "--realtime"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process:
+        assert json.loads(process.stdout.readline())["type"] == "hearing"
+        process.stdout.close()
+        assert process.wait(LIMIT_S) == 0
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_open_alert(
+    listen: list[str], pcm: bytes, number: signal.Signals, code: int
+) -> None:
+    process = subprocess.Popen(
+        [*listen, *RAW], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process:
+        process.stdin.write(pcm[: 2 * 16_000 * 8])  # into the hum, and then nothing more
+        process.stdin.flush()
+        before: list[dict[str, Any]] = []
+        while not before or before[-1]["type"] != "alert":
+            before.append(json.loads(process.stdout.readline()))
+        process.send_signal(number)
+        after = parse(process.stdout.read())
+        assert process.wait(LIMIT_S) == code
+        assert process.stderr.read() == b""
+    ends = [line for line in after if line["type"] == "alert"]
+    assert [end["state"] for end in ends] == ["end"]
+    assert ends[0]["id"] == before[-1]["id"]
+
+
+def test_a_signal_while_embedding_keeps_what_was_heard(
+    command: list[str], bundle: Path, recording: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.npz"
+    process = subprocess.Popen(
+        [*command, "embed", "-", *RAW[1:], "-o", str(target), "--bundle", str(bundle)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    with process:
+        # more than any buffer holds: what is left unread shows that the rest was taken
+        process.stdin.write(np.zeros(4 * 16_000 * 10, "<i2").tobytes())
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LIMIT_S) == 130
+    with np.load(target) as arrays:
+        assert len(arrays["time_s"]) > 10
+
+
+def on_a_terminal(argv: list[str], term: str = "xterm-256color") -> tuple[int, str]:
+    """Run ``argv`` on a terminal of 80 x 24; its exit code and all that it wrote there."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    environment = {**os.environ, "TERM": term}
+    for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"):
+        environment.pop(name, None)
+    process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, env=environment)
+    os.close(slave)
+    written = bytearray()
+    with contextlib.suppress(OSError):  # EIO is how a terminal says that nobody is there
+        while piece := os.read(master, 65536):
+            written += piece
+    os.close(master)
+    return process.wait(LIMIT_S), written.decode("utf-8").replace("\r\n", "\n")
+
+
+def test_a_terminal_shows_the_live_view(listen: list[str], recording: Path) -> None:
+    code, written = on_a_terminal([*listen, str(recording)])
+    assert code == 0
+    assert written.startswith("elsa-rt: loading the model ...\n")
+    assert '"type"' not in written
+    screens, left = written.split("\x1b[?1049l")
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screens)
+    for part in ("front", "behind", "where", "what", "alerts", "Ctrl-C ends", "a hum"):
+        assert part in plain
+    for part in ("a hum", "left", "heard 0:06.0", "lost 0 samples", "real-time factor"):
+        assert part in left
+
+
+def test_a_dumb_terminal_gets_plain_lines(listen: list[str], recording: Path) -> None:
+    code, written = on_a_terminal([*listen, str(recording)], term="dumb")
+    assert code == 0
+    assert "\x1b" not in written
+    assert re.search(r"0:01\.\d  start  a hum  \(left\)", written)
+
+
+def test_json_on_a_terminal(listen: list[str], recording: Path) -> None:
+    code, written = on_a_terminal([*listen, str(recording), "--json"])
+    assert code == 0
+    _, *lines = written.splitlines()
+    assert {json.loads(line)["type"] for line in lines} == {"hearing", "alert"}
+
+
+def test_standard_input_that_is_a_terminal(listen: list[str]) -> None:
+    code, written = on_a_terminal([*listen, *RAW])
+    assert code == 2
+    assert "arecord" in written
