@@ -1,0 +1,246 @@
+"""Turn a training run into a bundle: ONNX files, tokenizer, score statistics, card, hashes.
+
+    python -m export.bundle WORK --sentences minilm/model -o elsa_rt/bundles/elsa-rt-small
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import yaml
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from elsa_rt.encoder.bundle import (
+    AUDIO_ENCODER,
+    MANIFEST,
+    REQUIRED,
+    SCHEMA,
+    SCORES,
+    TEXT_ENCODER,
+    TOKENIZER,
+)
+from elsa_rt.features.intensity import CHANNELS, FeatureSettings
+from elsa_rt.version import __version__
+from export.card import write_card
+from export.scores import fit_scores
+from export.student import STEP_FRAMES, Student, StudentSize
+from export.text import (
+    EMBEDDING,
+    SentenceEncoder,
+    TextProjection,
+    TextTower,
+    load_tokenizer,
+    tokenize,
+)
+
+NAME = "elsa-rt-small"
+SLOTS = 1
+
+
+class OneStep(nn.Module):
+    """The student as the device calls it: one step, every state a tensor of its own."""
+
+    def __init__(self, student: Student) -> None:
+        super().__init__()
+        self.student = student
+
+    def forward(self, frames: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        heard, following = self.student(frames, list(state))
+        return (
+            heard.embedding[:, 0],
+            heard.direction[:, 0],
+            heard.activity[:, 0].sigmoid(),
+            heard.distance[:, 0].exp(),
+            *following,
+        )
+
+
+def fold_norms(student: Student) -> Student:
+    """A copy for inference whose batch norms are part of the convolutions."""
+    folded = deepcopy(student).eval()
+    for layer in [*folded.frames, *folded.steps]:
+        layer.conv = fuse_conv_bn_eval(layer.conv, layer.norm)
+        layer.norm = nn.Identity()
+    return folded
+
+
+def export_audio(student: Student, path: Path) -> None:
+    """Write the audio encoder with static shapes and check it against torch, step by step."""
+    step = OneStep(fold_norms(student)).eval()
+    state = student.initial_state()
+    names = [f"{i:02d}" for i in range(len(state))]
+    frames = torch.randn(1, STEP_FRAMES, len(CHANNELS), student.size.mels)
+    program = torch.onnx.export(
+        step,
+        (frames, *state),
+        dynamo=True,
+        optimize=True,
+        verbose=False,
+        input_names=["frames", *(f"state_{name}" for name in names)],
+        output_names=[
+            "embedding", "direction", "activity", "distance_m",
+            *(f"next_{name}" for name in names),
+        ],
+    )  # fmt: skip
+    _save(program.model_proto, path)
+    _check_audio(path, student)
+
+
+def _check_audio(path: Path, student: Student, steps: int = 40) -> None:
+    """Stream random frames through the file and through torch; they must agree to 1e-4."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    frames = torch.randn(1, steps * STEP_FRAMES, len(CHANNELS), student.size.mels)
+    with torch.inference_mode():
+        heard, _ = student(frames)
+    state = {f"state_{i:02d}": s.numpy() for i, s in enumerate(student.initial_state())}
+    for step in range(steps):
+        cut = frames[:, step * STEP_FRAMES : (step + 1) * STEP_FRAMES].numpy()
+        embedding, direction, *others = session.run(None, {"frames": cut, **state})
+        state = dict(zip(state, others[2:], strict=True))
+        for got, wanted in ((embedding, heard.embedding), (direction, heard.direction)):
+            worst = float(np.abs(got - wanted[:, step].numpy()).max())
+            if worst > 1e-4:
+                raise RuntimeError(f"{path} differs from torch by {worst:.2g} in step {step}")
+
+
+def export_text(tower: TextTower, sample: tuple[Tensor, Tensor], path: Path) -> None:
+    """Write the text encoder with dynamic shapes, its weights in 8 bits."""
+    dynamic = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    program = torch.onnx.export(
+        tower.eval(),
+        sample,
+        dynamo=True,
+        optimize=True,
+        verbose=False,
+        input_names=["input_ids", "attention_mask"],
+        output_names=["sentence"],
+        dynamic_shapes=(dynamic, dynamic),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        full = Path(folder) / "full.onnx"
+        # the exporter names an inner value "embedding" too
+        _rename(program.model_proto, {"embedding": "token_embedding", "sentence": "embedding"})
+        _save(program.model_proto, full)
+        quantize_dynamic(full, path, weight_type=QuantType.QInt8)
+    _save(onnx.load(path), path)
+
+
+def _rename(model: onnx.ModelProto, names: dict[str, str]) -> None:
+    """Rename values of the graph, all at once."""
+    for node in model.graph.node:
+        for values in (node.input, node.output):
+            values[:] = [names.get(value, value) for value in values]
+    for value in [*model.graph.value_info, *model.graph.output]:
+        value.name = names.get(value.name, value.name)
+
+
+def _save(model: onnx.ModelProto, path: Path) -> None:
+    """Save without the exporter's remarks: they hold paths of the machine and double the size."""
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]:
+        del value.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.metadata_props[:]
+    del model.functions[:]
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def load_run(checkpoint: Path, pooled: int) -> tuple[Student, TextProjection]:
+    """The averaged student and text projection of a training run, for inference."""
+    state = torch.load(checkpoint, weights_only=True)
+    size = {**state["size"], "stages": tuple(state["size"]["stages"])}
+    student = Student(StudentSize(**{**size, "dilations": tuple(size["dilations"])}))
+    projection = TextProjection(pooled)
+    student.load_state_dict(state["average"])
+    projection.load_state_dict(state["average_projection"])
+    return student.eval(), projection.eval()
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the bundle into its directory, whole."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("work", type=Path, help="directory of export.prepare and export.train")
+    parser.add_argument("--sentences", type=Path, required=True, help="MiniLM directory")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="bundle to write")
+    parser.add_argument("--name", default=NAME)
+    args = parser.parse_args(argv)
+    args.output.mkdir(parents=True, exist_ok=True)
+    sentences = SentenceEncoder(args.sentences).eval()
+    checkpoint = args.work / "run" / "checkpoint.pt"
+    student, projection = load_run(checkpoint, sentences.width)
+
+    export_audio(student, args.output / AUDIO_ENCODER)
+    tokenizer = load_tokenizer(args.sentences)
+    sample = tokenize(tokenizer, ["a dog barking behind me", "glass breaking"])
+    export_text(TextTower(sentences, projection), sample, args.output / TEXT_ENCODER)
+    shutil.copyfile(args.sentences / "tokenizer.json", args.output / TOKENIZER)
+    background, slope, bias = fit_scores(args.work, student, projection)
+    np.savez_compressed(args.output / SCORES, background=background, slope=slope, bias=bias)
+    write_manifest(args.output, args.name, student, _training(args.work))
+    write_card(args.output, args.work)
+
+
+def _training(work: Path) -> dict[str, Any]:
+    state = torch.load(work / "run" / "checkpoint.pt", weights_only=True)
+    with np.load(work / "clips.npz") as clips:
+        held = clips["validation"]
+        labels = [str(label) for label in clips["labels"]]
+    return {
+        "steps": int(state["step"]),
+        "clips": int((~held).sum()),
+        "validation_clips": int(held.sum()),
+        "labels": labels,
+        "rooms": "image sources in random shoeboxes; no measured room",
+        "text": "all-MiniLM-L6-v2 (Apache-2.0), frozen, with a trained projection",
+    }
+
+
+def write_manifest(
+    bundle: Path,
+    name: str,
+    student: Student,
+    training: dict[str, Any],
+    measured: dict[str, Any] | None = None,
+) -> None:
+    """Write ``model.yaml`` with the hash of each file."""
+    manifest = {
+        "schema": SCHEMA,
+        "name": name,
+        "version": __version__,
+        "licence": "Apache-2.0",
+        "kind": "stateful",
+        "features": FeatureSettings().as_dict(),
+        "step_frames": STEP_FRAMES,
+        "context_s": round(student.context_s, 3),
+        "slots": SLOTS,
+        "embedding": EMBEDDING,
+        "parameters": sum(p.numel() for p in student.parameters()),
+        "files": {
+            file: hashlib.sha256((bundle / file).read_bytes()).hexdigest() for file in REQUIRED
+        },
+        "training": training,
+        "measured": measured or {},
+    }
+    text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=100)
+    (bundle / MANIFEST).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

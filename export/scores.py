@@ -1,0 +1,63 @@
+"""Score statistics of a bundle: background embeddings, and the slope and bias of the score.
+
+Scenes come from validation clips and rooms, so that the model is as unsure as on a new sound.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from elsa_rt.matching.scores import SPREAD_FLOOR
+from export.scenes import SILENT, Studio
+from export.student import Student
+from export.text import TextProjection
+from export.train import CaptionBank
+
+SCENES = 400
+BACKGROUND = 3000  # embeddings that the bundle carries
+PRIOR = 0.1  # how often one of a user's prompts is what sounds, given that something does
+SEED = 7
+
+
+@torch.inference_mode()
+def fit_scores(
+    work: Path, student: Student, projection: TextProjection
+) -> tuple[NDArray[np.float16], float, float]:
+    """Background (m, 512), slope and bias as `elsa_rt.matching.scores.Statistics` means them."""
+    studio, captions = Studio(work, validation=True), CaptionBank(work)
+    rng = np.random.default_rng(SEED)
+    embeddings, labels = [], []
+    for _ in range(SCENES):
+        scene = studio.scene(rng)
+        heard, _ = student(torch.from_numpy(scene.mel).float()[None])
+        sure = heard.activity[0, :, 0].sigmoid().numpy() > 0.3
+        embeddings.append(heard.embedding[0, sure, 0].numpy())
+        labels.append(scene.truth.label[sure])
+    embedding, label = np.concatenate(embeddings), np.concatenate(labels)
+    chosen = rng.permutation(len(embedding))[:BACKGROUND]
+    background = embedding[chosen].astype(np.float16)
+
+    prompts = projection(captions.phrases(rng)).numpy()
+    middle, high = np.quantile(background.astype(np.float32) @ prompts.T, (0.5, 0.95), axis=0)
+    z = (embedding @ prompts.T - middle) / np.maximum(high - middle, SPREAD_FLOOR)
+    sounds = label != SILENT
+    true = captions.kinds[label[sounds]]
+    slope, bias = _logistic(z[sounds], true)
+    return background, slope, bias
+
+
+def _logistic(z: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, float]:
+    """Platt's fit of ``sigmoid(slope z + bias)``, its classes weighted to `PRIOR`."""
+    weight = np.where(true, PRIOR / true.sum(), (1 - PRIOR) / (~true).sum())
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        logit = parameters[0] * z + parameters[1]
+        return float((weight * np.logaddexp(0, np.where(true, -logit, logit))).sum())
+
+    slope, bias = minimize(loss, np.array([1.0, -2.0]), method="Nelder-Mead").x
+    return float(slope), float(bias)
