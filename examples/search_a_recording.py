@@ -1,0 +1,18 @@
+"""Find the moments of a recording that fit a sentence best, from embeddings made once.
+
+elsa-rt embed room.wav -o room.npz
+python examples/search_a_recording.py room.npz "a glass breaking"
+"""
+
+import sys
+
+import numpy as np
+
+import elsa_rt
+
+path, sentence = sys.argv[1:]
+(wanted,) = elsa_rt.embed_text([sentence])
+with np.load(path) as heard:
+    similarity = heard["embedding"] @ wanted
+    for step in np.argsort(-similarity)[:5]:
+        print(f"{heard['time_s'][step]:8.1f} s  similarity {similarity[step]:.2f}")
