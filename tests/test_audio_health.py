@@ -100,7 +100,7 @@ def test_the_remix_of_a_sound_server() -> None:
 
 
 def test_a_plane_wave_with_the_noise_of_a_microphone_is_fine() -> None:
-    wave = noise(channels=1) * np.float32([[1], [0.5], [0.2], [0.84]])
+    wave = noise(channels=1) * np.array([[1], [0.5], [0.2], [0.84]], np.float32)
     assert notices(wave + np.float32(0.002) * noise(channels=4)[:, ::-1]) == []
 
 

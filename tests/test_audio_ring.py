@@ -135,6 +135,6 @@ def test_a_gap_is_counted(gap_s: float, flag: bool) -> None:
 def test_what_the_ring_lost_is_not_counted_twice() -> None:
     clock = CaptureClock(RATE)
     chunks = [Chunk(frames, 0, at, flag) for at, frames, flag in steady(600)]
-    kept = chunks[:200] + [chunks[300]._replace(lost=48_000)] + chunks[301:]
+    kept = [*chunks[:200], chunks[300]._replace(lost=48_000), *chunks[301:]]
     assert clock.step(kept) == 48_000
     assert clock.position == 288_000

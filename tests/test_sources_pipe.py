@@ -20,8 +20,10 @@ from tests.contract import ODD_SIZES
 RATE = 48_000
 
 
-def settings(sample_format: str = "s16", **more: Any) -> Config:
-    return Config(**{"rate": RATE, "input_channels": 4, "sample_format": sample_format, **more})
+def settings(
+    sample_format: str = "s16", rate: int | None = RATE, input_channels: int | None = 4
+) -> Config:
+    return Config(sample_format=sample_format, rate=rate, input_channels=input_channels)
 
 
 def encode(samples: NDArray[np.float64], sample_format: str) -> bytes:
@@ -94,10 +96,10 @@ def test_nothing_at_all_is_said(raw: bytes) -> None:
     assert len(said) == 1
 
 
-@pytest.mark.parametrize("missing", ["rate", "input_channels"])
-def test_raw_samples_must_be_declared(missing: str) -> None:
+@pytest.mark.parametrize("config", [settings(rate=None), settings(input_channels=None)])
+def test_raw_samples_must_be_declared(config: Config) -> None:
     with pytest.raises(UsageError, match="--rate 48000 --input-channels 4 --sample-format s16"):
-        PipeSource(io.BytesIO(), settings(**{missing: None}), print)
+        PipeSource(io.BytesIO(), config, print)
 
 
 @pytest.mark.parametrize("rate", [0, -1, 10**9])
@@ -115,9 +117,9 @@ def test_other_refusals() -> None:
 
 def test_a_terminal_is_no_pipe() -> None:
     leader, follower = os.openpty()
-    with open(leader, "rb", buffering=0), open(follower, "rb") as terminal:
-        with pytest.raises(UsageError, match="standard input is a terminal.*arecord"):
-            PipeSource(terminal, settings(), print)
+    refused = pytest.raises(UsageError, match="standard input is a terminal.*arecord")
+    with open(leader, "rb", buffering=0), open(follower, "rb") as terminal, refused:
+        PipeSource(terminal, settings(), print)
 
 
 @pytest.mark.parametrize("block", [None, *ODD_SIZES])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from elsa_rt.errors import DeviceError
 
@@ -15,7 +16,8 @@ REMIXERS = ("pulse", "pipewire", "default", "sysdefault")
 """ALSA names that lead to a desktop sound server; such servers mix ambisonic channels."""
 
 
-class DeviceInfo(NamedTuple):
+@dataclass(frozen=True)
+class DeviceInfo:
     """One input device as PortAudio knows it."""
 
     index: int
@@ -124,11 +126,10 @@ def accepts(device: DeviceInfo, channels: int, rate: int) -> bool:
 
 def _default(devices: list[DeviceInfo]) -> DeviceInfo:
     sd = portaudio()
-    index = sd.default.device[0]
-    if index < 0:
-        index = sd.query_hostapis(sd.default.hostapi if sd.default.hostapi >= 0 else 0)[
-            "default_input_device"
-        ] if devices else -1
+    try:
+        index = sd.query_devices(kind="input")["index"]
+    except (sd.PortAudioError, ValueError):
+        index = -1
     for device in devices:
         if device.index == index:
             return device
@@ -142,4 +143,4 @@ def _listing(devices: list[DeviceInfo]) -> str:
 
 
 def _remixes(name: str, host_api: str) -> bool:
-    return host_api == "ALSA" and name.casefold() in REMIXERS or "pulse" in host_api.casefold()
+    return (host_api == "ALSA" and name.casefold() in REMIXERS) or "pulse" in host_api.casefold()

@@ -49,7 +49,8 @@ def foa_matrix(config: Config) -> NDArray[np.float64]:
     degrees = (config.yaw_deg, config.pitch_deg, config.roll_deg)
     if not np.isfinite(degrees).all():
         raise UsageError(f"yaw, pitch, roll {degrees} of the microphone: finite degrees are needed")
-    return rotate_foa(rotation(*degrees) @ mount_rotation(config.mount)) @ decode_matrix(config.format)
+    turn = rotation(*degrees) @ mount_rotation(config.mount)
+    return rotate_foa(turn) @ decode_matrix(config.format)
 
 
 class ToFoa:

@@ -99,9 +99,10 @@ class SignalHealth:
         full = np.concatenate([self._full, np.abs(samples) >= FULL_SCALE], axis=1)
         self._full = full[:, full.shape[1] - CLIP_RUN + 1 :]
         if full.any():
-            runs = sliding_window_view(full, CLIP_RUN, axis=1).all(axis=2)
-            self._clips += int(runs.sum())
-            self._clipped |= runs.any(axis=1)
+            runs = sliding_window_view(full, CLIP_RUN, axis=1).all(axis=2)  # (4, n)
+            counts = np.count_nonzero(runs, axis=1)
+            self._clips += int(counts.sum())
+            self._clipped |= counts > 0
 
     def _begin_window(self) -> None:
         self._gathered = 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
+from io import BufferedIOBase
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,12 @@ def decode_pcm(raw: bytes, sample_format: str) -> NDArray[np.float32]:
     if sample_format == "f32":
         return np.frombuffer(raw, "<f4").astype(np.float32)
     if sample_format == "s16":
-        return np.frombuffer(raw, "<i2").astype(np.float32) / np.float32(2**15)
+        return np.divide(np.frombuffer(raw, "<i2"), 2**15, dtype=np.float32)
     if sample_format == "s24":
         wide = np.zeros((len(raw) // 3, 4), np.uint8)
         wide[:, 1:] = np.frombuffer(raw, np.uint8).reshape(-1, 3)  # the lowest byte stays 0
         raw = wide.tobytes()
-    return np.frombuffer(raw, "<i4").astype(np.float32) / np.float32(2**31)
+    return np.divide(np.frombuffer(raw, "<i4"), 2**31, dtype=np.float32, casting="unsafe")
 
 
 class PipeSource(Closing):
@@ -36,7 +36,7 @@ class PipeSource(Closing):
 
     live = True
 
-    def __init__(self, stream: io.BufferedIOBase, config: Config, on_notice: Notice) -> None:
+    def __init__(self, stream: BufferedIOBase, config: Config, on_notice: Notice) -> None:
         self.name = "standard input"
         self.rate, self.channels = _declared(config)
         self._say = on_notice

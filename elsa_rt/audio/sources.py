@@ -1,10 +1,12 @@
 """Where sound comes from: every source yields the same `Block`s.
 
-    "-"                       raw PCM on standard input      `pipe.PipeSource`
-    "scene.wav", "dir/x"      a file                         `files.FileSource`
-    None, "mic"               the default input device       `microphone.MicrophoneSource`
-    "zylia", 3                a device by name part or index
-    ArraySource(...)          samples in memory
+    "-"                     raw PCM on standard input      `pipe.PipeSource`
+    "scene.wav", "dir/x"    a file                         `files.FileSource`
+    None, "mic"             the default input device       `microphone.MicrophoneSource`
+    "zylia", 3              a device by name part or index
+    ArraySource(...)        samples in memory
+
+`open_source` opens them. What a user should read and is no error goes to its ``on_notice``.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterator
+from io import BufferedIOBase
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +129,7 @@ def open_source(
     if source == "-":
         from elsa_rt.audio.pipe import PipeSource
 
-        return PipeSource(sys.stdin.buffer, config, say)
+        return PipeSource(cast(BufferedIOBase, sys.stdin.buffer), config, say)
     if isinstance(source, Path) or (isinstance(source, str) and _is_path(source)):
         from elsa_rt.audio.files import FileSource
 

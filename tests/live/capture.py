@@ -11,7 +11,7 @@ from elsa_rt.config import Config
 
 
 def main(device: str, count: str, out: str) -> None:
-    """Stop once sample ``count`` has been passed; "first block" is said on standard output."""
+    """Stop once sample ``count`` has been passed; it says when it runs."""
     blocks = []
     with open_source(device, Config(), print) as source:
         for block in source:
@@ -26,7 +26,7 @@ def main(device: str, count: str, out: str) -> None:
         start=[block.start for block in blocks],
         size=[block.samples.shape[1] for block in blocks],
         dropped=[block.dropped for block in blocks],
-        captured=[block.captured for block in blocks],
+        captured=np.array([block.captured for block in blocks], float),
         rate=source.rate,
     )
 

@@ -126,7 +126,7 @@ def test_an_unfit_rate_lists_what_fits() -> None:
 def test_part_of_a_name_that_fits_several_lists_them() -> None:
     with virtual_microphone(np.zeros((4, RATE), np.float32), RATE) as mic:
         said = python(mic, "attempt('FOA')\nattempt('FoaMic')\nattempt('amic')\n")
-    assert "DeviceError microphone 'FOA' fits 2 devices, give more of the name or the number" in said
+    assert "DeviceError microphone 'FOA' fits 2 devices, give more of the name" in said
     assert said.count("open foamic 48000 4") == 2
 
 

@@ -61,9 +61,7 @@ def jack_lacks() -> str:
 
 
 @contextlib.contextmanager
-def virtual_microphone(
-    samples: NDArray[np.float32], rate: int
-) -> Iterator[VirtualMicrophone]:
+def virtual_microphone(samples: NDArray[np.float32], rate: int) -> Iterator[VirtualMicrophone]:
     """An ALSA device that plays ``samples`` (channels, n) at its own pace, then silence.
 
     They are rounded to 16 bits. The first waits until somebody reads; a program that is held up
@@ -146,7 +144,8 @@ def jack_microphone(samples: NDArray[np.float32], rate: int) -> Iterator[Virtual
         path = Path(folder, "samples.npy")
         np.save(path, samples.astype(np.float32))
         at.enter_context(_running(command, env))
-        player = [sys.executable, str(Path(__file__).with_name("jack_player.py")), DEVICE, str(path)]
+        script = Path(__file__).with_name("jack_player.py")
+        player = [sys.executable, str(script), DEVICE, str(path)]
         ready = at.enter_context(_running(player, env)).stdout
         assert ready is not None
         if ready.readline().strip() != b"playing":
@@ -156,8 +155,9 @@ def jack_microphone(samples: NDArray[np.float32], rate: int) -> Iterator[Virtual
 
 @contextlib.contextmanager
 def _running(command: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    nothing = subprocess.DEVNULL
     process = subprocess.Popen(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+        command, env=env, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing
     )
     with process:
         try:
