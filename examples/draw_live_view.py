@@ -10,7 +10,7 @@ from rich.console import Console
 
 from elsa_rt import Listener
 from elsa_rt.demo import demo_path, demo_prompts
-from elsa_rt.screens.terminal import State, picture
+from elsa_rt.screens.picture import State, picture
 
 WIDTH, HEIGHT = 90, 26
 

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from elsa_rt.hearing import Alert, Hearing, Score
 from elsa_rt.screens.compass import Mark, compass
+from elsa_rt.screens.picture import State, picture
 from elsa_rt.screens.plain import PlainLines, clock
-from elsa_rt.screens.terminal import State, TerminalView, picture
+from elsa_rt.screens.terminal import TerminalView
 
 PROMPTS = ("a glass breaking", "a smoke alarm", "a dog barking")
 

@@ -1,69 +1,24 @@
-"""The live view: what is heard and where, on a terminal of 80 x 24 characters or more.
-
-`picture` draws a `State`; `TerminalView` keeps the state of a run and shows it ten times a second.
-"""
+"""The live view on a terminal: ten pictures a second, and the alerts left behind at the end."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from types import TracebackType
 
-from rich.console import Console, Group, RenderableType
-from rich.layout import Layout
+from rich.console import Console
 from rich.live import Live
-from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
-from elsa_rt.hearing import Alert, Hearing
-from elsa_rt.screens.compass import Mark, compass
+from elsa_rt.hearing import Hearing
+from elsa_rt.screens.picture import State, alert_table, picture, status
 from elsa_rt.screens.plain import clock
 
 FRAME_S = 0.1
 """The screen is not drawn more often than this."""
 
-FALL = 0.85
-"""A bar keeps this share of its length from step to step, so that the eye can follow."""
-
-ACTIVE = 0.5
-"""Below this activity the direction is shown faintly: there is little to point at."""
-
-LEVEL_DBFS = (-72.0, 0.0)
-
-SMALLEST = 16
-"""Rows below which there is no room for everything."""
-
-ALERTS_KEPT = 200
 NOTICES_KEPT = 20
 LOAD_STEPS = 50
-
-
-@dataclass
-class State:
-    """All that the picture shows."""
-
-    source: str
-    model: str
-    hearing: Hearing | None = None
-    bars: dict[str, float] = field(default_factory=dict)
-    alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=ALERTS_KEPT))
-    ends: dict[str, Alert] = field(default_factory=dict)
-    notice: str = ""
-    load: float | None = None  # processor seconds for a second of sound
-
-    def take(self, hearing: Hearing) -> None:
-        self.hearing = hearing
-        for prompt, _, score in hearing.scores:
-            self.bars[prompt] = max(score, FALL * self.bars.get(prompt, 0.0))
-        for alert in hearing.alerts:
-            if alert.state == "start":
-                if len(self.alerts) == ALERTS_KEPT:
-                    self.ends.pop(self.alerts[0].id, None)
-                self.alerts.append(alert)
-            else:
-                self.ends[alert.id] = alert
 
 
 class TerminalView:
@@ -90,12 +45,12 @@ class TerminalView:
     ) -> None:
         self._live.stop()
         if self.state.alerts:
-            self._console.print(alert_table(self.state, len(self.state.alerts)))
+            self._console.print(alert_table(self.state, self.state.alerts))
         for notice in self._unprinted:
             self._console.print(Text(notice, "yellow"))
         heard_s = self.state.hearing.time_s if self.state.hearing else 0.0
         self._console.print(
-            Text("   ").join([Text(f"heard {clock(heard_s)}"), *_status(self.state)])
+            Text("   ").join([Text(f"heard {clock(heard_s)}"), *status(self.state)])
         )
 
     def show(self, hearing: Hearing) -> None:
@@ -123,158 +78,3 @@ class TerminalView:
         self._drawn = time.monotonic()
         width, height = self._console.size
         self._live.update(picture(self.state, width, height), refresh=True)
-
-
-def picture(state: State, width: int, height: int) -> RenderableType:
-    """The whole screen in ``width`` x ``height`` characters; the prompts alone in a tiny one."""
-    if height < SMALLEST:
-        return _prompts(state, height)
-    log = max(4, (height - 4) // 3)
-    body = height - 4 - log
-    whole = Layout()
-    whole.split_column(
-        Layout(_title(state), size=1),
-        Layout(name="body", size=body),
-        Layout(_frame(alert_table(state, log - 2), "alerts"), size=log),
-        Layout(_footer(state, width), size=3),
-    )
-    what = Layout()
-    what.split_column(
-        Layout(_frame(_where(state), "where"), size=5),
-        Layout(_frame(_prompts(state, body - 7), "what")),
-    )
-    if width < 70:
-        whole["body"].update(what)
-    else:
-        dial = 2 * (body - 2)
-        frame = _frame(_dial(state, body - 2), "front", subtitle="behind")
-        whole["body"].split_row(Layout(frame, size=dial + 4), what)
-    return whole
-
-
-def alert_table(state: State, rows: int) -> Table:
-    """The latest alerts, the newest on top."""
-    table = Table.grid(padding=(0, 2), expand=True)
-    table.add_column(justify="right", style="dim", no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    for alert in list(reversed(state.alerts))[:rows]:
-        end = state.ends.get(alert.id)
-        table.add_row(
-            clock(alert.time_s),
-            Text(f"{end.time_s - alert.time_s:4.1f} s") if end else Text(" now  ", "reverse red"),
-            Text(alert.prompt, "default" if end else "bold"),
-            Text((end or alert).words, "cyan"),
-            f"{(end or alert).score:.2f}",
-        )
-    return table
-
-
-def _frame(content: RenderableType, title: str, subtitle: str | None = None) -> Panel:
-    return Panel(content, title=title, subtitle=subtitle, border_style="dim", padding=(0, 1))
-
-
-def _title(state: State) -> Table:
-    row = Table.grid(expand=True, padding=(0, 2))
-    row.add_column(no_wrap=True)
-    row.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    row.add_column(no_wrap=True, style="dim")
-    row.add_column(no_wrap=True, justify="right")
-    row.add_row(
-        Text("elsa-rt", "bold cyan"),
-        Text(state.source),
-        Text(state.model),
-        clock(state.hearing.time_s if state.hearing else 0.0),
-    )
-    return row
-
-
-def _dial(state: State, rows: int) -> Text:
-    heard = state.hearing
-    fixed = [Mark(0, 90, "+", "dim"), Mark(90, 0, "L", "dim"), Mark(-90, 0, "R", "dim")]
-    if heard is None:
-        return compass(rows, fixed)
-    faint = "dim " if heard.activity < ACTIVE else "bold "
-    return compass(
-        rows,
-        [
-            *fixed,
-            Mark(heard.closed_azimuth_deg, heard.closed_elevation_deg, "○", faint + "yellow"),
-            Mark(heard.azimuth_deg, heard.elevation_deg, "●", faint + "green"),
-        ],
-    )
-
-
-def _where(state: State) -> RenderableType:
-    heard = state.hearing
-    if heard is None:
-        return Text("waiting for sound ...", "dim")
-    style = "dim" if heard.activity < ACTIVE else "bold"
-    return Group(
-        Text(heard.words, style),
-        Text.assemble(
-            ("● ", "green"),
-            _angles(heard.azimuth_deg, heard.elevation_deg),
-            ("   model, ", "dim"),
-            f"{heard.distance_m:.1f} m",
-        ),
-        Text.assemble(
-            ("○ ", "yellow"),
-            _angles(heard.closed_azimuth_deg, heard.closed_elevation_deg),
-            (f"   energy flow, {1 - heard.diffuseness:.0%} direct", "dim"),
-        ),
-    )
-
-
-def _angles(azimuth_deg: float, elevation_deg: float) -> str:
-    return f"az {azimuth_deg:+4.0f}°  el {elevation_deg:+3.0f}°"
-
-
-def _prompts(state: State, rows: int) -> Table:
-    table = Table.grid(expand=True, padding=(0, 1))
-    table.add_column(width=10, no_wrap=True)
-    table.add_column(width=4, no_wrap=True)
-    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    scores = {s.prompt: s.score for s in state.hearing.scores} if state.hearing else {}
-    best = sorted(state.bars, key=lambda prompt: -state.bars[prompt])[: max(rows, 1)]
-    for prompt in best:
-        length = state.bars[prompt]
-        style = "green" if length >= ACTIVE else "dim"
-        table.add_row(
-            _bar(length, 10, style), f"{scores.get(prompt, 0.0):.2f}", Text(prompt, style)
-        )
-    return table
-
-
-def _footer(state: State, width: int) -> Group:
-    heard = state.hearing
-    lowest, highest = LEVEL_DBFS
-    level = (heard.level_dbfs - lowest) / (highest - lowest) if heard else 0.0
-    meters = Text.assemble(
-        "level ",
-        _bar(level, 16, "red" if level > 0.95 else "green"),
-        f" {heard.level_dbfs:4.0f} dBFS   " if heard else " " * 13,
-        "activity ",
-        _bar(heard.activity if heard else 0.0, 10, "green"),
-    )
-    last = Text(state.notice, "yellow")
-    last.truncate(width, overflow="ellipsis")
-    return Group(meters, last, Text("   ").join([*_status(state), Text("Ctrl-C ends", "dim")]))
-
-
-def _status(state: State) -> list[Text]:
-    lost = state.hearing.dropped if state.hearing else 0
-    status = [Text(f"lost {lost} samples", "bold red" if lost else "dim")]
-    if state.load is not None:
-        status.append(Text(f"real-time factor {state.load:.2f}", "dim"))
-    return status
-
-
-def _bar(share: float, width: int, style: str) -> Text:
-    """A bar of eighths of a character; ``share`` 0..1, anything outside is cut."""
-    eighths = round(8 * width * min(max(share, 0.0), 1.0))
-    whole, part = divmod(eighths, 8)
-    drawn = "█" * whole + ("▏▎▍▌▋▊▉"[part - 1] if part else "")
-    return Text.assemble((drawn, style), ("·" * (width - len(drawn)), "dim"))
