@@ -196,12 +196,13 @@ def _footer(state: State, width: int) -> Group:
     return Group(meters, last, Text("   ").join([*status(state), Text("Ctrl-C ends", "dim")]))
 
 
-def _status(state: State) -> list[Text]:
+def status(state: State) -> list[Text]:
+    """What was lost, and what listening costs."""
     lost = state.hearing.dropped if state.hearing else 0
-    status = [Text(f"lost {lost} samples", "bold red" if lost else "dim")]
+    parts = [Text(f"lost {lost} samples", "bold red" if lost else "dim")]
     if state.load is not None:
-        status.append(Text(f"real-time factor {state.load:.2f}", "dim"))
-    return status
+        parts.append(Text(f"real-time factor {state.load:.2f}", "dim"))
+    return parts
 
 
 def _bar(share: float, width: int, style: str) -> Text:
