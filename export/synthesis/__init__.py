@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.errors import UsageError
 from export.synthesis import alarms, bells, impacts, machines, nature
-from export.synthesis.elements import Rng, Samples, finish
+from export.synthesis.elements import Rng, Samples, finish, record
 from export.synthesis.speech import speak
 
 __all__ = ["LABELS", "speak", "synthesise"]
@@ -58,4 +58,4 @@ def synthesise(label: str, rng: np.random.Generator, rate: int = 48_000) -> NDAr
     """
     if label not in _MAKERS:
         raise UsageError(f"synthesis of {label!r}: choose one of {', '.join(LABELS)}")
-    return finish(_MAKERS[label](rng, rate), rate)
+    return finish(record(_MAKERS[label](rng, rate), rng, rate), rate)

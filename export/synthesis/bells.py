@@ -30,9 +30,9 @@ def doorbell(rng: Rng, rate: int) -> Samples:
         size = round(rng.uniform(0.5, 1.4) * rate)
         buzz = tone(rng.choice([100.0, 120.0]), square(60), size, rate)
         return buzz * fade(size, rate, 0.01, 0.02)
-    pitch = rng.uniform(580, 880)
+    pitch = rng.uniform(620, 1050)
     drop = 2 ** (-rng.choice([3, 4, 4, 5]) / 12)
-    lasting, gap = rng.uniform(1.2, 2.6), rng.uniform(0.35, 0.75)
+    lasting, gap = rng.uniform(2, 4), rng.uniform(0.35, 0.75)
     gains = [1, rng.uniform(0.1, 0.4), rng.uniform(0.02, 0.15), 0.02]
     notes = [1, drop] * (2 if rng.random() < 0.3 else 1)
     track = silence(min(5.0, gap * len(notes) + lasting), rate)
@@ -62,7 +62,7 @@ def bicycle_bell(rng: Rng, rate: int) -> Samples:
 
 def church_bells(rng: Rng, rate: int) -> Samples:
     """One to four bronze bells swinging, each partial doubled so that it beats."""
-    prime = log_uniform(rng, 200, 480)
+    prime = log_uniform(rng, 260, 560)
     scale = 2 ** (np.array([0, 2, 4, 5, 7, 9, 12]) / 12)
     chosen = rng.choice(scale, int(rng.integers(1, 5)), replace=False)
     bells = [_bronze(prime * note, rng, rate) for note in chosen]
@@ -75,7 +75,7 @@ def church_bells(rng: Rng, rate: int) -> Samples:
 
 def _bronze(prime: float, rng: Rng, rate: int) -> Samples:
     ratios = CHURCH * rng.uniform(0.99, 1.01, CHURCH.size)
-    gains = rng.uniform(0.4, 1, CHURCH.size) * [0.5, 0.6, 1, 0.3, 1, 0.4, 0.4, 0.6, 0.4, 0.3, 0.2]
+    gains = rng.uniform(0.4, 1, CHURCH.size) * [0.3, 0.5, 1, 0.3, 1.2, 0.5, 0.6, 1, 0.8, 0.4, 0.3]
     lasting = rng.uniform(3, 6) / np.maximum(ratios, 0.7) ** 0.8
     beats = rng.uniform(0.3, 2.5, CHURCH.size)
     both = np.concatenate([prime * ratios, prime * ratios + beats])

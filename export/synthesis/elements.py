@@ -133,6 +133,24 @@ def resonate(
     return out
 
 
+def record(sound: Samples, rng: Rng, rate: int) -> Samples:
+    """What a microphone nearby makes of it: an uneven response and a small furnished place.
+
+    The response wanders by some 3 dB over the octaves and dulls in the treble; the place adds
+    a decaying tail 14 to 28 dB below the direct sound.
+    """
+    tail = noise(round(0.4 * rate), rate, rng, 150, rng.uniform(1500, 5000), 1)
+    tail *= decay(tail.size, rate, rng.uniform(0.1, 0.4))
+    place = np.append(1.0, tail * 10 ** (-rng.uniform(14, 28) / 20) / np.linalg.norm(tail))
+    size = sound.size + place.size
+    octave = np.log2(np.maximum(np.fft.rfftfreq(size, 1 / rate), 20) / 20)
+    curve = CubicSpline(np.arange(0, 12, 2), rng.normal(0, 3, 6))(octave)
+    roll_off = np.log2(rng.uniform(6000, 16000) / 20)
+    response = 10 ** (curve / 20) / np.sqrt(1 + 2.0 ** (4 * (octave - roll_off)))
+    out = np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(place, size) * response, size)
+    return np.asarray(out[: sound.size + round(0.15 * rate)])
+
+
 def finish(sound: Samples, rate: int, longest: float = 5.0) -> NDArray[np.float32]:
     """At most ``longest`` seconds, without a click at its end, with a peak of 1."""
     sound = sound[: round(longest * rate)] * 1.0

@@ -38,8 +38,11 @@ def clock_tick(rng: Rng, rate: int) -> Samples:
 
 def _tick(rng: Rng, rate: int, low: float) -> Samples:
     track = silence(0.12, rate)
+    case = low * rng.uniform([0.2, 0.35, 0.55], [0.3, 0.5, 0.8])
     for delay, level in ((0, 0.5), (rng.uniform(0.004, 0.01), 1), (rng.uniform(0.012, 0.02), 0.6)):
-        add(track, level * _click(rng, rate, (low, low * 3.5), rng.uniform(0.015, 0.05)), delay, rate)
+        click = _click(rng, rate, (low, low * 3.5), rng.uniform(0.015, 0.05))
+        add(click, modes(case, 0.06, [0.6, 0.4, 0.4], rate, rng), 0, rate)
+        add(track, level * click, delay, rate)
     return track
 
 
@@ -51,9 +54,9 @@ def door_knock(rng: Rng, rate: int) -> Samples:
     count = int(rng.integers(2, 6))
     track, at = silence(5.0, rate), 0.01
     for _ in range(count):
-        gains = rng.uniform(0.3, 1, 12) / (panel / base) ** rng.uniform(0.5, 0.9)
+        gains = rng.uniform(0.3, 1, 12) / (panel / base) ** rng.uniform(0.7, 1.3)
         knock = modes(panel, lasting, gains, rate, rng)
-        add(knock, rng.uniform(0.3, 0.8) * burst(0.015, rate, rng, 300, 2500), 0, rate)
+        add(knock, rng.uniform(0.1, 0.5) * burst(0.015, rate, rng, 200, 1200), 0, rate)
         add(track, knock * rng.uniform(0.7, 1), at, rate)
         at += rng.uniform(0.16, 0.3)
     return track[: round((at + 0.2) * rate)]
@@ -83,10 +86,10 @@ def _heel(rng: Rng, rate: int, ground: str, base: float) -> Samples:
             grain = burst(0.012, rate, rng, 1500, 8000) * rng.exponential(0.3)
             add(step, grain, float(rng.beta(2, 3)) * 0.2, rate)
         return step
-    low, high = (600, 3500) if ground == "wood" else (1200, 7000)
+    low, high = (200, 1200) if ground == "wood" else (500, 3000)
     thud = base * rng.uniform(0.95, 1.05) * np.array([1, 1.7, 2.6, 3.9, 5.8])
     step = modes(thud, rng.uniform(0.06, 0.14) / (thud / base) ** 0.5, 0.8, rate, rng)
-    step *= 0.6 if ground == "wood" else 0.25
+    step *= 0.8 if ground == "wood" else 0.5
     add(step, burst(rng.uniform(0.03, 0.07), rate, rng, low, high), 0, rate)
     return step
 
@@ -129,14 +132,14 @@ def mouse_click(rng: Rng, rate: int) -> Samples:
 
 def keyboard_typing(rng: Rng, rate: int) -> Samples:
     """Keys that bottom out on a plate and snap back, in runs and pauses."""
-    low = log_uniform(rng, 500, 1100)
+    low = log_uniform(rng, 600, 1200)
     plate = low * rng.uniform(0.2, 0.4) * np.array([1, 1.6, 2.3, 3.4])
     speed = rng.uniform(5, 10)
     track, at = silence(rng.uniform(2.5, 5), rate), 0.02
     while at < track.size / rate - 0.25:
         key = rng.uniform(0.85, 1.2)
         down = _click(rng, rate, (low * key * 1.6, low * key * 9), rng.uniform(0.02, 0.045))
-        add(down, modes(plate * key, 0.04, rng.uniform(0.2, 0.5, 4), rate, rng), 0, rate)
+        add(down, modes(plate * key, 0.04, rng.uniform(0.05, 0.25, 4), rate, rng), 0, rate)
         up = 0.4 * _click(rng, rate, (low * key * 3, low * key * 11), 0.02)
         add(track, down * rng.uniform(0.5, 1), at, rate)
         add(track, up * rng.uniform(0.5, 1), at + rng.uniform(0.05, 0.1), rate)
@@ -153,8 +156,8 @@ def clapping(rng: Rng, rate: int) -> Samples:
         period = rng.uniform(0.17, 0.35) if people > 1 else rng.uniform(0.22, 0.5)
         at = 0.01 if people == 1 else rng.uniform(0, period)
         while at < track.size / rate - 0.1:
-            clap = burst(rng.uniform(0.025, 0.06), rate, rng, cup * 0.6, cup * 2.2)
-            add(clap, 0.8 * burst(0.008, rate, rng, 1000, 9000), 0, rate)
+            clap = burst(rng.uniform(0.025, 0.06), rate, rng, cup * 0.6, cup * 1.7)
+            add(clap, 0.4 * burst(0.008, rate, rng, 800, 5000), 0, rate)
             add(track, level * rng.uniform(0.7, 1) * clap, at, rate)
             at += period * rng.normal(1, 0.04)
     return track

@@ -38,7 +38,7 @@ def engine(rng: Rng, rate: int) -> Samples:
     body = np.array([rng.uniform(60, 110), rng.uniform(150, 260), rng.uniform(350, 600), 1100, 2300])
     sound = resonate(blow, rate, list(body), [60, 90, 200, 500, 900], [1, 0.8, 0.6, 0.4, 0.25])
     mechanics = noise(size, rate, rng, 300, 5000, 1, 1) * (0.5 + pulse)
-    return np.asarray(sound / sound.std() + rng.uniform(0.15, 0.35) * mechanics)
+    return np.asarray(sound / sound.std() + rng.uniform(0.2, 0.7) * mechanics)
 
 
 def vacuum_cleaner(rng: Rng, rate: int) -> Samples:
@@ -48,10 +48,10 @@ def vacuum_cleaner(rng: Rng, rate: int) -> Samples:
     if rng.random() < 0.3:
         spin = spin * (1 - 0.7 * np.exp(-np.arange(size) / (rng.uniform(0.15, 0.4) * rate)))
     whine = tone(spin, [g * rng.uniform(0.3, 1) for g in sawtooth(20, 0.6)], size, rate)
-    air = noise(size, rate, rng, rng.uniform(150, 400), rng.uniform(4000, 9000), 1, 0.7)
+    air = noise(size, rate, rng, rng.uniform(200, 450), rng.uniform(2000, 4500), 1.3, 0.5)
     duct = resonate(
-        air, rate, [rng.uniform(400, 800), rng.uniform(1200, 2200), rng.uniform(3000, 4500)],
-        [200, 500, 1200], [1, 0.8, 0.6],
+        air, rate, [rng.uniform(400, 800), rng.uniform(1200, 2000), rng.uniform(2500, 3500)],
+        [200, 400, 900], [1, 1, 0.5],
     )  # fmt: skip
     strokes = 1 + 0.2 * drift(size, rate, rng, 1.2)
     air = air + 2 * duct

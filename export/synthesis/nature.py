@@ -24,14 +24,14 @@ from export.synthesis.elements import (
 def rain(rng: Rng, rate: int) -> Samples:
     """The hiss of countless far drops, and near ones that can be told apart."""
     size = round(rng.uniform(3, 5) * rate)
-    hiss = noise(size, rate, rng, rng.uniform(300, 1200), rng.uniform(7000, 14000), 1, 0.6)
+    hiss = noise(size, rate, rng, rng.uniform(150, 600), rng.uniform(3500, 7000), 1, 0.2)
     hiss *= 1 + 0.12 * drift(size, rate, rng, 1)
-    grain = rng.standard_normal(size) * (rng.random(size) < rng.uniform(200, 1500) / rate)
+    grain = rng.standard_normal(size) * (rng.random(size) < rng.uniform(150, 900) / rate)
     drops = resonate(
-        grain, rate, [rng.uniform(900, 2000), rng.uniform(2500, 4500), 7000], [700, 1500, 3000],
+        grain, rate, [rng.uniform(900, 1800), rng.uniform(2200, 3500), 5500], [500, 900, 1800],
         [1, 1, 1],
     )  # fmt: skip
-    track = hiss + rng.uniform(0.3, 0.9) * drops / drops.std()
+    track = hiss + rng.uniform(0.6, 1.4) * drops / drops.std()
     for _ in range(int(rng.integers(10, 80))):
         drop = burst(rng.uniform(0.01, 0.04), rate, rng, 800, 6000)
         add(track, rng.exponential(1.2) * drop, rng.uniform(0, size / rate), rate)
@@ -127,7 +127,7 @@ def dog(rng: Rng, rate: int) -> Samples:
         voice = tone(arc, sawtooth(30, 0.6), size, rate)
         voice = voice / voice.std() + 0.7 * noise(size, rate, rng, 300, 6000, 1, 0.5)
         mouth = np.array([650, 1250, 2400, 3700]) * tract * rng.uniform(0.95, 1.05)
-        bark = resonate(voice, rate, list(mouth), [250, 300, 500, 800], [1, 0.8, 0.35, 0.15])
+        bark = resonate(voice, rate, list(mouth), [250, 300, 450, 700], [1, 0.8, 0.25, 0.08])
         bark *= np.sin(np.pi * t**0.45) ** 1.2
         add(track, bark, at, rate)
         at += size / rate + rng.uniform(0.12, 0.45)
