@@ -62,6 +62,35 @@ def test_a_pipe_that_ends_in_mid_frame(listen: list[str], pcm: bytes) -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
+def test_nothing_is_left_behind_in_the_home(
+    listen: list[str], recording: Path, tmp_path: Path
+) -> None:
+    """An inference engine that keeps a device id for its maker has no place beside a microphone."""
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        environment.pop(name, None)
+    subprocess.run(
+        [*listen, recording], env=environment, capture_output=True, timeout=LIMIT_S, check=True
+    )
+    left = [path for path in tmp_path.rglob("*") if "numba" not in str(path).lower()]
+    assert [path for path in left if path.is_file()] == []
+
+
+def test_without_a_home_and_a_place_to_cache(
+    listen: list[str], recording: Path, tmp_path: Path
+) -> None:
+    # a file where the cache's directory would be: nobody can write there, not even root
+    nowhere = tmp_path / "nowhere"
+    nowhere.touch()
+    ended = subprocess.run(
+        [*listen, recording], env={**os.environ, "NUMBA_CACHE_DIR": str(nowhere)},
+        capture_output=True, timeout=LIMIT_S,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == b""
+
+
 def test_a_reader_that_had_enough(listen: list[str], recording: Path) -> None:
     process = subprocess.Popen(
         [*listen, recording, "--realtime"], stdout=subprocess.PIPE, stderr=subprocess.PIPE

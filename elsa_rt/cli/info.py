@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from elsa_rt.cli.options import Commands, add_command
+from elsa_rt.errors import EngineError
 from elsa_rt.version import __version__
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _portaudio() -> str:
 
 def _providers() -> list[str]:
     try:
-        import onnxruntime
-    except ImportError as error:
-        return [f"onnxruntime does not load ({error}): pip install --force-reinstall onnxruntime"]
-    return list(onnxruntime.get_available_providers())
+        from elsa_rt.encoder.onnx import available_providers
+    except EngineError as error:
+        return [str(error)]
+    return available_providers()

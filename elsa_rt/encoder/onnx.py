@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from elsa_rt.errors import BundleError, ElsaError, EngineError
 from elsa_rt.features.intensity import CHANNELS
 
+# from 1.32 on it keeps a device id and reports to its maker: a microphone must not
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 try:
     import onnxruntime as ort
 except ImportError as error:
@@ -24,6 +27,11 @@ except ImportError as error:
 PROVIDERS = ["CPUExecutionProvider"]
 
 OUTPUTS = ("embedding", "direction", "activity", "distance_m")
+
+
+def available_providers() -> list[str]:
+    """What this installation of ONNX Runtime could run on, for `elsa-rt info`."""
+    return list(ort.get_available_providers())
 
 
 @contextmanager

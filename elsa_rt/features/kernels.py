@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import rocket_fft  # registers the FFT with Numba
@@ -16,7 +18,14 @@ TINY = 1e-20
 """Keeps ratios of digital silence at zero."""
 
 
-@njit(cache=True, nogil=True, fastmath=False)
+def _compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    try:
+        return njit(cache=True, nogil=True)(kernel)
+    except RuntimeError:  # no directory to keep it in: a service without a home
+        return njit(nogil=True)(kernel)
+
+
+@_compiled
 def analyse_hop(
     tail: NDArray[np.float32],
     window: NDArray[np.float32],
@@ -84,7 +93,7 @@ def analyse_hop(
     total[4] = sum_w
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def analyse(
     foa: NDArray[np.float32],
     history: NDArray[np.float32],
