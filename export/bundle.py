@@ -75,6 +75,8 @@ def fold_norms(student: Student) -> Student:
     for layer in [*folded.frames, *folded.steps]:
         layer.conv = fuse_conv_bn_eval(layer.conv, layer.norm)
         layer.norm = nn.Identity()
+    folded.pool = fuse_conv_bn_eval(folded.pool, folded.pool_norm)
+    folded.pool_norm = nn.Identity()
     return folded
 
 
@@ -132,9 +134,10 @@ def export_text(tower: TextTower, sample: tuple[Tensor, Tensor], path: Path) -> 
     )
     with tempfile.TemporaryDirectory() as folder:
         full = Path(folder) / "full.onnx"
+        model = program.model_proto
         # the exporter names an inner value "embedding" too
-        _rename(program.model_proto, {"embedding": "token_embedding", "sentence": "embedding"})
-        _save(program.model_proto, full)
+        _rename(model, {"embedding": "token_embedding", "sentence": "embedding"})
+        _save(model, full)
         quantize_dynamic(full, path, weight_type=QuantType.QInt8)
     _save(onnx.load(path), path)
 

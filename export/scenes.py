@@ -17,7 +17,7 @@ from elsa_rt.audio.ambisonics import rotate_foa, rotation
 from elsa_rt.features.intensity import FeatureSettings, IntensityFeatures
 
 STEP_S = 0.1
-SCENE_S = 4.0
+SCENE_S = 3.0
 SILENT = -1
 """Label and clip of a step in which nothing sounds."""
 
@@ -106,7 +106,7 @@ class Studio:
         if rng.random() < 0.25:
             onset = -int(rng.uniform(0, 0.5) * self._clip(first).size)
         else:
-            onset = int(rng.uniform(0, 0.6) * self._length)
+            onset = int(rng.uniform(0, 0.5) * self._length)
         sounds = [Sound(first, self._choose_room(rng), onset, 1.0)]
         end = onset + self._clip(first).size
         latest = self._length - int(0.5 * self.rate)

@@ -18,7 +18,8 @@ from export.text import EMBEDDING
 
 STEP_FRAMES = 10
 HOP_S = FeatureSettings().hop / FeatureSettings().rate
-LOG_MEL_CENTRE, LOG_MEL_SPREAD = -10.0, 4.0  # brings log-mel to about -1..1
+LEVEL_FRAMES, LEVEL_DECAY = 200, 80.0  # memory and time constant of the running level
+LOG_MEL_SPREAD = 3.0  # brings log-mel about the running level to about -1..1
 TAGS, TAG_FEATURES = 527, 384
 
 
@@ -41,6 +42,29 @@ class Heard(NamedTuple):
     activity: Tensor  # (batch, steps, K), logit
     distance: Tensor  # (batch, steps, K), log of metres
     hidden: Tensor  # (batch, steps, width)
+
+
+class RunningLevel(nn.Module):
+    """Takes the microphone's level out of log-mel: its mean over the last two seconds.
+
+    The mean over mel is averaged with exponentially fading weights over the frames that there
+    have been: a second channel of ones counts them, so that the first frame is levelled too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory = LEVEL_FRAMES - 1
+        age = torch.arange(self.memory, -1, -1)
+        self.register_buffer("fade", torch.exp(-age / LEVEL_DECAY)[None, None])
+
+    def forward(self, log_mel: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        """``log_mel`` (batch, 1, time, mel); ``past`` (batch, 2, memory)."""
+        loud = log_mel.mean(dim=3)
+        joined = torch.cat([past, torch.cat([loud, torch.ones_like(loud)], dim=1)], dim=2)
+        faded = F.conv1d(joined.transpose(0, 1).flatten(0, 1)[:, None], self.fade)
+        total, count = faded.unflatten(0, (2, -1))
+        level = (total / count)[..., None]
+        return (log_mel - level) / LOG_MEL_SPREAD, joined[:, :, joined.shape[2] - self.memory :]
 
 
 class CausalConv(nn.Module):
@@ -87,6 +111,7 @@ class Student(nn.Module):
     def __init__(self, size: StudentSize | None = None) -> None:
         super().__init__()
         self.size = size = size or StudentSize()
+        self.level = RunningLevel()
         layers = [CausalConv(len(CHANNELS), size.stem, (3, 5), (2, 2))]
         before = size.stem
         for channels in size.stages:
@@ -96,6 +121,7 @@ class Student(nn.Module):
         self.frames = nn.ModuleList(layers)
         self.fold = nn.Linear(before * (size.mels >> (1 + len(size.stages))), size.width)
         self.pool = nn.Conv1d(size.width, size.width, STEP_FRAMES // 2, STEP_FRAMES // 2)
+        self.pool_norm = nn.BatchNorm1d(size.width)
         self.steps = nn.ModuleList(StepConv(size.width, d) for d in size.dilations)
         self.dropout = nn.Dropout(0.1)
         self.embed = nn.Sequential(
@@ -105,7 +131,7 @@ class Student(nn.Module):
 
     def initial_state(self, batch: int = 1) -> list[Tensor]:
         """Silence before the first frame: zeros, one tensor per layer that remembers."""
-        state = []
+        state = [torch.zeros(batch, 2, self.level.memory)]
         mels = self.size.mels
         for layer in self.frames:
             state.append(torch.zeros(batch, layer.inputs, layer.memory, mels))
@@ -115,7 +141,7 @@ class Student(nn.Module):
     @property
     def context_s(self) -> float:
         """How far back, in seconds, a sound can still matter to an answer."""
-        frames, hop = 0, 1
+        frames, hop = self.level.memory, 1
         for layer in self.frames:
             frames += layer.memory * hop
             hop *= layer.conv.stride[0]
@@ -128,14 +154,15 @@ class Student(nn.Module):
         """Frames (batch, time, 8, mels) -> answers for each of the time / 10 steps, next state."""
         state = self.initial_state(mel.shape[0]) if state is None else state
         x = mel.transpose(1, 2)
-        x = torch.cat([(x[:, :1] - LOG_MEL_CENTRE) / LOG_MEL_SPREAD, x[:, 1:]], dim=1)
-        following = []
-        for layer, past in zip(self.frames, state, strict=False):
+        levelled, after = self.level(x[:, :1], state[0])
+        x = torch.cat([levelled, x[:, 1:]], dim=1)
+        following = [after]
+        for layer, past in zip(self.frames, state[1:], strict=False):
             x, after = layer(x, past)
             following.append(after)
         x = F.relu(self.fold(x.transpose(1, 2).flatten(2)))
-        x = F.relu(self.pool(x.transpose(1, 2)))
-        for layer, past in zip(self.steps, state[len(self.frames) :], strict=True):
+        x = F.relu(self.pool_norm(self.pool(x.transpose(1, 2))))
+        for layer, past in zip(self.steps, state[1 + len(self.frames) :], strict=True):
             x, after = layer(x, past)
             following.append(after)
         hidden = self.dropout(x.transpose(1, 2))

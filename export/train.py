@@ -41,13 +41,13 @@ from export.scenes import SILENT, Scene, Studio
 from export.student import Heard, Student
 from export.text import TextProjection
 
-BATCH = 32  # scenes
-SCENE_BATCH = 8  # scenes that a worker hands over at once
+BATCH = 16  # scenes
+SCENE_BATCH = 4  # scenes that a worker hands over at once
 RESERVOIR = 3000  # scenes that wait to be used again, turned and levelled anew
-PER_SCENE = 5  # steps of each scene that meet captions
+PER_SCENE = 6  # steps of each scene that meet captions
 HARD = 2  # further captions for each step: the same sound elsewhere, another sound here
 AVERAGING = 0.999  # of the weights that are shipped
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 1.5e-3
 
 
 class SceneStream(IterableDataset[list[Scene]]):
@@ -265,7 +265,7 @@ def batches(
     waiting: deque[Scene] = deque(maxlen=RESERVOIR)
     fresh = iter(loader)
     while True:
-        wanted = BATCH if len(waiting) < 8 * BATCH else BATCH // reuse
+        wanted = BATCH if len(waiting) < 16 * BATCH else BATCH // reuse
         for _ in range(wanted // SCENE_BATCH):
             waiting.extend(next(fresh))
         chosen = rng.integers(0, len(waiting), BATCH)

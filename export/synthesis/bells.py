@@ -32,10 +32,10 @@ def doorbell(rng: Rng, rate: int) -> Samples:
         return buzz * fade(size, rate, 0.01, 0.02)
     pitch = rng.uniform(620, 1050)
     drop = 2 ** (-rng.choice([3, 4, 4, 5]) / 12)
-    lasting, gap = rng.uniform(2, 4), rng.uniform(0.35, 0.75)
+    lasting, gap = rng.uniform(3, 7), rng.uniform(0.35, 0.75)
     gains = [1, rng.uniform(0.1, 0.4), rng.uniform(0.02, 0.15), 0.02]
     notes = [1, drop] * (2 if rng.random() < 0.3 else 1)
-    track = silence(min(5.0, gap * len(notes) + lasting), rate)
+    track = silence(min(5.0, gap * len(notes) + lasting * 0.5), rate)
     for k, note in enumerate(notes):
         bar = modes(pitch * note * BAR, lasting / BAR**0.8, gains, rate, rng)
         add(track, bar, k * gap, rate)
@@ -76,7 +76,7 @@ def church_bells(rng: Rng, rate: int) -> Samples:
 def _bronze(prime: float, rng: Rng, rate: int) -> Samples:
     ratios = CHURCH * rng.uniform(0.99, 1.01, CHURCH.size)
     gains = rng.uniform(0.4, 1, CHURCH.size) * [0.3, 0.5, 1, 0.3, 1.2, 0.5, 0.6, 1, 0.8, 0.4, 0.3]
-    lasting = rng.uniform(3, 6) / np.maximum(ratios, 0.7) ** 0.8
+    lasting = rng.uniform(8, 20) / np.maximum(ratios, 0.7)
     beats = rng.uniform(0.3, 2.5, CHURCH.size)
     both = np.concatenate([prime * ratios, prime * ratios + beats])
     strike = modes(both, np.tile(lasting, 2), np.tile(gains, 2), rate, rng)

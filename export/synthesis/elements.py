@@ -21,6 +21,10 @@ HIGHEST = 0.45
 """No partial is made above this share of the rate, so that none aliases."""
 
 
+LONGEST = 5.0
+"""Seconds of the longest sound."""
+
+
 def silence(seconds: float, rate: int) -> Samples:
     """Zeros (n,)."""
     return np.zeros(round(seconds * rate))
@@ -84,9 +88,9 @@ def sawtooth(harmonics: int, slope: float = 1.0) -> list[float]:
 def modes(
     frequencies: ArrayLike, t60s: ArrayLike, gains: ArrayLike, rate: int, rng: Rng
 ) -> Samples:
-    """A struck body: decaying sines (n,) of random phase, as long as the longest lasts."""
+    """A struck body: decaying sines (n,) of random phase, as long as the longest lasts, or `LONGEST`."""
     parts = np.broadcast_arrays(*np.atleast_1d(frequencies, t60s, gains))
-    sound = silence(float(parts[1].max()), rate)
+    sound = silence(min(LONGEST, float(parts[1].max())), rate)
     for frequency, t60, gain in zip(*parts, strict=True):
         if frequency < HIGHEST * rate:
             size = min(sound.size, round(t60 * rate))
@@ -151,7 +155,7 @@ def record(sound: Samples, rng: Rng, rate: int) -> Samples:
     return np.asarray(out[: sound.size + round(0.15 * rate)])
 
 
-def finish(sound: Samples, rate: int, longest: float = 5.0) -> NDArray[np.float32]:
+def finish(sound: Samples, rate: int, longest: float = LONGEST) -> NDArray[np.float32]:
     """At most ``longest`` seconds, without a click at its end, with a peak of 1."""
     sound = sound[: round(longest * rate)] * 1.0
     sound -= sound.mean()

@@ -50,7 +50,7 @@ def door_knock(rng: Rng, rate: int) -> Samples:
     """Knuckles on a wooden panel: a soft contact that drives its lowest modes."""
     base = rng.uniform(90, 220)
     panel = base * np.cumsum(np.concatenate([[1], rng.uniform(0.25, 0.9, 11)]))
-    lasting = rng.uniform(0.08, 0.2) / (panel / base) ** rng.uniform(0.3, 0.6)
+    lasting = rng.uniform(0.03, 0.1) / (panel / base) ** rng.uniform(0.3, 0.6)
     count = int(rng.integers(2, 6))
     track, at = silence(5.0, rate), 0.01
     for _ in range(count):
@@ -98,7 +98,7 @@ def glass_breaking(rng: Rng, rate: int) -> Samples:
     """A blow, the crack, then a shower of shards that ring and bounce."""
     track = silence(rng.uniform(1.2, 2.6), rate)
     add(track, 0.8 * burst(rng.uniform(0.08, 0.2), rate, rng, 1500, 14000), 0.005, rate)
-    add(track, 0.3 * burst(0.1, rate, rng, 100, 800), 0.005, rate)
+    add(track, 0.1 * burst(0.05, rate, rng, 150, 900), 0.005, rate)
     pane = log_uniform(rng, 1500, 3000) * np.cumsum(rng.uniform(0.15, 0.6, 14))
     add(track, 0.25 * modes(pane, rng.uniform(0.1, 0.5, 14), 0.6, rate, rng), 0.005, rate)
     for _ in range(int(rng.integers(80, 220))):
@@ -132,15 +132,15 @@ def mouse_click(rng: Rng, rate: int) -> Samples:
 
 def keyboard_typing(rng: Rng, rate: int) -> Samples:
     """Keys that bottom out on a plate and snap back, in runs and pauses."""
-    low = log_uniform(rng, 600, 1200)
-    plate = low * rng.uniform(0.2, 0.4) * np.array([1, 1.6, 2.3, 3.4])
+    low = log_uniform(rng, 1000, 2800)
+    plate = rng.uniform(150, 350) * np.array([1, 1.6, 2.3, 3.4])
     speed = rng.uniform(5, 10)
     track, at = silence(rng.uniform(2.5, 5), rate), 0.02
     while at < track.size / rate - 0.25:
         key = rng.uniform(0.85, 1.2)
-        down = _click(rng, rate, (low * key * 1.6, low * key * 9), rng.uniform(0.02, 0.045))
+        down = _click(rng, rate, (low * key, low * key * 4), rng.uniform(0.02, 0.045))
         add(down, modes(plate * key, 0.04, rng.uniform(0.05, 0.25, 4), rate, rng), 0, rate)
-        up = 0.4 * _click(rng, rate, (low * key * 3, low * key * 11), 0.02)
+        up = 0.4 * _click(rng, rate, (low * key * 1.3, low * key * 5), 0.02)
         add(track, down * rng.uniform(0.5, 1), at, rate)
         add(track, up * rng.uniform(0.5, 1), at + rng.uniform(0.05, 0.1), rate)
         at += rng.gamma(4, 1 / (4 * speed)) + (rng.uniform(0.2, 0.5) if rng.random() < 0.08 else 0)
@@ -148,16 +148,16 @@ def keyboard_typing(rng: Rng, rate: int) -> Samples:
 
 
 def clapping(rng: Rng, rate: int) -> Samples:
-    """One pair of hands, a few, or a hall full of them."""
-    people = int(rng.choice([1, 4, 60], p=[0.4, 0.2, 0.4]))
+    """One pair of hands, or a few."""
+    people = int(rng.choice([1, 2, 5, 8]))
     track = silence(rng.uniform(2.5, 5), rate)
     for _ in range(people):
         cup, level = log_uniform(rng, 700, 2200), rng.uniform(0.3, 1)
         period = rng.uniform(0.17, 0.35) if people > 1 else rng.uniform(0.22, 0.5)
         at = 0.01 if people == 1 else rng.uniform(0, period)
         while at < track.size / rate - 0.1:
-            clap = burst(rng.uniform(0.025, 0.06), rate, rng, cup * 0.6, cup * 1.7)
-            add(clap, 0.4 * burst(0.008, rate, rng, 800, 5000), 0, rate)
+            clap = burst(rng.uniform(0.01, 0.03), rate, rng, cup * 0.55, cup * 1.8)
+            add(clap, rng.uniform(0.3, 1) * burst(0.006, rate, rng, 800, 7000), 0, rate)
             add(track, level * rng.uniform(0.7, 1) * clap, at, rate)
-            at += period * rng.normal(1, 0.04)
+            at += period * max(0.5, rng.normal(1, 0.12))
     return track

@@ -26,12 +26,13 @@ def rain(rng: Rng, rate: int) -> Samples:
     size = round(rng.uniform(3, 5) * rate)
     hiss = noise(size, rate, rng, rng.uniform(150, 600), rng.uniform(3500, 7000), 1, 0.2)
     hiss *= 1 + 0.12 * drift(size, rate, rng, 1)
-    grain = rng.standard_normal(size) * (rng.random(size) < rng.uniform(150, 900) / rate)
+    grain = np.exp(rng.normal(0, 0.9, size)) * rng.standard_normal(size)
+    grain *= (rng.random(size) < log_uniform(rng, 150, 1000) / rate)
     drops = resonate(
         grain, rate, [rng.uniform(900, 1800), rng.uniform(2200, 3500), 5500], [500, 900, 1800],
         [1, 1, 1],
     )  # fmt: skip
-    track = hiss + rng.uniform(0.6, 1.4) * drops / drops.std()
+    track = hiss + log_uniform(rng, 0.25, 0.9) * drops / drops.std()
     for _ in range(int(rng.integers(10, 80))):
         drop = burst(rng.uniform(0.01, 0.04), rate, rng, 800, 6000)
         add(track, rng.exponential(1.2) * drop, rng.uniform(0, size / rate), rate)
@@ -61,10 +62,11 @@ def water_drops(rng: Rng, rate: int) -> Samples:
     Radius r gives 3 / r Hz and a damping of 0.13 / r + 0.0072 r**-1.5 (van den Doel 2005).
     """
     track = silence(rng.uniform(2.5, 5), rate)
-    period, at = log_uniform(rng, 0.2, 1.2), 0.02
+    size = log_uniform(rng, 0.001, 0.003)
+    period, at = log_uniform(rng, 0.4, 1.5), 0.02
     while at < track.size / rate - 0.1:
-        for _ in range(int(rng.integers(1, 4))):
-            radius = log_uniform(rng, 0.0012, 0.006)
+        for _ in range(int(rng.integers(1, 3))):
+            radius = size * rng.uniform(0.9, 1.1)
             damping = 0.13 / radius + 0.0072 * radius**-1.5
             t = np.arange(round(min(0.4, 6.9 / damping) * rate)) / rate
             rise = 3 / radius * (1 + rng.uniform(0.05, 0.15) * damping * t)
