@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-import threading
 import time
 from typing import Any
 
@@ -24,7 +24,7 @@ def connect(name: str) -> Any:
 
 
 def main(name: str, path: str) -> None:
-    """Play until terminated."""
+    """Play until terminated; the server hangs if a client goes without taking its leave."""
     samples = np.load(path)
     client = connect(name)
     ports = [client.outports.register(f"channel{index + 1:02d}") for index in range(len(samples))]
@@ -39,9 +39,11 @@ def main(name: str, path: str) -> None:
     client.set_process_callback(process)
     with client:
         print("playing", flush=True)
-        threading.Event().wait()
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
 
 
 if __name__ == "__main__":
+    # in every thread that JACK starts from here on, too
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     jack.set_error_function(lambda _: None)
     main(*sys.argv[1:])

@@ -14,7 +14,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.live.virtual_mic import VirtualMicrophone, jack_microphone, virtual_microphone
+from tests.live.virtual_mic import (
+    ALSA_CONFIG,
+    VirtualMicrophone,
+    jack_microphone,
+    virtual_microphone,
+)
 
 RATE = 48_000
 ROOT = Path(__file__).parents[2]
@@ -78,7 +83,7 @@ def test_captures_every_sample_in_its_place(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("jack_server")
 def test_a_true_overflow_is_counted_and_capture_goes_on(tmp_path: Path) -> None:
     with jack_microphone(counter(60 * RATE), RATE) as mic:
-        process = command(mic, 4 * RATE, tmp_path / "got.npz")
+        process = command(mic, 3 * RATE, tmp_path / "got.npz")
         assert process.stdout is not None
         assert process.stdout.readline() == "running\n"
         os.kill(process.pid, signal.SIGSTOP)
@@ -88,13 +93,17 @@ def test_a_true_overflow_is_counted_and_capture_goes_on(tmp_path: Path) -> None:
     assert process.returncode == 0, errors
     got = np.load(tmp_path / "got.npz")
     place = np.round(got["samples"][0].astype(float) * 2**22).astype(int)  # counter of the device
-    lost = np.diff(place) - 1
-    assert 0.3 * RATE < lost.sum() < 0.8 * RATE, "the overflow is a real gap"
-    assert abs(got["dropped"].sum() - lost.sum()) < 0.02 * RATE
-    assert got["size"].sum() + got["dropped"].sum() >= 4 * RATE
-    # and the positions of the last blocks are right again
-    last = got["size"][-1]
-    assert abs((got["start"][-1] - got["start"][0]) - (place[-last] - place[0])) < 0.02 * RATE
+    (gaps,) = np.nonzero(np.diff(place) != 1)
+    lost = place[gaps + 1] - place[gaps] - 1
+    assert 0.3 * RATE < lost[0] < 0.8 * RATE, "the overflow is a real gap"
+    drops = got["dropped"].nonzero()[0]
+    # the server's own clock may slip on a busy machine: a little more is missing then
+    assert abs(got["dropped"][drops[0]] - lost[0]) < 0.1 * RATE
+    assert got["start"][drops[0]] - (gaps[0] + lost[0]) < 1.5 * RATE, "noticed too late"
+    assert place[-1] - place[gaps[0]] > RATE, "capture went on"
+    np.testing.assert_array_equal(
+        got["start"], np.cumsum(got["size"] + got["dropped"]) - got["size"]
+    )
 
 
 @pytest.mark.usefixtures("jack_server")
@@ -155,3 +164,52 @@ def test_a_microphone_that_vanishes_ends_with_one_message() -> None:
     with process:
         said, _ = process.communicate(timeout=30)
     assert said.startswith("DeviceError microphone foamic went silent after")
+
+
+@pytest.mark.usefixtures("alsa")
+def test_a_reader_that_is_held_up_loses_exactly_what_is_said() -> None:
+    ramp = np.tile((np.arange(3 * RATE) % 30_000) / 2**15, (4, 1)).astype(np.float32)
+    code = (
+        "import time\nimport numpy as np\nimport elsa_rt.audio.microphone as microphone\n"
+        "microphone.RING_S = 0.1\n"
+        "with open_source('foamic', Config(), print) as source:\n"
+        "    for block in source:\n"
+        "        print(*np.round(block.samples[0, [0, -1]] * 2**15), block.start, block.dropped)\n"
+        "        if block.start < 9600: time.sleep(0.3)\n"
+        "        if block.start > 48000: break\n"
+    )
+    with virtual_microphone(ramp, RATE) as mic:
+        said = python(mic, code)
+    blocks = np.array([line.split() for line in said.splitlines()], float)
+    first, last, start, dropped = blocks.T
+    assert dropped.sum() > 0.1 * RATE
+    np.testing.assert_array_equal((first[1:] - last[:-1] - 1) % 30_000, dropped[1:])
+    np.testing.assert_array_equal(start % 30_000, first)
+
+
+@pytest.mark.usefixtures("alsa")
+def test_a_sound_server_is_warned_of(tmp_path: Path) -> None:
+    config = tmp_path / "alsa.conf"
+    pulse = 'pcm.pulse { type null hint { show on description "a sound server" } }'
+    config.write_text(f"<{ALSA_CONFIG}>\n{pulse}\n")
+    mic = VirtualMicrophone("pulse", {**os.environ, "ALSA_CONFIG_PATH": str(config)}, RATE)
+    said = python(mic, "attempt('pulse')\n").splitlines()
+    assert said[0].startswith("microphone pulse belongs to a sound server, which may mix")
+    assert said[1].startswith("open pulse")
+
+
+@pytest.mark.usefixtures("alsa")
+def test_no_microphone_at_all() -> None:
+    mic = VirtualMicrophone("", dict(os.environ), RATE)
+    none = "import elsa_rt.audio.devices as devices\ndevices.list_devices = list\n"
+    said = python(mic, none + "attempt(None)\nattempt('zylia')\n").splitlines()
+    nothing = "there is no microphone at all: is one plugged in (arecord -l)?"
+    assert said[0] == f"DeviceError there is no default microphone; {nothing}"
+    assert said[1] == f"DeviceError no microphone fits 'zylia'; {nothing}"
+
+
+def test_a_missing_portaudio_says_what_to_install() -> None:
+    mic = VirtualMicrophone("", dict(os.environ), RATE)
+    hidden = "import ctypes.util\nctypes.util.find_library = lambda name: None\n"
+    assert "the PortAudio library is missing" in (said := python(mic, hidden + "attempt(None)\n"))
+    assert "apt-get install libportaudio2" in said

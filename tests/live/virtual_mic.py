@@ -133,7 +133,8 @@ def _waiting(pipe: int) -> int:
 def jack_microphone(samples: NDArray[np.float32], rate: int) -> Iterator[VirtualMicrophone]:
     """A JACK client that plays ``samples`` (channels, n) over and over, on a server of its own.
 
-    The server's clock waits for nobody: a program that is held up overflows.
+    The server's clock waits for nobody: a program that is held up overflows. End the program
+    before leaving: the server hangs on clients that are killed.
     """
     server = f"elsa-rt-{os.getpid()}-{time.monotonic_ns() % 10**6}"
     env = {**os.environ, "JACK_DEFAULT_SERVER": server, "JACK_NO_AUDIO_RESERVATION": "1",
@@ -143,6 +144,7 @@ def jack_microphone(samples: NDArray[np.float32], rate: int) -> Iterator[Virtual
     with tempfile.TemporaryDirectory(prefix="virtual-mic-") as folder, contextlib.ExitStack() as at:
         path = Path(folder, "samples.npy")
         np.save(path, samples.astype(np.float32))
+        at.callback(_sweep, server)
         at.enter_context(_running(command, env))
         script = Path(__file__).with_name("jack_player.py")
         player = [sys.executable, str(script), DEVICE, str(path)]
@@ -151,6 +153,12 @@ def jack_microphone(samples: NDArray[np.float32], rate: int) -> Iterator[Virtual
         if ready.readline().strip() != b"playing":
             raise RuntimeError(f"the player did not reach the JACK server {server}")
         yield VirtualMicrophone(DEVICE, env, rate)
+
+
+def _sweep(server: str) -> None:
+    """Remove what clients leave behind that the server did not outlive."""
+    for rest in Path("/dev/shm").glob(f"jack*_{server}_*"):
+        rest.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
