@@ -12,9 +12,10 @@ import soundfile as sf
 
 from elsa_rt.audio.block import Block
 from elsa_rt.audio.foa import pick_channels
-from elsa_rt.audio.sources import BLOCK_S, Closing, Notice
+from elsa_rt.audio.sources import BLOCK_S, Closing
 from elsa_rt.config import Config
 from elsa_rt.errors import SourceError, UsageError
+from elsa_rt.notices import OnNotice
 
 UNKNOWN_LENGTH = 0x7FFF_0000
 """Recorders that write to a pipe put about this into the header, or more."""
@@ -25,7 +26,7 @@ class FileSource(Closing):
 
     live = False
 
-    def __init__(self, path: str | Path, config: Config, on_notice: Notice) -> None:
+    def __init__(self, path: str | Path, config: Config, on_notice: OnNotice) -> None:
         self.name = str(path)
         self._say = on_notice
         self._realtime = config.realtime

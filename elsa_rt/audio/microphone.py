@@ -11,9 +11,10 @@ from elsa_rt.audio.capture_clock import CaptureClock
 from elsa_rt.audio.devices import ANY_CHANNELS, DeviceInfo, find_device, portaudio, supported
 from elsa_rt.audio.foa import pick_channels
 from elsa_rt.audio.ring import Ring
-from elsa_rt.audio.sources import BLOCK_S, SHORTEST_BLOCK_S, Closing, Notice
+from elsa_rt.audio.sources import BLOCK_S, SHORTEST_BLOCK_S, Closing
 from elsa_rt.config import Config
 from elsa_rt.errors import DeviceError, UsageError
+from elsa_rt.notices import OnNotice
 
 RING_S = 4.0
 """So long may the listener be held up before sound is lost."""
@@ -41,7 +42,7 @@ class MicrophoneSource(Closing):
 
     live = True
 
-    def __init__(self, wanted: str | int | None, config: Config, on_notice: Notice) -> None:
+    def __init__(self, wanted: str | int | None, config: Config, on_notice: OnNotice) -> None:
         device = find_device(wanted)
         self.name = device.name
         self.rate = config.rate if config.rate is not None else device.rate

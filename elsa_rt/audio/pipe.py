@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from elsa_rt.audio.block import Block
 from elsa_rt.audio.foa import pick_channels
-from elsa_rt.audio.sources import BLOCK_S, SHORTEST_BLOCK_S, Closing, Notice
+from elsa_rt.audio.sources import BLOCK_S, SHORTEST_BLOCK_S, Closing
 from elsa_rt.config import SAMPLE_FORMATS, Config
 from elsa_rt.errors import UsageError
+from elsa_rt.notices import OnNotice
 
 HIGHEST_RATE = 768_000
 SAMPLE_BYTES = {"s16": 2, "s24": 3, "s32": 4, "f32": 4}
@@ -36,7 +37,7 @@ class PipeSource(Closing):
 
     live = True
 
-    def __init__(self, stream: BufferedIOBase, config: Config, on_notice: Notice) -> None:
+    def __init__(self, stream: BufferedIOBase, config: Config, on_notice: OnNotice) -> None:
         self.name = "standard input"
         self.rate, self.channels = _declared(config)
         self._say = on_notice

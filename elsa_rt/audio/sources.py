@@ -11,10 +11,9 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BufferedIOBase
 from pathlib import Path
 from types import TracebackType
@@ -26,15 +25,13 @@ from numpy.typing import NDArray
 from elsa_rt.audio.block import Block
 from elsa_rt.config import Config
 from elsa_rt.errors import SourceError, UsageError
+from elsa_rt.notices import OnNotice, log_notice
 
 BLOCK_S = 0.1
 """Length of the blocks of files and arrays, and the longest of live sources."""
 
 SHORTEST_BLOCK_S = 0.01
 """Live sources gather at least this much: shorter blocks cost more than they gain."""
-
-Notice = Callable[[str], None]
-"""Takes one line that a user should read and that is no error."""
 
 
 class Source(Protocol):
@@ -112,11 +109,11 @@ class ArraySource(Closing):
 
 
 def open_source(
-    source: Source | str | int | Path | None, config: Config, on_notice: Notice | None = None
+    source: Source | str | int | Path | None, config: Config, on_notice: OnNotice = log_notice
 ) -> Source:
     """Open what ``source`` names; close it, or use it in a ``with``.
 
-    Notices go to ``on_notice``, to the log of ``elsa_rt`` unless told.
+    Notices go to ``on_notice``.
 
     Raises
     ------
@@ -125,19 +122,18 @@ def open_source(
     SourceError
         It exists and is not usable audio.
     """
-    say = on_notice or logging.getLogger("elsa_rt").warning
     if source == "-":
         from elsa_rt.audio.pipe import PipeSource
 
-        return PipeSource(cast(BufferedIOBase, sys.stdin.buffer), config, say)
+        return PipeSource(cast(BufferedIOBase, sys.stdin.buffer), config, on_notice)
     if isinstance(source, Path) or (isinstance(source, str) and _is_path(source)):
         from elsa_rt.audio.files import FileSource
 
-        return FileSource(source, config, say)
+        return FileSource(source, config, on_notice)
     if source is None or isinstance(source, (str, int)):
         from elsa_rt.audio.microphone import MicrophoneSource
 
-        return MicrophoneSource(None if source == "mic" else source, config, say)
+        return MicrophoneSource(None if source == "mic" else source, config, on_notice)
     return source
 
 
