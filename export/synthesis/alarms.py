@@ -68,37 +68,38 @@ def _hammered(
     """A hammer that swings between two little bells, and their tail."""
     pitch = log_uniform(rng, *pitches)
     ratios = np.array([1, 1.02, 2.1, 2.63, 3.4, 4.2, 5.4]) * rng.uniform(0.97, 1.03, 7)
-    lasting = rng.uniform(0.3, 0.9)
+    lasting = log_uniform(rng, 0.3, 1.5)
+    gains = rng.uniform(0.2, 1, 7) * ratios ** rng.uniform(0, 0.8)
     bells = [
-        modes(pitch * detune * ratios, lasting / ratios**0.4, rng.uniform(0.2, 1, 7), rate, rng)
+        modes(pitch * detune * ratios, lasting / ratios**0.4, gains, rate, rng)
         for detune in (1, rng.uniform(1.08, 1.3))
     ]
     track = silence(seconds + lasting, rate)
     for k in range(int(seconds * hertz)):
         at = (k + rng.uniform(0, 0.1)) / hertz
         add(track, bells[k % 2] * rng.uniform(0.8, 1), at, rate)
-        add(track, 0.3 * noise(round(0.004 * rate), rate, rng, 2000, 9000), at, rate)
+        add(track, 0.08 * noise(round(0.004 * rate), rate, rng, 2000, 9000), at, rate)
     return track
 
 
 def telephone(rng: Rng, rate: int) -> Samples:
-    """A bell or a two-tone warble, in the American or the British cadence."""
-    if rng.random() < 0.4:
-        rings: list[tuple[float, float]] = [(0, 2.0)]
+    """A bell or a two-tone warble, in single rings or in the British pairs."""
+    if rng.random() < 0.65:
+        seconds, pause = rng.uniform(0.6, 1.5), rng.uniform(1.1, 2.5)
+        starts = np.arange(0, 5 - seconds, seconds + pause)
     else:
-        rings = [(0, 0.4), (0.6, 0.4), (3.0, 0.4), (3.6, 0.4)]
-    if rng.random() < 0.55:
-        hertz = rng.uniform(18, 26)
-        ring = _hammered(rng, rate, rings[0][1], hertz, (900, 1900))
+        seconds, starts = 0.4, np.array([0, 0.6, 3.0, 3.6])
+    if rng.random() < 0.5:
+        ring = _hammered(rng, rate, seconds, rng.uniform(16, 25), (850, 1700))
     else:
-        size = round(rings[0][1] * rate)
-        low, ratio = rng.uniform(600, 1500), rng.uniform(1.18, 1.35)
-        swap = (np.arange(size) * rng.uniform(12, 25) / rate) % 1 < 0.5
-        gains = [g * rng.uniform(0.5, 1) for g in square(9)]
+        size = round(seconds * rate)
+        low, ratio = log_uniform(rng, 500, 1500), rng.uniform(1.08, 1.4)
+        swap = (np.arange(size) * log_uniform(rng, 6, 16) / rate) % 1 < 0.5
+        gains = [g * rng.uniform(0.5, 1) for g in square(11)]
         ring = tone(np.where(swap, low, low * ratio), gains, size, rate)
-        ring *= fade(size, rate, 0.005, 0.01)
-    track = silence(min(5.0, rings[-1][0] + ring.size / rate), rate)
-    for start, _ in rings:
+        ring *= fade(size, rate, 0.005, 0.02)
+    track = silence(min(5.0, starts[-1] + ring.size / rate), rate)
+    for start in starts:
         add(track, ring, start, rate)
     return track
 

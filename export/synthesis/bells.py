@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.signal import fftconvolve
 
 from export.synthesis.elements import (
     Rng,
     Samples,
     add,
     burst,
+    decay,
     fade,
     log_uniform,
     modes,
+    noise,
     silence,
     square,
     tone,
 )
 
-CHURCH = np.array([0.5, 1.0, 1.2, 1.5, 2.0, 2.5, 2.67, 3.0, 4.0, 5.3, 6.7])
+CHURCH = np.array([0.5, 1.0, 1.2, 1.5, 2.0, 2.5, 2.67, 3.0, 4.0, 5.3, 6.7, 8.0, 9.3, 10.6])
 """Hum, prime, tierce, quint, nominal and what lies above, against the prime."""
 
 BAR = np.array([1.0, 2.756, 5.404, 8.933])
@@ -62,23 +65,25 @@ def bicycle_bell(rng: Rng, rate: int) -> Samples:
 
 def church_bells(rng: Rng, rate: int) -> Samples:
     """One to four bronze bells swinging, each partial doubled so that it beats."""
-    prime = log_uniform(rng, 260, 560)
+    prime = log_uniform(rng, 300, 750)
     scale = 2 ** (np.array([0, 2, 4, 5, 7, 9, 12]) / 12)
     chosen = rng.choice(scale, int(rng.integers(1, 5)), replace=False)
     bells = [_bronze(prime * note, rng, rate) for note in chosen]
-    period = rng.uniform(0.5, 1.6) if len(bells) == 1 else rng.uniform(0.3, 0.7)
+    period = rng.uniform(0.8, 2) if len(bells) < 3 else rng.uniform(0.4, 0.9)
     track = silence(5.0, rate)
     for k, at in enumerate(np.arange(0, 4.5, period)):
         add(track, bells[k % len(bells)] * rng.uniform(0.7, 1), at, rate)
-    return track
+    hills = noise(round(1.2 * rate), rate, rng, 150, 4000, 1)
+    hills *= decay(hills.size, rate, 1.2) * rng.uniform(0.4, 1.2) / np.linalg.norm(hills)
+    return track + fftconvolve(track, hills)[: track.size]
 
 
 def _bronze(prime: float, rng: Rng, rate: int) -> Samples:
     ratios = CHURCH * rng.uniform(0.99, 1.01, CHURCH.size)
-    gains = rng.uniform(0.4, 1, CHURCH.size) * [0.3, 0.5, 1, 0.3, 1.2, 0.5, 0.6, 1, 0.8, 0.4, 0.3]
-    lasting = rng.uniform(8, 20) / np.maximum(ratios, 0.7)
-    beats = rng.uniform(0.3, 2.5, CHURCH.size)
+    gains = rng.uniform(0.4, 1, CHURCH.size) * ratios ** rng.uniform(-0.1, 0.6)
+    lasting = rng.uniform(13, 28) / np.maximum(ratios, 0.7) ** 1.1
+    beats = rng.uniform(0.3, 3.5, CHURCH.size)
     both = np.concatenate([prime * ratios, prime * ratios + beats])
     strike = modes(both, np.tile(lasting, 2), np.tile(gains, 2), rate, rng)
-    add(strike, 0.5 * burst(0.06, rate, rng, 800, 6000), 0, rate)
+    add(strike, burst(0.06, rate, rng, 800, 6000), 0, rate)
     return strike

@@ -88,7 +88,7 @@ def sawtooth(harmonics: int, slope: float = 1.0) -> list[float]:
 def modes(
     frequencies: ArrayLike, t60s: ArrayLike, gains: ArrayLike, rate: int, rng: Rng
 ) -> Samples:
-    """A struck body: decaying sines (n,) of random phase, as long as the longest lasts, or `LONGEST`."""
+    """A struck body: decaying sines (n,) of random phase, at most `LONGEST`."""
     parts = np.broadcast_arrays(*np.atleast_1d(frequencies, t60s, gains))
     sound = silence(min(LONGEST, float(parts[1].max())), rate)
     for frequency, t60, gain in zip(*parts, strict=True):
@@ -141,7 +141,7 @@ def record(sound: Samples, rng: Rng, rate: int) -> Samples:
     """What a microphone nearby makes of it: an uneven response and a small furnished place.
 
     The response wanders by some 3 dB over the octaves and dulls in the treble; the place adds
-    a decaying tail 14 to 28 dB below the direct sound.
+    a decaying tail 14 to 28 dB below the direct sound, and a hiss 50 to 70 dB below the peak.
     """
     tail = noise(round(0.4 * rate), rate, rng, 150, rng.uniform(1500, 5000), 1)
     tail *= decay(tail.size, rate, rng.uniform(0.1, 0.4))
@@ -152,7 +152,9 @@ def record(sound: Samples, rng: Rng, rate: int) -> Samples:
     roll_off = np.log2(rng.uniform(6000, 16000) / 20)
     response = 10 ** (curve / 20) / np.sqrt(1 + 2.0 ** (4 * (octave - roll_off)))
     out = np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(place, size) * response, size)
-    return np.asarray(out[: sound.size + round(0.15 * rate)])
+    out = out[: sound.size + round(0.15 * rate)]
+    floor = noise(out.size, rate, rng, 60, 8000, 1, rng.uniform(0, 1))
+    return np.asarray(out + np.abs(out).max() * 10 ** (-rng.uniform(50, 70) / 20) * floor)
 
 
 def finish(sound: Samples, rate: int, longest: float = LONGEST) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Things that strike things: knocks, steps, clicks, claps, glass."""
+"""Things that strike things: knocks, clicks, claps, glass."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from export.synthesis.elements import (
     fade,
     log_uniform,
     modes,
-    noise,
     silence,
 )
 
 
-def _click(rng: Rng, rate: int, pitches: tuple[float, float], t60: float) -> Samples:
-    """A short dry tick of plastic or metal: a handful of modes and a grain of noise."""
-    frequencies = np.sort(np.exp(rng.uniform(*np.log(pitches), 6)))
+def _click(
+    rng: Rng, rate: int, pitches: tuple[float, float], t60: float, ringing: float = 1.0
+) -> Samples:
+    """A short dry tick of plastic or metal: a grain of noise and a handful of modes."""
+    frequencies = np.exp(rng.uniform(*np.log(pitches), 6))
     sound = modes(frequencies, t60 * rng.uniform(0.3, 1, 6), rng.uniform(0.2, 1, 6), rate, rng)
-    add(sound, burst(t60 * 0.4, rate, rng, pitches[0], pitches[1] * 1.5), 0, rate)
+    sound = ringing * np.append(sound, silence(0.02, rate))
+    add(sound, burst(t60 * 0.5, rate, rng, pitches[0], pitches[1] * 1.3), 0, rate)
     return sound
 
 
 def clock_tick(rng: Rng, rate: int) -> Samples:
     """Tick and tock: each a cluster of small impacts of the escapement."""
-    period = rng.choice([0.25, 0.5, 0.5, 1.0])
-    low = log_uniform(rng, 1200, 3000)
+    period = rng.choice([0.25, 0.5, 1.0, 1.0])
+    low = log_uniform(rng, 1100, 3200)
     kinds = [_tick(rng, rate, low), _tick(rng, rate, low * rng.uniform(0.75, 0.95))]
     track = silence(rng.uniform(3, 5), rate)
     for k, at in enumerate(np.arange(0.01, track.size / rate, period)):
@@ -38,10 +40,11 @@ def clock_tick(rng: Rng, rate: int) -> Samples:
 
 def _tick(rng: Rng, rate: int, low: float) -> Samples:
     track = silence(0.12, rate)
+    ringing = log_uniform(rng, 0.05, 0.8)
     case = low * rng.uniform([0.2, 0.35, 0.55], [0.3, 0.5, 0.8])
     for delay, level in ((0, 0.5), (rng.uniform(0.004, 0.01), 1), (rng.uniform(0.012, 0.02), 0.6)):
-        click = _click(rng, rate, (low, low * 3.5), rng.uniform(0.015, 0.05))
-        add(click, modes(case, 0.06, [0.6, 0.4, 0.4], rate, rng), 0, rate)
+        click = _click(rng, rate, (low, low * 4), rng.uniform(0.015, 0.05), ringing)
+        add(click, modes(case, 0.06, 0.15, rate, rng), 0, rate)
         add(track, level * click, delay, rate)
     return track
 
@@ -60,38 +63,6 @@ def door_knock(rng: Rng, rate: int) -> Samples:
         add(track, knock * rng.uniform(0.7, 1), at, rate)
         at += rng.uniform(0.16, 0.3)
     return track[: round((at + 0.2) * rate)]
-
-
-def footsteps(rng: Rng, rate: int) -> Samples:
-    """Heel, then sole, on wood, stone or gravel."""
-    ground = rng.choice(["wood", "stone", "gravel"])
-    pace = rng.uniform(0.42, 0.62)
-    track = silence(rng.uniform(2.5, 5), rate)
-    base = rng.uniform(70, 140)
-    for at in np.arange(0.02, track.size / rate - 0.2, pace):
-        at += rng.normal(0, 0.012) if at > 0.1 else 0
-        level = rng.uniform(0.7, 1)
-        add(track, level * _heel(rng, rate, ground, base), at, rate)
-        sole = 0.35 * level * _heel(rng, rate, ground, base * 1.3)
-        add(track, sole, at + rng.uniform(0.06, 0.1), rate)
-    return track
-
-
-def _heel(rng: Rng, rate: int, ground: str, base: float) -> Samples:
-    if ground == "gravel":
-        step = silence(0.25, rate)
-        swell = fade(step.size, rate, 0.04, 0.18)
-        step += 0.15 * swell * noise(step.size, rate, rng, 800, 6000)
-        for _ in range(40):
-            grain = burst(0.012, rate, rng, 1500, 8000) * rng.exponential(0.3)
-            add(step, grain, float(rng.beta(2, 3)) * 0.2, rate)
-        return step
-    low, high = (200, 1200) if ground == "wood" else (500, 3000)
-    thud = base * rng.uniform(0.95, 1.05) * np.array([1, 1.7, 2.6, 3.9, 5.8])
-    step = modes(thud, rng.uniform(0.06, 0.14) / (thud / base) ** 0.5, 0.8, rate, rng)
-    step *= 0.8 if ground == "wood" else 0.5
-    add(step, burst(rng.uniform(0.03, 0.07), rate, rng, low, high), 0, rate)
-    return step
 
 
 def glass_breaking(rng: Rng, rate: int) -> Samples:
@@ -119,8 +90,10 @@ def glass_breaking(rng: Rng, rate: int) -> Samples:
 
 def mouse_click(rng: Rng, rate: int) -> Samples:
     """A micro-switch pressed and let go, singly or doubly."""
-    press = _click(rng, rate, (1800, 7000), rng.uniform(0.012, 0.03))
-    release = 0.6 * _click(rng, rate, (2300, 8000), rng.uniform(0.01, 0.025))
+    ringing = log_uniform(rng, 0.03, 0.2)
+    press = _click(rng, rate, (1700, 6500), rng.uniform(0.01, 0.02), ringing)
+    release = 0.6 * _click(rng, rate, (2200, 8000), rng.uniform(0.01, 0.02), ringing)
+    add(press, modes(rng.uniform(400, 1200, 3), 0.03, rng.uniform(0.03, 0.2), rate, rng), 0, rate)
     hold = rng.uniform(0.06, 0.13)
     track, at = silence(5.0, rate), 0.01
     for _ in range(int(rng.integers(1, 7))):

@@ -1,9 +1,8 @@
-"""Weather, water, breath and a dog."""
+"""Rain, a whistle and a dog."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import stft, istft
 
 from export.synthesis.elements import (
     Rng,
@@ -27,7 +26,7 @@ def rain(rng: Rng, rate: int) -> Samples:
     hiss = noise(size, rate, rng, rng.uniform(150, 600), rng.uniform(3500, 7000), 1, 0.2)
     hiss *= 1 + 0.12 * drift(size, rate, rng, 1)
     grain = np.exp(rng.normal(0, 0.9, size)) * rng.standard_normal(size)
-    grain *= (rng.random(size) < log_uniform(rng, 150, 1000) / rate)
+    grain *= rng.random(size) < log_uniform(rng, 150, 1000) / rate
     drops = resonate(
         grain, rate, [rng.uniform(900, 1800), rng.uniform(2200, 3500), 5500], [500, 900, 1800],
         [1, 1, 1],
@@ -36,45 +35,6 @@ def rain(rng: Rng, rate: int) -> Samples:
     for _ in range(int(rng.integers(10, 80))):
         drop = burst(rng.uniform(0.01, 0.04), rate, rng, 800, 6000)
         add(track, rng.exponential(1.2) * drop, rng.uniform(0, size / rate), rate)
-    return track
-
-
-def wind(rng: Rng, rate: int) -> Samples:
-    """Gusts: noise whose band opens and climbs as it swells, sometimes with a howl."""
-    size = round(5 * rate)
-    gust = np.clip(0.55 + 0.35 * drift(size, rate, rng, rng.uniform(0.4, 1)), 0.05, 1.5)
-    f, t, bins = stft(noise(size, rate, rng, 30, 8000, 1, 1), rate, nperseg=2048)
-    strength = np.interp(t, np.arange(size) / rate, gust)
-    top = rng.uniform(250, 500) * (0.5 + 1.6 * strength)
-    shape = strength / (1 + (f[:, None] / top) ** rng.uniform(1.5, 2.5))
-    if rng.random() < 0.5:
-        howl = rng.uniform(350, 700) * (0.7 + 0.5 * strength)
-        width = rng.uniform(0.04, 0.1)
-        shape += rng.uniform(0.5, 1.5) * strength**2 * np.exp(
-            -((np.log(np.maximum(f[:, None], 1) / howl) / width) ** 2)
-        )
-    return np.asarray(istft(bins * shape, rate, nperseg=2048)[1][:size])
-
-
-def water_drops(rng: Rng, rate: int) -> Samples:
-    """Bubbles that ring and rise as the surface closes over them.
-
-    Radius r gives 3 / r Hz and a damping of 0.13 / r + 0.0072 r**-1.5 (van den Doel 2005).
-    """
-    track = silence(rng.uniform(2.5, 5), rate)
-    size = log_uniform(rng, 0.001, 0.003)
-    period, at = log_uniform(rng, 0.4, 1.5), 0.02
-    while at < track.size / rate - 0.1:
-        for _ in range(int(rng.integers(1, 3))):
-            radius = size * rng.uniform(0.9, 1.1)
-            damping = 0.13 / radius + 0.0072 * radius**-1.5
-            t = np.arange(round(min(0.4, 6.9 / damping) * rate)) / rate
-            rise = 3 / radius * (1 + rng.uniform(0.05, 0.15) * damping * t)
-            bubble = tone(rise, [1.0], t.size, rate) * np.exp(-damping * t)
-            bubble *= fade(t.size, rate, 0.0008, 0.001)
-            add(track, bubble * rng.uniform(0.3, 1), at + rng.uniform(0, 0.05), rate)
-        add(track, 0.2 * burst(0.01, rate, rng, 2000, 10000), at, rate)
-        at += period * rng.uniform(0.7, 1.3)
     return track
 
 
@@ -97,8 +57,10 @@ def whistle(rng: Rng, rate: int) -> Samples:
     left = edges[note + 1] - t
     level = np.clip(since / 0.03, 0.25, 1) * np.clip(left / 0.04, 0.25, 1)
     breath = noise(t.size, rate, rng, base * 0.8, base * 3, 1)
-    return level * (tone(pitch, [1, 0.08, 0.03], t.size, rate) + 0.05 * breath) * fade(
-        t.size, rate, 0.03, 0.06
+    return (
+        level
+        * (tone(pitch, [1, 0.08, 0.03], t.size, rate) + 0.05 * breath)
+        * fade(t.size, rate, 0.03, 0.06)
     )
 
 

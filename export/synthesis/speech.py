@@ -50,4 +50,4 @@ def speak(
 
 def _true_length(wav: bytes) -> bytes:
     data = wav.index(b"data") + 8
-    return wav[:data - 4] + (len(wav) - data).to_bytes(4, "little") + wav[data:]
+    return wav[: data - 4] + (len(wav) - data).to_bytes(4, "little") + wav[data:]
