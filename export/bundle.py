@@ -1,19 +1,18 @@
 """Turn a training run into a bundle: ONNX files, tokenizer, score statistics, card, hashes.
 
-    python -m export.bundle WORK --sentences minilm/model -o elsa_rt/bundles/elsa-rt-small
+python -m export.bundle WORK --sentences minilm/model -o elsa_rt/bundles/elsa-rt-small
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -36,7 +35,7 @@ from elsa_rt.encoder.bundle import (
 from elsa_rt.features.intensity import CHANNELS, FeatureSettings
 from elsa_rt.version import __version__
 from export.card import write_card
-from export.scores import fit_scores
+from export.scores import SCENES, fit_scores
 from export.student import STEP_FRAMES, Student, StudentSize
 from export.text import (
     EMBEDDING,
@@ -71,13 +70,12 @@ class OneStep(nn.Module):
 
 def fold_norms(student: Student) -> Student:
     """A copy for inference whose batch norms are part of the convolutions."""
-    folded = deepcopy(student).eval()
-    for layer in [*folded.frames, *folded.steps]:
-        layer.conv = fuse_conv_bn_eval(layer.conv, layer.norm)
-        layer.norm = nn.Identity()
+    folded: Any = deepcopy(student).eval()
+    for block in [*folded.frames, *folded.steps]:
+        block.conv, block.norm = fuse_conv_bn_eval(block.conv, block.norm), nn.Identity()
     folded.pool = fuse_conv_bn_eval(folded.pool, folded.pool_norm)
     folded.pool_norm = nn.Identity()
-    return folded
+    return cast(Student, folded)
 
 
 def export_audio(student: Student, path: Path) -> None:
@@ -98,6 +96,7 @@ def export_audio(student: Student, path: Path) -> None:
             *(f"next_{name}" for name in names),
         ],
     )  # fmt: skip
+    assert program is not None
     _save(program.model_proto, path)
     _check_audio(path, student)
 
@@ -132,6 +131,7 @@ def export_text(tower: TextTower, sample: tuple[Tensor, Tensor], path: Path) -> 
         output_names=["sentence"],
         dynamic_shapes=(dynamic, dynamic),
     )
+    assert program is not None
     with tempfile.TemporaryDirectory() as folder:
         full = Path(folder) / "full.onnx"
         model = program.model_proto
@@ -183,6 +183,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--sentences", type=Path, required=True, help="MiniLM directory")
     parser.add_argument("-o", "--output", type=Path, required=True, help="bundle to write")
     parser.add_argument("--name", default=NAME)
+    parser.add_argument("--scenes", type=int, default=SCENES, help="for the score statistics")
     args = parser.parse_args(argv)
     args.output.mkdir(parents=True, exist_ok=True)
     sentences = SentenceEncoder(args.sentences).eval()
@@ -194,7 +195,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sample = tokenize(tokenizer, ["a dog barking behind me", "glass breaking"])
     export_text(TextTower(sentences, projection), sample, args.output / TEXT_ENCODER)
     shutil.copyfile(args.sentences / "tokenizer.json", args.output / TOKENIZER)
-    background, slope, bias = fit_scores(args.work, student, projection)
+    background, slope, bias = fit_scores(args.work, student, projection, args.scenes)
     np.savez_compressed(args.output / SCORES, background=background, slope=slope, bias=bias)
     write_manifest(args.output, args.name, student, _training(args.work))
     write_card(args.output, args.work)
@@ -220,7 +221,6 @@ def write_manifest(
     name: str,
     student: Student,
     training: dict[str, Any],
-    measured: dict[str, Any] | None = None,
 ) -> None:
     """Write ``model.yaml`` with the hash of each file."""
     manifest = {
@@ -239,7 +239,7 @@ def write_manifest(
             file: hashlib.sha256((bundle / file).read_bytes()).hexdigest() for file in REQUIRED
         },
         "training": training,
-        "measured": measured or {},
+        "measured": {},  # export.evaluate --update fills it
     }
     text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=100)
     (bundle / MANIFEST).write_text(text, encoding="utf-8")

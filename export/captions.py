@@ -23,14 +23,37 @@ ANY = -1
 """An attribute that a caption does not mention."""
 
 AZIMUTHS: tuple[tuple[float, tuple[str, ...]], ...] = (
-    (0.0, ("in front of me", "in front", "from the front", "ahead", "straight ahead", "before me")),
-    (45.0, ("front left", "at the front left", "ahead on the left", "in front to the left", "diagonally front left")),
-    (90.0, ("on the left", "to my left", "from the left", "on my left side", "left", "at my left", "left of me")),
-    (135.0, ("behind on the left", "at the back left", "behind me to the left", "rear left", "behind, left")),
-    (180.0, ("behind me", "behind", "from behind", "at the back", "in my back", "from the rear", "to the rear")),
-    (-135.0, ("behind on the right", "at the back right", "behind me to the right", "rear right", "behind, right")),
-    (-90.0, ("on the right", "to my right", "from the right", "on my right side", "right", "at my right", "right of me")),
-    (-45.0, ("front right", "at the front right", "ahead on the right", "in front to the right", "diagonally front right")),
+    (0.0, (
+        "in front of me", "in front", "from the front", "ahead", "straight ahead", "before me",
+    )),
+    (45.0, (
+        "front left", "at the front left", "ahead on the left", "in front to the left",
+        "diagonally front left",
+    )),
+    (90.0, (
+        "on the left", "to my left", "from the left", "on my left side", "left", "at my left",
+        "left of me",
+    )),
+    (135.0, (
+        "behind on the left", "at the back left", "behind me to the left", "rear left",
+        "behind, left",
+    )),
+    (180.0, (
+        "behind me", "behind", "from behind", "at the back", "in my back", "from the rear",
+        "to the rear",
+    )),
+    (-135.0, (
+        "behind on the right", "at the back right", "behind me to the right", "rear right",
+        "behind, right",
+    )),
+    (-90.0, (
+        "on the right", "to my right", "from the right", "on my right side", "right",
+        "at my right", "right of me",
+    )),
+    (-45.0, (
+        "front right", "at the front right", "ahead on the right", "in front to the right",
+        "diagonally front right",
+    )),
 )  # fmt: skip
 """Centre in degrees of each azimuth word and how it is said; odd entries are diagonals."""
 
@@ -43,7 +66,14 @@ DISTANCES = (
     ("far away", "in the distance", "far", "from afar", "some metres away", "distant"),
 )
 
-ANYTHING = ("a sound", "something", "a noise", "any sound", "someone or something", "a sound source")
+ANYTHING = (
+    "a sound",
+    "something",
+    "a noise",
+    "any sound",
+    "someone or something",
+    "a sound source",
+)
 """What a caption without a semantic part is about."""
 
 _PLAIN = (

@@ -18,13 +18,13 @@ CREDITS = "CREDITS.csv"
 
 _CARD = """# {name} {version}
 
-A causal, stateful encoder of first-order ambisonics and a text encoder that meet in one
-{embedding}-dimensional space. Each {step_ms} ms it says what sounds, from where, and how sure it is.
+A causal, stateful encoder of first-order ambisonics and a text encoder that meet in one space of
+{embedding} dimensions. Each {step_ms} ms it says what sounds, from where, and how sure it is.
 
 | | |
 |---|---|
 | input | AmbiX FOA (W, Y, Z, X; SN3D), {rate} Hz |
-| output per step | embedding ({embedding}), direction (x, y, z), activity 0..1, distance in metres |
+| output per step | embedding, direction (x, y, z), activity 0..1, distance in metres |
 | audio parameters | {parameters:,} |
 | context | {context_s} s: what is older cannot matter |
 | licence | {licence} |

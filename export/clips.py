@@ -1,4 +1,4 @@
-"""Clips of sound from folders with manifests: labels unified, split by source, trimmed to what sounds."""
+"""Clips from folders with manifests: labels unified, split by source, trimmed to what sounds."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def source_group(freesound_id: str, source: str, credit: str) -> str:
 
 
 def split(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
-    """Training and validation clips: no group in both, at least two groups of a label in training."""
+    """Training and validation clips: no group in both, two groups of each label in training."""
     groups: dict[str, set[str]] = defaultdict(set)
     for clip in clips:
         groups[clip.label].add(clip.group)

@@ -26,18 +26,19 @@ from elsa_rt.audio.ambisonics import direction_from_angles, plane_wave
 from elsa_rt.errors import ElsaError
 from export.rooms import SOUND_SPEED, room_response
 from export.synthesis import speak, synthesise
-from export.synthesis.elements import noise
+from export.synthesis.elements import fade, noise
 
 DEFAULT_OUTPUT = Path("elsa_rt/demo/scene.flac")
 RATE = 24_000  # Hz
 SEED = 11
 SNR_DB = 25.0  # events' mean power while they sound, against the background, both in W
-PAUSE_S = 0.7  # from the end of a sound to the next one's start: some of it is reverberation
+PAUSE_S = 0.7  # after the time kept for a sound
 PEAK = 0.7
+AUDIBLE = 0.04  # of the peak: a sound begins and ends here
 
 ROOM = (7.0, 6.0, 2.9)  # m
 LISTENER = (3.3, 3.1, 1.4)  # m
-T60 = 0.35  # s
+T60 = 0.3  # s
 
 SENTENCE = "Hello? Is anybody at home?"
 VOICE = "en-gb+f3"
@@ -55,7 +56,7 @@ class Event:
     distance_m: float
     level_db: float  # of its mean power, against that of the other events
     draw: int  # which draw of the synthesis
-    longest_s: float = 5.0
+    seconds: float  # kept for it, whether it is shorter or is faded out
 
     @property
     def direction(self) -> NDArray[np.float64]:
@@ -64,12 +65,12 @@ class Event:
 
 
 EVENTS = (
-    Event("speech", "a woman speaking", 90, 0, 1.8, 0, 0),
-    Event("door knock", "someone knocking on a door", -40, -5, 2.2, 0, 5),
-    Event("bicycle bell", "a bicycle bell ringing", 25, 0, 2.0, -3, 9, 2.5),
-    Event("glass breaking", "glass breaking", 175, -10, 1.9, 0, 2),
-    Event("alarm clock", "an alarm clock", -100, -10, 1.6, -3, 6, 2.8),
-    Event("smoke alarm", "a smoke alarm", 130, 30, 2.2, -3, 7, 3.6),
+    Event("speech", "a person speaking", 90, 0, 1.5, 0, 0, 2.5),
+    Event("door knock", "someone knocking on a door", -40, -5, 1.6, 0, 5, 1.4),
+    Event("bicycle bell", "a bicycle bell ringing", 25, 0, 1.5, -3, 6, 2.4),
+    Event("glass breaking", "glass breaking", 175, -10, 1.5, 0, 7, 2.2),
+    Event("telephone ringing", "a telephone ringing", -100, -10, 1.3, -3, 5, 3.6),
+    Event("smoke alarm", "a smoke alarm", 130, 30, 1.6, -3, 8, 3.6),
 )
 
 
@@ -82,11 +83,15 @@ class Scene:
 
 
 def dry_sound(event: Event) -> NDArray[np.float32]:
-    """The event as its maker would hear it, (n,)."""
+    """The event as its maker would hear it, from its onset, (n,)."""
     rng = np.random.default_rng([SEED, event.draw])
     if event.label == "speech":
-        return speak(SENTENCE, VOICE, rng, RATE)
-    return synthesise(event.label, rng, RATE)[: round(event.longest_s * RATE)]
+        sound = speak(SENTENCE, VOICE, rng, RATE)
+    else:
+        sound = synthesise(event.label, rng, RATE)
+    onset = int(np.argmax(np.abs(sound) > AUDIBLE))
+    sound = sound[onset : onset + round(event.seconds * RATE)]
+    return np.asarray(sound * fade(sound.size, RATE, 1 / RATE, 0.05), np.float32)
 
 
 def background(size: int, rng: np.random.Generator, waves: int = 24) -> NDArray[np.float64]:
@@ -102,8 +107,9 @@ def background(size: int, rng: np.random.Generator, waves: int = 24) -> NDArray[
     return np.asarray(gains @ parts / np.sqrt(waves))
 
 
-def place(event: Event, sound: NDArray[np.float32], rng: np.random.Generator) -> NDArray[Any]:
+def place(event: Event, sound: NDArray[np.float32]) -> NDArray[np.float64]:
     """The event in the room as the microphone hears it, (4, n), with its level."""
+    rng = np.random.default_rng([SEED, 0])  # the same walls for all
     source = np.array(LISTENER) + event.distance_m * event.direction
     response = room_response(ROOM, source, LISTENER, T60, RATE, rng)
     wet = fftconvolve(sound[None, :], response, axes=1)
@@ -112,26 +118,29 @@ def place(event: Event, sound: NDArray[np.float32], rng: np.random.Generator) ->
 
 
 def render() -> Scene:
-    """Compose the scene: events one after the other, their reverberation, the background."""
-    rng = np.random.default_rng(SEED)
+    """Compose the scene: events one after the other, their reverberation, the background.
+
+    Starts are fixed, so that another release of espeak-ng changes the speech alone.
+    """
     at, events, placed = round(PAUSE_S * RATE), [], []
     for event in EVENTS:
         sound = dry_sound(event)
-        placed.append((at, place(event, sound, rng)))
+        placed.append((at, place(event, sound)))
         start = at / RATE + event.distance_m / SOUND_SPEED
+        sounding = int(np.flatnonzero(np.abs(sound) > AUDIBLE)[-1]) + 1
         events.append(
             {
                 "label": event.label,
                 "prompt": event.prompt,
                 "start_s": round(start, 3),
-                "end_s": round(start + sound.size / RATE, 3),
+                "end_s": round(start + sounding / RATE, 3),
                 "azimuth_deg": event.azimuth_deg,
                 "elevation_deg": event.elevation_deg,
                 "distance_m": event.distance_m,
             }
         )
-        at += sound.size + round(PAUSE_S * RATE)
-    foa = 10 ** (-SNR_DB / 20) * background(at, rng)
+        at += round((event.seconds + PAUSE_S) * RATE)
+    foa = 10 ** (-SNR_DB / 20) * background(at, np.random.default_rng(SEED))
     for start, wet in placed:
         end = min(at, start + wet.shape[1])
         foa[:, start:end] += wet[:, : end - start]

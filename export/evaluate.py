@@ -66,8 +66,10 @@ def read_rooms(manifest: Path, rate: int) -> list[Room]:
     rooms = []
     with manifest.open(newline="", encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
-            samples, native = soundfile.read(manifest.with_suffix("") / row["file"], dtype="float32")
-            direction = direction_from_angles(float(row["azimuth_deg"]), float(row["elevation_deg"]))
+            path = manifest.with_suffix("") / row["file"]
+            samples, native = soundfile.read(path, dtype="float32")
+            angles = float(row["azimuth_deg"]), float(row["elevation_deg"])
+            direction = direction_from_angles(*angles)
             response = soxr.resample(samples, native, rate).T
             rooms.append(Room(response, direction, float(row["distance_m"])))
     return rooms
@@ -172,9 +174,7 @@ def summarise(found: Sequence[Trial], prompts: NDArray[np.float32]) -> dict[str,
     similarity = np.stack([t.embedding.sum(0) @ prompts.T for t in found])
     rank = (similarity > similarity[np.arange(len(found)), label][:, None]).sum(1)
     per_label = [float((rank[label == which] == 0).mean()) for which in np.unique(label)]
-    first_second = [
-        int((t.embedding[:10].sum(0) @ prompts.T).argmax()) == t.label for t in found
-    ]
+    first_second = [int((t.embedding[:10].sum(0) @ prompts.T).argmax()) == t.label for t in found]
     heard = np.concatenate([t.activity for t in found]) > 0.5
     truly = np.concatenate([t.active for t in found])
     return {

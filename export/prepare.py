@@ -1,7 +1,7 @@
 """Gather what training needs into one working directory: clips, tags, captions, rooms.
 
-    python -m export.prepare WORK --manifest audio/esc50.csv --manifest audio/sounds.csv \\
-        --tagger teachers/mn04_as.onnx --sentences minilm/model --rooms 6000
+    python -m export.prepare WORK --manifest esc50.csv --manifest sounds.csv
+        --tagger mn04_as.onnx --sentences minilm --rooms 5000
 
 Every part is written once and kept: a second call goes on where the first was cut.
 """
@@ -31,7 +31,6 @@ from export.tagger import RATE as TAGGER_RATE
 from export.tagger import Tagger
 
 RATE = FeatureSettings().rate
-SYNTHESISED_PER_LABEL = 24
 RESPONSE_S = 0.8
 SHORTEST_TAGGED_S = 2.0  # the tagger misjudges shorter clips: they get silence behind
 VALIDATION_ROOMS = 0.1
@@ -41,16 +40,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run every part that the working directory still lacks."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("work", type=Path, help="directory to fill")
-    parser.add_argument("--manifest", type=Path, action="append", required=True, help="CSV of clips")
+    manifest = parser.add_argument("--manifest", type=Path, action="append", required=True)
+    manifest.help = "CSV of clips: file, label, caption, licence, credit, source; repeatable"
     parser.add_argument("--tagger", type=Path, help="ONNX tagger to distil from")
     parser.add_argument("--sentences", type=Path, required=True, help="MiniLM directory")
-    parser.add_argument("--rooms", type=int, default=6000, help="how many responses")
+    parser.add_argument("--synthesised", type=int, default=24, help="clips of each made-up sound")
+    parser.add_argument("--rooms", type=int, default=5000, help="how many responses")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     args.work.mkdir(parents=True, exist_ok=True)
 
-    once(args.work / "clips.npz", partial(gather_clips, args.manifest, args.tagger, args.seed))
+    gather = partial(gather_clips, args.manifest, args.tagger, args.synthesised, args.seed)
+    once(args.work / "clips.npz", gather)
     once(args.work / "rooms.npz", partial(gather_rooms, args.rooms, args.jobs, args.seed))
     once(args.work / "captions.npz", partial(gather_captions, args.work, args.sentences, args.seed))
 
@@ -64,7 +66,9 @@ def once(path: Path, make: Callable[[], dict[str, Any]]) -> None:
     part.rename(path)
 
 
-def gather_clips(manifests: Sequence[Path], tagger: Path | None, seed: int) -> dict[str, Any]:
+def gather_clips(
+    manifests: Sequence[Path], tagger: Path | None, synthesised: int, seed: int
+) -> dict[str, Any]:
     """Samples (int16, concatenated), bounds, label, split, and the tagger's answers."""
     clips = [clip for path in manifests for clip in read_manifest(path)]
     held = {clip.path for clip in split(clips)[1]}
@@ -76,7 +80,7 @@ def gather_clips(manifests: Sequence[Path], tagger: Path | None, seed: int) -> d
             records.append(_record(loud, clip, clip.path in held, tag))
     rng = np.random.default_rng(seed)
     for label in tqdm(synthesis.LABELS, desc="synthesis", unit="label"):
-        for _ in range(SYNTHESISED_PER_LABEL):
+        for _ in range(synthesised):
             loud = synthesis.synthesise(label, rng, TAGGER_RATE)
             clip = Clip(Path(label), label, phrases(label)[0], "Apache-2.0", "elsa-rt", "synthesis")
             records.append(_record(loud, clip, False, tag))
@@ -103,9 +107,7 @@ def _stack(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "label": np.array([labels.index(clip.label) for clip in clips]),
         "labels": np.array(labels),
         "validation": np.array([record["validation"] for record in records]),
-        "about": np.array(
-            [json.dumps({**asdict(clip), "path": clip.path.name}) for clip in clips]
-        ),
+        "about": np.array([json.dumps({**asdict(clip), "path": clip.path.name}) for clip in clips]),
     }
     if "tags" in records[0]:
         for name in ("logits", "features"):

@@ -49,8 +49,12 @@ def _add_images(
                         for pz in range(2):
                             z = 2 * nz * size[2] + (1 - 2 * pz) * source[2] - listener[2]
                             order = (
-                                abs(nx - px) + abs(nx) + abs(ny - py) + abs(ny)
-                                + abs(nz - pz) + abs(nz)
+                                abs(nx - px)
+                                + abs(nx)
+                                + abs(ny - py)
+                                + abs(ny)
+                                + abs(nz - pz)
+                                + abs(nz)
                             )
                             ix, iy, iz = x, y, z
                             if order > 1:
@@ -64,8 +68,12 @@ def _add_images(
                                 continue
                             gain_low = gain_high = 1.0 / distance
                             for wall, hits in (
-                                (0, abs(nx - px)), (1, abs(nx)), (2, abs(ny - py)),
-                                (3, abs(ny)), (4, abs(nz - pz)), (5, abs(nz)),
+                                (0, abs(nx - px)),
+                                (1, abs(nx)),
+                                (2, abs(ny - py)),
+                                (3, abs(ny)),
+                                (4, abs(nz - pz)),
+                                (5, abs(nz)),
                             ):
                                 gain_low *= low[wall] ** hits
                                 gain_high *= high[wall] ** hits

@@ -125,7 +125,7 @@ class Studio:
 
     def _clip(self, clip: int) -> NDArray[np.float32]:
         cut = self._samples[self._bounds[clip] : self._bounds[clip + 1]]
-        return np.asarray(cut, np.float32) / 32767
+        return cut.astype(np.float32) / np.float32(32767)
 
     def _play(
         self, sound: Sound, turn: NDArray[np.float64], rng: np.random.Generator

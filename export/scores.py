@@ -18,7 +18,7 @@ from export.student import Student
 from export.text import TextProjection
 from export.train import CaptionBank
 
-SCENES = 400
+SCENES = 400  # that the statistics come from
 BACKGROUND = 3000  # embeddings that the bundle carries
 PRIOR = 0.1  # how often one of a user's prompts is what sounds, given that something does
 SEED = 7
@@ -26,13 +26,13 @@ SEED = 7
 
 @torch.inference_mode()
 def fit_scores(
-    work: Path, student: Student, projection: TextProjection
+    work: Path, student: Student, projection: TextProjection, scenes: int = SCENES
 ) -> tuple[NDArray[np.float16], float, float]:
     """Background (m, 512), slope and bias as `elsa_rt.matching.scores.Statistics` means them."""
     studio, captions = Studio(work, validation=True), CaptionBank(work)
     rng = np.random.default_rng(SEED)
     embeddings, labels = [], []
-    for _ in range(SCENES):
+    for _ in range(scenes):
         scene = studio.scene(rng)
         heard, _ = student(torch.from_numpy(scene.mel).float()[None])
         sure = heard.activity[0, :, 0].sigmoid().numpy() > 0.3

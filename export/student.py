@@ -6,8 +6,9 @@ and out), so that both compute the same thing. Axes: (batch, channel, time, mel)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +56,7 @@ class RunningLevel(nn.Module):
         super().__init__()
         self.memory = LEVEL_FRAMES - 1
         age = torch.arange(self.memory, -1, -1)
+        self.fade: Tensor
         self.register_buffer("fade", torch.exp(-age / LEVEL_DECAY)[None, None])
 
     def forward(self, log_mel: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,7 +64,7 @@ class RunningLevel(nn.Module):
         loud = log_mel.mean(dim=3)
         joined = torch.cat([past, torch.cat([loud, torch.ones_like(loud)], dim=1)], dim=2)
         faded = F.conv1d(joined.transpose(0, 1).flatten(0, 1)[:, None], self.fade)
-        total, count = faded.unflatten(0, (2, -1))
+        total, count = faded.chunk(2)
         level = (total / count)[..., None]
         return (log_mel - level) / LOG_MEL_SPREAD, joined[:, :, joined.shape[2] - self.memory :]
 
@@ -112,17 +114,18 @@ class Student(nn.Module):
         super().__init__()
         self.size = size = size or StudentSize()
         self.level = RunningLevel()
-        layers = [CausalConv(len(CHANNELS), size.stem, (3, 5), (2, 2))]
+        blocks = [CausalConv(len(CHANNELS), size.stem, (3, 5), (2, 2))]
         before = size.stem
         for channels in size.stages:
-            layers.append(CausalConv(before, channels, (3, 3), (1, 2)))
-            layers.append(CausalConv(channels, channels, (3, 3), (1, 1)))
+            blocks.append(CausalConv(before, channels, (3, 3), (1, 2)))
+            blocks.append(CausalConv(channels, channels, (3, 3), (1, 1)))
             before = channels
-        self.frames = nn.ModuleList(layers)
+        self.frames = cast("Sequence[CausalConv]", nn.ModuleList(blocks))
         self.fold = nn.Linear(before * (size.mels >> (1 + len(size.stages))), size.width)
         self.pool = nn.Conv1d(size.width, size.width, STEP_FRAMES // 2, STEP_FRAMES // 2)
         self.pool_norm = nn.BatchNorm1d(size.width)
-        self.steps = nn.ModuleList(StepConv(size.width, d) for d in size.dilations)
+        steps = nn.ModuleList(StepConv(size.width, dilation) for dilation in size.dilations)
+        self.steps = cast("Sequence[StepConv]", steps)
         self.dropout = nn.Dropout(0.1)
         self.embed = nn.Sequential(
             nn.Linear(size.width, 512), nn.ReLU(), nn.Dropout(0.1), nn.Linear(512, EMBEDDING)
@@ -148,9 +151,7 @@ class Student(nn.Module):
         steps = 1 + sum(layer.memory for layer in self.steps)
         return (frames + steps * STEP_FRAMES) * HOP_S
 
-    def forward(
-        self, mel: Tensor, state: list[Tensor] | None = None
-    ) -> tuple[Heard, list[Tensor]]:
+    def forward(self, mel: Tensor, state: list[Tensor] | None = None) -> tuple[Heard, list[Tensor]]:
         """Frames (batch, time, 8, mels) -> answers for each of the time / 10 steps, next state."""
         state = self.initial_state(mel.shape[0]) if state is None else state
         x = mel.transpose(1, 2)
@@ -162,8 +163,8 @@ class Student(nn.Module):
             following.append(after)
         x = F.relu(self.fold(x.transpose(1, 2).flatten(2)))
         x = F.relu(self.pool_norm(self.pool(x.transpose(1, 2))))
-        for layer, past in zip(self.steps, state[1 + len(self.frames) :], strict=True):
-            x, after = layer(x, past)
+        for block, past in zip(self.steps, state[1 + len(self.frames) :], strict=True):
+            x, after = block(x, past)
             following.append(after)
         hidden = self.dropout(x.transpose(1, 2))
         return self._answers(hidden), following

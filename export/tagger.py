@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -51,7 +51,7 @@ class Tagger:
 def _mel_filters() -> NDArray[np.float64]:
     """Triangles (128, bins) on the scale ``1127 ln(1 + f / 700)``, linear in mel."""
 
-    def mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    def mel(hz: NDArray[np.floating[Any]] | float) -> NDArray[np.float64]:
         return np.asarray(1127 * np.log1p(np.asarray(hz) / 700))
 
     edges = np.linspace(0.0, float(mel(_HIGH_HZ)), _MELS + 2)[:, None]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -48,6 +49,8 @@ PER_SCENE = 6  # steps of each scene that meet captions
 HARD = 2  # further captions for each step: the same sound elsewhere, another sound here
 AVERAGING = 0.999  # of the weights that are shipped
 LEARNING_RATE = 1.5e-3
+WARM_UP = 300  # steps
+SAVE_EVERY_S = 120.0
 
 
 class SceneStream(IterableDataset[list[Scene]]):
@@ -159,6 +162,9 @@ class Trainer:
                 for name in ("logits", "features")
                 if has_tags
             }
+        if self.tags:  # most of a feature vector is what all sounds share
+            features = self.tags["features"]
+            self.tags["features"] = (features - features.mean(0)) / (features.std(0) + 1e-3)
         kinds = torch.from_numpy(self.captions.kinds)
         self.wider = kinds & ~torch.eye(len(kinds), dtype=torch.bool)
         self.student = Student()
@@ -170,13 +176,11 @@ class Trainer:
         parts = (self.student, self.projection, self.head, self.temperature)
         parameters = [p for part in parts for p in part.parameters()]
         self.optimizer = torch.optim.AdamW(parameters, LEARNING_RATE, weight_decay=0.02)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, LEARNING_RATE, total_steps=total, pct_start=0.05
-        )
+        self.total = total
         self.step = 0
 
     _parts = ("student", "projection", "head", "temperature", "average", "average_projection",
-              "optimizer", "schedule")  # fmt: skip
+              "optimizer")  # fmt: skip
 
     def save(self, path: Path) -> None:
         """Write a checkpoint whole or not at all."""
@@ -197,11 +201,12 @@ class Trainer:
         """One step of optimisation; returns each loss."""
         losses = self.losses(mel, truth, rng)
         total = sum((WEIGHTS[name] * loss for name, loss in losses.items()), torch.zeros(()))
+        for group in self.optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * schedule(self.step, self.total)
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.student.parameters(), 5.0)
         self.optimizer.step()
-        self.schedule.step()
         self.step += 1
         decay = min(AVERAGING, self.step / (self.step + 50))
         _average(self.average, self.student, decay)
@@ -223,7 +228,10 @@ class Trainer:
         if self.tags:
             clip = truth.clip[which]
             losses |= tag_losses(
-                self.head, heard.hidden[which], self.tags["logits"][clip], self.tags["features"][clip]
+                self.head,
+                heard.hidden[which],
+                self.tags["logits"][clip],
+                self.tags["features"][clip],
             )
         return losses
 
@@ -242,6 +250,11 @@ class Trainer:
         return contrast_loss(sounds, texts, self.temperature(), torch.from_numpy(true))
 
 
+def schedule(step: int, total: int) -> float:
+    """Share of the learning rate: rises over `WARM_UP` steps, then falls as a half cosine."""
+    return min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * min(1, step / total)))
+
+
 def _choose_steps(active: Tensor, rng: np.random.Generator) -> Tensor:
     """Mask (batch, steps) of up to `PER_SCENE` active steps in each scene."""
     lottery = torch.from_numpy(rng.random(active.shape)).masked_fill(~active, 2.0)
@@ -253,8 +266,8 @@ def _average(slow: torch.nn.Module, fast: torch.nn.Module, decay: float) -> None
     with torch.no_grad():
         for mean, now in zip(slow.parameters(), fast.parameters(), strict=True):
             mean.lerp_(now, 1 - decay)
-        for mean, now in zip(slow.buffers(), fast.buffers(), strict=True):
-            mean.copy_(now)
+        for held, new in zip(slow.buffers(), fast.buffers(), strict=True):
+            held.copy_(new)
 
 
 def batches(
@@ -273,7 +286,7 @@ def batches(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train until ``--steps``, with a checkpoint every few minutes."""
+    """Train until ``--steps``, with a checkpoint every two minutes."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("work", type=Path, help="directory that export.prepare filled")
     parser.add_argument("--steps", type=int, default=12_000)
@@ -301,7 +314,7 @@ def train(
     run: Path,
     rng: np.random.Generator,
 ) -> None:
-    """The loop: optimise, say how it goes, save every five minutes."""
+    """The loop: optimise, say how it goes, save every two minutes."""
     saved = time.monotonic()
     recent: dict[str, Any] = {}
     with tqdm(total=total, initial=trainer.step, unit="step", mininterval=10) as bar:
@@ -313,7 +326,7 @@ def train(
                 bar.set_postfix({name: f"{loss:.2f}" for name, loss in recent.items()})
                 with (run / "log.jsonl").open("a") as log:
                     log.write(json.dumps({"step": trainer.step, **recent}) + "\n")
-            if time.monotonic() - saved > 300 or trainer.step == total:
+            if time.monotonic() - saved > SAVE_EVERY_S or trainer.step == total:
                 trainer.save(run / "checkpoint.pt")
                 saved = time.monotonic()
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
-from scipy.signal import lfilter
+from scipy.signal import butter, lfilter, sosfilt
 
 Samples = NDArray[np.float64]
 Rng = np.random.Generator
@@ -53,7 +53,7 @@ def fade(size: int, rate: int, attack: float, release: float) -> Samples:
 
 def decay(size: int, rate: int, t60: float) -> Samples:
     """Exponential envelope (size,) from 1."""
-    return np.exp(-math.log(1000) / (t60 * rate) * np.arange(size))
+    return np.asarray(np.exp(-math.log(1000) / (t60 * rate) * np.arange(size)))
 
 
 def drift(size: int, rate: int, rng: Rng, hertz: float) -> Samples:
@@ -140,9 +140,10 @@ def resonate(
 def record(sound: Samples, rng: Rng, rate: int) -> Samples:
     """What a microphone nearby makes of it: an uneven response and a small furnished place.
 
-    The response wanders by some 3 dB over the octaves and dulls in the treble; the place adds
-    a decaying tail 14 to 28 dB below the direct sound, and a hiss 50 to 70 dB below the peak.
+    The response starts at 40 Hz, wanders by some 3 dB over the octaves and dulls in the treble.
+    The place adds a tail 14 to 28 dB below the sound and a hiss 50 to 70 dB below its peak.
     """
+    sound = sosfilt(butter(2, 40, "highpass", fs=rate, output="sos"), sound)
     tail = noise(round(0.4 * rate), rate, rng, 150, rng.uniform(1500, 5000), 1)
     tail *= decay(tail.size, rate, rng.uniform(0.1, 0.4))
     place = np.append(1.0, tail * 10 ** (-rng.uniform(14, 28) / 20) / np.linalg.norm(tail))

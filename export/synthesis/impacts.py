@@ -20,7 +20,7 @@ def _click(
     rng: Rng, rate: int, pitches: tuple[float, float], t60: float, ringing: float = 1.0
 ) -> Samples:
     """A short dry tick of plastic or metal: a grain of noise and a handful of modes."""
-    frequencies = np.exp(rng.uniform(*np.log(pitches), 6))
+    frequencies = np.exp(rng.uniform(np.log(pitches[0]), np.log(pitches[1]), 6))
     sound = modes(frequencies, t60 * rng.uniform(0.3, 1, 6), rng.uniform(0.2, 1, 6), rate, rng)
     sound = ringing * np.append(sound, silence(0.02, rate))
     add(sound, burst(t60 * 0.5, rate, rng, pitches[0], pitches[1] * 1.3), 0, rate)
@@ -53,15 +53,18 @@ def door_knock(rng: Rng, rate: int) -> Samples:
     """Knuckles on a wooden panel: a soft contact that drives its lowest modes."""
     base = rng.uniform(90, 220)
     panel = base * np.cumsum(np.concatenate([[1], rng.uniform(0.25, 0.9, 11)]))
-    lasting = rng.uniform(0.03, 0.1) / (panel / base) ** rng.uniform(0.3, 0.6)
-    count = int(rng.integers(2, 6))
+    lasting = rng.uniform(0.03, 0.065) / (panel / base) ** rng.uniform(0.3, 0.6)
+    count, gap = int(rng.integers(2, 6)), rng.uniform(0.18, 0.33)
+    hardness, edge = rng.uniform(0.6, 1.6), rng.uniform(650, 1300)
     track, at = silence(5.0, rate), 0.01
     for _ in range(count):
         gains = rng.uniform(0.3, 1, 12) / (panel / base) ** rng.uniform(0.7, 1.3)
         knock = modes(panel, lasting, gains, rate, rng)
-        add(knock, rng.uniform(0.1, 0.5) * burst(0.015, rate, rng, 200, 1200), 0, rate)
+        thud = burst(rng.uniform(0.025, 0.055), rate, rng, 150, edge)
+        knock = np.append(knock / np.abs(knock).max(), silence(0.03, rate))
+        add(knock, hardness * thud / np.abs(thud).max(), 0, rate)
         add(track, knock * rng.uniform(0.7, 1), at, rate)
-        at += rng.uniform(0.16, 0.3)
+        at += gap * rng.uniform(0.92, 1.08)
     return track[: round((at + 0.2) * rate)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.signal import fftconvolve
 
 from export.synthesis.elements import (
     Rng,
@@ -23,19 +24,21 @@ from export.synthesis.elements import (
 def rain(rng: Rng, rate: int) -> Samples:
     """The hiss of countless far drops, and near ones that can be told apart."""
     size = round(rng.uniform(3, 5) * rate)
-    hiss = noise(size, rate, rng, rng.uniform(150, 600), rng.uniform(3500, 7000), 1, 0.2)
+    hiss = noise(
+        size, rate, rng, rng.uniform(100, 500), rng.uniform(3000, 6000), 1, rng.uniform(0.2, 1)
+    )
     hiss *= 1 + 0.12 * drift(size, rate, rng, 1)
-    grain = np.exp(rng.normal(0, 0.9, size)) * rng.standard_normal(size)
-    grain *= rng.random(size) < log_uniform(rng, 150, 1000) / rate
-    drops = resonate(
-        grain, rate, [rng.uniform(900, 1800), rng.uniform(2200, 3500), 5500], [500, 900, 1800],
-        [1, 1, 1],
-    )  # fmt: skip
-    track = hiss + log_uniform(rng, 0.25, 0.9) * drops / drops.std()
+    near, drops = log_uniform(rng, 150, 2000), silence(size / rate, rate)
+    for _ in range(5):
+        falls = np.exp(rng.normal(0, 0.8, size)) * (rng.random(size) < near / 5 / rate)
+        pitch = log_uniform(rng, 1000, 3000)
+        splash = burst(rng.uniform(0.005, 0.013), rate, rng, pitch * 0.75, pitch * 2)
+        drops += fftconvolve(falls, splash)[:size]
+    track = hiss + log_uniform(rng, 0.35, 1.5) * drops / drops.std()
     for _ in range(int(rng.integers(10, 80))):
         drop = burst(rng.uniform(0.01, 0.04), rate, rng, 800, 6000)
         add(track, rng.exponential(1.2) * drop, rng.uniform(0, size / rate), rate)
-    return track
+    return np.asarray(track)
 
 
 def whistle(rng: Rng, rate: int) -> Samples:
@@ -57,11 +60,8 @@ def whistle(rng: Rng, rate: int) -> Samples:
     left = edges[note + 1] - t
     level = np.clip(since / 0.03, 0.25, 1) * np.clip(left / 0.04, 0.25, 1)
     breath = noise(t.size, rate, rng, base * 0.8, base * 3, 1)
-    return (
-        level
-        * (tone(pitch, [1, 0.08, 0.03], t.size, rate) + 0.05 * breath)
-        * fade(t.size, rate, 0.03, 0.06)
-    )
+    blown = tone(pitch, [1, 0.08, 0.03], t.size, rate) + 0.05 * breath
+    return np.asarray(level * blown * fade(t.size, rate, 0.03, 0.06))
 
 
 def _pea_whistle(rng: Rng, rate: int) -> Samples:

@@ -28,7 +28,7 @@ def speak(
     pitch, pace = int(rng.integers(30, 71)), int(rng.integers(135, 186))
     command = ["espeak-ng", "--stdout", "-v", voice, "-p", str(pitch), "-s", str(pace), "--", text]
     try:
-        done = subprocess.run(command, capture_output=True, check=True)
+        done = subprocess.run(command, capture_output=True, check=True, stdin=subprocess.DEVNULL)
     except FileNotFoundError:
         raise ElsaError(
             "speech synthesis: espeak-ng is not installed: sudo apt-get install espeak-ng"
