@@ -23,6 +23,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from calibration.scores import SCENES, fit_scores
 from elsa_rt.encoder.bundle import (
     AUDIO_ENCODER,
     MANIFEST,
@@ -35,7 +36,6 @@ from elsa_rt.encoder.bundle import (
 from elsa_rt.features.intensity import CHANNELS, FeatureSettings
 from elsa_rt.version import __version__
 from export.card import write_card
-from export.scores import SCENES, fit_scores
 from export.student import STEP_FRAMES, Student, StudentSize
 from export.text import (
     EMBEDDING,

@@ -1,20 +1,14 @@
-"""Engines."""
+"""The combustion engine."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from export.synthesis.elements import (
-    Rng,
-    Samples,
-    drift,
-    noise,
-    resonate,
-)
+from export.synthesis.elements import Rng, Samples, drift, noise, resonate
 
 
 def engine(rng: Rng, rate: int) -> Samples:
-    """Firing pulses of four to eight unequal cylinders through exhaust and body."""
+    """Firing pulses of two to eight unequal cylinders through exhaust and body."""
     size = round(rng.uniform(3, 5) * rate)
     cylinders = int(rng.choice([2, 4, 4, 6, 8]))
     idle = rng.uniform(650, 1100) / 120 * cylinders  # firings a second
