@@ -10,10 +10,12 @@ import math
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
+from scipy.signal import butter, sosfilt
 
 SOUND_SPEED = 343.0  # m/s
 TAPS = 16  # of the windowed sinc that places an image between samples
 CROSSOVER_HZ = 1_500.0  # walls absorb more above
+RUMBLE_HZ = 45.0  # image sources of walls that only ever reflect in phase pile up below
 JITTER_M = 0.08  # images beyond the first order move by up to this: no sweeping echoes
 
 
@@ -143,7 +145,8 @@ def room_response(
     direct = float(np.linalg.norm(where - ears)) / SOUND_SPEED
     bands = np.zeros((2, 4, math.ceil((direct + 0.9 * t60) * rate) + 2 * TAPS), np.float32)
     _add_images(dims, where, ears, low, high, float(rate), int(rng.integers(2**31)), bands)
-    return _join(bands, rate)
+    rumble_free = butter(2, RUMBLE_HZ, "highpass", fs=rate, output="sos")
+    return sosfilt(rumble_free, _join(bands, rate), axis=1).astype(np.float32)
 
 
 def _join(bands: NDArray[np.float32], rate: int) -> NDArray[np.float32]:

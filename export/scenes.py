@@ -35,7 +35,6 @@ class Truth(NamedTuple):
     clip: NDArray[np.int64]
     direction: NDArray[np.float32]  # (steps, 3), zeros where nothing sounds
     distance: NDArray[np.float32]  # metres
-    age: NDArray[np.int64]  # steps since the sound began
 
 
 class Scene(NamedTuple):
@@ -51,7 +50,8 @@ class Sound:
 
     clip: int
     room: int
-    onset: int  # samples from the scene's start; negative: it already sounds
+    skip: int  # samples of the clip's head that are left out
+    onset: int  # samples from the scene's start
     level: float
 
 
@@ -102,26 +102,21 @@ class Studio:
         """Which sounds, where and when: one after another with a possible short overlap."""
         if rng.random() < BACKGROUND_ONLY:
             return []
-        first = self._choose(rng)
-        if rng.random() < 0.25:
-            onset = -int(rng.uniform(0, 0.5) * self._clip(first).size)
-        else:
-            onset = int(rng.uniform(0, 0.5) * self._length)
-        sounds = [Sound(first, self._choose_room(rng), onset, 1.0)]
-        end = onset + self._clip(first).size
+        onset = 0 if rng.random() < 0.25 else int(rng.uniform(0, 0.5) * self._length)
+        first = self._choose(onset, 1.0, rng)
+        end = onset + self._clip(first.clip).size - first.skip
         latest = self._length - int(0.5 * self.rate)
-        if rng.random() < TWO_SOUNDS and end < latest:
-            start = int(rng.uniform(max(0, end - 0.1 * self.rate), latest))
-            level = 10 ** (rng.uniform(-8, 8) / 20)
-            sounds.append(Sound(self._choose(rng), self._choose_room(rng), start, level))
-        return sounds
+        if rng.random() > TWO_SOUNDS or end > latest:
+            return [first]
+        start = int(rng.uniform(max(0, end - 0.1 * self.rate), latest))
+        return [first, self._choose(start, 10 ** (rng.uniform(-8, 8) / 20), rng)]
 
-    def _choose(self, rng: np.random.Generator) -> int:
+    def _choose(self, onset: int, level: float, rng: np.random.Generator) -> Sound:
         label = rng.choice(self._label_choice, p=self._label_weight)
-        return int(rng.choice(self.clips[self.label_of[self.clips] == label]))
-
-    def _choose_room(self, rng: np.random.Generator) -> int:
-        return int(rng.integers(len(self._responses)))
+        clip = int(rng.choice(self.clips[self.label_of[self.clips] == label]))
+        spare = self._clip(clip).size - int(1.5 * self.rate)
+        skip = int(rng.integers(spare)) if spare > 0 and rng.random() < 0.6 else 0
+        return Sound(clip, int(rng.integers(len(self._responses))), skip, onset, level)
 
     def _clip(self, clip: int) -> NDArray[np.float32]:
         cut = self._samples[self._bounds[clip] : self._bounds[clip + 1]]
@@ -133,9 +128,8 @@ class Studio:
         """FOA (4, n) of one sound in its room, and its dry level in each step."""
         mono = bend(self._clip(sound.clip), rng)
         dry = np.zeros(self._length, np.float32)
-        start = max(0, sound.onset)
-        cut = mono[max(0, -sound.onset) :][: self._length - start]
-        dry[start : start + cut.size] = cut
+        cut = mono[sound.skip :][: self._length - sound.onset]
+        dry[sound.onset : sound.onset + cut.size] = cut
         spectrum = fft.rfft(dry, self._size) * colour(self._size, self.rate, rng)
         response = rotate_foa(turn).astype(np.float32) @ self._responses[sound.room].astype(
             np.float32
@@ -166,7 +160,7 @@ class Studio:
         steps = int(SCENE_S / STEP_S)
         truth = Truth(
             np.full(steps, SILENT), np.full(steps, SILENT), np.zeros((steps, 3), np.float32),
-            np.zeros(steps, np.float32), np.zeros(steps, np.int64),
+            np.zeros(steps, np.float32),
         )  # fmt: skip
         loudest = np.full(steps, floor * 10 ** (-MASKED_DB / 20))
         for sound, envelope in parts:
@@ -176,8 +170,6 @@ class Studio:
             truth.clip[wins] = sound.clip
             truth.direction[wins] = turn @ self._direction[sound.room]
             truth.distance[wins] = self._distance[sound.room]
-            began = int(np.argmax(wins)) if sound.onset >= 0 else -5
-            truth.age[wins] = np.flatnonzero(wins) - began
         return truth
 
 
@@ -196,10 +188,12 @@ def bend(mono: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.floa
 
 
 def colour(size: int, rate: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Gain (size // 2 + 1,) of a random smooth loudspeaker and distance: within about 6 dB."""
+    """Gain (size // 2 + 1,) of a random smooth loudspeaker, its distance, and dull rooms."""
     frequency = fft.rfftfreq(size, 1 / rate)
     knots = np.geomspace(60, rate / 2, 8)
+    octaves = np.log2((frequency + 30) / 500)
     gain_db = np.interp(np.log(frequency + 30), np.log(knots), rng.normal(0, 3, knots.size))
+    gain_db += rng.normal(-0.8, 0.8) * octaves
     return (10 ** (gain_db / 20)).astype(np.float32)
 
 

@@ -142,7 +142,7 @@ def augment(mel: Tensor, direction: Tensor, rng: np.random.Generator) -> tuple[T
 def collate(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[Tensor, Steps]:
     """Features (batch, time, 8, mels) and the truth of their steps, augmented."""
     mel = torch.from_numpy(np.stack([scene.mel for scene in scenes])).float()
-    label, clip, direction, distance, _ = (
+    label, clip, direction, distance = (
         torch.from_numpy(np.stack(column))
         for column in zip(*(scene.truth for scene in scenes), strict=True)
     )
