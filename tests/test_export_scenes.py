@@ -36,7 +36,7 @@ def test_direct_sound_is_a_plane_wave_from_the_source(azimuth: float, elevation:
     assert peak == pytest.approx(1.2 / SOUND_SPEED * RATE, abs=1)
     taps = response[:, peak - 4 : peak + 5].sum(axis=1)
     assert taps / taps[0] == pytest.approx(plane_wave(direction), abs=0.05)
-    assert taps[0] == pytest.approx(1 / 1.2, rel=0.1)
+    assert taps[0] == pytest.approx(1 / 1.2, rel=0.15)  # less what the rumble filter takes
 
 
 def test_longer_reverberation_decays_longer() -> None:
