@@ -12,12 +12,12 @@ from export.student import TAG_FEATURES, TAGS, Heard
 
 WEIGHTS = {
     "contrast": 1.0,
-    "label": 1.0,
-    "direction": 3.0,
+    "label": 2.0,
+    "direction": 1.5,
     "activity": 0.5,
     "distance": 0.3,
-    "tags": 0.5,
-    "features": 1.0,
+    "tags": 1.0,
+    "features": 2.0,
 }
 """Weight of each loss in the sum."""
 
