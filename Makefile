@@ -2,6 +2,7 @@
 # make listen    hear the default microphone: make listen ARGS='--prompt "a dog barking"'
 # make test      lint, then every test
 # make lint      ruff and mypy
+# make bench     how fast it is and how much memory it takes, on one core
 #
 # All of it lives in .venv; PYTHON chooses the interpreter that .venv is made from.
 
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 RUN_PACKAGES := python3-venv libportaudio2
 TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng
 
-.PHONY: demo listen test lint
+.PHONY: demo listen test lint bench
 
 demo: $(VENV)/.installed
 	$(BIN)/elsa-rt listen --demo
@@ -26,6 +27,10 @@ test: lint
 lint: $(VENV)/.installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m tests.bench.stages
+	$(BIN)/python -m tests.bench.listen_file
 
 $(VENV)/.installed: pyproject.toml
 	.ci/system-packages $(RUN_PACKAGES)
