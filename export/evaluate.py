@@ -29,7 +29,7 @@ from elsa_rt.encoder.text import encode_texts
 from elsa_rt.features.intensity import IntensityFeatures
 from elsa_rt.matching.words import azimuth_words
 from export.card import figures_table, record_measured
-from export.clips import phrases
+from export.clips import labels_of, phrases, read_manifest
 from export.scenes import MASKED_DB, QUIET_DB, diffuse_noise
 
 SNRS_DB = (20.0, 10.0)
@@ -86,21 +86,24 @@ def simulated_rooms(work: Path, count: int) -> list[Room]:
     ]
 
 
-def validation_clips(work: Path) -> tuple[list[tuple[NDArray[np.float32], int]], list[str]]:
-    """Up to `CLIPS_PER_LABEL` clips of each label, and the labels."""
+def validation_clips(
+    work: Path, among: Path | None
+) -> tuple[list[tuple[NDArray[np.float32], int]], list[str]]:
+    """Up to `CLIPS_PER_LABEL` clips of each label, and the labels: all, or those of a manifest."""
     rng = np.random.default_rng(SEED)
     with np.load(work / "clips.npz") as stored:
-        labels = [str(label) for label in stored["labels"]]
+        known = [str(label) for label in stored["labels"]]
         samples, bounds, label_of = stored["samples"], stored["bounds"], stored["label"]
         held = np.flatnonzero(stored["validation"])
+    labels = labels_of(read_manifest(among)) if among else known
     chosen = [
-        int(clip)
-        for label in np.unique(label_of[held])
-        for clip in rng.permutation(held[label_of[held] == label])[:CLIPS_PER_LABEL]
+        (int(clip), index)
+        for index, label in enumerate(labels)
+        for clip in rng.permutation(held[label_of[held] == known.index(label)])[:CLIPS_PER_LABEL]
     ]
     return [
-        (samples[bounds[clip] : bounds[clip + 1]].astype(np.float32) / 32767, int(label_of[clip]))
-        for clip in chosen
+        (samples[bounds[clip] : bounds[clip + 1]].astype(np.float32) / 32767, index)
+        for clip, index in chosen
     ], labels
 
 
@@ -205,11 +208,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("work", type=Path, help="directory of export.prepare")
     parser.add_argument("--rooms", type=Path, help="CSV of measured responses")
+    parser.add_argument("--labels", type=Path, help="CSV of clips: judge among its labels only")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     parser.add_argument("--update", action="store_true", help="write manifest and card anew")
     args = parser.parse_args(argv)
     bundle = ModelBundle.load(args.bundle)
-    clips, labels = validation_clips(args.work)
+    clips, labels = validation_clips(args.work, args.labels)
     prompts = encode_texts(bundle, [phrases(label)[0] for label in labels], 2).embedding
     results: dict[str, dict[str, Any]] = {}
     sets = {"simulated": simulated_rooms(args.work, 200)}
