@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from elsa_rt.matching.scores import SPREAD_FLOOR
+from export.caption_bank import CaptionBank
 from export.scenes import SILENT, Studio
 from export.student import Student
 from export.text import TextProjection
-from export.train import CaptionBank
 
 SCENES = 400  # that the statistics come from
 BACKGROUND = 3000  # embeddings that the bundle carries

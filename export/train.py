@@ -12,7 +12,6 @@ import argparse
 import json
 import math
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict
@@ -21,13 +20,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
 from tqdm import tqdm
 
-from export.captions import ANY, claims_true
-from export.clips import kinds
+from export.batches import batches
+from export.caption_bank import CaptionBank
+from export.captions import claims_true
 from export.losses import (
     WEIGHTS,
     Steps,
@@ -38,116 +36,14 @@ from export.losses import (
     place_losses,
     tag_losses,
 )
-from export.scenes import SILENT, Scene, Studio
 from export.student import Heard, Student
 from export.text import TextProjection
 
-BATCH = 16  # scenes
-SCENE_BATCH = 4  # scenes that a worker hands over at once
-RESERVOIR = 3000  # scenes that wait to be used again, turned and levelled anew
 PER_SCENE = 6  # steps of each scene that meet captions
-HARD = 2  # further captions for each step: the same sound elsewhere, another sound here
 AVERAGING = 0.999  # of the weights that are shipped
 LEARNING_RATE = 1.5e-3
 WARM_UP = 300  # steps
 SAVE_EVERY_S = 120.0
-
-
-class SceneStream(IterableDataset[list[Scene]]):
-    """Endless scenes, other ones in every worker and after every resume."""
-
-    def __init__(self, work: Path, seed: int) -> None:
-        self.work, self.seed = work, seed
-
-    def __iter__(self) -> Iterator[list[Scene]]:
-        torch.set_num_threads(1)
-        info = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, info.id if info else 0])
-        studio = Studio(self.work, validation=False)
-        while True:
-            yield [studio.scene(rng) for _ in range(SCENE_BATCH)]
-
-
-class CaptionBank:
-    """The pooled captions of `export.prepare` with what they claim, ready to be drawn from."""
-
-    def __init__(self, work: Path) -> None:
-        with np.load(work / "captions.npz") as captions:
-            self.claims = captions["claims"]
-            self.pooled = torch.from_numpy(captions["pooled"].astype(np.float32))
-        with np.load(work / "clips.npz") as clips:
-            self.kinds = kinds([str(label) for label in clips["labels"]])
-        plain = (self.claims[:, 1:] == ANY).all(1)
-        self.labels = int(self.claims[:, 0].max()) + 1
-        self.plain_of = [
-            np.flatnonzero(plain & (self.claims[:, 0] == label)) for label in range(self.labels)
-        ]
-        self.nothing = np.flatnonzero(self.claims[:, 0] == ANY)
-        self._of = [np.flatnonzero(self.claims[:, 0] == label) for label in range(self.labels)]
-
-    def phrases(self, rng: np.random.Generator) -> Tensor:
-        """One plain pooled phrase of every label (labels, width)."""
-        return self.pooled[[int(rng.choice(mine)) for mine in self.plain_of]]
-
-    def draw(
-        self,
-        label: NDArray[np.int64],
-        azimuth: NDArray[np.float64],
-        elevation: NDArray[np.float64],
-        distance: NDArray[np.float64],
-        rng: np.random.Generator,
-    ) -> NDArray[np.int64]:
-        """Captions for n sounds: a true one each, and `HARD` that share half of the truth."""
-        chosen = []
-        for i in range(label.size):
-            mine = self._of[label[i]] if rng.random() < 0.9 else self.nothing
-            one = slice(i, i + 1)
-            holds = claims_true(
-                label[one], azimuth[one], elevation[one], distance[one],
-                self.claims[mine], self.kinds,
-            )[0]  # fmt: skip
-            true = int(rng.choice(mine[holds]))
-            chosen.append(true)
-            chosen.append(int(rng.choice(mine)))
-            others = self._of[int(rng.integers(self.labels))]
-            same_place = others[(self.claims[others, 1:] == self.claims[true, 1:]).all(1)]
-            chosen.append(int(rng.choice(same_place)))
-        return np.array(chosen)
-
-
-def augment(mel: Tensor, direction: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Turn each scene about the vertical, mirror it or not, change its level, hide some bands."""
-    batch = mel.shape[0]
-    angle = torch.from_numpy(rng.uniform(-np.pi, np.pi, batch)).float()
-    cosine, sine = angle.cos(), angle.sin()
-    mirror = torch.from_numpy(rng.choice([-1.0, 1.0], batch)).float()
-
-    def turn(x: Tensor, y: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        c, s, m = cosine.view(shape), sine.view(shape), mirror.view(shape)
-        return c * x - s * y, m * (s * x + c * y)
-
-    mel = mel.clone()
-    for x in (1, 4):
-        mel[:, :, x], mel[:, :, x + 1] = turn(mel[:, :, x], mel[:, :, x + 1], (-1, 1, 1))
-    dx, dy = turn(direction[..., 0], direction[..., 1], (-1, 1))
-    mel[:, :, 0] += torch.from_numpy(rng.normal(0, 1.0, (batch, 1, 1))).float()
-    for i in range(batch):
-        width, start = int(rng.integers(0, 9)), int(rng.integers(0, 60))
-        if rng.random() < 0.3:
-            mel[i, :, 0, start : start + width] = mel[i, :, 0].mean()
-            mel[i, :, 1:, start : start + width] = 0
-    return mel, torch.stack([dx, dy, direction[..., 2]], -1)
-
-
-def collate(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[Tensor, Steps]:
-    """Features (batch, time, 8, mels) and the truth of their steps, augmented."""
-    mel = torch.from_numpy(np.stack([scene.mel for scene in scenes])).float()
-    label, clip, direction, distance = (
-        torch.from_numpy(np.stack(column))
-        for column in zip(*(scene.truth for scene in scenes), strict=True)
-    )
-    mel, direction = augment(mel, direction, rng)
-    return mel, Steps(label != SILENT, label, clip, direction, distance)
 
 
 class Trainer:
@@ -268,21 +164,6 @@ def _average(slow: torch.nn.Module, fast: torch.nn.Module, decay: float) -> None
             mean.lerp_(now, 1 - decay)
         for held, new in zip(slow.buffers(), fast.buffers(), strict=True):
             held.copy_(new)
-
-
-def batches(
-    work: Path, seed: int, workers: int, reuse: int, rng: np.random.Generator
-) -> Iterator[tuple[Tensor, Steps]]:
-    """Endless batches; each scene is used about ``reuse`` times from a reservoir."""
-    loader = DataLoader(SceneStream(work, seed), None, num_workers=workers, prefetch_factor=4)
-    waiting: deque[Scene] = deque(maxlen=RESERVOIR)
-    fresh = iter(loader)
-    while True:
-        wanted = BATCH if len(waiting) < 16 * BATCH else BATCH // reuse
-        for _ in range(wanted // SCENE_BATCH):
-            waiting.extend(next(fresh))
-        chosen = rng.integers(0, len(waiting), BATCH)
-        yield collate([waiting[int(i)] for i in chosen], rng)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
