@@ -6,7 +6,9 @@ the metadata is its help.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field, fields, replace
+from difflib import get_close_matches
+from math import inf
 from typing import Any
 
 from elsa_rt.audio.ambisonics import FORMATS, MOUNTS, Format, Mount
@@ -17,61 +19,110 @@ SAMPLE_FORMATS = ("s16", "s24", "s32", "f32")
 
 ENGINES = ("auto", "onnx")
 
-MAX_PROMPT_CHARACTERS = 500
+HIGHEST_RATE = 768_000
+
+SIGNAL, MODEL, ALERTS = "the microphone and its signal", "the model", "alerts"
+"""What settings are about."""
 
 
-def _setting(default: Any, help: str, **more: Any) -> Any:
-    return field(default=default, metadata={"help": help, **more})
+def _setting(group: str, default: Any, help: str, choices: tuple[str, ...] | None = None) -> Any:
+    return field(default=default, metadata={"group": group, "help": help, "choices": choices})
 
 
 @dataclass(frozen=True)
 class Config:
-    """What to listen to, for what, and when to say so."""
+    """What to listen for, and how."""
 
     prompts: tuple[str, ...] = ()
 
-    # the microphone and its signal
-    format: Format = _setting("ambix", "what the channels are", choices=FORMATS)
+    format: Format = _setting(SIGNAL, "ambix", "what the channels are", FORMATS)
     channels: tuple[int, ...] | None = _setting(
-        None, "which four channels to use, counted from 1, e.g. 1,2,3,4 (default: the first four)"
+        SIGNAL,
+        None,
+        "which four channels to use, counted from 1, e.g. 1,2,3,4 (default: the first four)",
     )
-    mount: Mount = _setting("upright", "how the microphone is mounted", choices=MOUNTS)
-    yaw_deg: float = _setting(0.0, "the microphone is turned left by this many degrees")
-    pitch_deg: float = _setting(0.0, "its nose is dipped by this many degrees")
-    roll_deg: float = _setting(0.0, "its left side is lifted by this many degrees")
-    rate: int | None = _setting(None, "sampling rate in Hz of a microphone or of standard input")
-    sample_format: str = _setting("s16", "samples on standard input", choices=SAMPLE_FORMATS)
+    mount: Mount = _setting(SIGNAL, "upright", "how the microphone is mounted", MOUNTS)
+    yaw_deg: float = _setting(SIGNAL, 0.0, "the microphone is turned left by this many degrees")
+    pitch_deg: float = _setting(SIGNAL, 0.0, "its nose is dipped by this many degrees")
+    roll_deg: float = _setting(SIGNAL, 0.0, "its left side is lifted by this many degrees")
+    rate: int | None = _setting(
+        SIGNAL, None, "sampling rate in Hz of a microphone or of standard input"
+    )
+    sample_format: str = _setting(SIGNAL, "s16", "samples on standard input", SAMPLE_FORMATS)
     input_channels: int | None = _setting(
-        None, "how many channels a microphone is opened with, or standard input carries"
+        SIGNAL, None, "how many channels a microphone is opened with, or standard input carries"
     )
-    realtime: bool = _setting(False, "play a file at its own speed instead of as fast as possible")
+    realtime: bool = _setting(
+        SIGNAL, False, "play a file at its own speed instead of as fast as possible"
+    )
 
-    # the model
-    bundle: str | None = _setting(None, "directory of a model bundle (default: the one inside)")
-    engine: str = _setting("auto", "what runs the model", choices=ENGINES)
-    threads: int = _setting(1, "threads of the model")
+    bundle: str | None = _setting(
+        MODEL, None, "directory of a model bundle (default: the one inside)"
+    )
+    engine: str = _setting(MODEL, "auto", "what runs the model", ENGINES)
+    threads: int = _setting(MODEL, 1, "threads of the model")
 
-    # alerts
-    alert_start: float = _setting(0.6, "score 0..1 that starts an alert")
-    alert_end: float = _setting(0.35, "score 0..1 below which an alert may end")
-    alert_confirm_s: float = _setting(0.2, "seconds that the score must hold before the start")
-    alert_release_s: float = _setting(0.8, "seconds below the end score before the end")
+    alert_start: float = _setting(ALERTS, 0.6, "score 0..1 that starts an alert")
+    alert_end: float = _setting(ALERTS, 0.35, "score 0..1 below which an alert may end")
+    alert_confirm_s: float = _setting(
+        ALERTS, 0.2, "seconds that the score must hold before the start"
+    )
+    alert_release_s: float = _setting(ALERTS, 0.8, "seconds below the end score before the end")
 
     def __post_init__(self) -> None:
+        for setting in described():
+            value, choices = getattr(self, setting.name), setting.metadata["choices"]
+            if choices and value not in choices:
+                raise UsageError(
+                    f"{option(setting.name)} {value!r} is unknown: choose {' | '.join(choices)}"
+                )
+        for name, least, most in (
+            ("rate", 1, HIGHEST_RATE),
+            ("input_channels", 1, inf),
+            ("threads", 1, inf),
+            ("alert_confirm_s", 0, inf),
+            ("alert_release_s", 0, inf),
+        ):
+            value = getattr(self, name)
+            if value is not None and not (least <= value <= most and value < inf):
+                allowed = f"{least} or more" if most == inf else f"{least}..{most}"
+                raise UsageError(f"{option(name)} {value}: {allowed} is needed")
         if not 0 < self.alert_end <= self.alert_start <= 1:
             raise UsageError(
                 f"alert scores: end {self.alert_end} and start {self.alert_start} must keep "
                 "0 < end <= start <= 1: change --alert-start or --alert-end"
             )
-        for name in ("alert_confirm_s", "alert_release_s"):
-            if not getattr(self, name) >= 0:
-                raise UsageError(f"{name} is {getattr(self, name)}: it cannot be negative")
-        if self.threads < 1:
-            raise UsageError(f"--threads is {self.threads}: at least 1 is needed")
         if self.channels is not None and (
             len(self.channels) != 4 or len(set(self.channels)) != 4 or min(self.channels) < 1
         ):
             raise UsageError(
-                f"--channels {self.channels}: four different channels counted from 1 are needed, "
-                "e.g. --channels 1,2,3,4"
+                f"--channels {','.join(map(str, self.channels))}: four different channels counted "
+                "from 1 are needed, e.g. --channels 1,2,3,4"
             )
+
+    def changed(self, **settings: Any) -> Config:
+        """A copy in which ``settings`` are others."""
+        names = [setting.name for setting in fields(Config)]
+        for name in settings.keys() - set(names):
+            near = get_close_matches(name, names, 1) or names
+            raise UsageError(f"there is no setting {name!r}: did you mean {', '.join(near)}?")
+        return replace(self, **settings)
+
+
+def described() -> list[Field[Any]]:
+    """The settings that are options, too: all but the prompts."""
+    return [setting for setting in fields(Config) if "help" in setting.metadata]
+
+
+def option(name: str) -> str:
+    """How the setting ``name`` is called on the command line."""
+    return "--" + name.replace("_", "-")
+
+
+Config.__doc__ = "\n".join(
+    [
+        f"{Config.__doc__}\n",
+        "prompts : sentences to listen for",
+        *(f"{setting.name} : {setting.metadata['help']}" for setting in described()),
+    ]
+)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, replace
-from difflib import get_close_matches
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +65,7 @@ class Listener:
         on_notice: OnNotice = log_notice,
         **settings: Any,
     ) -> None:
-        config = _configure(config or Config(), settings)
+        config = (config or Config()).changed(**settings)
         if encoder is None:
             encoder = AudioEncoder(ModelBundle.load(config.bundle), config)
         bundle = encoder.bundle
@@ -116,7 +115,7 @@ class Listener:
         Raises
         ------
         SourceError
-            The samples are no float (channels, n), or rate or channels changed.
+            There are fewer than four channels, or rate or channels changed.
         """
         to_foa = self._admit(block)
         for notice in self._health.step(block):
@@ -165,6 +164,8 @@ class Listener:
         """
         if self._to_foa is None:
             return []
+        for notice in self._health.finish():
+            self.on_notice(notice)
         hearings = self._hear(self._to_foa.flush())
         waiting = self._samples - self._steps * self.bundle.step_samples
         if waiting >= self._features.block or self._alerts.any_open:
@@ -172,13 +173,17 @@ class Listener:
             (last,) = self._hear(silence)
             ends = self._alerts.finish(last.time_s)
             hearings.append(replace(last, alerts=last.alerts + ends))
+        if not self._steps:
+            self.on_notice(
+                f"nothing was heard: {self._samples} samples at {self.bundle.features.rate} Hz "
+                f"came, at least {self._features.block} are needed"
+            )
         self.reset()
         return hearings
 
     def reset(self) -> None:
         """Forget all that was heard; the next block is the first of a new stream."""
         self._to_foa: ToFoa | None = None
-        self._rate = 0
         self._samples = 0  # that the features took, at the model's rate
         self._steps = 0
         self._health = SignalHealth(self.config.channels)
@@ -207,28 +212,12 @@ class Listener:
                 f"push takes a Block and got {type(block).__name__}: "
                 "Block(samples, rate) with float32 samples (channels, n)"
             )
-        samples = block.samples
-        if samples.ndim != 2 or samples.dtype.kind != "f":
-            raise SourceError(
-                f"a block holds {samples.dtype} of shape {samples.shape}: floats (channels, n) of "
-                "full scale -1..1 are needed, e.g. (pcm.T / 32768).astype('float32') for int16"
-            )
+        channels = block.samples.shape[0]
         if self._to_foa is None:
-            self._to_foa = ToFoa(
-                self.config, samples.shape[0], block.rate, self.bundle.features.rate
-            )
-            self._rate = block.rate
-        if (samples.shape[0], block.rate) != (self._to_foa.channels, self._rate):
+            self._to_foa = ToFoa(self.config, channels, block.rate, self.bundle.features.rate)
+        if (channels, block.rate) != (self._to_foa.channels, self._to_foa.rate):
             raise SourceError(
-                f"the stream changed from {self._to_foa.channels} channels at {self._rate} Hz to "
-                f"{samples.shape[0]} at {block.rate} Hz: reset() the listener between streams"
+                f"the stream changed from {self._to_foa.channels} channels at {self._to_foa.rate} "
+                f"Hz to {channels} at {block.rate} Hz: reset() the listener between streams"
             )
         return self._to_foa
-
-
-def _configure(config: Config, settings: dict[str, Any]) -> Config:
-    names = [field.name for field in fields(Config)]
-    for name in settings.keys() - set(names):
-        near = get_close_matches(name, names, 1) or names
-        raise UsageError(f"Listener has no setting {name!r}: did you mean {', '.join(near)}?")
-    return replace(config, **settings)

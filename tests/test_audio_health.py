@@ -58,7 +58,7 @@ def test_clipping_counts_and_names_channels() -> None:
     samples = noise(0.1)
     samples[1, 1000:1010] = 1.0
     samples[3, 2000:2004] = -1.0
-    assert "10 samples stand at full scale on channels 2, 4" in notices(samples)[0]
+    assert "14 samples stand at full scale on channels 2, 4" in notices(samples)[0]
 
 
 def test_single_full_scale_samples_are_peaks() -> None:
@@ -125,6 +125,24 @@ def test_reset_forgets_what_was_said() -> None:
     assert notices(samples, health) == []
     health.reset()
     assert len(notices(samples, health)) == 1
+
+
+def test_blocks_need_not_say_where_they_start() -> None:
+    health = SignalHealth()
+    clipped = np.ones((4, 4800), np.float32)
+    said = [notice for _ in range(250) for notice in health.step(Block(clipped, RATE))]
+    assert len([notice for notice in said if "clipping" in notice]) == 3  # in 25 s
+
+
+def test_the_end_says_what_is_left_and_no_more() -> None:
+    health = SignalHealth()
+    samples = noise(2.0)
+    samples[1, 1000:1010] = samples[1, 60_000:60_005] = 1.0
+    (first,) = notices(samples, health)
+    (last,) = health.finish()
+    assert "10 samples stand" in first
+    assert "5 samples stand" in last
+    assert health.finish() == []
 
 
 def test_samples_stay_as_they_are() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from elsa_rt import ArraySource, Block, DeviceError
 from elsa_rt.cli import COMMANDS, main, parser
+from elsa_rt.cli.notices import EARLY_KEPT, Notices
 from elsa_rt.cli.options import settings
-from elsa_rt.config import Config
+from elsa_rt.config import Config, described
 from elsa_rt.version import __version__
 
 Capture = pytest.CaptureFixture[str]
@@ -104,6 +106,36 @@ def test_a_failed_run_leaves_the_old_file_alone(
     assert [path.name for path in tmp_path.iterdir()] == ["out.npz"]
 
 
+def test_a_source_that_breaks_off_loses_nothing(
+    scene: NDArray[np.float32],
+    bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    def unplugged(*_: object) -> Iterator[Block]:
+        yield Block(scene[:, :8_000], 16_000)
+        raise DeviceError("the microphone is gone")
+
+    monkeypatch.setattr(ArraySource, "__iter__", unplugged)
+    monkeypatch.setattr("elsa_rt.listener.open_source", lambda *_: ArraySource(scene, 16_000))
+    target = tmp_path / "out.npz"
+    assert main(["embed", "mic", "-o", str(target), "--bundle", str(bundle)]) == 1
+    assert "the microphone is gone" in capsys.readouterr().err
+    with np.load(target) as arrays:
+        assert len(arrays["time_s"]) == 5
+
+
+def test_notices_of_months_do_not_pile_up(capsys: Capture) -> None:
+    say = Notices()
+    for number in range(1_000):
+        say(f"notice {number}")
+    taken: list[str] = []
+    say.hand_to(taken.append)
+    assert len(taken) == EARLY_KEPT
+    assert capsys.readouterr().err.count("elsa-rt: notice") == 1_000
+
+
 def test_info_shows_versions_and_the_card(bundle: Path, capsys: Capture) -> None:
     assert main(["info", str(bundle)]) == 0
     out = capsys.readouterr().out
@@ -152,14 +184,18 @@ def test_every_setting_is_an_option_of_listen() -> None:
         "alert_start": 0.9, "realtime": True,
     }  # fmt: skip
     argv = ["listen", "--realtime"]
-    for field in fields(Config):
-        if "help" in field.metadata and field.name != "realtime":
-            option = "--" + field.name.replace("_", "-")
-            argv += [option, text.get(field.name, "0.5")]
+    for field in described():
+        if field.name != "realtime":
+            argv += ["--" + field.name.replace("_", "-"), text.get(field.name, "0.5")]
             expected.setdefault(field.name, 0.5)
     given = settings(parser().parse_args(argv))
     assert given == expected
     Config(**given)
+
+
+def test_the_help_of_every_setting_is_in_python_too() -> None:
+    for field in described():
+        assert f"\n{field.name} : {field.metadata['help']}" in str(Config.__doc__)
 
 
 def test_settings_that_are_not_given_are_left_to_config() -> None:

@@ -8,12 +8,14 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import struct
 import subprocess
 import termios
+import threading
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -123,6 +125,46 @@ def test_a_signal_ends_the_open_alert(
     ends = [line for line in after if line["type"] == "alert"]
     assert [end["state"] for end in ends] == ["end"]
     assert ends[0]["id"] == before[-1]["id"]
+
+
+def test_a_second_signal_ends_it_at_once_without_a_word(listen: list[str], pcm: bytes) -> None:
+    process = subprocess.Popen(
+        [*listen, *RAW], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+
+    def feed(into: IO[bytes]) -> None:
+        with contextlib.suppress(BrokenPipeError), into:
+            while True:
+                into.write(pcm)
+
+    feeder = threading.Thread(target=feed, args=(process.stdin,))
+    process.stdin = None
+    feeder.start()
+    with process:
+        assert json.loads(process.stdout.readline())["type"] == "hearing"
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=LIMIT_S)
+    feeder.join()
+    assert process.returncode == 130
+    assert err == b""
+
+
+def test_standard_streams_that_are_closed(listen: list[str], recording: Path) -> None:
+    for closed in ("<&-", ">&-", "2>&-"):
+        shell = " ".join(map(shlex.quote, [*listen, str(recording)]))
+        ended = subprocess.run(f"{shell} {closed}", shell=True, capture_output=True, check=True)
+        assert ended.stderr == b""
+
+
+def test_a_full_disk(listen: list[str], recording: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run([*listen, recording], stdout=full, stderr=subprocess.PIPE)
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert b"No space left on device: see where" in ended.stderr
 
 
 def test_a_signal_while_embedding_keeps_what_was_heard(

@@ -105,7 +105,7 @@ def test_wrong_frames(encoder: AudioEncoder, shape: tuple[int, ...]) -> None:
 
 
 def test_unknown_engine(path: Path) -> None:
-    with pytest.raises(UsageError, match="'quantum' is unknown: choose --engine auto"):
+    with pytest.raises(UsageError, match="--engine 'quantum' is unknown: choose auto"):
         AudioEncoder(ModelBundle.load(path), Config(engine="quantum"))
 
 

@@ -342,8 +342,6 @@ def test_latency_is_arithmetic(encoder: AudioEncoder, bank: PromptBank) -> None:
     [
         (Block(np.zeros((4, 100), np.float32), 48_000), "4 channels at 16000 Hz to 4 at 48000"),
         (Block(np.zeros((6, 100), np.float32), RATE), "to 6 at 16000 Hz"),
-        (Block(np.zeros(100, np.float32), RATE), r"float32 of shape \(100,\)"),
-        (Block(np.zeros((4, 100), np.int16), RATE), "int16 of shape"),
     ],
 )
 def test_blocks_that_do_not_fit(
@@ -353,6 +351,14 @@ def test_blocks_that_do_not_fit(
     listener.push(Block(np.zeros((4, 100), np.float32), RATE))
     with pytest.raises(SourceError, match=said):
         listener.push(block)
+
+
+@pytest.mark.parametrize(
+    "samples", [np.zeros(100, np.float32), np.zeros((4, 100), np.int16)], ids=["flat", "integers"]
+)
+def test_samples_that_make_no_block(samples: NDArray[Any]) -> None:
+    with pytest.raises(SourceError, match=rf"{samples.dtype} of shape \({len(samples)},"):
+        Block(samples, RATE)
 
 
 def test_what_is_no_block(encoder: AudioEncoder, bank: PromptBank) -> None:
@@ -380,6 +386,24 @@ def test_notices_reach_the_caller(
     Listener(["hum", "hum"], encoder=encoder)
     assert [record.getMessage() for record in caplog.records] == said
     assert caplog.records[0].name == "elsa_rt"
+
+
+def test_what_was_counted_after_the_last_notice_is_said_at_the_end(
+    encoder: AudioEncoder, bank: PromptBank, scene: Foa
+) -> None:
+    said: list[str] = []
+    lost = [replace(block, dropped=160) for block in blocks(scene[:, :RATE], [1600])]
+    list(hear(listen(encoder, bank, on_notice=said.append), iter(lost)))
+    assert [notice.split(" of ")[0] for notice in said] == [
+        "lost 160 samples (10 ms)", "lost 1,440 samples (90 ms)"
+    ]  # fmt: skip
+
+
+def test_too_little_sound_is_said(encoder: AudioEncoder, bank: PromptBank) -> None:
+    said: list[str] = []
+    listener = listen(encoder, bank, on_notice=said.append)
+    assert whole(listener, np.full((4, 159), 0.1, np.float32)) == []
+    assert said == ["nothing was heard: 159 samples at 16000 Hz came, at least 160 are needed"]
 
 
 def test_a_bank_of_another_text_encoder(

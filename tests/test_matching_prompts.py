@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elsa_rt.config import MAX_PROMPT_CHARACTERS
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import UsageError
-from elsa_rt.matching.prompts import PromptBank, embed_text, read_prompts
+from elsa_rt.matching.prompts import (
+    MAX_PROMPT_CHARACTERS,
+    PromptBank,
+    embed_text,
+    read_prompts,
+)
 
 
 @pytest.fixture(scope="module")

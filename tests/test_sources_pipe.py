@@ -98,7 +98,7 @@ def test_nothing_at_all_is_said(raw: bytes) -> None:
 
 @pytest.mark.parametrize("config", [settings(rate=None), settings(input_channels=None)])
 def test_raw_samples_must_be_declared(config: Config) -> None:
-    with pytest.raises(UsageError, match="--rate 48000 --input-channels 4 --sample-format s16"):
+    with pytest.raises(UsageError, match="--rate 48000 --channels 4 --sample-format s16"):
         PipeSource(io.BytesIO(), config, print)
 
 
@@ -111,7 +111,7 @@ def test_absurd_rates(rate: int) -> None:
 def test_other_refusals() -> None:
     with pytest.raises(SourceError, match="standard input has 2 channels, four are needed"):
         PipeSource(io.BytesIO(), settings(input_channels=2), print)
-    with pytest.raises(UsageError, match="--sample-format u8 is unknown: choose one of s16"):
+    with pytest.raises(UsageError, match="--sample-format 'u8' is unknown: choose s16"):
         PipeSource(io.BytesIO(), settings("u8"), print)
 
 

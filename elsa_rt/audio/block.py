@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.errors import SourceError
+
 
 @dataclass(frozen=True)
 class Block:
-    """A run of samples as the device or file gave them.
+    """A run of samples as the device or file gave them; floats of two dimensions or a SourceError.
 
     Attributes
     ----------
@@ -30,3 +32,11 @@ class Block:
     start: int = 0
     dropped: int = 0
     captured: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.samples.ndim != 2 or self.samples.dtype.kind != "f":
+            raise SourceError(
+                f"a block holds {self.samples.dtype} of shape {self.samples.shape}: floats "
+                "(channels, n) of full scale -1..1 are needed, "
+                "e.g. (pcm.T / 32768).astype('float32') for int16"
+            )

@@ -72,6 +72,7 @@ class ToFoa:
         if rate < 1:
             raise UsageError(f"sampling rate {rate} Hz: a positive rate is needed, e.g. 48000")
         self.channels = channels
+        self.rate = rate
         self._chosen = np.array(pick_channels(config.channels, channels, "the signal")) - 1
         self._matrix = foa_matrix(config).astype(np.float32)
         self._resampler = None if rate == model_rate else Resampler(4, rate, model_rate)

@@ -41,8 +41,10 @@ class SignalHealth:
         self._silent_until: dict[str, float] = {}
         self._bad = self._lost = self._lost_in_all = self._clips = 0
         self._clipped = np.zeros(4, bool)
-        self._full = np.zeros((4, CLIP_RUN - 1), bool)  # the last samples, at full scale or not
+        self._full = np.zeros((4, CLIP_RUN), bool)  # the last samples, at full scale or not
         self._zeros = 0
+        self._position = 0  # samples since the first, lost ones included
+        self._rate = 1
         self._begin_window()
 
     def step(self, block: Block) -> list[str]:
@@ -52,44 +54,54 @@ class SignalHealth:
         if bad.any():
             self._bad += int(bad.sum())
             samples[bad] = 0
+        self._rate = block.rate
+        self._position += block.dropped + samples.shape[1]
         self._lost += block.dropped
         self._lost_in_all += block.dropped
         self._count_clipping(samples)
         self._zeros = 0 if samples.any() else self._zeros + samples.shape[1]
         self._gather(samples)
-        return list(self._notices((block.start + samples.shape[1]) / block.rate, block.rate))
+        return [*self._counted(), *self._watched()]
 
-    def _notices(self, now: float, rate: int) -> Iterator[str]:
-        if self._lost and self._due("lost", now):
+    def finish(self) -> list[str]:
+        """At the end of the stream: what was counted since it was last said."""
+        self._silent_until.clear()
+        return list(self._counted())
+
+    def _counted(self) -> Iterator[str]:
+        if self._lost and self._due("lost"):
             yield (
-                f"lost {self._lost:,} samples ({1000 * self._lost / rate:.0f} ms) of the "
+                f"lost {self._lost:,} samples ({1000 * self._lost / self._rate:.0f} ms) of the "
                 f"microphone, {self._lost_in_all:,} in all: the computer was too busy, "
                 "close other programs"
             )
             self._lost = 0
-        if self._bad and self._due("bad", now):
+        if self._bad and self._due("bad"):
             yield (
                 f"{self._bad:,} samples were NaN, infinite or beyond all scale and became "
                 "silence: check what produces the signal"
             )
             self._bad = 0
-        if self._clips and self._due("clip", now):
+        if self._clips and self._due("clip"):
             yield (
                 f"clipping: {self._clips:,} samples stand at full scale on "
                 f"{self._named(self._clipped)}: turn the gain of the microphone down"
             )
             self._clips = 0
             self._clipped[:] = False
-        if self._zeros >= SILENCE_S * rate and self._due("mute", now):
+
+    def _watched(self) -> Iterator[str]:
+        if self._zeros >= SILENCE_S * self._rate and self._due("mute"):
             yield (
-                f"only digital silence for {self._zeros / rate:.0f} s: is the microphone muted or "
-                "unplugged, or another one meant (see elsa-rt devices)?"
+                f"only digital silence for {self._zeros / self._rate:.0f} s: is the microphone "
+                "muted or unplugged, or another one meant (see elsa-rt devices)?"
             )
-        if self._gathered >= WINDOW_S * rate:
-            yield from self._compare(now)
+        if self._gathered >= WINDOW_S * self._rate:
+            yield from self._compare()
             self._begin_window()
 
-    def _due(self, kind: str, now: float) -> bool:
+    def _due(self, kind: str) -> bool:
+        now = self._position / self._rate
         if now < self._silent_until.get(kind, now):
             return False
         self._silent_until[kind] = now + SAY_AGAIN_S[kind]
@@ -97,10 +109,11 @@ class SignalHealth:
 
     def _count_clipping(self, samples: NDArray[np.float32]) -> None:
         full = np.concatenate([self._full, np.abs(samples) >= FULL_SCALE], axis=1)
-        self._full = full[:, full.shape[1] - CLIP_RUN + 1 :]
+        self._full = full[:, -CLIP_RUN:]
         if full.any():
-            runs = sliding_window_view(full, CLIP_RUN, axis=1).all(axis=2)  # (4, n)
-            counts = np.count_nonzero(runs, axis=1)
+            runs = sliding_window_view(full, CLIP_RUN, axis=1).all(axis=2)  # (4, 1 + n)
+            before, now = runs[:, :-1], runs[:, 1:]
+            counts = now.sum(axis=1) + (CLIP_RUN - 1) * (now & ~before).sum(axis=1)
             self._clips += int(counts.sum())
             self._clipped |= counts > 0
 
@@ -115,10 +128,10 @@ class SignalHealth:
         self._sum += exact.sum(axis=1)
         self._products += exact @ exact.T
 
-    def _compare(self, now: float) -> Iterator[str]:
+    def _compare(self) -> Iterator[str]:
         """Channels without signal, and channels that are a linear mix of the others."""
         dead = np.diag(self._products) == 0
-        if dead.any() and not dead.all() and self._due("dead", now):
+        if dead.any() and not dead.all() and self._due("dead"):
             yield (
                 f"nothing but zeros on {self._named(dead)} while others have signal: a capsule "
                 "is unplugged, or a sound server remixes the channels (prefer a hw: device)"
@@ -131,7 +144,7 @@ class SignalHealth:
         spread = np.sqrt(np.diag(covariance)[alive])
         correlation = covariance[np.ix_(alive, alive)] / np.outer(spread, spread)
         shares, mixes = np.linalg.eigh(correlation)  # ascending
-        if shares[0] < DEPENDENT and self._due("same", now):
+        if shares[0] < DEPENDENT and self._due("same"):
             mixed = np.zeros(4, bool)
             mixed[alive] = np.abs(mixes[:, shares < DEPENDENT]).max(axis=1) > 0.05
             yield (

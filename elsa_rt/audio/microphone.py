@@ -13,7 +13,7 @@ from elsa_rt.audio.foa import pick_channels
 from elsa_rt.audio.ring import Ring
 from elsa_rt.audio.sources import BLOCK_S, SHORTEST_BLOCK_S, Closing
 from elsa_rt.config import Config
-from elsa_rt.errors import DeviceError, UsageError
+from elsa_rt.errors import DeviceError
 from elsa_rt.notices import OnNotice
 
 RING_S = 4.0
@@ -96,7 +96,7 @@ class MicrophoneSource(Closing):
             raise DeviceError(
                 f"cannot open microphone {self.name} with {self.channels} channels at "
                 f"{self.rate} Hz ({error}): {supported(device, self.channels, self.rate)}. "
-                "Choose --rate and --input-channels from these, or close the program that uses it"
+                "Choose --rate and --channels from these, or close the program that uses it"
             ) from error
         return stream
 
@@ -107,12 +107,10 @@ class MicrophoneSource(Closing):
 def _count(device: DeviceInfo, config: Config) -> int:
     """How many channels to open the device with."""
     wanted = config.input_channels
-    if wanted is not None and wanted < 1:
-        raise UsageError(f"--input-channels {wanted}: four or more are needed")
     if wanted is not None and wanted > device.channels:
         raise DeviceError(
             f"microphone {device.name} has {device.channels} input channels, "
-            f"not --input-channels {wanted}"
+            f"not --channels {wanted}"
         )
     if wanted is None and device.channels == ANY_CHANNELS:
         return max(config.channels or (4,))

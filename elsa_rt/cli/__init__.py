@@ -6,14 +6,13 @@ asked wrongly; 130 and 143 ended by Ctrl-C and SIGTERM, after the open alerts we
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 
 from elsa_rt.cli import devices, embed, embed_text, info, listen
-from elsa_rt.cli.options import Parser
+from elsa_rt.cli.options import Help, Parser
 from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
@@ -31,6 +30,7 @@ Hears what sounds where, and answers to your own sentences.
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``elsa-rt`` with ``argv``, by default the process's own; returns the exit code."""
     debug = False
+    _open_streams()
     try:
         arguments = parser().parse_args(argv)
         debug = arguments.debug
@@ -45,6 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _reader_left()
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        if debug:
+            traceback.print_exc()
+        return _fail(f"{error}: see where standard input and output lead, and for room there", 1)
     except Exception as error:
         if debug:
             traceback.print_exc()
@@ -58,7 +62,7 @@ def parser() -> Parser:
         prog="elsa-rt",
         description=DESCRIPTION,
         epilog="elsa-rt COMMAND --help tells more.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     top.add_argument("--version", action="version", version=f"elsa-rt {__version__}")
     top.set_defaults(run=lambda _: top.print_help(), debug=False)
@@ -66,6 +70,13 @@ def parser() -> Parser:
     for command in COMMANDS:
         command.add(commands)
     return top
+
+
+def _open_streams() -> None:
+    """Let those of the standard streams that are closed lead nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _fail(message: str, code: int) -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
-from elsa_rt.cli.stop import Stop
-from elsa_rt.config import Config
+from elsa_rt.cli.stop import Stop, hear
+from elsa_rt.config import MODEL, SIGNAL, Config
 from elsa_rt.errors import ElsaError
 from elsa_rt.hearing import Hearing
 from elsa_rt.outputs.arrays import check_target, save_arrays
@@ -25,7 +27,7 @@ The file holds, for n steps of 100 ms:
 
   elsa-rt embed room.wav -o room.npz
 
-Ctrl-C ends it and keeps what was heard until then.
+However it ends, by Ctrl-C or a microphone unplugged, what was heard until then is kept.
 """
 
 
@@ -37,43 +39,52 @@ def add(commands: Commands) -> None:
         help="a file, - for raw samples on standard input, or a microphone",
     )
     parser.add_argument("-o", "--output", required=True, metavar="FILE.npz")
-    add_settings(parser, only=("signal", "model"))
+    add_settings(parser, SIGNAL, MODEL)
 
 
 def run(arguments: argparse.Namespace) -> int:
     target = check_target(arguments.output)
     config = Config(**settings(arguments))
     heard: list[Hearing] = []
-    with Stop() as stop:
-        _hear(arguments.source, config, heard, stop)
+    try:
+        with Stop() as stop:
+            _hear(arguments.source, config, heard, stop)
+    finally:  # a microphone may be unplugged after hours
+        if heard:
+            save_arrays(target, _arrays(heard))
+            print(f"{target}: {len(heard)} steps, {heard[-1].time_s:.1f} s")
     if not heard:
         raise ElsaError(f"embedding {arguments.source}: nothing was heard, {target} is not written")
-    arrays = {
+    return stop.exit_code
+
+
+def _hear(source: str, config: Config, heard: list[Hearing], stop: Stop) -> None:
+    say_loading()
+    from rich.console import Console
+
+    from elsa_rt.encoder.audio import AudioEncoder
+    from elsa_rt.encoder.bundle import ModelBundle
+    from elsa_rt.listener import Listener
+    from elsa_rt.matching.prompts import PromptBank
+    from elsa_rt.screens.plain import clock
+
+    encoder = AudioEncoder(ModelBundle.load(config.bundle), config)
+    nothing = PromptBank.empty(encoder.bundle)
+    listener = Listener(nothing, source, config, encoder=encoder, on_notice=Notices())
+    with Console(stderr=True).status("waiting for sound ...") as status:
+
+        def keep(hearing: Hearing) -> None:
+            heard.append(hearing)
+            status.update(f"heard {clock(hearing.time_s)}")
+
+        hear(listener, keep, stop)
+
+
+def _arrays(heard: list[Hearing]) -> dict[str, NDArray[Any]]:
+    return {
         "time_s": np.array([hearing.time_s for hearing in heard]),
         "embedding": np.stack([hearing.embedding for hearing in heard]),
         "direction": np.stack([hearing.direction for hearing in heard]),
         "activity": np.array([hearing.activity for hearing in heard], np.float32),
         "distance_m": np.array([hearing.distance_m for hearing in heard], np.float32),
     }
-    save_arrays(target, arrays)
-    print(f"{target}: {len(heard)} steps, {heard[-1].time_s:.1f} s")
-    return stop.exit_code
-
-
-def _hear(source: str, config: Config, heard: list[Hearing], stop: Stop) -> None:
-    say_loading()
-    from elsa_rt.encoder.audio import AudioEncoder
-    from elsa_rt.encoder.bundle import ModelBundle
-    from elsa_rt.listener import Listener
-    from elsa_rt.matching.prompts import PromptBank
-
-    encoder = AudioEncoder(ModelBundle.load(config.bundle), config)
-    nothing = PromptBank.empty(encoder.bundle)
-    listener = Listener(nothing, source, config, encoder=encoder, on_notice=Notices())
-    try:
-        for hearing in listener:
-            heard.append(hearing)
-            if stop:
-                break
-    finally:
-        heard += listener.finish()

@@ -8,7 +8,7 @@ import numpy as np
 
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
-from elsa_rt.config import Config
+from elsa_rt.config import MODEL, Config
 from elsa_rt.outputs.arrays import check_target, save_arrays
 
 MORE = """\
@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
     parser = add_command(commands, "embed-text", run, "turn sentences into embeddings", MORE)
     parser.add_argument("texts", nargs="+", metavar="TEXT")
     parser.add_argument("-o", "--output", required=True, metavar="FILE.npz")
-    add_settings(parser, only=("model",))
+    add_settings(parser, MODEL)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
-from elsa_rt.cli.stop import Stop
-from elsa_rt.config import Config
+from elsa_rt.cli.stop import Stop, hear
+from elsa_rt.config import ALERTS, MODEL, SIGNAL, Config
 from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Hearing
 
 if TYPE_CHECKING:
     from elsa_rt.audio.sources import Source
-    from elsa_rt.listener import Listener
 
 MORE = """\
 On a terminal it shows a live view; into a pipe or file it writes JSON, one object a line:
@@ -63,7 +62,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--alerts-only", action="store_true", help="JSON lines of alerts alone, no hearings"
     )
-    add_settings(parser)
+    add_settings(parser, SIGNAL, MODEL, ALERTS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -86,9 +85,10 @@ def run(arguments: argparse.Namespace) -> int:
             if as_json:
                 output = _json_lines(opened, model, alerts_only=arguments.alerts_only)
             else:
-                output = _screen(opened, model, notices)
+                label = "the built-in scene" if arguments.demo else _label(opened)
+                output = _screen(label, model, notices)
             with output as shown:
-                _listen(listener, shown, stop)
+                hear(listener, shown.show, stop)
     return stop.exit_code
 
 
@@ -110,26 +110,6 @@ def _what(arguments: argparse.Namespace) -> tuple[str | Path | None, list[str]]:
     return demo_path(), prompts or list(demo_prompts())
 
 
-def _listen(listener: Listener, output: Output, stop: Stop) -> None:
-    """Show every hearing; however it ends, open alerts get their end."""
-    try:
-        for hearing in listener:
-            output.show(hearing)
-            if stop:
-                break
-    except BrokenPipeError:
-        raise
-    except BaseException:
-        _finish(listener, output)
-        raise
-    _finish(listener, output)
-
-
-def _finish(listener: Listener, output: Output) -> None:
-    for hearing in listener.finish():
-        output.show(hearing)
-
-
 def _json_lines(source: Source, model: str, *, alerts_only: bool) -> AbstractContextManager[Output]:
     from elsa_rt.outputs.jsonl import JsonLines
 
@@ -138,7 +118,11 @@ def _json_lines(source: Source, model: str, *, alerts_only: bool) -> AbstractCon
     )
 
 
-def _screen(source: Source, model: str, notices: Notices) -> AbstractContextManager[Output]:
+def _label(source: Source) -> str:
+    return source.name if source.live else Path(source.name).name
+
+
+def _screen(label: str, model: str, notices: Notices) -> AbstractContextManager[Output]:
     from rich.console import Console
 
     from elsa_rt.screens.plain import PlainLines
@@ -147,6 +131,6 @@ def _screen(source: Source, model: str, notices: Notices) -> AbstractContextMana
     console = Console()
     if console.is_dumb_terminal or not console.encoding.startswith("utf"):
         return contextlib.nullcontext(PlainLines(sys.stdout))
-    view = TerminalView(console, source=source.name, model=model)
+    view = TerminalView(console, source=label, model=model)
     notices.hand_to(view.notice)
     return view

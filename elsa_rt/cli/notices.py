@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable
+
+EARLY_KEPT = 20
 
 
 class Notices:
     """Says each notice on standard error, until a screen takes them."""
 
     def __init__(self) -> None:
-        self._early: list[str] = []
+        self._early: deque[str] = deque(maxlen=EARLY_KEPT)  # a service may run for months
         self._take: Callable[[str], None] | None = None
 
     def __call__(self, message: str) -> None:

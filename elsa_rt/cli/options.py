@@ -5,15 +5,22 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields
+from dataclasses import Field
 from types import UnionType
 from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
-from elsa_rt.config import Config
+from elsa_rt.config import Config, described, option
 from elsa_rt.errors import UsageError
 
 Commands = Any
 """What ``argparse`` gives for ``add_subparsers``; its class is private."""
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Leaves examples as they are, and room for the longest names beside what they mean."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26)
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,53 +38,41 @@ def add_command(
         name,
         help=about,
         description=f"{about[0].upper()}{about[1:]}.\n\n{more}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     parser.set_defaults(run=run)
     parser.add_argument("--debug", action="store_true", help="show where in the program it failed")
     return parser
 
 
-def add_settings(parser: Parser, *, only: tuple[str, ...] = ("signal", "model", "alerts")) -> None:
-    """Add an option for each setting of `Config` in the groups ``only``."""
-    titles = {
-        "signal": "the microphone and its signal",
-        "model": "the model",
-        "alerts": "alerts",
-    }
+def add_settings(parser: Parser, *groups: str) -> None:
+    """Add an option for each setting of `Config` that belongs to one of ``groups``."""
     hints = get_type_hints(Config)
-    groups = {name: parser.add_argument_group(titles[name]) for name in only}
-    for field in fields(Config):
-        group = groups.get(_group(field.name))
-        if group is not None and "help" in field.metadata:
-            _add(group, field, hints[field.name])
+    titled = {name: parser.add_argument_group(name) for name in groups}
+    for setting in described():
+        if setting.metadata["group"] in titled:
+            _add(titled[setting.metadata["group"]], setting, hints[setting.name])
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """The settings that were given; the others keep the defaults of `Config`."""
-    names = {field.name for field in fields(Config) if "help" in field.metadata}
+    names = {setting.name for setting in described()}
     given = {name: value for name, value in vars(arguments).items() if name in names}
     if len(given.get("channels", ())) == 1:  # --channels 4, as recorders have it
         (given["input_channels"],) = given.pop("channels")
     return given
 
 
-def _group(name: str) -> str:
-    if name.startswith("alert_"):
-        return "alerts"
-    return "model" if name in ("bundle", "engine", "threads") else "signal"
-
-
-def _add(group: Any, field: Field[Any], hint: Any) -> None:
-    help = field.metadata["help"].replace("%", "%%")
-    if field.default not in (None, MISSING, False):
-        help += f" (default: {field.default})"
+def _add(group: Any, setting: Field[Any], hint: Any) -> None:
+    help = setting.metadata["help"].replace("%", "%%")
+    if setting.default is not None and setting.default is not False:
+        help += f" (default: {setting.default})"
     kind = _without_none(hint)
     how: dict[str, Any] = {"default": argparse.SUPPRESS, "help": help}
     if kind is bool:
         how["action"] = argparse.BooleanOptionalAction
-    elif "choices" in field.metadata:
-        how["choices"] = field.metadata["choices"]
+    elif setting.metadata["choices"]:
+        how["choices"] = setting.metadata["choices"]
     elif get_origin(kind) is tuple:
         how |= {"type": _numbers, "metavar": "N,N,N,N"}
     elif kind is float:
@@ -85,8 +80,8 @@ def _add(group: Any, field: Field[Any], hint: Any) -> None:
     elif kind is int:
         how |= {"type": int, "metavar": "N"}
     else:
-        how |= {"type": str, "metavar": field.name.upper()}
-    group.add_argument("--" + field.name.replace("_", "-"), **how)
+        how |= {"type": str, "metavar": setting.name.upper()}
+    group.add_argument(option(setting.name), **how)
 
 
 def _without_none(hint: Any) -> Any:

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from elsa_rt.hearing import Hearing
+
+if TYPE_CHECKING:
+    from elsa_rt.listener import Listener
 
 GRACE_S = 0.3
 """So long a step may take to come to its end; a pipe that is silent gives none."""
 
 
 class Stop:
-    """True once somebody asked to stop.
+    """Knows when somebody asked to stop.
 
     The step in progress is finished first, so that nothing is written by halves. If none comes
-    to its end within `GRACE_S`, or at a second signal, KeyboardInterrupt ends the wait; it goes
-    no further than the ``with`` of this.
+    to its end within `GRACE_S`, KeyboardInterrupt ends the wait, and a second signal ends it at
+    once, whatever is going on; it goes no further than the ``with`` of this.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self._before: dict[int, Any] = {}
 
-    def __bool__(self) -> bool:
+    def asked(self) -> bool:
+        """Whether to stop. Who is told so comes to his end himself, and nothing hurries him."""
+        if self.signal is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         return self.signal is not None
 
     @property
@@ -48,7 +58,7 @@ class Stop:
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        return bool(self) and kind is KeyboardInterrupt
+        return self.signal is not None and kind is KeyboardInterrupt
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:
@@ -58,3 +68,22 @@ class Stop:
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
+
+
+def hear(listener: Listener, show: Callable[[Hearing], None], stop: Stop) -> None:
+    """Show every hearing until it ends or is stopped; however it ends, open alerts get theirs."""
+    try:
+        for hearing in listener:
+            show(hearing)
+            if stop.asked():
+                break
+    except BaseException:
+        with contextlib.suppress(Exception):  # it may have been torn out of the middle of a step
+            _finish(listener, show)
+        raise
+    _finish(listener, show)
+
+
+def _finish(listener: Listener, show: Callable[[Hearing], None]) -> None:
+    for hearing in listener.finish():
+        show(hearing)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.config import ENGINES, Config
+from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import BundleError, UsageError
 
@@ -33,16 +33,11 @@ class AudioEncoder:
     """The loaded model, immutable: share one among any number of streams."""
 
     def __init__(self, bundle: ModelBundle, config: Config | None = None) -> None:
-        config = config or Config()
-        if config.engine not in ENGINES:
-            raise UsageError(
-                f"engine {config.engine!r} is unknown: choose --engine {'|'.join(ENGINES)}"
-            )
         from elsa_rt.encoder.onnx import OnnxAudio
 
         self.bundle = bundle
         self.engine = "onnx"
-        self._model = OnnxAudio(bundle, config.threads)
+        self._model = OnnxAudio(bundle, (config or Config()).threads)
         self._warm_up()
 
     def _warm_up(self) -> None:

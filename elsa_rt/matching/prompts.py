@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.config import MAX_PROMPT_CHARACTERS, Config
+from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
 from elsa_rt.errors import UsageError
 from elsa_rt.notices import OnNotice, log_notice
+
+MAX_PROMPT_CHARACTERS = 500
 
 FOREIGN_SHARE = 0.5
 """A prompt with more than this share of foreign letters or unknown tokens is hardly English."""

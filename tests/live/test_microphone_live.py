@@ -119,7 +119,7 @@ def test_what_does_not_fit_the_device_is_said() -> None:
     assert "DeviceError no microphone fits 'no such thing'; there are" in text
     assert "DeviceError no microphone fits 99" in text
     assert re.search(r"0: foamic, JACK .* \(2 in, 48000 Hz\)", text)
-    assert "DeviceError microphone foamic has 2 input channels, not --input-channels 4" in text
+    assert "DeviceError microphone foamic has 2 input channels, not --channels 4" in text
 
 
 @pytest.mark.usefixtures("jack_server")
