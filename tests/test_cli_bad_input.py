@@ -63,6 +63,27 @@ def test_channels_that_cannot_be(
     assert "--channels" in message
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "cure"),
+    [("--rate", "48000", "is at 16000 Hz: leave out"), ("--channels", "6", "has 4 channels")],
+)
+def test_a_file_that_is_not_what_was_said(
+    recording: Path, listen: list[str], option: str, value: str, cure: str, capsys: Capture
+) -> None:
+    message = refused(capsys, 2, *listen, recording, option, value)
+    assert f"{option} {value}: " in message
+    assert cure in message
+
+
+def test_a_file_shorter_than_a_frame(
+    tmp_path: Path, scene: NDArray[np.float32], listen: list[str], capsys: Capture
+) -> None:
+    assert main([*listen, str(wav(tmp_path / "short.wav", scene[:, :100]))]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("elsa-rt: nothing was heard")
+
+
 def test_an_empty_file(tmp_path: Path, listen: list[str], capsys: Capture) -> None:
     path = tmp_path / "empty.wav"
     path.touch()
@@ -151,6 +172,7 @@ def test_clipping_is_said_and_heard_through(
         ("--threads", "0"),
         ("--alert-start", "1.5"),
         ("--alert-release-s", "-1"),
+        ("--input-channels", "0"),
     ],
 )
 def test_a_setting_that_cannot_be(
@@ -168,7 +190,7 @@ def test_a_rate_that_cannot_be(rate: str, listen: list[str], capsys: Capture) ->
 
 def test_raw_samples_that_nobody_described(listen: list[str], capsys: Capture) -> None:
     message = refused(capsys, 2, *listen, "-")
-    assert "--rate 48000 --input-channels 4 --sample-format s16" in message
+    assert "--rate 48000 --channels 4 --sample-format s16" in message
 
 
 def test_a_missing_microphone(listen: list[str], capsys: Capture) -> None:

@@ -93,7 +93,9 @@ def find_device(wanted: str | int | None) -> DeviceInfo:
             d for d in devices if part in f"{d.name}, {d.host_api}".casefold()
         ]
     if not fitting:
-        raise DeviceError(f"no microphone fits {wanted!r}; {_listing(devices)}")
+        raise DeviceError(
+            f"no microphone fits {wanted!r}, and no file has that name; {_listing(devices)}"
+        )
     if len(fitting) > 1:
         raise DeviceError(
             f"microphone {wanted!r} fits {len(fitting)} devices, "
@@ -138,7 +140,7 @@ def _default(devices: list[DeviceInfo]) -> DeviceInfo:
 
 def _listing(devices: list[DeviceInfo]) -> str:
     if not devices:
-        return "there is no microphone at all: is one plugged in (arecord -l)?"
+        return "no device records at all: is one plugged in (arecord -l)?"
     return "\n  ".join(["there are", *map(str, devices)])
 
 

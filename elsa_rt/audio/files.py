@@ -37,6 +37,7 @@ class FileSource(Closing):
             if self._file.frames == 0:
                 raise SourceError(f"{path} holds no samples: record it again")
             pick_channels(config.channels, self.channels, self.name)
+            _agree(path, config, self._file)
         except BaseException:
             self.close()
             raise
@@ -88,8 +89,22 @@ def _open(path: Path) -> sf.SoundFile:
         reason = getattr(error, "error_string", "") or str(error)
         raise SourceError(
             f"cannot read {path} as sound ({reason.strip()}): convert it, "
-            f"e.g. ffmpeg -i {path} -c:a pcm_s24le {path.with_suffix('.wav').name}"
+            f"e.g. ffmpeg -i {path} {path.stem}-converted.flac"
         ) from error
+
+
+def _agree(path: str | Path, config: Config, file: sf.SoundFile) -> None:
+    """Refuse settings that contradict what the file says of itself."""
+    if config.rate not in (None, file.samplerate):
+        raise UsageError(
+            f"--rate {config.rate}: {path} is at {file.samplerate} Hz: leave out --rate, "
+            "it is for microphones and standard input"
+        )
+    if config.input_channels not in (None, file.channels):
+        raise UsageError(
+            f"--channels {config.input_channels}: {path} has {file.channels} channels: leave it "
+            "out for the first four, or pick four, e.g. --channels 1,2,3,4"
+        )
 
 
 def _cut_short(path: Path, file: sf.SoundFile) -> str:
