@@ -69,12 +69,7 @@ def mel_bands(settings: FeatureSettings) -> NDArray[np.float64]:
 
     Each bin's weights sum to at most 1, so that the bands partition the power.
     """
-    edges_mel = np.linspace(
-        2595 * np.log10(1 + settings.low_hz / 700),
-        2595 * np.log10(1 + settings.high_hz / 700),
-        settings.mels + 2,
-    )
-    edges = 700 * (10 ** (edges_mel / 2595) - 1)
+    edges = _band_edges(settings)
     bins = np.arange(settings.n_fft // 2 + 1) * settings.rate / settings.n_fft
     rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
@@ -88,16 +83,22 @@ def mel_bands(settings: FeatureSettings) -> NDArray[np.float64]:
 
 def direction_bands(settings: FeatureSettings) -> tuple[int, int]:
     """First and one-past-last mel band whose centre lies in the direction range."""
-    mels = np.linspace(
-        2595 * np.log10(1 + settings.low_hz / 700),
-        2595 * np.log10(1 + settings.high_hz / 700),
-        settings.mels + 2,
-    )[1:-1]
-    centres = 700 * (10 ** (mels / 2595) - 1)
+    centres = _band_edges(settings)[1:-1]
     inside = np.flatnonzero(
         (centres >= settings.direction_low_hz) & (centres <= settings.direction_high_hz)
     )
+    if not inside.size:
+        raise UsageError(
+            f"feature settings: no mel band lies in {settings.direction_low_hz}.."
+            f"{settings.direction_high_hz} Hz, where the direction looks"
+        )
     return int(inside[0]), int(inside[-1]) + 1
+
+
+def _band_edges(settings: FeatureSettings) -> NDArray[np.float64]:
+    """Edges (mels + 2,) in Hz; band m has its centre at m + 1, its feet at m and m + 2."""
+    low, high = (2595 * np.log10(1 + f / 700) for f in (settings.low_hz, settings.high_hz))
+    return 700 * (10 ** (np.linspace(low, high, settings.mels + 2) / 2595) - 1)
 
 
 class IntensityFeatures:
