@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Literal, get_args
 
 import numpy as np
@@ -107,7 +108,9 @@ def test_alerts_of_months_do_not_pile_up() -> None:
         for kind in get_args(Literal["start", "end"]):
             one = Alert(kind, f"x-{number}", "x", number, 0.9, 0.0, 0.0, "front")
             state.take(hearing(number, alerts=(one,)))
-    assert len(state.alerts) == len(state.ends) == 200
+    late = Alert("end", "x-0", "x", 1_000.0, 0.9, 0.0, 0.0, "front")  # its start is forgotten
+    state.take(hearing(1_000.0, alerts=(late,)))
+    assert list(state.alerts) == [f"x-{number}" for number in range(800, 1_000)]
 
 
 def test_the_view_leaves_alerts_and_notices_on_the_terminal() -> None:
@@ -119,7 +122,19 @@ def test_the_view_leaves_alerts_and_notices_on_the_terminal() -> None:
     on_screen, left = out.getvalue().split("\x1b[?1049l")  # the end of the alternate screen
     assert "waiting for sound" in on_screen
     assert "a glass breaking" in left
-    assert "clipping on channel 2" in left
+    assert "0:01.0  clipping on channel 2" in left
+    assert "no alert" not in left
+
+
+def test_without_alerts_the_view_leaves_what_came_closest() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=80, height=24, force_terminal=True)
+    with TerminalView(console, source="microphone", model="tiny 1") as view:
+        view.show(hearing(1.0))
+    left = out.getvalue().split("\x1b[?1049l")[1]
+    assert f"no alert; the highest score was 0.90: {PROMPTS[0]}" in re.sub(
+        r"\x1b\[[\d;]*m", "", left
+    )
 
 
 def test_the_screen_is_drawn_ten_times_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:

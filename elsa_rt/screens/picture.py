@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.layout import Layout
@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from elsa_rt.hearing import Alert, Hearing
+from elsa_rt.hearing import Alert, Hearing, Score
 from elsa_rt.screens.compass import Mark, compass
 from elsa_rt.screens.plain import clock
 
@@ -30,6 +30,13 @@ SMALLEST = 16
 ALERTS_KEPT = 200
 
 
+class Event(NamedTuple):
+    """An alert from its start to its end, if that has come."""
+
+    start: Alert
+    end: Alert | None = None
+
+
 @dataclass
 class State:
     """All that the picture shows."""
@@ -38,22 +45,29 @@ class State:
     model: str
     hearing: Hearing | None = None
     bars: dict[str, float] = field(default_factory=dict)
-    alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=ALERTS_KEPT))
-    ends: dict[str, Alert] = field(default_factory=dict)
+    alerts: dict[str, Event] = field(default_factory=dict)  # by id, the oldest first
+    best: Score | None = None
     notice: str = ""
     load: float | None = None  # processor seconds for a second of sound
 
+    @property
+    def heard_s(self) -> float:
+        """Stream time that has been heard."""
+        return self.hearing.time_s if self.hearing else 0.0
+
     def take(self, hearing: Hearing) -> None:
         self.hearing = hearing
-        for prompt, _, score in hearing.scores:
-            self.bars[prompt] = max(score, FALL * self.bars.get(prompt, 0.0))
+        for score in hearing.scores:
+            self.bars[score.prompt] = max(score.score, FALL * self.bars.get(score.prompt, 0.0))
+            if self.best is None or score.score > self.best.score:
+                self.best = score
         for alert in hearing.alerts:
             if alert.state == "start":
-                if len(self.alerts) == ALERTS_KEPT:
-                    self.ends.pop(self.alerts[0].id, None)
-                self.alerts.append(alert)
-            else:
-                self.ends[alert.id] = alert
+                self.alerts[alert.id] = Event(alert)
+            elif alert.id in self.alerts:
+                self.alerts[alert.id] = Event(self.alerts[alert.id].start, alert)
+        while len(self.alerts) > ALERTS_KEPT:
+            del self.alerts[next(iter(self.alerts))]
 
 
 def picture(state: State, width: int, height: int) -> RenderableType:
@@ -62,12 +76,12 @@ def picture(state: State, width: int, height: int) -> RenderableType:
         return _prompts(state, height)
     log = max(4, (height - 4) // 3)
     body = height - 4 - log
-    latest = list(reversed(state.alerts))[: log - 2]
+    latest = list(reversed(state.alerts.values()))[: log - 2]
     whole = Layout()
     whole.split_column(
         Layout(_title(state), size=1),
         Layout(name="body", size=body),
-        Layout(_frame(alert_table(state, latest), "alerts"), size=log),
+        Layout(_frame(alert_table(latest), "alerts"), size=log),
         Layout(_footer(state, width), size=3),
     )
     what = Layout()
@@ -84,7 +98,7 @@ def picture(state: State, width: int, height: int) -> RenderableType:
     return whole
 
 
-def alert_table(state: State, alerts: Iterable[Alert]) -> Table:
+def alert_table(alerts: Iterable[Event]) -> Table:
     """A row for each of ``alerts``: when, for how long, what, where, how sure."""
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(justify="right", style="dim", no_wrap=True)
@@ -92,14 +106,13 @@ def alert_table(state: State, alerts: Iterable[Alert]) -> Table:
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
-    for alert in alerts:
-        end = state.ends.get(alert.id)
+    for start, end in alerts:
         table.add_row(
-            clock(alert.time_s),
-            Text(f"{end.time_s - alert.time_s:4.1f} s") if end else Text(" now  ", "reverse red"),
-            Text(alert.prompt, "default" if end else "bold"),
-            Text((end or alert).words, "cyan"),
-            f"{(end or alert).score:.2f}",
+            clock(start.time_s),
+            Text(f"{end.time_s - start.time_s:4.1f} s") if end else Text(" now  ", "reverse red"),
+            Text(start.prompt, "default" if end else "bold"),
+            Text((end or start).words, "cyan"),
+            f"{(end or start).score:.2f}",
         )
     return table
 
@@ -118,7 +131,7 @@ def _title(state: State) -> Table:
         Text("elsa-rt", "bold cyan"),
         Text(state.source),
         Text(state.model),
-        clock(state.hearing.time_s if state.hearing else 0.0),
+        clock(state.heard_s),
     )
     return row
 

@@ -45,12 +45,14 @@ class TerminalView:
     ) -> None:
         self._live.stop()
         if self.state.alerts:
-            self._console.print(alert_table(self.state, self.state.alerts))
+            self._console.print(alert_table(self.state.alerts.values()))
+        elif self.state.best is not None:
+            prompt, _, score = self.state.best
+            self._console.print(Text(f"no alert; the highest score was {score:.2f}: {prompt}"))
         for notice in self._unprinted:
             self._console.print(Text(notice, "yellow"))
-        heard_s = self.state.hearing.time_s if self.state.hearing else 0.0
         self._console.print(
-            Text("   ").join([Text(f"heard {clock(heard_s)}"), *status(self.state)])
+            Text("   ").join([Text(f"heard {clock(self.state.heard_s)}"), *status(self.state)])
         )
 
     def show(self, hearing: Hearing) -> None:
@@ -59,6 +61,7 @@ class TerminalView:
         self._draw_if_due()
 
     def notice(self, message: str) -> None:
+        message = f"{clock(self.state.heard_s)}  {message}"
         self.state.notice = message
         if self._live.is_started:
             self._unprinted.append(message)
