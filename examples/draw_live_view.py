@@ -1,6 +1,6 @@
 """Draw the live view of the built-in scene into an SVG: the picture in the README.
 
-python examples/draw_live_view.py examples/live-view.svg
+python examples/draw_live_view.py examples/live-view.svg [SECONDS]
 """
 
 import io
@@ -18,7 +18,9 @@ WIDTH, HEIGHT = 90, 26
 def main(path: str, stop_s: float) -> None:
     """Hear the scene up to ``stop_s`` seconds and draw what the screen shows then."""
     listener = Listener(demo_prompts(), demo_path())
-    state = State(source="demo", model=f"{listener.bundle.name} {listener.bundle.version}")
+    state = State(
+        source="the built-in scene", model=f"{listener.bundle.name} {listener.bundle.version}"
+    )
     for hearing in listener:
         state.take(hearing)
         if hearing.time_s >= stop_s:
@@ -29,4 +31,6 @@ def main(path: str, stop_s: float) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
     main(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 12.0)

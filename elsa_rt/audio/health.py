@@ -111,7 +111,8 @@ class SignalHealth:
         full = np.concatenate([self._full, np.abs(samples) >= FULL_SCALE], axis=1)
         self._full = full[:, -CLIP_RUN:]
         if full.any():
-            runs = sliding_window_view(full, CLIP_RUN, axis=1).all(axis=2)  # (4, 1 + n)
+            windows = sliding_window_view(full, CLIP_RUN, axis=1)
+            runs: NDArray[np.bool_] = np.all(windows, axis=2)  # (4, 1 + n)
             before, now = runs[:, :-1], runs[:, 1:]
             counts = now.sum(axis=1) + (CLIP_RUN - 1) * (now & ~before).sum(axis=1)
             self._clips += int(counts.sum())

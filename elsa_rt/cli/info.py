@@ -6,6 +6,7 @@ import argparse
 import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from elsa_rt.cli.options import Commands, add_command
@@ -22,6 +23,8 @@ MORE = """\
 
 PACKAGES = ("numpy", "numba", "onnxruntime", "tokenizers", "sounddevice", "soundfile", "soxr")
 
+WIDTH = 100
+
 
 def add(commands: Commands) -> None:
     parser = add_command(commands, "info", run, "show versions, engine and model card", MORE)
@@ -36,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     for package in PACKAGES:
         _show(package, _installed(package))
     _show("portaudio", _portaudio())
-    _show("providers", ", ".join(_providers()))
+    _show("engine", _engine())
 
     from elsa_rt.encoder.bundle import ModelBundle
 
@@ -52,7 +55,7 @@ def _show_bundle(bundle: ModelBundle) -> None:
     _show("step", f"{1000 * bundle.step_s:.0f} ms, context {bundle.context_s:g} s")
     for title, table in (("training", bundle.training), ("measured", bundle.measured)):
         for name, value in _flat(table):
-            _show(f"{title}: {name}", value)
+            print(fill(f"{title}: {name} {value}", WIDTH, subsequent_indent="  "))
     if bundle.card:
         print(f"\n{bundle.card.strip()}")
 
@@ -67,7 +70,8 @@ def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             rows += _flat(value, f"{before}{name}.")
         else:
-            rows.append((f"{before}{name}", str(value)))
+            listed = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            rows.append((f"{before}{name}", listed))
     return rows
 
 
@@ -86,9 +90,11 @@ def _portaudio() -> str:
     return str(sounddevice.get_portaudio_version()[1])
 
 
-def _providers() -> list[str]:
+def _engine() -> str:
     try:
-        from elsa_rt.encoder.onnx import available_providers
+        from elsa_rt.encoder.onnx import PROVIDERS, available_providers
     except EngineError as error:
-        return [str(error)]
-    return available_providers()
+        return str(error)
+    others = [name for name in available_providers() if name not in PROVIDERS]
+    unused = f" (there, and not used: {', '.join(others)})" if others else ""
+    return f"onnx on {', '.join(PROVIDERS)}{unused}"
