@@ -118,7 +118,7 @@ def test_a_source_that_breaks_off_loses_nothing(
         raise DeviceError("the microphone is gone")
 
     monkeypatch.setattr(ArraySource, "__iter__", unplugged)
-    monkeypatch.setattr("elsa_rt.listener.open_source", lambda *_: ArraySource(scene, 16_000))
+    monkeypatch.setattr("elsa_rt.audio.sources.open_source", lambda *_: ArraySource(scene, 16_000))
     target = tmp_path / "out.npz"
     assert main(["embed", "mic", "-o", str(target), "--bundle", str(bundle)]) == 1
     assert "the microphone is gone" in capsys.readouterr().err

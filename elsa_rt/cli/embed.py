@@ -62,22 +62,27 @@ def _hear(source: str, config: Config, heard: list[Hearing], stop: Stop) -> None
     say_loading()
     from rich.console import Console
 
+    from elsa_rt.audio.sources import open_source
     from elsa_rt.encoder.audio import AudioEncoder
     from elsa_rt.encoder.bundle import ModelBundle
     from elsa_rt.listener import Listener
     from elsa_rt.matching.prompts import PromptBank
     from elsa_rt.screens.plain import clock
 
+    notices = Notices()
     encoder = AudioEncoder(ModelBundle.load(config.bundle), config)
     nothing = PromptBank.empty(encoder.bundle)
-    listener = Listener(nothing, source, config, encoder=encoder, on_notice=Notices())
-    with Console(stderr=True).status("waiting for sound ...") as status:
+    listener = Listener(nothing, config=config, encoder=encoder, on_notice=notices)
+    with (
+        open_source(source, config, notices) as opened,
+        Console(stderr=True).status("waiting for sound ...") as status,
+    ):
 
         def keep(hearing: Hearing) -> None:
             heard.append(hearing)
             status.update(f"heard {clock(hearing.time_s)}")
 
-        hear(listener, keep, stop)
+        hear(listener, opened, keep, stop)
 
 
 def _arrays(heard: list[Hearing]) -> dict[str, NDArray[Any]]:

@@ -81,14 +81,13 @@ def run(arguments: argparse.Namespace) -> int:
         listener = Listener(prompts, config=config, on_notice=notices)
         model = f"{listener.bundle.name} {listener.bundle.version}"
         with open_source(source, config, notices) as opened:
-            listener.source = opened
             if as_json:
                 output = _json_lines(opened, model, alerts_only=arguments.alerts_only)
             else:
                 label = "the built-in scene" if arguments.demo else _label(opened)
                 output = _screen(label, model, notices)
             with output as shown:
-                hear(listener, shown.show, stop)
+                hear(listener, opened, shown.show, stop)
     return stop.exit_code
 
 

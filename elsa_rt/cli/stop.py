@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, taken between two steps of listening."""
+"""Listening until the end, or until Ctrl-C or SIGTERM, taken between two steps."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from elsa_rt.hearing import Hearing
 
 if TYPE_CHECKING:
+    from elsa_rt.audio.sources import Source
     from elsa_rt.listener import Listener
 
 GRACE_S = 0.3
@@ -70,20 +71,20 @@ class Stop:
         raise KeyboardInterrupt
 
 
-def hear(listener: Listener, show: Callable[[Hearing], None], stop: Stop) -> None:
-    """Show every hearing until it ends or is stopped; however it ends, open alerts get theirs."""
+def hear(listener: Listener, source: Source, show: Callable[[Hearing], None], stop: Stop) -> None:
+    """Show every hearing until the source ends or is stopped; open alerts get their end anyhow."""
     try:
-        for hearing in listener:
-            show(hearing)
+        for block in source:
+            _show(listener.push(block), show)
             if stop.asked():
                 break
     except BaseException:
         with contextlib.suppress(Exception):  # it may have been torn out of the middle of a step
-            _finish(listener, show)
+            _show(listener.finish(), show)
         raise
-    _finish(listener, show)
+    _show(listener.finish(), show)
 
 
-def _finish(listener: Listener, show: Callable[[Hearing], None]) -> None:
-    for hearing in listener.finish():
+def _show(hearings: list[Hearing], show: Callable[[Hearing], None]) -> None:
+    for hearing in hearings:
         show(hearing)

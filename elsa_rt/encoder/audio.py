@@ -38,16 +38,7 @@ class AudioEncoder:
         self.bundle = bundle
         self.engine = "onnx"
         self._model = OnnxAudio(bundle, (config or Config()).threads)
-        self._warm_up()
-
-    def _warm_up(self) -> None:
-        """Pay the engine's first step now, and see that the model gives numbers."""
-        sound = Sound(*(values[0] for values in self._model.stream().run(self.silence())))
-        if not all(np.isfinite(values).all() for values in sound):
-            raise BundleError(
-                f"loading bundle {self.bundle.path}: its audio encoder gives NaN for silence: "
-                "export the bundle again"
-            )
+        self.stream().step(self.silence()[0])  # pay the engine's first step now
 
     def silence(self) -> NDArray[np.float32]:
         """Zeroed frames (1, step_frames, 8, mels) of one step."""
@@ -67,6 +58,7 @@ class EncoderStream:
     def __init__(self, encoder: AudioEncoder) -> None:
         self.block = encoder.bundle.step_frames
         self.latency = encoder.bundle.step_frames
+        self._path = encoder.bundle.path
         self._run = encoder._model.stream()
         self._frames = encoder.silence()
         self._filled = 0
@@ -90,6 +82,15 @@ class EncoderStream:
             self._filled += take
             mel = mel[take:]
             if self._filled == self.block:
-                sounds.append(Sound(*(values[0] for values in self._run.run(self._frames))))
+                sounds.append(self._hear())
                 self._filled = 0
         return sounds
+
+    def _hear(self) -> Sound:
+        sound = Sound(*(values[0] for values in self._run.run(self._frames)))
+        # a NaN would stay in the state, and the stream be deaf from here on
+        if not all(np.isfinite(values).all() for values in sound):
+            raise BundleError(
+                f"the audio encoder of bundle {self._path} gives NaN: export the bundle again"
+            )
+        return sound

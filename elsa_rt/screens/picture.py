@@ -29,6 +29,8 @@ SMALLEST = 16
 
 ALERTS_KEPT = 200
 
+_NO_ALERTS = Text("none yet", "dim")
+
 
 class Event(NamedTuple):
     """An alert from its start to its end, if that has come."""
@@ -81,7 +83,7 @@ def picture(state: State, width: int, height: int) -> RenderableType:
     whole.split_column(
         Layout(_title(state), size=1),
         Layout(name="body", size=body),
-        Layout(_frame(alert_table(latest), "alerts"), size=log),
+        Layout(_frame(alert_table(latest) if latest else _NO_ALERTS, "alerts"), size=log),
         Layout(_footer(state, width), size=3),
     )
     what = Layout()
