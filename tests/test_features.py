@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -206,6 +208,17 @@ def test_memory_does_not_grow() -> None:
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert after - before < 2000
+
+
+def test_the_kernel_is_ready_before_the_first_step() -> None:
+    code = (
+        "from elsa_rt.features.intensity import IntensityFeatures; IntensityFeatures(); "
+        "from elsa_rt.features.kernels import analyse; print(len(analyse.signatures))"
+    )
+    made = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert made.stdout == "1\n"
 
 
 def test_refusals() -> None:

@@ -133,6 +133,9 @@ class IntensityFeatures:
         self._axes = np.array([1], np.int64)
         self._history = np.empty((4, settings.n_fft), np.float32)
         self.reset()
+        # the kernel is compiled or loaded now: an open microphone would lose sound meanwhile
+        self.step(np.zeros((4, self.block), np.float32))
+        self.reset()
 
     def reset(self) -> None:
         """Forget all sound; the next sample is the first."""
