@@ -18,9 +18,8 @@ WIDTH, HEIGHT = 90, 26
 def main(path: str, stop_s: float) -> None:
     """Hear the scene up to ``stop_s`` seconds and draw what the screen shows then."""
     listener = Listener(demo_prompts(), demo_path())
-    state = State(
-        source="the built-in scene", model=f"{listener.bundle.name} {listener.bundle.version}"
-    )
+    model = f"{listener.bundle.name} {listener.bundle.version}"
+    state = State("the built-in scene", model, demo_prompts())
     for hearing in listener:
         state.take(hearing)
         if hearing.time_s >= stop_s:

@@ -65,8 +65,10 @@ def test_the_compass_has_front_up_and_left_on_the_left(
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (60, 20), (40, 12), (20, 5)])
 def test_the_picture_fits_the_terminal(width: int, height: int) -> None:
-    state = State("microphone", "tiny 1")
-    assert len(drawn(state, width, height)) <= height
+    state = State("microphone", "tiny 1", PROMPTS)
+    before = drawn(state, width, height)
+    assert len(before) <= height
+    assert "0.00" in "\n".join(before)  # the prompts are there before anything is heard
     state.take(hearing(61.0, alerts=(alert("start", 60.9),)))
     lines = drawn(state, width, height)
     assert len(lines) <= height
@@ -74,7 +76,7 @@ def test_the_picture_fits_the_terminal(width: int, height: int) -> None:
 
 
 def test_the_picture_shows_what_is_heard_and_where() -> None:
-    state = State("hw:1 Zylia", "tiny 1", load=0.05)
+    state = State("hw:1 Zylia", "tiny 1", PROMPTS, load=0.05)
     state.take(hearing(61.0, alerts=(alert("start", 60.9),)))
     state.notice = "clipping on channel 2"
     text = "\n".join(drawn(state, 80, 24))
@@ -87,7 +89,7 @@ def test_the_picture_shows_what_is_heard_and_where() -> None:
 
 
 def test_an_alert_that_ended_says_how_long_it_was() -> None:
-    state = State("microphone", "tiny 1")
+    state = State("microphone", "tiny 1", PROMPTS)
     state.take(hearing(61.0, alerts=(alert("start", 60.9),)))
     state.take(hearing(63.0, alerts=(alert("end", 63.2),)))
     text = "\n".join(drawn(state, 80, 24))
@@ -96,14 +98,14 @@ def test_an_alert_that_ended_says_how_long_it_was() -> None:
 
 
 def test_bars_are_in_the_order_of_what_is_heard_best() -> None:
-    state = State("microphone", "tiny 1")
+    state = State("microphone", "tiny 1", PROMPTS)
     state.take(hearing(0.1))
     text = "\n".join(drawn(state, 80, 24))
     assert text.index(PROMPTS[0]) < text.index(PROMPTS[1]) < text.index(PROMPTS[2])
 
 
 def test_alerts_of_months_do_not_pile_up() -> None:
-    state = State("microphone", "tiny 1")
+    state = State("microphone", "tiny 1", PROMPTS)
     for number in range(1_000):
         for kind in get_args(Literal["start", "end"]):
             one = Alert(kind, f"x-{number}", "x", number, 0.9, 0.0, 0.0, "front")
@@ -116,7 +118,7 @@ def test_alerts_of_months_do_not_pile_up() -> None:
 def test_the_view_leaves_alerts_and_notices_on_the_terminal() -> None:
     out = io.StringIO()
     console = Console(file=out, width=80, height=24, force_terminal=True)
-    with TerminalView(console, source="microphone", model="tiny 1") as view:
+    with TerminalView(console, source="microphone", model="tiny 1", prompts=PROMPTS) as view:
         view.show(hearing(1.0, alerts=(alert("start", 1.0),)))
         view.notice("clipping on channel 2")
     on_screen, left = out.getvalue().split("\x1b[?1049l")  # the end of the alternate screen
@@ -129,7 +131,7 @@ def test_the_view_leaves_alerts_and_notices_on_the_terminal() -> None:
 def test_without_alerts_the_view_leaves_what_came_closest() -> None:
     out = io.StringIO()
     console = Console(file=out, width=80, height=24, force_terminal=True)
-    with TerminalView(console, source="microphone", model="tiny 1") as view:
+    with TerminalView(console, source="microphone", model="tiny 1", prompts=PROMPTS) as view:
         view.show(hearing(1.0))
     left = out.getvalue().split("\x1b[?1049l")[1]
     assert f"no alert; the highest score was 0.90: {PROMPTS[0]}" in re.sub(
@@ -142,7 +144,10 @@ def test_the_screen_is_drawn_ten_times_a_second_at_most(monkeypatch: pytest.Monk
     monkeypatch.setattr("elsa_rt.screens.terminal.time.monotonic", lambda: now[0])
     out = io.StringIO()
     view = TerminalView(
-        Console(file=out, width=80, height=24, force_terminal=True), source="", model=""
+        Console(file=out, width=80, height=24, force_terminal=True),
+        source="",
+        model="",
+        prompts=PROMPTS,
     )
     with view:
         written = []

@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
                 output = _json_lines(opened, model, alerts_only=arguments.alerts_only)
             else:
                 label = "the built-in scene" if arguments.demo else _label(opened)
-                output = _screen(label, model, notices)
+                output = _screen(label, model, listener.config.prompts, notices)
             with output as shown:
                 hear(listener, opened, shown.show, stop)
     return stop.exit_code
@@ -121,7 +121,9 @@ def _label(source: Source) -> str:
     return source.name if source.live else Path(source.name).name
 
 
-def _screen(label: str, model: str, notices: Notices) -> AbstractContextManager[Output]:
+def _screen(
+    label: str, model: str, prompts: tuple[str, ...], notices: Notices
+) -> AbstractContextManager[Output]:
     from rich.console import Console
 
     from elsa_rt.screens.plain import PlainLines
@@ -130,6 +132,6 @@ def _screen(label: str, model: str, notices: Notices) -> AbstractContextManager[
     console = Console()
     if console.is_dumb_terminal or not console.encoding.startswith("utf"):
         return contextlib.nullcontext(PlainLines(sys.stdout))
-    view = TerminalView(console, source=label, model=model)
+    view = TerminalView(console, source=label, model=model, prompts=prompts)
     notices.hand_to(view.notice)
     return view

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import NamedTuple
 
 from rich.console import Group, RenderableType
@@ -45,12 +45,16 @@ class State:
 
     source: str
     model: str
+    prompts: InitVar[Iterable[str]]
+    bars: dict[str, float] = field(init=False)
     hearing: Hearing | None = None
-    bars: dict[str, float] = field(default_factory=dict)
     alerts: dict[str, Event] = field(default_factory=dict)  # by id, the oldest first
     best: Score | None = None
     notice: str = ""
     load: float | None = None  # processor seconds for a second of sound
+
+    def __post_init__(self, prompts: Iterable[str]) -> None:
+        self.bars = dict.fromkeys(prompts, 0.0)
 
     @property
     def heard_s(self) -> float:
@@ -60,7 +64,7 @@ class State:
     def take(self, hearing: Hearing) -> None:
         self.hearing = hearing
         for score in hearing.scores:
-            self.bars[score.prompt] = max(score.score, FALL * self.bars.get(score.prompt, 0.0))
+            self.bars[score.prompt] = max(score.score, FALL * self.bars[score.prompt])
             if self.best is None or score.score > self.best.score:
                 self.best = score
         for alert in hearing.alerts:

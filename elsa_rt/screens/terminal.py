@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from types import TracebackType
 
 from rich.console import Console
@@ -24,8 +25,10 @@ LOAD_STEPS = 50
 class TerminalView:
     """Shows hearings while it is entered; leaves the list of alerts on the terminal at its end."""
 
-    def __init__(self, console: Console, *, source: str, model: str) -> None:
-        self.state = State(source, model)
+    def __init__(
+        self, console: Console, *, source: str, model: str, prompts: Iterable[str]
+    ) -> None:
+        self.state = State(source, model, prompts)
         self._console = console
         self._live = Live(console=console, screen=True, auto_refresh=False)
         self._drawn = float("-inf")

@@ -116,7 +116,7 @@ def test_what_does_not_fit_the_device_is_said() -> None:
         ).splitlines()
     text = "\n".join(said)
     assert "SourceError microphone foamic has 2 channels, four are needed" in text
-    assert "DeviceError no microphone fits 'no such thing'; there are" in text
+    assert "no microphone fits 'no such thing', and no file has that name; there are" in text
     assert "DeviceError no microphone fits 99" in text
     assert re.search(r"0: foamic, JACK .* \(2 in, 48000 Hz\)", text)
     assert "DeviceError microphone foamic has 2 input channels, not --channels 4" in text
@@ -203,9 +203,10 @@ def test_no_microphone_at_all() -> None:
     mic = VirtualMicrophone("", dict(os.environ), RATE)
     none = "import elsa_rt.audio.devices as devices\ndevices.list_devices = list\n"
     said = python(mic, none + "attempt(None)\nattempt('zylia')\n").splitlines()
-    nothing = "there is no microphone at all: is one plugged in (arecord -l)?"
+    nothing = "no device records at all: is one plugged in (arecord -l)?"
     assert said[0] == f"DeviceError there is no default microphone; {nothing}"
-    assert said[1] == f"DeviceError no microphone fits 'zylia'; {nothing}"
+    assert said[1].startswith("DeviceError no microphone fits 'zylia'")
+    assert said[1].endswith(nothing)
 
 
 def test_a_missing_portaudio_says_what_to_install() -> None:
