@@ -14,7 +14,8 @@ from elsa_rt.audio.ambisonics import angles_from_direction
 from elsa_rt.audio.block import Block
 from elsa_rt.audio.foa import ToFoa
 from elsa_rt.audio.health import SignalHealth
-from elsa_rt.audio.sources import Source, open_source
+from elsa_rt.audio.source import Source
+from elsa_rt.audio.sources import open_source
 from elsa_rt.audio.timeline import Timeline
 from elsa_rt.config import Config
 from elsa_rt.encoder.audio import AudioEncoder, Sound

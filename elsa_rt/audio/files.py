@@ -12,7 +12,7 @@ import soundfile as sf
 
 from elsa_rt.audio.block import Block
 from elsa_rt.audio.foa import pick_channels
-from elsa_rt.audio.sources import BLOCK_S, Closing
+from elsa_rt.audio.source import BLOCK_S, Closing
 from elsa_rt.config import Config
 from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.notices import OnNotice

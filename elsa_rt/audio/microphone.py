@@ -11,7 +11,7 @@ from elsa_rt.audio.capture_clock import CaptureClock
 from elsa_rt.audio.devices import ANY_CHANNELS, DeviceInfo, find_device, portaudio, supported
 from elsa_rt.audio.foa import pick_channels
 from elsa_rt.audio.ring import Ring
-from elsa_rt.audio.sources import BLOCK_S, SHORTEST_BLOCK_S, Closing
+from elsa_rt.audio.source import BLOCK_S, SHORTEST_BLOCK_S, Closing
 from elsa_rt.config import Config
 from elsa_rt.errors import DeviceError
 from elsa_rt.notices import OnNotice

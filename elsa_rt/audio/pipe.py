@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.audio.block import Block
 from elsa_rt.audio.foa import pick_channels
-from elsa_rt.audio.sources import BLOCK_S, SHORTEST_BLOCK_S, Closing
+from elsa_rt.audio.source import BLOCK_S, SHORTEST_BLOCK_S, Closing
 from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
 from elsa_rt.notices import OnNotice

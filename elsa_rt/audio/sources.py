@@ -16,57 +16,16 @@ import sys
 from collections.abc import Iterator
 from io import BufferedIOBase
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.block import Block
+from elsa_rt.audio.source import BLOCK_S, Closing, Source
 from elsa_rt.config import Config
 from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.notices import OnNotice, log_notice
-
-BLOCK_S = 0.1
-"""Length of the blocks of files and arrays, and the longest of live sources."""
-
-SHORTEST_BLOCK_S = 0.01
-"""Live sources gather at least this much: shorter blocks cost more than they gain."""
-
-
-class Source(Protocol):
-    """An open source: iterate over its blocks, close it when done."""
-
-    name: str  # for people
-    rate: int  # Hz
-    channels: int
-    live: bool  # sound is lost if nobody reads
-
-    def __iter__(self) -> Iterator[Block]: ...
-
-    def close(self) -> None: ...
-
-    def __enter__(self) -> Source: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-class Closing:
-    """Makes a context manager of whatever has ``close()``."""
-
-    def close(self) -> None:
-        """Let go of the file or device; closing twice does nothing."""
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class ArraySource(Closing):

@@ -17,7 +17,7 @@ from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Hearing
 
 if TYPE_CHECKING:
-    from elsa_rt.audio.sources import Source
+    from elsa_rt.audio.source import Source
 
 MORE = """\
 On a terminal it shows a live view; into a pipe or file it writes JSON, one object a line:

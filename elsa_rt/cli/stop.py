@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from elsa_rt.hearing import Hearing
 
 if TYPE_CHECKING:
-    from elsa_rt.audio.sources import Source
+    from elsa_rt.audio.source import Source
     from elsa_rt.listener import Listener
 
 GRACE_S = 0.3
