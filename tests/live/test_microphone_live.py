@@ -95,12 +95,13 @@ def test_a_true_overflow_is_counted_and_capture_goes_on(tmp_path: Path) -> None:
     place = np.round(got["samples"][0].astype(float) * 2**22).astype(int)  # counter of the device
     (gaps,) = np.nonzero(np.diff(place) != 1)
     lost = place[gaps + 1] - place[gaps] - 1
-    assert 0.3 * RATE < lost[0] < 0.8 * RATE, "the overflow is a real gap"
-    drops = got["dropped"].nonzero()[0]
-    # the server's own clock may slip on a busy machine: a little more is missing then
-    assert abs(got["dropped"][drops[0]] - lost[0]) < 0.1 * RATE
-    assert got["start"][drops[0]] - (gaps[0] + lost[0]) < 1.5 * RATE, "noticed too late"
-    assert place[-1] - place[gaps[0]] > RATE, "capture went on"
+    # a busy machine may lose a little more, before or after: the stall is the largest gap
+    stall = lost.argmax()
+    assert 0.3 * RATE < lost[stall] < 0.8 * RATE, "the overflow is a real gap"
+    assert abs(got["dropped"].sum() - lost.sum()) < 0.1 * RATE
+    noticed = got["start"][got["dropped"].argmax()]
+    assert noticed - (gaps[stall] + lost[: stall + 1].sum()) < 1.5 * RATE, "noticed too late"
+    assert place[-1] - place[gaps[stall]] > RATE, "capture went on"
     np.testing.assert_array_equal(
         got["start"], np.cumsum(got["size"] + got["dropped"]) - got["size"]
     )
