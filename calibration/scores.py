@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from elsa_rt.matching.scores import SPREAD_FLOOR
+from elsa_rt.matching.scores import HIGH, SPREAD_FLOOR
 from export.caption_bank import CaptionBank
 from export.scenes import SILENT, Studio
 from export.student import Student
@@ -43,7 +43,7 @@ def fit_scores(
     background = embedding[chosen].astype(np.float16)
 
     prompts = projection(captions.phrases(rng)).numpy()
-    middle, high = np.quantile(background.astype(np.float32) @ prompts.T, (0.5, 0.95), axis=0)
+    middle, high = np.quantile(background.astype(np.float32) @ prompts.T, (0.5, HIGH), axis=0)
     z = (embedding @ prompts.T - middle) / np.maximum(high - middle, SPREAD_FLOOR)
     sounds = label != SILENT
     true = captions.kinds[label[sounds]]

@@ -9,7 +9,7 @@ import pytest
 
 from elsa_rt.encoder.audio import Sound
 from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.scores import SPREAD_FLOOR, Scorer, Statistics
+from elsa_rt.matching.scores import HIGH, SPREAD_FLOOR, Scorer, Statistics
 
 SLOPE, BIAS = 1.5, -3.0
 
@@ -44,7 +44,7 @@ def test_reference(count: int) -> None:
         prompt = bank(count).embedding[index].astype(float)
         similarity = float(prompt @ sound().embedding[0])
         usual = sorted(float(prompt @ row) for row in statistics().background.astype(float))
-        centre, high = np.median(usual), np.quantile(usual, 0.95)
+        centre, high = np.median(usual), np.quantile(usual, HIGH)
         z = (similarity - centre) / (high - centre)
         assert match.similarity[index] == pytest.approx(similarity, abs=1e-5)
         expected = 0.8 / (1 + math.exp(-(SLOPE * z + BIAS)))

@@ -12,6 +12,10 @@ from elsa_rt.encoder.bundle import SCORES, ModelBundle
 from elsa_rt.errors import BundleError
 from elsa_rt.matching.prompts import PromptBank
 
+HIGH = 0.84
+"""Quantile whose distance from the median is the spread: one sigma, were it normal. Not higher:
+the background holds the prompt's own sound too, and common ones (speech) fill its upper end."""
+
 SPREAD_FLOOR = 1e-3
 """A prompt that all sounds resemble alike must not turn noise into scores."""
 
@@ -75,7 +79,7 @@ class Scorer:
     """Scores a sound against all prompts; stateless, and the same for every stream.
 
     A similarity s becomes ``z = (s - centre) / spread``, where centre is the median of the
-    prompt's similarities over the background and spread their 95 % quantile less the median.
+    prompt's similarities over the background and spread their `HIGH` quantile less the median.
     """
 
     def __init__(self, bank: PromptBank, statistics: Statistics) -> None:
@@ -86,7 +90,7 @@ class Scorer:
         self._spread = np.empty(len(bank.prompts), np.float32)
         for start in range(0, len(bank.prompts), _PROMPTS_AT_ONCE):
             part = slice(start, start + _PROMPTS_AT_ONCE)
-            middle, high = np.quantile(bank.embedding[part] @ background, (0.5, 0.95), axis=1)
+            middle, high = np.quantile(bank.embedding[part] @ background, (0.5, HIGH), axis=1)
             self._centre[part] = middle
             self._spread[part] = np.maximum(high - middle, SPREAD_FLOOR)
 
