@@ -136,14 +136,13 @@ class Listener:
         match = self._scorer.step(sound)
         loudest = int(sound.activity.argmax())
         azimuth, elevation = angles_from_direction(sound.direction[loudest])
-        distance = float(sound.distance_m[loudest])
         return Hearing(
             time_s=time_s,
             activity=float(sound.activity[loudest]),
             azimuth_deg=azimuth,
             elevation_deg=elevation,
-            distance_m=distance,
-            words=direction_words(azimuth, elevation, distance),
+            distance_m=float(sound.distance_m[loudest]),
+            words=direction_words(azimuth, elevation),
             scores=tuple(
                 map(Score, self.config.prompts, match.similarity.tolist(), match.score.tolist())
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from elsa_rt.matching.words import azimuth_words, direction_words, distance_word, elevation_word
+from elsa_rt.matching.words import azimuth_words, direction_words, elevation_word
 
 
 @pytest.mark.parametrize(
@@ -42,17 +42,15 @@ def test_left_and_right_mirror_each_other() -> None:
         assert azimuth_words(azimuth) == mirrored
 
 
-def test_elevation_and_distance() -> None:
+def test_elevation() -> None:
     assert [elevation_word(value) for value in (-41, -40, 0, 40, 41)] == [
         "below", None, None, None, "above",
     ]  # fmt: skip
-    assert [distance_word(value) for value in (0.9, 1, 2, 2.1)] == ["near", None, None, "far"]
 
 
 def test_phrases() -> None:
     assert direction_words(135, 0) == "behind, left"
     assert direction_words(0, 60) == "front, above"
     assert direction_words(130, -80) == "below"
-    assert direction_words(90, 0, 0.5) == "left, near"
-    assert direction_words(-90, 50, 3.0) == "right, above, far"
-    assert direction_words(0, 0, 1.5) == "front"
+    assert direction_words(-90, 50) == "right, above"
+    assert direction_words(0, 0) == "front"

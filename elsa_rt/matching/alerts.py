@@ -42,7 +42,7 @@ class AlertGate:
         self._held = np.zeros(count, np.int64)  # steps in a row at or above the threshold
         self._missed = np.zeros(count, np.int64)  # steps in a row below it
         self._peak = np.zeros(count, np.float32)
-        self._place = np.zeros((count, 5))  # sums of x, y, z, distance and 1, by activity
+        self._towards = np.zeros((count, 3))  # sum of directions, weighted by activity
 
     @property
     def any_open(self) -> bool:
@@ -70,14 +70,11 @@ class AlertGate:
 
     def _locate(self, holds: np.ndarray, match: Match, sound: Sound) -> None:
         slot = match.slot[holds]
-        weight = sound.activity[slot, None]
-        self._place[holds, :3] += weight * sound.direction[slot]
-        self._place[holds, 3:4] += weight * sound.distance_m[slot, None]
-        self._place[holds, 4:] += weight
+        self._towards[holds] += sound.activity[slot, None] * sound.direction[slot]
 
     def _forget(self, prompts: np.ndarray | int) -> None:
         self._peak[prompts] = 0
-        self._place[prompts] = 0
+        self._towards[prompts] = 0
 
     def _open(self, prompt: int, time_s: float, score: float) -> Alert:
         self._number += 1
@@ -96,8 +93,7 @@ class AlertGate:
     def _alert(
         self, state: Literal["start", "end"], prompt: int, time_s: float, score: float
     ) -> Alert:
-        *towards, distance, weight = self._place[prompt]
-        azimuth, elevation = angles_from_direction(towards)
+        azimuth, elevation = angles_from_direction(self._towards[prompt])
         return Alert(
             state=state,
             id=self._ids[prompt],
@@ -106,7 +102,7 @@ class AlertGate:
             score=score,
             azimuth_deg=azimuth,
             elevation_deg=elevation,
-            words=direction_words(azimuth, elevation, distance / weight),
+            words=direction_words(azimuth, elevation),
         )
 
 

@@ -1,4 +1,4 @@
-"""Directions and distances in words, and the borders between the words.
+"""Directions in words, and the borders between the words.
 
 A horizontal word alone covers 35 degrees to both sides of its centre; in the 20 degrees between
 two of them both are said: "front, left".
@@ -23,7 +23,8 @@ STEEP_DEG = 75.0
 
 NEAR_M = 1.0
 FAR_M = 2.0
-"""Closer than the one is near, beyond the other is far; nothing is said between them."""
+"""Closer than the one is near, beyond the other is far, in prompts; a distance that was heard is
+given in metres, too rough to be put into a word."""
 
 
 def azimuth_words(azimuth_deg: float) -> tuple[str, ...]:
@@ -42,20 +43,8 @@ def elevation_word(elevation_deg: float) -> str | None:
     return "above" if elevation_deg > 0 else "below"
 
 
-def distance_word(distance_m: float) -> str | None:
-    """Near, far, or None between them."""
-    if distance_m < NEAR_M:
-        return "near"
-    return "far" if distance_m > FAR_M else None
-
-
-def direction_words(
-    azimuth_deg: float, elevation_deg: float, distance_m: float | None = None
-) -> str:
-    """Everything that is to be said about a place: "behind, left", "above", "front, far"."""
+def direction_words(azimuth_deg: float, elevation_deg: float) -> str:
+    """Everything that is to be said about a direction: "behind, left", "above", "front"."""
     words = [] if abs(elevation_deg) > STEEP_DEG else list(azimuth_words(azimuth_deg))
-    more = (
-        elevation_word(elevation_deg),
-        None if distance_m is None else distance_word(distance_m),
-    )
-    return ", ".join([*words, *(word for word in more if word)])
+    elevation = elevation_word(elevation_deg)
+    return ", ".join([*words, elevation] if elevation else words)
