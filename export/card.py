@@ -13,6 +13,8 @@ import numpy as np
 import yaml
 
 from elsa_rt.encoder.bundle import CARD, MANIFEST
+from export.batches import BATCH
+from export.scenes import SCENE_S
 
 CREDITS = "CREDITS.csv"
 
@@ -34,10 +36,12 @@ Free-text spatial alerts, robots and installations, research on sound events. No
 do not let a life depend on it.
 
 ## Training
-{clips} clips of {labels} kinds of sound, {steps} optimisation steps of 32 four-second scenes;
-{validation_clips} further clips, of other recordings, for validation. Rooms: {rooms}, with the
-errors of real tetrahedral microphones, diffuse noise at 0 to 35 dB SNR and levels from -50 to
--3 dBFS. Text: {text}. A small AudioSet tagger (EfficientAT mn04, MIT) taught the audio side too.
+{clips} clips of {labels} kinds of sound, {synthesised} of them synthesised; {steps} optimisation
+steps of {batch} scenes of {scene_s:g} seconds. {validation_clips} further clips, of other
+recordings, for validation. Rooms: {rooms}, with the errors of real tetrahedral
+microphones, diffuse noise at 0 to 35 dB SNR and levels from -50 to -3 dBFS.
+Text: {text}.
+A small AudioSet tagger (EfficientAT mn04, MIT) taught the audio side too.
 
 Public sources: ESC-50 (only its CC0 and CC-BY clips), Speech Commands, speechocean762, VCTK,
 EmoGator, and sounds of free games and Freesound; sounds such as alarms and bells synthesised by
@@ -73,6 +77,9 @@ def write_card(bundle: Path, work: Path) -> None:
            ("name", "version", "embedding", "parameters", "context_s", "licence")},
         **{key: training[key] for key in ("clips", "steps", "validation_clips", "rooms", "text")},
         labels=len(training["labels"]),
+        synthesised=len(about) - len(recorded),
+        batch=BATCH,
+        scene_s=SCENE_S,
         rate=features["rate"],
         step_ms=1000 * manifest["step_frames"] * features["hop"] // features["rate"],
         credits=CREDITS,
