@@ -53,7 +53,7 @@ Licences of the clips: {licences}.
 {measured}
 
 `python -m export.evaluate` makes this table again. "measured" are 28 responses of one real room
-(R3VIVAL, CC-BY-4.0), turned to all azimuths, which no training or choice has seen; a label counts
+(R3VIVAL, CC-BY-4.0), turned to all azimuths, which no training has seen; a label counts
 as right when its plain phrase wins against those of all {labels} labels.
 
 ## Limits

@@ -198,6 +198,9 @@ def summarise(found: Sequence[Trial], prompts: NDArray[np.float32]) -> dict[str,
         "distance_error_median_m": float(
             np.median([abs(np.median(t.said_m) - t.distance_m) for t in found])
         ),
+        "distance_bias_median_m": float(
+            np.median([np.median(t.said_m) - t.distance_m for t in found])
+        ),
         "activity_agreement": float((heard == truly).mean()),
     }
 
@@ -212,6 +215,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     parser.add_argument("--update", action="store_true", help="write manifest and card anew")
     args = parser.parse_args(argv)
+    if args.update and args.labels:
+        parser.error("--update records the figures among all labels: leave out --labels")
     bundle = ModelBundle.load(args.bundle)
     clips, labels = validation_clips(args.work, args.labels)
     prompts = encode_texts(bundle, [phrases(label)[0] for label in labels], 2).embedding

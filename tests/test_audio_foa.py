@@ -95,19 +95,16 @@ def test_first_four_of_many_by_default() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
-def test_unusable_samples_become_silence_and_are_counted(value: float) -> None:
+def test_unusable_samples_become_silence(value: float) -> None:
     stage = ToFoa(Config(format="a-format"), 4, 48_000, MODEL_RATE)
     x = noise(4, 48_000)
     clean = x.copy()
     x[2, 1000:1010] = value
     clean[2, 1000:1010] = 0
     foa = stage.step(x)
-    assert stage.replaced == 10
     assert not abs(x[2, 1000]) < 1e38, "the caller's samples were changed"
     same = ToFoa(Config(format="a-format"), 4, 48_000, MODEL_RATE)
     np.testing.assert_array_equal(foa, same.step(clean))
-    stage.reset()
-    assert stage.replaced == 0
 
 
 def test_unused_channels_may_be_nan() -> None:
@@ -115,7 +112,6 @@ def test_unused_channels_may_be_nan() -> None:
     x[4] = np.nan
     stage = ToFoa(Config(), 5, MODEL_RATE, MODEL_RATE)
     np.testing.assert_array_equal(stage.step(x), x[:4])
-    assert stage.replaced == 0
 
 
 def test_refusals() -> None:

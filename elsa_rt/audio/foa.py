@@ -62,8 +62,6 @@ class ToFoa:
         Any number may come in: 1.
     latency : int, samples at the model's rate
         How far the output can trail the input: what the resampler holds back, 0 without one.
-    replaced : int, samples
-        NaN, infinite or absurdly large ones that became silence since the last reset.
     """
 
     block = 1
@@ -77,7 +75,6 @@ class ToFoa:
         self._matrix = foa_matrix(config).astype(np.float32)
         self._resampler = None if rate == model_rate else Resampler(4, rate, model_rate)
         self.latency = 0 if self._resampler is None else self._resampler.latency
-        self.replaced = 0
 
     def step(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take samples (channels, n); give AmbiX (4, m), perhaps with m = 0."""
@@ -87,10 +84,7 @@ class ToFoa:
                 "a source keeps its number of channels"
             )
         chosen = samples[self._chosen]  # (4, n), a copy
-        bad = unusable(chosen)
-        if bad.any():
-            self.replaced += int(bad.sum())
-            chosen[bad] = 0
+        chosen[unusable(chosen)] = 0  # `SignalHealth` counts and says it
         foa = self._decode(chosen)
         return foa if self._resampler is None else self._resampler.step(foa)
 
@@ -102,7 +96,6 @@ class ToFoa:
 
     def reset(self) -> None:
         """Forget all sound; the next sample is the first."""
-        self.replaced = 0
         if self._resampler is not None:
             self._resampler.reset()
 
