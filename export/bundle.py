@@ -33,12 +33,12 @@ from elsa_rt.encoder.bundle import (
     TEXT_ENCODER,
     TOKENIZER,
 )
-from elsa_rt.features.intensity import CHANNELS, FeatureSettings
+from elsa_rt.features.intensity import CHANNELS
 from elsa_rt.version import __version__
 from export.card import write_card
-from export.student import STEP_FRAMES, Student, StudentSize
+from export.settings import EMBEDDING, FEATURES, STEP_FRAMES
+from export.student import Student, StudentSize
 from export.text import (
-    EMBEDDING,
     SentenceEncoder,
     TextProjection,
     TextTower,
@@ -229,7 +229,7 @@ def write_manifest(
         "version": __version__,
         "licence": "Apache-2.0",
         "kind": "stateful",
-        "features": FeatureSettings().as_dict(),
+        "features": FEATURES.as_dict(),
         "step_frames": STEP_FRAMES,
         "context_s": round(student.context_s, 3),
         "slots": SLOTS,

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.student import TAG_FEATURES, TAGS, Heard
+from export.settings import TAG_FEATURES, TAGS
+from export.student import Heard
 
 WEIGHTS = {
     "contrast": 1.0,

@@ -22,15 +22,15 @@ import soxr
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from elsa_rt.features.intensity import FeatureSettings
 from export import synthesis
 from export.captions import claims_of, write_captions
 from export.clips import Clip, labels_of, load, phrases, read_manifest, split
 from export.rooms import room_response
+from export.settings import FEATURES
 from export.tagger import RATE as TAGGER_RATE
 from export.tagger import Tagger
 
-RATE = FeatureSettings().rate
+RATE = FEATURES.rate
 RESPONSE_S = 0.8
 SHORTEST_TAGGED_S = 2.0  # the tagger misjudges shorter clips: they get silence behind
 VALIDATION_ROOMS = 0.1

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from elsa_rt.audio.ambisonics import rotate_foa, rotation
-from elsa_rt.features.intensity import FeatureSettings, IntensityFeatures
+from elsa_rt.features.intensity import IntensityFeatures
+from export.settings import FEATURES, STEP_S
 
-STEP_S = 0.1
-SCENE_S = 3.0
+SCENE_S = 4.0
 SILENT = -1
 """Label and clip of a step in which nothing sounds."""
 
@@ -59,7 +59,7 @@ class Studio:
     """Clips, responses and background of one split, and scenes made of them."""
 
     def __init__(self, work: Path, validation: bool) -> None:
-        self.settings = FeatureSettings()
+        self.settings = FEATURES
         self.rate = self.settings.rate
         with np.load(work / "clips.npz") as clips:
             self._samples, self._bounds = clips["samples"], clips["bounds"]

@@ -14,14 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from elsa_rt.features.intensity import CHANNELS, FeatureSettings
-from export.text import EMBEDDING
+from elsa_rt.features.intensity import CHANNELS
+from export.settings import EMBEDDING, FEATURES, STEP_FRAMES
 
-STEP_FRAMES = 10
-HOP_S = FeatureSettings().hop / FeatureSettings().rate
+HOP_S = FEATURES.hop / FEATURES.rate
 LEVEL_FRAMES, LEVEL_DECAY = 200, 80.0  # memory and time constant of the running level
 LOG_MEL_SPREAD = 3.0  # brings log-mel about the running level to about -1..1
-TAGS, TAG_FEATURES = 527, 384
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class StudentSize:
     stages: tuple[int, ...] = (48, 80, 128)  # each halves the mel axis
     width: int = 256  # of the part that works once per step
     dilations: tuple[int, ...] = (1, 3, 9)  # in steps, kernel 3
-    mels: int = FeatureSettings().mels
+    mels: int = FEATURES.mels
 
 
 class Heard(NamedTuple):

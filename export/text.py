@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-EMBEDDING = 512
+from export.settings import EMBEDDING
+
 MAX_TOKENS = 128
 
 

@@ -41,7 +41,9 @@ def wave_from(azimuth: float, elevation: float, count: int = 4000) -> NDArray[np
 def reference(foa: NDArray[np.float32], settings: FeatureSettings) -> Frames:
     """One hop after the other, one band after the other, in float64."""
     size, hop = settings.n_fft, settings.hop
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
+    window = np.zeros(size)
+    age = np.arange(settings.window)
+    window[size - settings.window :] = 0.5 - 0.5 * np.cos(2 * np.pi * age / settings.window)
     window *= np.sqrt(2 / (size * np.sum(window**2)))
     padded = np.hstack([np.zeros((4, size)), foa.astype(float)])
     filters = mel_bands(settings)
@@ -75,7 +77,11 @@ def reference(foa: NDArray[np.float32], settings: FeatureSettings) -> Frames:
 
 @pytest.mark.parametrize(
     "settings",
-    [FeatureSettings(), FeatureSettings(rate=48_000, hop=480, n_fft=1024, mels=40, low_hz=100)],
+    [
+        FeatureSettings(),
+        FeatureSettings(rate=48_000, hop=480, n_fft=1024, window=1024, mels=40, low_hz=100),
+        FeatureSettings(rate=32_000, hop=320, n_fft=1024, window=800, mels=96, high_hz=15_000),
+    ],
 )
 def test_kernel_equals_the_reference(settings: FeatureSettings) -> None:
     foa = noise(settings.hop * 20 + 7)
@@ -226,6 +232,8 @@ def test_refusals() -> None:
         IntensityFeatures().step(np.zeros((3, 10), np.float32))
     with pytest.raises(UsageError, match=r"hop 600 is not in 1\.\.n_fft=512"):
         FeatureSettings(hop=600)
+    with pytest.raises(UsageError, match=r"window 800 is not in hop=160\.\.n_fft=512"):
+        FeatureSettings(window=800)
     with pytest.raises(UsageError, match="do not fit"):
         FeatureSettings(high_hz=9000)
     with pytest.raises(UsageError, match="too narrow"):

@@ -21,7 +21,8 @@ class FeatureSettings:
 
     rate: int = 16_000  # Hz, of the FOA that comes in
     hop: int = 160  # samples between frames
-    n_fft: int = 512  # samples of one periodic Hann window
+    n_fft: int = 512  # samples of one transform
+    window: int = 512  # newest samples of them under a periodic Hann window; older ones count zero
     mels: int = 64  # bands
     low_hz: float = 50.0  # lower edge of the first band
     high_hz: float = 8_000.0  # upper edge of the last band
@@ -31,6 +32,11 @@ class FeatureSettings:
     def __post_init__(self) -> None:
         if not 0 < self.hop <= self.n_fft:
             raise UsageError(f"feature settings: hop {self.hop} is not in 1..n_fft={self.n_fft}")
+        if not self.hop <= self.window <= self.n_fft:
+            raise UsageError(
+                f"feature settings: window {self.window} is not in "
+                f"hop={self.hop}..n_fft={self.n_fft}"
+            )
         if not 0 <= self.low_hz < self.high_hz <= self.rate / 2:
             raise UsageError(
                 f"feature settings: bands {self.low_hz}..{self.high_hz} Hz do not fit "
@@ -113,11 +119,12 @@ class IntensityFeatures:
 
         self.settings = settings = settings or FeatureSettings()
         self.block = settings.hop
-        self.latency = settings.n_fft // 2
+        self.latency = settings.window // 2
         self._analyse = analyse
         # a full-scale sine reads as power 0.5 whatever the window
-        hann = np.hanning(settings.n_fft + 1)[:-1]
-        self._window = (hann * np.sqrt(2 / (settings.n_fft * np.sum(hann**2)))).astype(np.float32)
+        hann = np.hanning(settings.window + 1)[:-1]
+        hann *= np.sqrt(2 / (settings.n_fft * np.sum(hann**2)))
+        self._window = np.pad(hann, (settings.n_fft - settings.window, 0)).astype(np.float32)
         filters = mel_bands(settings)
         self._first = np.array([row.nonzero()[0][0] for row in filters], np.int32)
         self._last = np.array([row.nonzero()[0][-1] + 1 for row in filters], np.int32)

@@ -1,0 +1,27 @@
+"""What the student is fed with, and how often it answers: the one home of it in the workshop."""
+
+from __future__ import annotations
+
+from elsa_rt.features.intensity import FeatureSettings
+
+FEATURES = FeatureSettings(
+    rate=32_000,
+    hop=320,
+    n_fft=1024,
+    window=800,
+    mels=128,
+    low_hz=0.0,
+    high_hz=15_000.0,
+)
+"""Frames of 10 ms with the bands of EfficientAT, whose weights the semantic tower starts from."""
+
+STEP_FRAMES = 8
+"""Frames of a step: 80 ms, a power of two as the strides of the semantic tower ask for."""
+
+STEP_S = STEP_FRAMES * FEATURES.hop / FEATURES.rate
+
+EMBEDDING = 512
+"""Dimensions of the space of sounds and sentences."""
+
+TAGS, TAG_FEATURES = 527, 384
+"""What the tagger gives: logits of AudioSet's classes and the features below them."""
