@@ -1,0 +1,59 @@
+"""Whether there is a sound in front of the background, from the level alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+SMOOTH_S = 0.05
+"""Time constant of the level."""
+
+RISE_DB_PER_S = 1.0
+"""The floor rises so fast at most: what goes on for long becomes background."""
+
+FIRST_FLOOR_DB = -70.0
+"""The floor before anything was heard, in dBFS: a recording may begin with its sound."""
+
+LOWEST_FLOOR_DB = -90.0
+
+HALF_DB, SPREAD_DB = 10.0, 2.0
+"""So far above the floor a sound is as likely there as not, and how fast that changes."""
+
+
+class Presence:
+    """Follows the level of W and, below it, a floor that falls at once and rises slowly.
+
+    ``block`` and ``latency`` count frames.
+    """
+
+    block = 1
+    latency = 1
+
+    def __init__(self, hop_s: float) -> None:
+        self._keep = math.exp(-hop_s / SMOOTH_S)
+        self._rise = _power(RISE_DB_PER_S * hop_s)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all frames; the next is the first."""
+        self._level = 0.0
+        self._floor = _power(FIRST_FLOOR_DB)
+
+    def step(self, power: Iterable[float]) -> list[float]:
+        """Take the power of frames; returns how many times the floor each level is, >= 1."""
+        above = []
+        for value in power:
+            self._level += (1 - self._keep) * (float(value) - self._level)
+            lowest = max(self._level, _power(LOWEST_FLOOR_DB))
+            self._floor = min(self._floor * self._rise, lowest)
+            above.append(max(self._level / self._floor, 1.0))
+        return above
+
+
+def activity(above: float) -> float:
+    """Activity 0..1 of a level that is ``above`` times the floor, a power ratio >= 1."""
+    return 1 / (1 + math.exp((HALF_DB - 10 * math.log10(above)) / SPREAD_DB))
+
+
+def _power(decibels: float) -> float:
+    return 10 ** (decibels / 10)
