@@ -33,7 +33,7 @@ class WindowedStream:
         self._step_samples = bundle.step_samples
         self._omni = BEAMS[bundle.window.beam]
         self._window = SlidingWindow(1 if self._omni == 1 else 4, model.samples)
-        self._presence = Presence(bundle.features.hop / bundle.features.rate)
+        self._presence = Presence(bundle.features)
         self.reset()
 
     def reset(self) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable
 
-SMOOTH_S = 0.05
-"""Time constant of the level."""
+from elsa_rt.features.intensity import FeatureSettings
+
+MEAN_S = 0.05
+"""The level is the mean power of so many seconds."""
 
 RISE_DB_PER_S = 1.0
 """The floor rises so fast at most: what goes on for long becomes background."""
@@ -29,25 +32,33 @@ class Presence:
     block = 1
     latency = 1
 
-    def __init__(self, hop_s: float) -> None:
-        self._keep = math.exp(-hop_s / SMOOTH_S)
+    def __init__(self, settings: FeatureSettings) -> None:
+        hop_s = settings.hop / settings.rate
+        self._recent: deque[float] = deque(maxlen=max(1, round(MEAN_S / hop_s)))
         self._rise = _power(RISE_DB_PER_S * hop_s)
+        self._partial = math.ceil(settings.window / settings.hop)
         self.reset()
 
     def reset(self) -> None:
         """Forget all frames; the next is the first."""
-        self._level = 0.0
+        self._recent.clear()
         self._floor = _power(FIRST_FLOOR_DB)
+        self._skip = self._partial  # frames that look at the silence before the stream, too
 
     def step(self, power: Iterable[float]) -> list[float]:
         """Take the power of frames; returns how many times the floor each level is, >= 1."""
-        above = []
-        for value in power:
-            self._level += (1 - self._keep) * (float(value) - self._level)
-            lowest = max(self._level, _power(LOWEST_FLOOR_DB))
-            self._floor = min(self._floor * self._rise, lowest)
-            above.append(max(self._level / self._floor, 1.0))
-        return above
+        return [self._follow(float(value)) for value in power]
+
+    def _follow(self, power: float) -> float:
+        self._recent.append(power)
+        level = sum(self._recent) / len(self._recent)
+        if self._skip:
+            self._skip -= 1
+            if not self._skip:
+                self._recent.clear()
+        else:
+            self._floor = min(self._floor * self._rise, max(level, _power(LOWEST_FLOOR_DB)))
+        return max(level / self._floor, 1.0)
 
 
 def activity(above: float) -> float:
