@@ -53,6 +53,8 @@ def synthesised(rate: int) -> Sounds:
 
 def recorded(manifest: Path, rate: int) -> Sounds:
     """The clips of a manifest as `export.clips.read_manifest` takes it, each label as often."""
+    if not manifest.is_file():
+        raise UsageError(f"reading the background {manifest}: there is no such file")
     clips = read_manifest(manifest)
     missing = [clip.path for clip in clips if not clip.path.is_file()]
     if missing or not clips:
