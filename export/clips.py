@@ -21,6 +21,10 @@ from numpy.typing import NDArray
 VALIDATION_SHARE = 0.15
 MAX_CLIP_S = 5.0
 ACTIVE_BELOW_PEAK_DB = 40.0  # quieter head and tail are padding
+UNSEEN = frozenset(
+    {"burping", "duck", "goat", "humming", "lion", "splash", "train whistle", "wolf"}
+)
+"""Labels that no training hears or reads, to judge sentences about sounds that are new."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from export import synthesis
 from export.captions import claims_of, write_captions
-from export.clips import Clip, labels_of, load, phrases, read_manifest, split
+from export.clips import UNSEEN, Clip, labels_of, load, phrases, read_manifest, split
 from export.rooms import room_response
 from export.settings import FEATURES
 from export.tagger import RATE as TAGGER_RATE
@@ -69,7 +69,10 @@ def once(path: Path, make: Callable[[], dict[str, Any]]) -> None:
 def gather_clips(
     manifests: Sequence[Path], tagger: Path | None, synthesised: int, seed: int
 ) -> dict[str, Any]:
-    """Samples (int16, concatenated), bounds, label, split, and the tagger's answers."""
+    """Samples (int16, concatenated), bounds, label, split, and the tagger's answers.
+
+    ``label`` counts through ``labels``, which training knows, and on through ``unseen_labels``.
+    """
     clips = [clip for path in manifests for clip in read_manifest(path)]
     held = {clip.path for clip in split(clips)[1]}
     tag = Tagger(tagger) if tagger else None
@@ -100,13 +103,20 @@ def _record(
 
 def _stack(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     clips = [record["clip"] for record in records]
-    labels = labels_of(clips)
+    found = labels_of(clips)
+    labels = [label for label in found if label not in UNSEEN]
+    unseen = [label for label in found if label in UNSEEN]
+    index = {label: i for i, label in enumerate(labels + unseen)}
     arrays = {
         "samples": np.concatenate([record["samples"] for record in records]),
         "bounds": np.cumsum([0, *(record["samples"].size for record in records)]),
-        "label": np.array([labels.index(clip.label) for clip in clips]),
+        "label": np.array([index[clip.label] for clip in clips]),
         "labels": np.array(labels),
-        "validation": np.array([record["validation"] for record in records]),
+        "unseen_labels": np.array(unseen, dtype=np.str_),
+        "unseen": np.array([clip.label in UNSEEN for clip in clips]),
+        "validation": np.array(
+            [record["validation"] and record["clip"].label not in UNSEEN for record in records]
+        ),
         "about": np.array([json.dumps({**asdict(clip), "path": clip.path.name}) for clip in clips]),
     }
     if "tags" in records[0]:
