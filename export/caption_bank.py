@@ -40,7 +40,9 @@ class CaptionBank:
         claimed = self.regions != ANY
         self._plain = int(np.flatnonzero(~claimed.any(1))[0])
         self._weight = np.where(claimed[:, 0], AZIMUTH, 1.0)
-        self._like = (claimed[:, None] == claimed[None]).all(-1)  # (r, r) claim of the same things
+        self._like = np.all(
+            claimed[:, None] == claimed[None], axis=-1
+        )  # (r, r) claim of the same things
         self.plain_of = [self._cell(label, self._plain) for label in range(self.labels)]
 
     def phrases(self, rng: np.random.Generator) -> Tensor:

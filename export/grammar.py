@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,13 @@ Rules = Mapping[str, Sequence[str]]
 _NAME = re.compile(r"\{(\w+)\}")
 
 
-@lru_cache
+@cache
 def rules() -> dict[str, Any]:
     """`grammar.yaml`, read once."""
     return dict(yaml.safe_load(Path(__file__).with_name("grammar.yaml").read_text("utf-8")))
 
 
-@lru_cache
+@cache
 def anything() -> Wording:
     """How a sound is called of which only the place is said."""
     return Wording(**rules()["anything"])
@@ -82,15 +82,13 @@ def _sound_rules(wording: Wording, rng: np.random.Generator) -> dict[str, Sequen
 
 
 def definite(thing: str) -> str:
-    """ "a dog barking" -> "the dog barking", "rain falling" -> "the rain falling"; "someone ..." and
-    the like stay as they are.
-    """
+    """The sound once it is known: "a dog" -> "the dog", "rain" -> "the rain", "someone" stays."""
     if re.match(r"(the|some(one|thing)|any(thing)?|\w+'s)\b", thing):
         return thing
     return "the " + re.sub(r"^an? ", "", thing)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _place_rules(place: tuple[int, ...]) -> dict[str, Sequence[str]]:
     """`at`, and where the place has them `from` and `bare`, with the words they are made of."""
     claimed = dict(zip(ATTRIBUTES, place, strict=True))

@@ -43,9 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     manifest = parser.add_argument("--manifest", type=Path, action="append", required=True)
     manifest.help = "CSV of clips: file, label, caption, licence, credit, source; repeatable"
     parser.add_argument("--tagger", type=Path, help="ONNX tagger to distil from")
-    parser.add_argument(
-        "--tags", type=Path, help="CSV of the tagger's classes: index, display_name"
-    )
+    parser.add_argument("--tags", type=Path, help="CSV of its classes: index, display_name")
     parser.add_argument("--sentences", type=Path, required=True, help="MiniLM directory")
     parser.add_argument("--synthesised", type=int, default=24, help="clips of each made-up sound")
     parser.add_argument("--rooms", type=int, default=5000, help="how many responses")
