@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import astuple
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,10 +48,7 @@ LEFT = r"left|nine o'clock|between (ten and eleven|seven and eight) o'clock"
 RIGHT = r"right|three o'clock|between (one and two|four and five) o'clock"
 SIDES = (FRONT, LEFT, BACK, RIGHT)
 OTHERS = (
-    (
-        r"above|overhead|\bup\b|over my head",
-        r"below|beneath|underneath|under me|\blow\b|\bdown (?!below)\b|\bdown$|\bdown,|\bdown:|down",
-    ),
+    (r"above|overhead|\bup\b|over my head", r"below|beneath|under|\blow\b|\bdown\b"),
     (
         r"close (by|to)|nearby|\bnear\b|very close|\bclose\b|next to me|reach|less than a metre",
         r"\bfar\b|distance|distant|long way|more than two metres|some way off|afar",
@@ -94,8 +93,6 @@ def test_captions_claim_what_they_say_and_nothing_else(captions: list[Caption]) 
     sides = [{0}, {0, 1}, {1}, {1, 2}, {2}, {2, 3}, {3}, {0, 3}]
     for caption in captions:
         said, *others = said_words(without_sound(caption.text, caption))
-        if caption.text.endswith("degrees to the left") or "degrees to" in caption.text:
-            said -= {0} if caption.azimuth not in (0, 1, 7) else frozenset()
         assert said == (set() if caption.azimuth == ANY else sides[caption.azimuth]), caption
         for word, claim in zip(others, astuple(caption)[3:], strict=True):
             assert word == (set() if claim == ANY else {claim}), caption
@@ -115,13 +112,14 @@ def test_captions_name_their_sound_and_no_rule_is_left_over(captions: list[Capti
 
 
 def test_every_place_is_said_in_several_ways(captions: list[Caption]) -> None:
-    texts: dict[tuple[int, ...], set[str]] = {}
+    texts: dict[tuple[int, tuple[int, ...]], set[str]] = {}
     for caption in captions:
-        texts.setdefault(astuple(caption)[1:], set()).add(caption.text)
-    for label in (ANY, *range(len(LABELS))):
-        for place, ways in regions():
-            assert len(texts[label, *place]) >= max(1, ways - 2), (label, place)
-    assert all(len(texts[label, *[ANY] * 5]) >= 12 for label in range(len(LABELS)))
+        _, label, *place = astuple(caption)
+        texts.setdefault((label, tuple(place)), set()).add(caption.text)
+    alone = (ANY,) * 5
+    for label, (place, ways) in product((ANY, *range(len(LABELS))), regions()):
+        assert len(texts[label, place]) >= max(1, ways - 2), (label, place)
+    assert all(len(texts[label, alone]) >= 12 for label in range(len(LABELS)))
 
 
 def test_a_label_costs_few_enough_captions_and_draws_them_by_its_name_alone(
@@ -145,7 +143,9 @@ def test_every_label_can_be_spoken_of(label: str) -> None:
         # "is" and "are" are told apart by the verb's -s: it must agree with its subject
         singular = re.match(r"(an?|the|some\w+) ", f"{subject} ") and subject != "a bunch"
         assert not singular or verb.split()[0].endswith("s"), clause
-    directional = r"\b(front|left|behind|right|above|below|overhead|near|far|small|large|big|dry)\b"
+    directional = (
+        r"\b(front|left|behind|right|above|below|overhead|near|far|small|large|big|dry|up|down)\b"
+    )
     for way in (*words.say, *words.also, *words.does):
         assert not re.search(directional, way), way
 
@@ -162,7 +162,7 @@ def test_numbers_agree_in_sentences() -> None:
     assert "a dog is barking" in texts
     assert "is a dog barking" in texts
     assert "rain is falling" in texts
-    assert not re.search(r"birds (is|chirps)|is birds|dog are|dog bark |there is birds", texts)
+    assert not re.search(r"birds (is|chirps)|is birds|dog are|there is birds", texts)
 
 
 @pytest.mark.parametrize(
@@ -251,8 +251,8 @@ def test_borders_of_other_words(
 
 
 def test_what_is_unknown_is_neither_so_nor_known() -> None:
-    claims = claims_of([Caption("", azimuth=0), Caption("", distance=0), Caption("", distance=1),
-                        Caption("", reverberation=1), Caption("", size=0), Caption("")])  # fmt: skip
+    about = ({"azimuth": 0}, {"distance": 0}, {"distance": 1}, {"reverberation": 1}, {"size": 0})
+    claims = claims_of([*(Caption("", **claim) for claim in about), Caption("")])
     unknown = sounds(azimuth_deg=0.0, elevation_deg=0.0)
     true = claims_true(unknown, claims, np.eye(1, dtype=bool))
     assert true.tolist() == [[True, False, False, False, False, True]]
@@ -278,23 +278,22 @@ def test_full_caption_states_all_that_is_worded() -> None:
     for seed in range(40):
         text = full_caption("rain", claims[0], np.random.default_rng(seed))
         assert text == full_caption("rain", claims[0], np.random.default_rng(seed))
-        sides, elevation, distance, *_ = said_words(text)
-        assert (sides, elevation, distance) == ({0, 3}, {0}, {1}), text
+        assert [set(words) for words in said_words(text)[:3]] == [{0, 3}, {0}, {1}], text
         assert "?" not in text
         assert not re.search("tell me|alert|notify|let me know", text)
         mirrored = claims[0].copy()
         mirrored[1] = 1
         other = full_caption("rain", mirrored, np.random.default_rng(seed))
-        assert other == re.sub("right", "left", text) or not re.search("right", text)
-    assert "something" in full_caption(None, claims[0], np.random.default_rng(0)).replace(
-        "someone or something", "something"
-    )
+        assert said_words(other)[0] == {0, 1}, other
+        names = [phrase for phrase in wording("rain").say if phrase in text]
+        assert all(name in other for name in names)  # the form is the same, the place is not
+    assert "something" in full_caption(None, claims[0], np.random.default_rng(0))
 
 
 def write_bank(folder: Path, captions: list[Caption], tags: int = 0) -> CaptionBank:
     """A bank of captions whose vectors say which they are."""
     pooled = np.arange(len(captions))[:, None].astype(np.float32)
-    arrays = {"claims": claims_of(captions), "pooled": pooled}
+    arrays: dict[str, Any] = {"claims": claims_of(captions), "pooled": pooled}
     if tags:
         arrays["tag_pooled"] = np.ones((tags, 1), np.float16)
     np.savez(folder / "captions.npz", **arrays)
