@@ -40,7 +40,7 @@ class Validation:
             ``activity``: share of all steps that are rightly told from background.
         """
         student.eval(), projection.eval()
-        heard = [student(part)[0] for part in self.mel.split(AT_ONCE)]
+        heard = [student(part)[0] for part in torch.split(self.mel, AT_ONCE)]
         active, texts = self.truth.active, projection(self.phrases)
         sounds = torch.cat([h.embedding[:, :, 0] for h in heard])[active]
         right = self.kinds[self.truth.label[active], (sounds @ texts.T).argmax(1)]
