@@ -29,7 +29,7 @@ from export.tagger import normalise, pre_emphasis
 
 LEVEL_FRAMES = 200.0  # time constant of the running level
 USUAL_LEVEL = 5.0  # log of the power that the running level is brought to, as the tagger has it
-SILENCE = 3e-8  # power of W that counts as none
+SILENCE = 2e-7  # power of W that counts as none
 QUIETEST = -1.4  # input of the semantic tower: the tagger's own floor
 
 
