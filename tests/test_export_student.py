@@ -59,9 +59,7 @@ def whole_clip(x: Tensor, weights: dict[str, NDArray[np.float32]]) -> Tensor:
     """The tagger as it was made: strides and pooling over the clip, which here goes round."""
     given = {name: torch.from_numpy(array) for name, array in weights.items()}
 
-    def conv(
-        x: Tensor, name: str, stride: int = 1, time_stride: int = 1, groups: int = 1
-    ) -> Tensor:
+    def conv(x: Tensor, name: str, stride: int = 1, over: int = 1, groups: int = 1) -> Tensor:
         weight = given[f"{name}_w"]
         pad = weight.shape[2] // 2
         x = F.pad(x, (0, 0, pad, pad))  # mel: (batch, channel, mel, time)
