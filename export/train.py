@@ -37,7 +37,7 @@ from export.losses import (
     tag_losses,
     tag_name_loss,
 )
-from export.student import Student
+from export.student import Heard, Student
 from export.tagger import read_weights
 from export.text import TextProjection
 from export.validate import Validation
@@ -54,7 +54,8 @@ LOG_EVERY = 250  # steps, with a look at the validation scenes
 class Trainer:
     """Everything that a checkpoint holds, and one optimisation step."""
 
-    def __init__(self, work: Path, total: int, tagger: Path | None) -> None:
+    def __init__(self, work: Path, total: int, tagger: Path | None, device: str) -> None:
+        self.device = torch.device(device)
         self.captions = CaptionBank(work)
         with np.load(work / "clips.npz") as clips:
             has_tags = "logits" in clips
@@ -73,6 +74,8 @@ class Trainer:
         self.projection = TextProjection(self.captions.pooled.shape[1])
         self.head = TagHead()
         self.temperature = Temperature()
+        for part in (self.student, self.projection, self.head, self.temperature):
+            part.to(self.device)
         if tagger:
             weights = read_weights(tagger)
             self.student.start_from(weights)
@@ -103,7 +106,7 @@ class Trainer:
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint."""
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=self.device)
         for name in self._parts:
             getattr(self, name).load_state_dict(state[name])
         self.step = state["step"]
@@ -111,7 +114,7 @@ class Trainer:
     def train_on(self, mel: Tensor, truth: Steps, rng: np.random.Generator) -> dict[str, float]:
         """One step of optimisation; returns each loss."""
         losses = self.losses(mel, truth, rng)
-        total = sum((WEIGHTS[name] * loss for name, loss in losses.items()), torch.zeros(()))
+        total = torch.stack([WEIGHTS[name] * loss for name, loss in losses.items()]).sum()
         for group in self.optimizer.param_groups:
             group["lr"] = group["share"] * LEARNING_RATE * schedule(self.step, self.total)
         self.optimizer.zero_grad(set_to_none=True)
@@ -126,29 +129,34 @@ class Trainer:
 
     def losses(self, mel: Tensor, truth: Steps, rng: np.random.Generator) -> dict[str, Tensor]:
         """All losses of a batch by name."""
-        heard, _ = self.student(mel)
-        losses = place_losses(heard, truth)
         which = _choose_steps(truth.active, rng)
-        sounds, label = heard.embedding[which][:, 0], truth.label[which]
-        scale = self.temperature()
-        phrases = self.projection(self.captions.phrases(rng))
-        losses["label"] = label_loss(sounds, phrases, scale, label, self.wider)
-        losses["contrast"] = self._contrast(sounds, _attributes(truth, which), rng)
+        label, clip, attributes = truth.label[which], truth.clip[which], _attributes(truth, which)
+        truth, which = Steps(*map(self._there, truth)), self._there(which)
+        with torch.autocast(self.device.type, torch.bfloat16, self.device.type == "cuda"):
+            heard, _ = self.student(self._there(mel))
+        heard = Heard(*(part.float() for part in heard))
+        losses = place_losses(heard, truth)
+        sounds, scale = heard.embedding[which][:, 0], self.temperature()
+        phrases = self.projection(self._there(self.captions.phrases(rng)))
+        wider = self._there(self.wider[label])
+        losses["label"] = label_loss(sounds, phrases, scale, self._there(label), wider)
+        losses["contrast"] = self._contrast(sounds, attributes, rng)
         if self.tags:
-            clip = truth.clip[which]
-            logits = self.tags["logits"][clip]
-            features = self.tags["features"][clip]
+            logits, features = (self._there(self.tags[n][clip]) for n in ("logits", "features"))
             losses |= tag_losses(self.head, heard.sound[which], logits, features)
             if self.captions.tag_pooled is not None:
-                names = self.projection(self.captions.tag_pooled)
+                names = self.projection(self._there(self.captions.tag_pooled))
                 losses["tag_names"] = tag_name_loss(sounds, names, scale, logits)
         return losses
 
     def _contrast(self, sounds: Tensor, truth: Attributes, rng: np.random.Generator) -> Tensor:
         chosen = self.captions.draw(truth, rng)
         true = claims_true(truth, self.captions.claims[chosen], self.captions.kinds)
-        texts = self.projection(self.captions.pooled[torch.from_numpy(chosen)])
-        return contrast_loss(sounds, texts, self.temperature(), torch.from_numpy(true))
+        texts = self.projection(self._there(self.captions.pooled[torch.from_numpy(chosen)]))
+        return contrast_loss(sounds, texts, self.temperature(), self._there(torch.from_numpy(true)))
+
+    def _there(self, values: Tensor) -> Tensor:
+        return values.to(self.device, non_blocking=True)
 
 
 def _attributes(truth: Steps, which: Tensor) -> Attributes:
@@ -190,6 +198,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("work", type=Path, help="directory that export.prepare filled")
     parser.add_argument("--steps", type=int, default=6_000)
     parser.add_argument("--tagger", type=Path, help="ONNX tagger whose weights to start from")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda in bfloat16")
     parser.add_argument("--workers", type=int, default=1, help="processes that make scenes")
     parser.add_argument("--threads", type=int, default=1, help="threads of the network")
     parser.add_argument("--reuse", type=int, default=2, choices=(1, 2, 4), help="of each scene")
@@ -199,7 +208,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     run = args.work / "run"
     run.mkdir(exist_ok=True)
     torch.manual_seed(args.seed)
-    trainer = Trainer(args.work, args.steps, args.tagger)
+    trainer = Trainer(args.work, args.steps, args.tagger, args.device)
     if (run / "checkpoint.pt").exists():
         trainer.resume(run / "checkpoint.pt")
     rng = np.random.default_rng([args.seed, trainer.step])

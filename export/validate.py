@@ -11,7 +11,7 @@ from torch import Tensor
 from export.batches import stack
 from export.caption_bank import CaptionBank
 from export.scenes import Studio
-from export.student import Student
+from export.student import Heard, Student
 from export.text import TextProjection
 
 SCENES = 192
@@ -40,8 +40,12 @@ class Validation:
             ``activity``: share of all steps that are rightly told from background.
         """
         student.eval(), projection.eval()
-        heard = [student(part)[0] for part in torch.split(self.mel, AT_ONCE)]
-        active, texts = self.truth.active, projection(self.phrases)
+        device = next(student.parameters()).device
+        heard = [
+            Heard(*(values.cpu() for values in student(part.to(device))[0]))
+            for part in torch.split(self.mel, AT_ONCE)
+        ]
+        active, texts = self.truth.active, projection(self.phrases.to(device)).cpu()
         sounds = torch.cat([h.embedding[:, :, 0] for h in heard])[active]
         right = self.kinds[self.truth.label[active], (sounds @ texts.T).argmax(1)]
         off = angle_deg(
