@@ -40,7 +40,7 @@ from export.losses import (
 from export.student import Heard, Student
 from export.tagger import read_weights
 from export.text import TextProjection
-from export.validate import Validation
+from export.validate import SCENES, Validation
 
 PER_SCENE = 8  # steps of each scene that meet captions
 AVERAGING = 0.999  # of the weights that are shipped
@@ -202,6 +202,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes that make scenes")
     parser.add_argument("--threads", type=int, default=1, help="threads of the network")
     parser.add_argument("--reuse", type=int, default=2, choices=(1, 2, 4), help="of each scene")
+    parser.add_argument("--validation", type=int, default=SCENES, help="scenes to judge by")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
@@ -213,7 +214,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         trainer.resume(run / "checkpoint.pt")
     rng = np.random.default_rng([args.seed, trainer.step])
     feed = batches(args.work, args.seed + trainer.step, args.workers, args.reuse, rng)
-    train(trainer, feed, args.steps, run, rng, Validation(args.work, trainer.captions))
+    validation = Validation(args.work, trainer.captions, args.validation)
+    train(trainer, feed, args.steps, run, rng, validation)
 
 
 def train(
@@ -234,9 +236,10 @@ def train(
             bar.update()
             if trainer.step % LOG_EVERY == 0 or trainer.step == total:
                 figures = validation.measure(trainer.average, trainer.average_projection)
-                bar.write(json.dumps({"step": trainer.step, **figures}))
+                line = json.dumps({"step": trainer.step, "losses": recent, "validation": figures})
+                bar.write(line)
                 with (run / "log.jsonl").open("a") as log:
-                    log.write(json.dumps({"step": trainer.step, **figures, **recent}) + "\n")
+                    log.write(line + "\n")
             if time.monotonic() - saved > SAVE_EVERY_S or trainer.step == total:
                 trainer.save(run / "checkpoint.pt")
                 saved = time.monotonic()
