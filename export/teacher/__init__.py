@@ -6,9 +6,9 @@
     load        a checkpoint -> Teacher
     Teacher     embed_sound, embed_text, direction
 
-The rooms: `config` (every setting), `intensity` -> `spatial` (where), `semantic` (what, a plug),
-`reading` (text, a plug), `model` (all of them fused); `examples` and `sentences` (what it is shown),
-`losses`, `trainer`, `train`.
+The rooms: `config` (every setting); `intensity` -> `spatial` (where), `semantic` (what, a plug),
+`reading` (text, a plug), `model` (all of them fused); `examples` and `sentences` (what it is
+shown); `losses`, `across` (several devices), `trainer`, `train`, `curves`.
 """
 
 from export.teacher.teacher import Teacher, load

@@ -6,7 +6,7 @@ These fields are the only home of the defaults, `configs` say where they differ.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -96,6 +96,8 @@ class Training:
     weight_decay: float = 0.02
     clip_norm: float = 5.0
     save_every_s: float = 300.0
+    measure_every: int = 1_000  # steps between measurements on validation scenes
+    measured_scenes: int = 256
     seed: int = 1
 
     @property

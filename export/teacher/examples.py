@@ -73,7 +73,7 @@ class Hearing:
         wanted = round(self.settings.seconds * FEATURES.rate)
         if foa.ndim != 2 or foa.shape[0] != 4 or foa.shape[1] > wanted:
             raise UsageError(
-                f"the teacher hears FOA (4, n) with n at most {wanted} ({self.settings.seconds} s), "
+                f"the teacher hears FOA (4, n), n up to {wanted} ({self.settings.seconds} s), "
                 f"{foa.shape} came in: cut it, or train with a longer model.seconds"
             )
         rate = self.settings.spatial.rate
@@ -108,9 +108,7 @@ class Examples(Dataset[Example]):
             "steps: lower training.dominance"
         )
 
-    def _example(
-        self, foa: NDArray[np.float32], truth: Truth, steps: NDArray[np.intp]
-    ) -> Example:
+    def _example(self, foa: NDArray[np.float32], truth: Truth, steps: NDArray[np.intp]) -> Example:
         spatial, heard = self.hearing(foa)
         direction = truth.direction[steps].mean(0)
         place = (truth.distance, truth.floor, truth.t30)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from export.teacher.config import Spatial
 
-FAINT = 1e-6
+FAINT = 1e-9
 """Energy of a bin, in parts of the clip's mean, that counts as none."""
 
 LEVEL_SPREAD = 3.0  # brings the log energy about its mean to about -1..1
@@ -46,7 +46,8 @@ class Intensity(nn.Module):
                 pad_mode="constant",
                 return_complex=True,
             )[:, : self.bins]
-            w, y, z, x = spectra.unflatten(0, (-1, 4)).transpose(-1, -2).unbind(1)
+            spectra = spectra.reshape(-1, 4, *spectra.shape[1:]).transpose(-1, -2)
+            w, y, z, x = spectra.unbind(1)
             flow = w.conj()[:, None] * torch.stack([x, y, z], 1)
             energy = sum((c.real.square() + c.imag.square() for c in (w, y, z, x)), w.real * 0) / 2
             mean = energy.mean((1, 2), keepdim=True)

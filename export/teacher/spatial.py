@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -68,7 +69,7 @@ class SpatialTower(nn.Module):
         self.active, self.reactive = Planes(*size, settings), Planes(*size, settings)
         widths = (2 * self.active.width, *settings.hidden, settings.place)
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+        for inputs, outputs in pairwise(widths):
             layers += [nn.Linear(inputs, outputs), nn.ELU()]
         self.mlp = nn.Sequential(*layers)
         self.direction = _head(settings.place, 3)

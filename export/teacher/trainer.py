@@ -13,11 +13,12 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from elsa_rt.errors import UsageError
+from export.captions import Attributes
 from export.losses import contrast_loss, label_loss
 from export.teacher.across import join, join_array
 from export.teacher.config import TeacherConfig, Training, from_dict
 from export.teacher.examples import Example, turn
-from export.teacher.losses import place_losses
+from export.teacher.losses import Where, place_losses
 from export.teacher.model import Answers, Elsa
 from export.teacher.sentences import Drawn, Sentences, pooled_width
 
@@ -75,7 +76,9 @@ class Trainer:
                 losses = self._losses(batch, index)
                 for name, loss in losses.items():
                     seen[name] = seen.get(name, 0) + float(loss.detach()) / len(batches)
-                total = sum((weights[name] * loss for name, loss in losses.items()), torch.zeros(()))
+                total = sum(
+                    (weights[name] * loss for name, loss in losses.items()), torch.zeros(())
+                )
                 self.accelerator.backward(total)
                 if self.accelerator.sync_gradients:
                     self.accelerator.clip_grad_norm_(self.model.parameters(), training.clip_norm)
@@ -93,7 +96,7 @@ class Trainer:
         torch.manual_seed(int(rng.integers(2**31)))
         batch = turn(batch, rng)
         device = self.accelerator.device
-        foa, where = batch.foa.to(device), type(batch.where)(*(t.to(device) for t in batch.where))
+        foa, where = batch.foa.to(device), Where._make(t.to(device) for t in batch.where)
         if self.step < self.config.training.spatial_steps:
             return place_losses(self._wrapped(foa).place, where)
         drawn = self.sentences.draw(batch.attributes, rng, self.config.weights.label > 0)
@@ -102,9 +105,10 @@ class Trainer:
         return place_losses(answers.place, where) | self._contrasts(answers, batch, drawn)
 
     def _contrasts(self, answers: Answers, batch: Example, drawn: Drawn) -> dict[str, Tensor]:
-        assert answers.sound is not None and answers.text is not None
+        assert answers.sound is not None
+        assert answers.text is not None
         count = len(drawn.claims)
-        attributes = type(batch.attributes)(*(join_array(a) for a in batch.attributes))
+        attributes = Attributes._make(join_array(values) for values in batch.attributes)
         true = self.sentences.true(attributes, join_array(drawn.claims))
         losses = {
             "contrast": contrast_loss(
@@ -148,11 +152,15 @@ def _optimizer(model: Elsa, training: Training) -> torch.optim.Optimizer:
 
 def _difference(before: TeacherConfig, now: TeacherConfig) -> str:
     was, be = _flat(asdict(before.model), "model."), _flat(asdict(now.model), "model.")
-    return ", ".join(f"{key} {was[key]} there, {be[key]} here" for key in was if was[key] != be[key])
+    return ", ".join(
+        f"{key} {was[key]} there, {be[key]} here" for key in was if was[key] != be[key]
+    )
 
 
 def _flat(nested: dict[str, Any], prefix: str) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in nested.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        flat |= (
+            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        )
     return flat
