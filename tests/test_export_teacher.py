@@ -148,6 +148,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         distance=rng.uniform(0.5, 4, 16).astype(np.float32),
         t30=rng.uniform(0.1, 1.5, 16).astype(np.float32),
         floor=np.where(np.arange(16) % 3, rng.uniform(10, 200, 16), np.nan).astype(np.float32),
+        path=np.full(16, -1),
         validation=np.arange(16) < 4,
     )
     claims = claims_of(captions := write_captions(LABELS, 1))
