@@ -106,7 +106,7 @@ def clap(tmp_path_factory: pytest.TempPathFactory) -> Path:
         intermediate_size=32, max_position_embeddings=140, projection_dim=16,
     )  # fmt: skip
     torch.manual_seed(0)
-    ClapModel(ClapConfig(audio.to_dict(), text.to_dict(), projection_dim=16)).save_pretrained(
+    ClapModel(ClapConfig(audio_config=audio, text_config=text, projection_dim=16)).save_pretrained(
         directory
     )
     ClapFeatureExtractor(
@@ -431,7 +431,7 @@ def test_processes_share_the_scenes_out() -> None:
 def test_training_goes_through_both_stages_and_resumes_exactly(
     work: Path, tagger: Path, tmp_path: Path
 ) -> None:
-    config = settings(tagger, batch=4, reuse=2)
+    config = settings(tagger)
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
     Run(config, work, tmp_path / "whole").go_on()
