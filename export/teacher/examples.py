@@ -24,7 +24,7 @@ from export.teacher.config import Model, Training
 from export.teacher.losses import Where
 from export.teacher.semantic import Ears, make_ears
 
-LAG = 16
+LAG = 8
 """Passes between two uses of a scene."""
 
 TRIES = 200  # scenes that are made at most to find one with a main sound

@@ -75,8 +75,8 @@ class Run:
 
     def __init__(self, config: TeacherConfig, work: Path, out: Path, threads: int = 1) -> None:
         torch.set_num_threads(threads)
-        self.training, self.out = config.training, out
-        self.checkpoint = out / "checkpoint.pt"
+        self.training = config.training
+        self.checkpoint, self.log = out / "checkpoint.pt", out / "log.jsonl"
         self.accelerator = make_accelerator(config)
         self.trainer = Trainer(config, work, self.accelerator)
         hearing = Hearing(config.model)
@@ -105,10 +105,11 @@ class Run:
                     if trainer.step % self.training.measure_every == 0:
                         self._measure()
                     if time.monotonic() - saved > self.training.save_every_s:
-                        self._save()
+                        trainer.save(self.checkpoint)
                         saved = time.monotonic()
             finally:  # also when it is interrupted: no step is lost
-                self._save()
+                trainer.save(self.checkpoint)
+                self._draw()
 
     def _steps(self, last: int) -> Iterator[list[Example]]:
         """The batches of each step that is still to be done."""
@@ -127,17 +128,17 @@ class Run:
             trainer = self.trainer
             spatial = trainer.step <= self.training.spatial_steps
             self._log(figures(trainer.model, self._validation, trainer.sentences, spatial))
+            self._draw()
         self.accelerator.wait_for_everyone()
 
     def _log(self, values: dict[str, Any]) -> None:
         if self.accelerator.is_main_process:
-            with (self.out / "log.jsonl").open("a") as log:
+            with self.log.open("a") as log:
                 log.write(json.dumps({"step": self.trainer.step, **values}) + "\n")
 
-    def _save(self) -> None:
-        self.trainer.save(self.checkpoint)
-        if self.accelerator.is_main_process and (self.out / "log.jsonl").exists():
-            draw_curves(self.out / "log.jsonl", self.out / "curves.png")
+    def _draw(self) -> None:
+        if self.accelerator.is_main_process and self.log.exists():
+            draw_curves(self.log, self.log.with_name("curves.png"))
 
 
 if __name__ == "__main__":
