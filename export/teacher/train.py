@@ -5,13 +5,14 @@
 
 ``WORK`` comes from `export.prepare`. The run leaves ``checkpoint.pt``, ``log.jsonl`` and
 ``curves.png`` in ``WORK/teacher``. The same command goes on from the checkpoint, as if it had
-never stopped; Ctrl-C writes one.
+never stopped; Ctrl-C, or a cluster's SIGTERM, ends the run after the step that is being done.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -41,7 +42,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         config = read_config(args.config, args.set)
         out = args.out or args.work / "teacher"
         out.mkdir(parents=True, exist_ok=True)
-        Run(config, args.work, out, args.threads).go_on()
+        run = Run(config, args.work, out, args.threads)
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, lambda *_: run.accelerator.set_trigger())
+        run.go_on()
     except ElsaError as error:
         print(f"export.teacher.train: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from error
@@ -94,22 +98,22 @@ class Run:
         saved = time.monotonic()
         with tqdm(total=self.training.steps, initial=trainer.step, unit="step", mininterval=5,
                   disable=not accelerator.is_main_process) as bar:  # fmt: skip
-            try:
-                for batches in self._steps(last):
-                    for name, loss in trainer.train_on(batches).items():
-                        recent[name] = SMOOTH * recent.get(name, loss) + (1 - SMOOTH) * loss
-                    bar.update()
-                    if trainer.step % LOG_EVERY == 0 or trainer.step == last:
-                        bar.set_postfix({name: f"{loss:.2f}" for name, loss in recent.items()})
-                        self._log(recent)
-                    if trainer.step % self.training.measure_every == 0:
-                        self._measure()
-                    if time.monotonic() - saved > self.training.save_every_s:
-                        trainer.save(self.checkpoint)
-                        saved = time.monotonic()
-            finally:  # also when it is interrupted: no step is lost
-                trainer.save(self.checkpoint)
-                self._draw()
+            for batches in self._steps(last):
+                for name, loss in trainer.train_on(batches).items():
+                    recent[name] = SMOOTH * recent.get(name, loss) + (1 - SMOOTH) * loss
+                bar.update()
+                if trainer.step % LOG_EVERY == 0 or trainer.step == last:
+                    bar.set_postfix({name: f"{loss:.2f}" for name, loss in recent.items()})
+                    self._log(recent)
+                if trainer.step % self.training.measure_every == 0:
+                    self._measure()
+                if time.monotonic() - saved > self.training.save_every_s:
+                    trainer.save(self.checkpoint)
+                    saved = time.monotonic()
+                if accelerator.check_trigger():  # some process is asked to stop
+                    break
+        trainer.save(self.checkpoint)
+        self._draw()
 
     def _steps(self, last: int) -> Iterator[list[Example]]:
         """The batches of each step that is still to be done."""
