@@ -17,7 +17,7 @@ KINDS = {"tetrahedron": 0.45, "array": 0.35, "good": 0.2}
 CORNERS = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3)
 """Where the capsules FLU, FRD, BLD, BRU of a tetrahedron look, as x, y, z."""
 
-MOUNT_DEG = 1.5  # capsules and mounts are never quite true
+MOUNT_DEG = 1.0  # capsules and mounts are never quite true
 KNOTS = 24  # of the smooth random mixtures over frequency
 GRID = 97  # frequencies of which an equaliser is made
 
@@ -70,7 +70,7 @@ def tetrahedron(
     radius = rng.uniform(0.010, 0.025) if radius is None else radius
     equalised = rng.random() < 0.5 if equalised is None else equalised
     design = rng.uniform(0.4, 0.6)
-    actual = design + flaws * rng.normal(0, 0.02, 4)
+    actual = design + flaws * rng.normal(0, 0.01, 4)
     mount = rotation(*(flaws * rng.normal(0, MOUNT_DEG, 3)))
     turned = np.stack([rotation(*(flaws * rng.normal(0, MOUNT_DEG, 3))) @ c for c in CORNERS])
     ideal = Capsules(radius * CORNERS, np.full(4, design), (1 - design) * CORNERS)

@@ -29,6 +29,7 @@ FLOOR_M2, HEIGHT_M = (9.0, 280.0), (2.3, 5.0)
 DISTANCE_M = (0.4, 5.0)
 T60_S = {(0.12, 0.25): 0.13, (0.25, 1.0): 0.7, (1.0, 2.7): 0.17}
 """Ranges of reverberation and how often each is drawn; even in its logarithm inside."""
+SCATTER = (0.05, 0.6)  # bare walls to full shelves
 ABSORPTION = (0.02, 0.9)  # of walls that are built
 
 
@@ -73,7 +74,8 @@ def _room(seed: tuple[int, int]) -> dict[str, NDArray[Any]]:
     points = PATH_POINTS if rng.random() < PATH_SHARE else 1
     low_t60 = _draw_t60(rng)
     place = draw_place(rng, low_t60, points)
-    room = build_room(place.size, (low_t60, low_t60 * rng.uniform(0.4, 1.0)), rng)
+    t60 = low_t60, low_t60 * rng.uniform(0.4, 1.0)
+    room = build_room(place.size, t60, rng.uniform(*SCATTER), rng)
     longest = max(RESPONSE_S, low_t60) + 0.2
     microphone = random_microphone(rng, RATE, fft.next_fast_len(int(longest * RATE / 2)) * 2)
     same = int(rng.integers(2**31))  # jitter and tail stay as they are while the source moves

@@ -17,6 +17,7 @@ MIXING_S = 0.02  # the tail fades in over the last of that
 TAIL_DENSITY = 8_000  # arrivals a second of the tail: enough to be Gaussian in every band
 TAIL_DB = 60.0  # how far the tail is followed
 JITTER_M = 0.08  # images beyond the first order move by up to this: no sweeping echoes
+SCATTER = 0.2  # of a room that is not asked for more or less
 WALLS_DIFFER = 0.15  # spread of the walls' reflection exponents
 LEAK = 0.1  # amplitude that a source sends at least everywhere
 RUMBLE_HZ = 45.0  # image sources of walls that only ever reflect in phase pile up below
@@ -28,6 +29,7 @@ class Room(NamedTuple):
     size: NDArray[np.float64]  # (3,) metres
     t60: tuple[float, float]  # seconds below and above `export.arrivals.CROSSOVER_HZ`
     reflection: NDArray[np.float64]  # (2, 6) log amplitude per hit of walls x0, x1, y0, ... z1
+    scatter: float  # share of the energy of a hit that goes anywhere instead of where mirrors send
 
 
 class Source(NamedTuple):
@@ -47,11 +49,14 @@ class Source(NamedTuple):
         return np.sqrt((self.radiates(sphere(200)) ** 2).mean(1))
 
 
-def build_room(size: ArrayLike, t60: tuple[float, float], rng: np.random.Generator) -> Room:
+def build_room(
+    size: ArrayLike, t60: tuple[float, float], scatter: float, rng: np.random.Generator
+) -> Room:
     """Room whose walls, each a little different, give the two reverberation times in seconds."""
     dims = np.asarray(size, float)
     spread = rng.uniform(1 - WALLS_DIFFER, 1 + WALLS_DIFFER, 6)
-    return Room(dims, t60, np.stack([spread * reflection(dims, t, spread) for t in t60]))
+    walls = np.stack([spread * reflection(dims, t, spread) for t in t60])
+    return Room(dims, t60, walls, scatter)
 
 
 def absorption(size: ArrayLike, t60: float) -> float:
@@ -101,9 +106,10 @@ def images(
     distance = np.sqrt((offset**2).sum(1))
     direction = offset / distance[:, None]
     # a wave that has been mirrored left the source mirrored
-    low, high = np.exp(hit @ room.reflection.T).T / distance * source.radiates(-mirror * direction)
+    low, high = np.exp(hit @ room.reflection.T).T * source.radiates(-mirror * direction)
+    mirrors = (1 - room.scatter) ** (hit.sum(1) / 2) / distance
     order = np.argsort(hit.sum(1), kind="stable")
-    every = (distance / SOUND_SPEED, direction, low, high)
+    every = (distance / SOUND_SPEED, direction, low * mirrors, high * mirrors)
     return Arrivals(*(values[order] for values in every))
 
 
@@ -146,15 +152,19 @@ def tail(room: Room, start: float, stop: float, rng: np.random.Generator) -> Arr
 def reverberate(
     room: Room, source: Source, listener: ArrayLike, rng: np.random.Generator
 ) -> Arrivals:
-    """All that arrives from ``source`` until the tail is `TAIL_DB` down; the direct sound first."""
+    """All that arrives from ``source`` until the tail is `TAIL_DB` down; the direct sound first.
+
+    What the walls scatter, and later all, is left to the tail.
+    """
     direct = float(np.linalg.norm(source.place - np.asarray(listener, float)))
     mixed = direct / SOUND_SPEED + MIXED_S
     early = images(room, source, listener, mixed * SOUND_SPEED, JITTER_M, rng)
-    late = tail(room, mixed - MIXING_S, TAIL_DB / 60 * max(room.t60), rng)
-    share = np.clip((mixed - early.time) / MIXING_S, 0, 1)
-    early = early._replace(low=early.low * np.sqrt(share), high=early.high * np.sqrt(share))
-    share = np.clip((late.time - mixed) / MIXING_S + 1, 0, 1)
-    low, high = source.diffuse()[:, None] * np.sqrt(share)
+    ending = np.sqrt(np.clip((mixed - early.time) / MIXING_S, 0, 1))
+    early = early._replace(low=early.low * ending, high=early.high * ending)
+    late = tail(room, early.time[1:].min(initial=mixed), TAIL_DB / 60 * max(room.t60), rng)
+    hits = SOUND_SPEED * late.time / 2 * (1 / room.size).sum()
+    mirrored = (1 - room.scatter) ** hits * np.clip((mixed - late.time) / MIXING_S, 0, 1)
+    low, high = source.diffuse()[:, None] * np.sqrt(1 - mirrored)
     late = late._replace(low=late.low * low, high=late.high * high)
     return Arrivals(*(np.concatenate(pair) for pair in zip(early, late, strict=True)))
 
@@ -185,7 +195,7 @@ def room_response(
     float32 (4, n)
         AmbiX; the direct sound has gain 1 / distance and arrives after distance / 343 m/s.
     """
-    room = build_room(size, (t60, t60 * rng.uniform(0.4, 1.0)), rng)
+    room = build_room(size, (t60, t60 * rng.uniform(0.4, 1.0)), SCATTER, rng)
     everywhere = Source(np.asarray(source, float), np.array([1.0, 0, 0]))
     arrivals = reverberate(room, everywhere, listener, rng)
     length = math.ceil(arrivals.time.max() * rate) + 2 * TAPS

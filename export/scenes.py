@@ -5,6 +5,7 @@ A scene is reproducible from its seed. Features come from the device's own code.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -83,7 +84,8 @@ class Studio:
         self._length, self._memory = int(SCENE_S * self.rate), self._places.memory
         self._casting = Casting(self.clips, len(self._places), self._length, self._memory)
         self._hiss = Hiss(self._length)
-        self._size = fft.next_fast_len(self._length + self._memory, real=True)
+        # whole seconds of 32 kHz have factors 2 and 5 only: faster than the next fast length
+        self._size = math.ceil((self._length + self._memory) / self.rate) * self.rate
 
     def scene(self, rng: np.random.Generator) -> Scene:
         """Make one scene."""
