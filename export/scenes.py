@@ -36,6 +36,9 @@ PEAK_DB = (-50.0, -3.0)  # of a scene, below full scale
 CLIPPED = 0.03  # share of scenes that are too loud
 TILT_DEG = 4.0  # microphones are never quite level
 
+UNTAUGHT = np.zeros(0, np.float32)
+"""In place of the teacher's embedding of a scene where there is no teacher."""
+
 
 class Truth(NamedTuple):
     """What is so in each step; arrays of length steps."""
@@ -60,6 +63,7 @@ class Scene(NamedTuple):
 
     mel: NDArray[np.float16]
     truth: Truth
+    taught: NDArray[np.float32] = UNTAUGHT
 
 
 def analyse(rendered: Rendered, features: IntensityFeatures) -> Scene:
