@@ -33,7 +33,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class Hearing:
-    """One step of listening; how long it is, the bundle says."""
+    """One step of listening: `ModelBundle.step_s` long."""
 
     time_s: float  # stream time at the end of the step
     activity: float  # 0..1: is there a sound in front of the background

@@ -28,9 +28,10 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.text import encode_texts
 from elsa_rt.features.intensity import IntensityFeatures
 from elsa_rt.matching.words import azimuth_words
+from export.background import diffuse_noise
 from export.card import figures_table, record_measured
 from export.clips import labels_of, phrases, read_manifest
-from export.scenes import MASKED_DB, QUIET_DB, diffuse_noise
+from export.scenes import MASKED_DB, QUIET_DB
 
 SNRS_DB = (20.0, 10.0)
 CLIPS_PER_LABEL = 5

@@ -46,7 +46,7 @@ class ModelBundle:
     features: FeatureSettings
     window: WindowSettings | None  # of a windowed encoder, which keeps no state
     step_frames: int  # hops that the audio encoder takes at once
-    context_s: float  # seconds of sound that can still matter to a step
+    context_s: float  # seconds that a step looks back; fading memories reach further
     slots: int  # sources heard at once
     embedding: int  # dimensions of the space of sounds and prompts
     files: Mapping[str, str]  # name -> sha256
