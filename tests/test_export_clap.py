@@ -22,7 +22,15 @@ from elsa_rt.encoder.window import WindowSettings
 from elsa_rt.errors import UsageError
 from elsa_rt.matching.scores import Statistics
 from export.clap.__main__ import main
-from export.clap.background import SILENT, recorded, synthesised, windows
+from export.clap.background import (
+    LEAST_SLOPE,
+    SILENT,
+    Sounds,
+    fit_scores,
+    recorded,
+    synthesised,
+    windows,
+)
 from export.clap.bundle import Plan
 from export.clap.graph import FLOOR, Clap, LogMel
 from tests.tiny_bundle import sound
@@ -148,12 +156,12 @@ def test_a_model_with_fusion_is_used_without_it(tmp_path: Path) -> None:
 
 def test_background_windows() -> None:
     sounds = synthesised(RATE)
-    drawn = list(windows(sounds, SAMPLES, 40, np.random.default_rng(2)))
+    drawn = list(windows(sounds, SAMPLES, 25, np.random.default_rng(2)))
     assert all(window.shape == (1, SAMPLES) for window, _ in drawn)
     assert all(window.dtype == np.float32 and window.any() for window, _ in drawn)
     labels = {label for _, label in drawn}
     assert SILENT in labels
-    assert len(labels) > 8
+    assert len(labels) > 6
 
 
 def test_background_of_recordings(tmp_path: Path) -> None:
@@ -175,6 +183,34 @@ def test_background_of_recordings(tmp_path: Path) -> None:
     (tmp_path / "clips" / "low.wav").unlink()
     with pytest.raises(UsageError, match=r"it lists .*low\.wav, which is not there"):
         recorded(tmp_path / "clips.csv", RATE)
+
+
+@pytest.mark.parametrize("knowing", [True, False])
+def test_scores_are_fitted_to_what_the_model_knows(knowing: bool) -> None:
+    rng = np.random.default_rng(8)
+    labels = ["dog", "rain", "siren"]
+    meaning = np.eye(6, dtype=np.float32)
+
+    def draw(rng: np.random.Generator) -> tuple[np.ndarray, int]:
+        label = int(rng.integers(3))
+        hertz = 500 * (1 + label)
+        return np.sin(2 * np.pi * hertz * np.arange(RATE) / RATE).astype(np.float32), label
+
+    def embed(window: np.ndarray) -> np.ndarray:
+        strongest = np.abs(np.fft.rfft(window[0])).argmax() * RATE / SAMPLES
+        near = meaning[[min(5, round(strongest / 500))]] + rng.normal(0, 0.2, (1, 6))
+        return (near / np.linalg.norm(near)).astype(np.float32)
+
+    def read(phrase: str) -> np.ndarray:
+        which = [name in phrase for name in ("dog", "rain", "siren")].index(True)
+        return meaning[[which + 1 if knowing else 0]]
+
+    fit = fit_scores(Sounds(RATE, labels, draw, "tones"), embed, read, SAMPLES, 80)
+    assert fit.background.shape == (80, 6)
+    assert fit.separates is knowing
+    assert fit.slope >= LEAST_SLOPE
+    if knowing:
+        assert fit.slope > 0.5
 
 
 @pytest.mark.parametrize(
