@@ -70,7 +70,9 @@ def recall(candidate: Tensor, gate: Tensor, past: Tensor) -> Tensor:
     gate : (batch, heads, time), logits of z
     past : (batch, heads, 1, n), h before the first step
     """
-    kept = F.logsigmoid(-gate).cumsum(dim=2)  # log of what is left of the state before step 0
+    # log of what is left of the state before step 0; softplus, which no exporter takes apart
+    # into a logarithm of zero
+    kept = -F.softplus(gate).cumsum(dim=2)
     since = kept[:, :, :, None] - kept[:, :, None, :]
     earlier = torch.ones_like(since[0, 0], dtype=torch.bool).tril()
     decay = torch.where(earlier, since, torch.full_like(since, -torch.inf)).exp()

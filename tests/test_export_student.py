@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from elsa_rt.features.intensity import FeatureSettings
 from export.batches import augmented
 from export.losses import TagHead, multi_positive, ranking_loss, tag_name_loss
-from export.memory import GatedMemory, PastMean
+from export.memory import GatedMemory, PastMean, recall
 from export.scenes import UNTAUGHT, Scene, Truth
 from export.semantic import BLOCKS, FEATURES_WIDTH, STEM, SemanticTower
 from export.settings import EMBEDDING, FEATURES, STEP_FRAMES, TAG_FEATURES, TAGS
@@ -138,6 +138,13 @@ def test_gated_memory_is_its_recurrence_and_stays_in_range() -> None:
         torch.testing.assert_close(h[:, t], state, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(last, state, rtol=1e-4, atol=1e-6)
     assert h.abs().max() <= memory.candidate(x).abs().max()
+
+
+def test_gates_that_are_wide_open_give_no_nan() -> None:
+    candidate, past = torch.ones(1, 1, 3, 2), torch.zeros(1, 1, 1, 2)
+    for gate in (-200.0, 200.0):
+        open_or_shut = recall(candidate, torch.full((1, 1, 3), gate), past)
+        assert open_or_shut.tolist() == [[[[float(gate > 0)] * 2] * 3]]
 
 
 def test_level_is_taken_out_but_silence_stays_silent() -> None:
