@@ -97,7 +97,7 @@ def _rows_of(path: Path, validation: bool) -> list[Rows]:
         path_of = stored["path"][mine]
     # the rows of a path follow each other: views of the one large array will do
     first = np.flatnonzero((path_of < 0) | (np.diff(path_of, prepend=-2) != 0))
-    last = np.append(first[1:], mine.size)
+    last = np.append(first, mine.size)[1:]
     return [
         Rows(*(values[mine[a] : mine[b - 1] + 1] for values in arrays))
         for a, b in zip(first, last, strict=True)

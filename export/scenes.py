@@ -33,6 +33,7 @@ CLEAN = 0.05  # share of scenes without any background
 HISS_DB = (-100.0, -62.0)  # the microphone's own noise below full scale
 DIGITAL = 0.4  # share of silent scenes in which even that is missing
 PEAK_DB = (-50.0, -3.0)  # of a scene, below full scale
+FAINTEST = 1e-3  # peak that is still made louder: below lie rounding errors of sounds gone by
 CLIPPED = 0.03  # share of scenes that are too loud
 TILT_DEG = 4.0  # microphones are never quite level
 
@@ -109,13 +110,14 @@ class Studio:
         if kind != "silence" and (kind == "background" or rng.random() > CLEAN):
             floor = _signal_level(parts) * 10 ** (-rng.triangular(*SNR_DB) / 20)
             foa += np.float32(floor) * self._background.draw(rng)
-        peak = max(float(np.abs(foa).max()), 1e-9)
-        foa *= np.float32(10 ** (rng.uniform(*PEAK_DB) / 20) / peak)
+        peak = max(float(np.abs(foa).max()), FAINTEST)
+        wanted = 1.5 if rng.random() < CLIPPED else 10 ** (rng.uniform(*PEAK_DB) / 20)
+        gain, hiss = wanted / peak, 0.0
         if kind != "silence" or rng.random() > DIGITAL:
-            foa += np.float32(10 ** (rng.uniform(*HISS_DB) / 20)) * self._hiss.draw(rng)
-        if rng.random() < CLIPPED:
-            foa *= np.float32(1.5 / max(float(np.abs(foa).max()), 1e-9))
-        return Rendered(np.clip(foa, -1, 1, out=foa), self._truth(parts, floor))
+            hiss = 10 ** (rng.uniform(*HISS_DB) / 20) / gain
+            foa += np.float32(hiss) * self._hiss.draw(rng)
+        foa *= np.float32(gain)
+        return Rendered(np.clip(foa, -1, 1, out=foa), self._truth(parts, math.hypot(floor, hiss)))
 
     def _play(self, sound: Sound, turn: NDArray[np.float64], rng: np.random.Generator) -> Part:
         """One sound in its room, with what it did before the scene still in the air."""
