@@ -37,6 +37,9 @@ FAINTEST = 1e-3  # peak that is still made louder: below lie rounding errors of 
 CLIPPED = 0.03  # share of scenes that are too loud
 TILT_DEG = 4.0  # microphones are never quite level
 
+UNTAUGHT = np.zeros(0, np.float32)
+"""In place of the teacher's embedding of a scene where there is no teacher."""
+
 
 class Truth(NamedTuple):
     """What is so in each step; arrays of length steps."""
@@ -61,6 +64,7 @@ class Scene(NamedTuple):
 
     mel: NDArray[np.float16]
     truth: Truth
+    taught: NDArray[np.float32] = UNTAUGHT
 
 
 def analyse(rendered: Rendered, features: IntensityFeatures) -> Scene:

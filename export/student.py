@@ -129,7 +129,8 @@ class Student(nn.Module):
 
     def forward(self, mel: Tensor, state: list[Tensor] | None = None) -> tuple[Heard, list[Tensor]]:
         """Frames (batch, time, 8, mels) -> answers for each of the time / 8 steps, next state."""
-        state = self.initial_state(mel.shape[0]) if state is None else state
+        if state is None:
+            state = [memory.to(mel.device) for memory in self.initial_state(mel.shape[0])]
         x = mel.transpose(1, 2)
         levelled, level = self.level(x[:, :1], state[0])
         split = 4 + len(self.spatial.layers)

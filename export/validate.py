@@ -11,7 +11,7 @@ from torch import Tensor
 from export.batches import stack
 from export.caption_bank import CaptionBank
 from export.scenes import Studio
-from export.student import Student
+from export.student import Heard, Student
 from export.text import TextProjection
 
 SCENES = 192
@@ -22,7 +22,7 @@ SEED = 5
 class Validation:
     """A fixed set of scenes; `measure` may be called again and again."""
 
-    def __init__(self, work: Path, captions: CaptionBank, scenes: int = SCENES) -> None:
+    def __init__(self, work: Path, captions: CaptionBank, scenes: int) -> None:
         studio, rng = Studio(work, validation=True), np.random.default_rng(SEED)
         self.mel, self.truth = stack([studio.scene(rng) for _ in range(scenes)])
         self.phrases = captions.phrases(rng)
@@ -40,8 +40,12 @@ class Validation:
             ``activity``: share of all steps that are rightly told from background.
         """
         student.eval(), projection.eval()
-        heard = [student(part)[0] for part in torch.split(self.mel, AT_ONCE)]
-        active, texts = self.truth.active, projection(self.phrases)
+        device = next(student.parameters()).device
+        heard = [
+            Heard(*(values.cpu() for values in student(part.to(device))[0]))
+            for part in torch.split(self.mel, AT_ONCE)
+        ]
+        active, texts = self.truth.active, projection(self.phrases.to(device)).cpu()
         sounds = torch.cat([h.embedding[:, :, 0] for h in heard])[active]
         right = self.kinds[self.truth.label[active], (sounds @ texts.T).argmax(1)]
         off = angle_deg(
