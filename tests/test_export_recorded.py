@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import direction_from_angles, plane_wave
 from elsa_rt.errors import ElsaError, SourceError, UsageError
+from export.prepare import main as prepare
 from export.recorded import RATE, gather_backgrounds, gather_responses
 from export.room_set import LEAD_S, RESPONSE_S
 
@@ -95,3 +96,17 @@ def test_dead_channels_and_short_backgrounds_are_refused(tmp_path: Path) -> None
     (tmp_path / "dead.wav").unlink()
     with pytest.raises(UsageError, match="no sound files"):
         gather_backgrounds(tmp_path)
+
+
+def test_prepare_says_what_is_wrong_with_them_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needed = [str(tmp_path / "work"), "--manifest", "clips.csv", "--sentences", "minilm"]
+    for option, code in (("--responses", 2), ("--backgrounds", 2)):
+        with pytest.raises(SystemExit) as left:
+            prepare([*needed, option, str(tmp_path / "nowhere")])
+        assert left.value.code == code
+        said = capsys.readouterr().err
+        assert said.startswith("error: ")
+        assert said.count("\n") == 1
+        assert "nowhere" in said
