@@ -203,15 +203,18 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _training(work: Path) -> dict[str, Any]:
     state = torch.load(work / "run" / "checkpoint.pt", weights_only=True)
     with np.load(work / "clips.npz") as clips:
-        held = clips["validation"]
-        labels = [str(label) for label in clips["labels"]]
+        held, unseen = clips["validation"], clips["unseen"]
+        labels, strange = ([str(x) for x in clips[n]] for n in ("labels", "unseen_labels"))
     return {
         "steps": int(state["step"]),
-        "clips": int((~held).sum()),
+        "hours": round(state["seconds"] / 3600, 2),
+        "clips": int((~held & ~unseen).sum()),
         "validation_clips": int(held.sum()),
         "labels": labels,
+        "unseen": strange,
         "rooms": "image sources in random shoeboxes; no measured room",
         "text": "all-MiniLM-L6-v2 (Apache-2.0), frozen, with a trained projection",
+        **{name: fact for name, fact in state["facts"].items() if fact},
     }
 
 
