@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.signal import fftconvolve
 
 from elsa_rt.features.intensity import IntensityFeatures
 from export import scenes
 from export.background import DIFFUSE, Background, Hiss, diffuse_noise
-from export.cast import INTERFERER_DB, Casting, Clips
+from export.cast import INTERFERER_DB, Casting, Clips, Sound
 from export.places import MEASURED, Places
 from export.scenes import SCENE_S, SILENT, Rendered, Studio
 from export.settings import FEATURES, STEP_FRAMES, STEP_S
@@ -247,3 +248,29 @@ def test_diffuse_noise_comes_from_everywhere() -> None:
 def test_hiss_is_that_of_capsules() -> None:
     hiss = Hiss(RATE).draw(np.random.default_rng(0))
     assert (hiss.astype(float) ** 2).mean(axis=1) == pytest.approx([1, 3, 3, 3], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "onset_s"), [(0.5, 0), (0.5, -0.2), (0.5, 3.8), (4, 0), (4.1, -0.1), (4.05, -0.05)]
+)
+def test_a_scene_holds_the_whole_convolution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, onset_s: float
+) -> None:
+    rng = np.random.default_rng(8)
+    work, onset = make_work(tmp_path / "work"), int(onset_s * RATE)
+    rooms = places()
+    rooms["responses"] = rng.normal(0, 0.1, rooms["responses"].shape).astype(np.float16)
+    np.savez(work / "rooms.npz", **rooms)
+    mono = rng.normal(0, 0.1, int(seconds * RATE)).astype(np.float32)
+    sound = Sound(0, mono, 0, onset, 1.0)
+    monkeypatch.setattr(Casting, "sounds", lambda *_: [sound])
+    monkeypatch.setattr(scenes, "colour", lambda size, *_: np.ones(size // 2 + 1, np.float32))
+    monkeypatch.setattr(scenes, "HISS_DB", (-200.0, -200.0))
+    only("one", monkeypatch)
+    w = rendered(work, 1)[0].foa[0].astype(float)
+    convolved = fftconvolve(mono.astype(float), rooms["responses"][0, 0].astype(float))
+    wanted = np.zeros(w.size)
+    begin = max(0, onset)
+    part = convolved[begin - onset :][: w.size - begin]
+    wanted[begin : begin + part.size] = part
+    assert w / np.linalg.norm(w) == pytest.approx(wanted / np.linalg.norm(wanted), abs=1e-6)
