@@ -91,12 +91,20 @@ class Trainer:
         self.optimizer = self._optimizer(TOWER_RATE if tagger else 1.0)
         self.total = total
         self.step = 0
+        self.seconds = 0.0  # of training so far
+        self.facts = {
+            "semantic_tower": "EfficientAT mn04_as (MIT), made causal, trained on" * bool(tagger),
+            "tagger": "EfficientAT mn04_as (MIT): posteriors and features" * bool(self.tags),
+            "teacher": "ELSA of export.teacher: its rankings of captions" * bool(teacher),
+        }
 
     def _optimizer(self, tower_rate: float) -> torch.optim.AdamW:
-        tower = set(self.student.semantic.parameters())
+        # lists, never sets: a checkpoint knows parameters by their order alone
+        tower = list(self.student.semantic.parameters())
+        known = set(tower)
         parts = (self.student, self.projection, self.head, self.temperature)
-        others = [p for part in parts for p in part.parameters() if p not in tower]
-        groups = [{"params": others, "share": 1.0}, {"params": list(tower), "share": tower_rate}]
+        others = [p for part in parts for p in part.parameters() if p not in known]
+        groups = [{"params": others, "share": 1.0}, {"params": tower, "share": tower_rate}]
         return torch.optim.AdamW(groups, LEARNING_RATE, weight_decay=0.02)
 
     _parts = ("student", "projection", "head", "temperature", "average", "average_projection",
@@ -105,7 +113,8 @@ class Trainer:
     def save(self, path: Path) -> None:
         """Write a checkpoint whole or not at all."""
         state = {name: getattr(self, name).state_dict() for name in self._parts}
-        state |= {"step": self.step, "size": asdict(self.student.size)}
+        state |= {"step": self.step, "seconds": self.seconds, "facts": self.facts}
+        state["size"] = asdict(self.student.size)
         part = path.with_suffix(".part")
         torch.save(state, part)
         part.rename(path)
@@ -115,10 +124,11 @@ class Trainer:
         state = torch.load(path, weights_only=True, map_location=self.device)
         for name in self._parts:
             getattr(self, name).load_state_dict(state[name])
-        self.step = state["step"]
+        self.step, self.seconds = state["step"], state["seconds"]
 
     def train_on(self, mel: Tensor, truth: Steps, rng: np.random.Generator) -> dict[str, float]:
         """One step of optimisation; returns each loss."""
+        began = time.monotonic()
         losses = self.losses(mel, truth, rng)
         total = torch.stack([WEIGHTS[name] * loss for name, loss in losses.items()]).sum()
         for group in self.optimizer.param_groups:
@@ -131,6 +141,7 @@ class Trainer:
         decay = min(AVERAGING, self.step / (self.step + 50))
         _average(self.average, self.student, decay)
         _average(self.average_projection, self.projection, decay)
+        self.seconds += time.monotonic() - began
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def losses(self, mel: Tensor, truth: Steps, rng: np.random.Generator) -> dict[str, Tensor]:
