@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from export import synthesis
-from export.captions import claims_of, write_captions
+from export.captions import claims_of, read_tags, tag_captions, write_captions
 from export.clips import UNSEEN, Clip, labels_of, load, phrases, read_manifest, split
 from export.rooms import room_response
 from export.settings import FEATURES
@@ -43,18 +43,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     manifest = parser.add_argument("--manifest", type=Path, action="append", required=True)
     manifest.help = "CSV of clips: file, label, caption, licence, credit, source; repeatable"
     parser.add_argument("--tagger", type=Path, help="ONNX tagger to distil from")
+    parser.add_argument("--tags", type=Path, help="CSV of its classes: index, display_name")
     parser.add_argument("--sentences", type=Path, required=True, help="MiniLM directory")
     parser.add_argument("--synthesised", type=int, default=24, help="clips of each made-up sound")
     parser.add_argument("--rooms", type=int, default=5000, help="how many responses")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
+    try:
+        tags = read_tags(args.tags) if args.tags else []
+    except (OSError, ValueError) as error:
+        parser.error(f"reading --tags: {error}")
     args.work.mkdir(parents=True, exist_ok=True)
 
     gather = partial(gather_clips, args.manifest, args.tagger, args.synthesised, args.seed)
     once(args.work / "clips.npz", gather)
     once(args.work / "rooms.npz", partial(gather_rooms, args.rooms, args.jobs, args.seed))
-    once(args.work / "captions.npz", partial(gather_captions, args.work, args.sentences, args.seed))
+    write = partial(gather_captions, args.work, args.sentences, tags, args.seed)
+    once(args.work / "captions.npz", write)
 
 
 def once(path: Path, make: Callable[[], dict[str, Any]]) -> None:
@@ -190,18 +196,29 @@ def microphone_errors(
     return np.fft.irfft(mixed, n).astype(np.float32)
 
 
-def gather_captions(work: Path, sentences: Path, seed: int) -> dict[str, Any]:
-    """Every caption with its claims and its pooled sentence vector."""
+def gather_captions(work: Path, sentences: Path, tags: Sequence[str], seed: int) -> dict[str, Any]:
+    """Every caption with its claims and its pooled sentence vector.
+
+    ``tag_pooled`` (classes, width) holds unit vectors of the tagger's classes ``tags``, if any.
+    """
     from export.text import pool_sentences
 
     with np.load(work / "clips.npz") as clips:
         captions = write_captions([str(label) for label in clips["labels"]], seed)
     texts = [caption.text for caption in captions]
-    return {
+    said = [tag_captions(name) for name in tags]
+    pooled = pool_sentences(sentences, [*texts, *(text for ways in said for text in ways)])
+    arrays = {
         "texts": np.array(texts),
         "claims": claims_of(captions),
-        "pooled": pool_sentences(sentences, texts),
+        "pooled": pooled[: len(texts)],
     }
+    if said:
+        ways = pooled[len(texts) :].astype(np.float32).reshape(len(said), -1, pooled.shape[1])
+        mean = ways.mean(axis=1)
+        unit = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+        arrays["tag_pooled"] = unit.astype(np.float16)
+    return arrays
 
 
 if __name__ == "__main__":
