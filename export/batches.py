@@ -16,7 +16,9 @@ from export.scenes import SILENT, Scene, Studio
 
 BATCH = 16  # scenes
 SCENE_BATCH = 4  # scenes that a worker hands over at once
-RESERVOIR = 3000  # scenes that wait to be used again
+RESERVOIR = 1500  # scenes that wait to be used again: 0.8 MB each
+HIDDEN_SHARE = 0.4  # of the scenes lose some bands
+HIDDEN_BANDS = 17  # at most this many less one
 
 
 class SceneStream(IterableDataset[list[Scene]]):
@@ -35,7 +37,7 @@ class SceneStream(IterableDataset[list[Scene]]):
 
 
 def augment(mel: Tensor, direction: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Turn each scene about the vertical, mirror it or not, hide some bands."""
+    """Turn each scene about the vertical, mirror it sideways or upside down or not, hide bands."""
     batch = mel.shape[0]
     angle = torch.from_numpy(rng.uniform(-np.pi, np.pi, batch)).float()
     cosine, sine = angle.cos(), angle.sin()
@@ -49,23 +51,25 @@ def augment(mel: Tensor, direction: Tensor, rng: np.random.Generator) -> tuple[T
     for x in (1, 4):
         mel[:, :, x], mel[:, :, x + 1] = turn(mel[:, :, x], mel[:, :, x + 1], (-1, 1, 1))
     dx, dy = turn(direction[..., 0], direction[..., 1], (-1, 1))
-    for i in range(batch):
-        width, start = int(rng.integers(0, 9)), int(rng.integers(0, 60))
-        if rng.random() < 0.3:
-            mel[i, :, 0, start : start + width] = mel[i, :, 0].mean()
-            mel[i, :, 1:, start : start + width] = 0
-    return mel, torch.stack([dx, dy, direction[..., 2]], -1)
+    tip = torch.from_numpy(rng.choice([-1.0, 1.0], batch)).float()
+    mel[:, :, [3, 6]] *= tip.view(-1, 1, 1, 1)
+    for i in np.flatnonzero(rng.random(batch) < HIDDEN_SHARE):
+        width = int(rng.integers(1, HIDDEN_BANDS))
+        start = int(rng.integers(mel.shape[3] - width))
+        mel[i, :, 0, start : start + width] = mel[i, :, 0].mean()
+        mel[i, :, 1:, start : start + width] = 0
+    return mel, torch.stack([dx, dy, tip[:, None] * direction[..., 2]], -1)
 
 
 def collate(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[Tensor, Steps]:
     """Features (batch, time, 8, mels) and the truth of their steps, augmented."""
     mel = torch.from_numpy(np.stack([scene.mel for scene in scenes])).float()
-    label, clip, direction, distance = (
+    label, clip, direction, distance, t30, floor = (
         torch.from_numpy(np.stack(column))
         for column in zip(*(scene.truth for scene in scenes), strict=True)
     )
     mel, direction = augment(mel, direction, rng)
-    return mel, Steps(label != SILENT, label, clip, direction, distance)
+    return mel, Steps(label != SILENT, label, clip, direction, distance, t30, floor)
 
 
 def batches(

@@ -64,7 +64,7 @@ class CaptionBank:
         places = np.column_stack([np.full(len(self.regions), ANY), self.regions])
         holds = claims_true(attributes, places, self.kinds)
         holds[:, self._plain] = False
-        nowhere = ~holds.any(1)
+        nowhere = np.asarray(~holds.any(1))
         holds[nowhere, self._plain] = True
         here = _pick(holds * self._weight, rng)
         false = ~claims_true(attributes, places, self.kinds) & claims_known(attributes, places)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.settings import TAG_FEATURES, TAGS
+from export.settings import TAG_FEATURES, TAG_HIDDEN, TAGS
 from export.student import Heard
 
 WEIGHTS = {
     "contrast": 1.0,
     "label": 2.0,
-    "direction": 1.5,
+    "direction": 2.0,
     "activity": 0.5,
     "distance": 0.3,
     "tags": 1.0,
-    "features": 2.0,
+    "features": 1.0,
+    "tag_names": 1.0,
+    "teacher": 2.0,
 }
-"""Weight of each loss in the sum."""
+"""Weight of each loss in the sum; those whose teacher is not given are left out."""
 
 
 class Steps(NamedTuple):
@@ -31,15 +36,31 @@ class Steps(NamedTuple):
     clip: Tensor  # int64
     direction: Tensor  # (batch, steps, 3)
     distance: Tensor  # metres
+    t30: Tensor  # seconds, NaN where unknown
+    floor: Tensor  # square metres, NaN where unknown
 
 
 class TagHead(nn.Module):
-    """What the tagger would say, from the student's hidden vector; dropped after training."""
+    """What the tagger would say, from the student's semantic memory; dropped after training."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.logits = nn.Linear(width, TAGS)
-        self.features = nn.Linear(width, TAG_FEATURES)
+        self.features = nn.Linear(TAG_FEATURES, TAG_FEATURES)
+        self.hidden = nn.Linear(TAG_FEATURES, TAG_HIDDEN)
+        self.logits = nn.Linear(TAG_HIDDEN, TAGS)
+
+    def forward(self, sound: Tensor) -> Tensor:
+        """Logits (n, 527)."""
+        return torch.as_tensor(self.logits(F.hardswish(self.hidden(sound))))
+
+    @torch.no_grad()
+    def start_from(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take the tagger's own classifier."""
+        nn.init.eye_(self.features.weight)
+        nn.init.zeros_(self.features.bias)
+        for layer, name in ((self.hidden, "c2"), (self.logits, "c5")):
+            layer.weight.copy_(torch.from_numpy(weights[f"{name}w"].copy()))
+            layer.bias.copy_(torch.from_numpy(weights[f"{name}b"].copy()))
 
 
 class Temperature(nn.Module):
@@ -95,12 +116,25 @@ def label_loss(
 
 
 def tag_losses(
-    head: TagHead, hidden: Tensor, logits: Tensor, features: Tensor
+    head: TagHead, sound: Tensor, logits: Tensor, features: Tensor
 ) -> dict[str, Tensor]:
-    """Distance of the student's tags and features to the tagger's for the clip that sounds."""
-    said = head.logits(hidden)
-    cosine = F.cosine_similarity(head.features(hidden), features, dim=-1)
+    """Distance of the student's tags and features to the tagger's for the clip that sounds.
+
+    ``features`` (n, 384) are standardised: most of a feature vector is what all sounds share.
+    """
+    cosine = F.cosine_similarity(head.features(sound), features, dim=-1)
     return {
-        "tags": 20 * F.binary_cross_entropy_with_logits(said, logits.sigmoid()),
+        "tags": 20 * F.binary_cross_entropy_with_logits(head(sound), logits.sigmoid()),
         "features": 1 - cosine.mean(),
     }
+
+
+def tag_name_loss(sounds: Tensor, names: Tensor, scale: Tensor, logits: Tensor) -> Tensor:
+    """Cross entropy of the sounds (n, 512) over the names of AudioSet's tags (527, 512).
+
+    The target is the tagger's posterior of each tag, made to sum to one: so that words for which
+    there is no clip still find a place among the sounds.
+    """
+    posterior = logits.sigmoid()
+    target = posterior / posterior.sum(1, keepdim=True)
+    return -(target * F.log_softmax(scale * sounds @ names.T, dim=1)).sum(1).mean()

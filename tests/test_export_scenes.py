@@ -1,4 +1,4 @@
-"""The workshop's physics and words: rooms, captions, handedness from plane wave to sentence."""
+"""The workshop's physics and words: rooms, microphones, noise, names of data sets."""
 
 from __future__ import annotations
 
@@ -7,15 +7,7 @@ import pytest
 
 from elsa_rt.audio.ambisonics import direction_from_angles, plane_wave
 from elsa_rt.features.intensity import IntensityFeatures
-from export.captions import (
-    ANY,
-    AZIMUTHS,
-    Caption,
-    claims_of,
-    claims_true,
-    write_captions,
-)
-from export.clips import kinds, phrases, source_group, trim, unify
+from export.clips import source_group, trim, unify
 from export.prepare import microphone_errors
 from export.rooms import SOUND_SPEED, room_response
 from export.scenes import diffuse_noise
@@ -74,55 +66,6 @@ def test_microphone_errors_spare_the_low_band() -> None:
     assert error[(frequency > 300) & (frequency < 600)].max() < 0.35
     assert error[frequency > 6000].mean() > 2 * error[(frequency > 300) & (frequency < 600)].mean()
     assert wrong[0] == pytest.approx(ideal[0], abs=1e-5)  # W is right at all frequencies
-
-
-@pytest.mark.parametrize(
-    ("azimuth", "word"), [(0, "front"), (90, "left"), (180, "behind"), (-90, "right")]
-)
-def test_handedness_from_plane_wave_to_caption(azimuth: float, word: str) -> None:
-    """Sound from +Y is on the left in the features, and only captions of the left are true."""
-    sound = np.random.default_rng(0).normal(0, 0.1, RATE)
-    foa = (plane_wave(direction_from_angles(azimuth, 0))[:, None] * sound).astype(np.float32)
-    flow = IntensityFeatures().step(foa).intensity.sum(0)
-    heard = np.degrees(np.arctan2(flow[1], flow[0])).reshape(1)
-    captions = [Caption(f"a dog {ways[0]}", 0, index) for index, (_, ways) in enumerate(AZIMUTHS)]
-    true = claims_true(
-        np.array([0]), heard, np.zeros(1), np.ones(1), claims_of(captions), np.eye(1, dtype=bool)
-    )[0]
-    assert [c.text for c, holds in zip(captions, true, strict=True) if holds] == [
-        {"front": "a dog in front of me", "left": "a dog on the left",
-         "behind": "a dog behind me", "right": "a dog on the right"}[word]
-    ]  # fmt: skip
-
-
-def test_captions_claim_what_they_say() -> None:
-    captions = write_captions(["dog", "rain"], 1)
-    assert len({c.text for c in captions}) > 200
-    for caption in captions:
-        for label, name in enumerate(("dog", "rain")):
-            if caption.label == label:
-                assert any(phrase in caption.text for phrase in phrases(name)), caption
-        said = [i for i, (_, ways) in enumerate(AZIMUTHS) if any(w in caption.text for w in ways)]
-        assert (caption.azimuth == ANY) or caption.azimuth in said, caption
-    assert captions == write_captions(["dog", "rain"], 1)
-
-
-def test_elevation_and_distance_claims() -> None:
-    captions = [Caption("a", 0, ANY, 0), Caption("b", 0, ANY, 1), Caption("c", 0, ANY, ANY, 0),
-                Caption("d", 0, ANY, ANY, 1)]  # fmt: skip
-    true = claims_true(
-        np.zeros(3, int), np.zeros(3), np.array([60.0, -60.0, 0.0]), np.array([0.5, 3.0, 1.5]),
-        claims_of(captions), np.eye(1, dtype=bool),
-    )  # fmt: skip
-    assert true.tolist() == [
-        [True, False, True, False], [False, True, False, True], [False, False, False, False]
-    ]  # fmt: skip
-
-
-def test_a_man_speaking_is_speech_but_speech_is_no_man() -> None:
-    assert kinds(["speech", "man speaking", "dog"]).tolist() == [
-        [True, False, False], [True, True, False], [False, False, True]
-    ]  # fmt: skip
 
 
 def test_labels_of_both_data_sets_meet() -> None:
