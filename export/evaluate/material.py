@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -95,7 +95,9 @@ def simulated_rooms(work: Path, count: int = SIMULATED_ROOMS) -> list[Room]:
 
 
 def read_clips(work: Path) -> Clips:
-    """Up to `CLIPS_PER_LABEL` validation clips of each label, and clips of the unseen labels."""
+    """Up to `CLIPS_PER_LABEL` validation clips of each label, and clips of the unseen labels,
+    without those of a speaker or a recording that training heard under another label.
+    """
     rng = np.random.default_rng(SEED)
     with np.load(_part(work, "clips.npz")) as stored:
         labels = [str(label) for label in stored["labels"]]
@@ -103,10 +105,12 @@ def read_clips(work: Path) -> Clips:
         if "unseen_labels" in stored:
             labels += [str(label) for label in stored["unseen_labels"]]
         samples, bounds, label_of = stored["samples"], stored["bounds"], stored["label"]
-        held = stored["validation"] | (label_of >= trained)
+        training, group = _training(stored), _groups(stored)
+    heard = {name for name, known in zip(group, training, strict=True) if known}
+    new = np.array([name not in heard for name in group])
 
     def some(label: int) -> list[Clip]:
-        mine = rng.permutation(np.flatnonzero(held & (label_of == label)))
+        mine = rng.permutation(np.flatnonzero(~training & new & (label_of == label)))
         most = CLIPS_PER_LABEL if label < trained else UNSEEN_PER_LABEL
         return [
             Clip(int(i), label, samples[bounds[i] : bounds[i + 1]].astype(np.float32) / 32767)
@@ -121,7 +125,7 @@ def read_clips(work: Path) -> Clips:
 
 
 def check_apart(work: Path) -> str:
-    """Say that no clip of the trials shares its recording with training.
+    """Say that no validation clip shares its recording with training.
 
     Raises
     ------
@@ -129,28 +133,33 @@ def check_apart(work: Path) -> str:
         One does: the message names recordings that are on both sides.
     """
     with np.load(_part(work, "clips.npz")) as stored:
-        about = [json.loads(str(text)) for text in stored["about"]]
-        held = stored["validation"].copy()
-        if "unseen" in stored:
-            held |= stored["unseen"]
+        held, training = stored["validation"], _training(stored)
         samples, bounds = stored["samples"], stored["bounds"]
-        sound = [samples[a:b].tobytes() for a, b in zip(bounds, bounds[1:], strict=False)]
-    group = [clip["group"] for clip in about]
-    shared = on_both_sides(group, held) - {SYNTHESIS}
-    copies = on_both_sides([hash(waveform) for waveform in sound], held)
+        used = np.flatnonzero(held | training)
+        group = np.array(_groups(stored))[used]
+        sound = [hash(samples[bounds[i] : bounds[i + 1]].tobytes()) for i in used]
+    shared = on_both_sides(group.tolist(), held[used]) - {SYNTHESIS}
+    copies = on_both_sides(sound, held[used])
     if shared or copies:
-        names = sorted(shared) or [
-            clip["path"] for clip, waveform in zip(about, sound, strict=True)
-            if hash(waveform) in copies
-        ]  # fmt: skip
+        copied = [name for name, key in zip(group, sound, strict=True) if key in copies]
+        names = sorted(map(str, shared)) or sorted(set(copied))
         raise SourceError(
             f"checking the clips of {work}: {len(names)} recordings are in training and in "
-            f"validation, {', '.join(map(str, names[:5]))}: prepare the clips again"
+            f"validation, {', '.join(names[:5])}: prepare the clips again"
         )
     return (
-        f"No recording of the {int(held.sum())} clips kept from training is among the "
-        f"{int((~held).sum())} clips of training."
+        f"No recording of the {int(held.sum())} validation clips is among those of the "
+        f"{int(training.sum())} clips of training."
     )
+
+
+def _training(stored: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    unseen = stored.get("unseen", False)
+    return np.asarray(~stored["validation"] & ~np.asarray(unseen))
+
+
+def _groups(stored: Mapping[str, NDArray[Any]]) -> list[str]:
+    return [str(json.loads(str(about))["group"]) for about in stored["about"]]
 
 
 def on_both_sides(keys: Sequence[object], held: Iterable[bool]) -> set[object]:

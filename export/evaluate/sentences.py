@@ -23,7 +23,7 @@ from export.evaluate.trials import About
 
 OTHER_SOUNDS = 4
 QUARTER = len(CENTRES_DEG) // 4
-FORMS = 2
+FORMS = 4
 """Forms of sentences that take turns from clip to clip where the words are to be compared."""
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -100,9 +100,7 @@ def binding_values(
     eighth = np.where(holds.any(1), full_claims(attributes)[:, 1], ANY)
     alone = holds[:, ::QUARTER].sum(1) == 1
     fourth = np.where(alone, QUARTER * holds[:, ::QUARTER].argmax(1), ANY)
-    right, near = (
-        _of_eight(sounds, about, word, texts, labels) for word in (fourth, eighth)
-    )
+    right, near = (_of_eight(sounds, about, word, texts, labels) for word in (fourth, eighth))
     return {
         "binding": right.all(1).astype(float) + _nan_where(fourth == ANY),
         "binding_eight": near.all(1).astype(float) + _nan_where(eighth == ANY),
