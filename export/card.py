@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from export.credits import (
 from export.evaluate.report import Report, markdown
 from export.scenes import SCENE_S
 
+WIDTH = 100
 MINILM = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2"
 EFFICIENT_AT = "https://github.com/fschmid56/EfficientAT"
 
@@ -48,11 +50,12 @@ do not let a life depend on it. Not for recognising words or people.
 ## Training
 {training}
 
-Labels: {labels}.
+{labels}
 
 ## Sources
 `{credits}` names every recorded clip with its label, licence, author and where it is to be had.
-Licences of the clips: {licences}.
+Licences of the clips:
+{licences}
 
 {sources}
 
@@ -102,10 +105,10 @@ def write_card(bundle: Path, work: Path) -> None:
            ("name", "version", "embedding", "parameters", "context_s", "licence")},
         step_ms=1000 * manifest["step_frames"] * features["hop"] / features["rate"],
         rate=features["rate"],
-        training=" ".join(_training(training)),
-        labels=", ".join(training["labels"]),
+        training=fill(" ".join(_training(training)), WIDTH),
+        labels=fill(f"Labels: {', '.join(training['labels'])}.", WIDTH),
         credits=CREDITS,
-        licences=", ".join(f"{name} ({count})" for name, count in licences),
+        licences=fill(", ".join(f"{name} ({count})" for name, count in licences) + ".", WIDTH),
         sources=sources_list(recorded),
         synthesised=len(about) - len(recorded),
         weights=_weights(training),

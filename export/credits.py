@@ -17,7 +17,7 @@ SYNTHESIS = "synthesis"
 
 CORPORA = {
     "EmoGator": "https://github.com/fredbuhl/EmoGator",
-    "Google Speech Commands": "https://arxiv.org/abs/1804.03209",
+    "Google Speech Commands": "http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz",
     "speechocean762": "https://www.openslr.org/101",
     "CSTR VCTK": "https://doi.org/10.7488/ds/2645",
 }
@@ -83,11 +83,10 @@ def sources_list(clips: Sequence[Mapping[str, Any]]) -> str:
         name, url = source_of(clip)
         licences[name][str(clip["licence"])] += 1
         urls[name] = "https://freesound.org" if name == "Freesound" else url
-    rows = sorted(licences, key=lambda name: -licences[name].total())
     return "\n".join(
-        f"- {name}{f', <{urls[name]}>' if urls[name] else ''}: {licences[name].total()} clips, "
-        f"{', '.join(licence for licence, _ in licences[name].most_common())}"
-        for name in rows
+        f"- {name}{f', <{urls[name]}>' if urls[name] else ''}: "
+        f"{of.total()} clip{'s' * (of.total() > 1)}, {', '.join(dict(of.most_common()))}"
+        for name, of in sorted(licences.items(), key=lambda item: -item[1].total())
     )
 
 

@@ -115,9 +115,7 @@ def label_loss(
     return F.cross_entropy(logits, label)
 
 
-def tag_losses(
-    head: TagHead, sound: Tensor, logits: Tensor, features: Tensor
-) -> dict[str, Tensor]:
+def tag_losses(head: TagHead, sound: Tensor, logits: Tensor, features: Tensor) -> dict[str, Tensor]:
     """Distance of the student's tags and features to the tagger's for the clip that sounds.
 
     ``features`` (n, 384) are standardised: most of a feature vector is what all sounds share.

@@ -1,4 +1,4 @@
-"""Figures of the evaluation: small cases with answers known by hand, then the command itself."""
+"""What is measured with, what bundles say of it, and the command on tiny things."""
 
 from __future__ import annotations
 
@@ -8,181 +8,280 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 import soundfile
-import yaml
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
 from elsa_rt.audio.ambisonics import direction_from_angles, plane_wave
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.errors import SourceError, UsageError
-from export.clips import kinds
+from elsa_rt.errors import SourceError
 from export.evaluate import __main__ as command
-from export.evaluate import cost, figures, labels, material, measure, pairs, report, sentences
+from export.evaluate import material, pairs
 from export.evaluate import teacher as teaching
-from export.evaluate.direction import direction_values, step_errors_deg
-from export.evaluate.plots import by_sector, most_confused
-from export.evaluate.trials import LEAD_S, RATE, About, Ear, Trial, stage, step_levels
-from export.evaluate.tsne import tsne
-from tests.tiny_bundle import make_bundle, sound
+from export.evaluate.direction import direction_values
+from export.evaluate.trials import LEAD_S, RATE, Ear, stage, step_levels
+from tests.tiny_bundle import make_bundle, rewrite, sound
 
-DIMENSIONS = 512
 STEP_S = 0.1
-LABELS = ["dog", "rain", "cat", "thunder", "sneezing", "crow"]
 
 
-def about(
-    label: int = 0, azimuth: float = 0.0, clip: int = 0, snr: float = 20.0, metres: float = 1.5
-) -> About:
-    nan = float("nan")
-    return About(clip, label, snr, direction_from_angles(azimuth, 0), metres, nan, nan)
+# what is measured with
 
 
-def trial(
-    of: About,
-    embedding: NDArray[np.floating],
-    direction: NDArray[np.float64] | None = None,
-    active: Sequence[bool] | None = None,
-) -> Trial:
-    steps = len(embedding)
-    heard = np.tile(of.direction, (steps, 1)) if direction is None else direction
-    is_active = np.ones(steps, np.bool_) if active is None else np.array(active)
-    return Trial(
-        of, STEP_S, np.asarray(embedding, np.float32), heard, heard[:, ::-1].copy(),
-        np.full(steps, 1.0), is_active.astype(float), is_active,
-    )  # fmt: skip
+def write_work(folder: Path, groups: Sequence[str] = ()) -> Path:
+    """A working directory of hums and hisses, and of a label that no training knows."""
+    rng = np.random.default_rng(1)
+    kinds_of = ["hiss", "hum"] * 5 + ["thing"] * 2
+    sounds = [
+        sound("hiss" if kind == "thing" else kind, 1.1, 0, rate=RATE)[0] * rng.uniform(0.5, 1)
+        for kind in kinds_of
+    ]
+    samples = [
+        np.int16(32767 * 0.5 * mono / np.abs(mono).max()) + i for i, mono in enumerate(sounds)
+    ]
+    names = groups or [f"source {i}" for i in range(12)]
+    keys = [
+        {"path": f"{i}.wav", "label": kind, "licence": "CC0", "credit": "me", "group": group}
+        for i, (kind, group) in enumerate(zip(kinds_of, names, strict=True))
+    ]
+    folder.mkdir()
+    np.savez(
+        folder / "clips.npz",
+        samples=np.concatenate(samples),
+        bounds=np.cumsum([0, *map(len, samples)]),
+        label=np.array([["hiss", "hum", "thing"].index(kind) for kind in kinds_of]),
+        labels=np.array(["hiss", "hum"]),
+        unseen_labels=np.array(["thing"]),
+        unseen=np.array([kind == "thing" for kind in kinds_of]),
+        validation=np.array([i < 6 for i in range(12)]),
+        about=np.array([json.dumps(key) for key in keys]),
+    )
+    azimuth = rng.uniform(-180, 180, 6)
+    direction = direction_from_angles(azimuth, rng.uniform(-60, 60, 6))
+    np.savez(
+        folder / "rooms.npz",
+        responses=plane_wave(direction)[:, :, None].astype(np.float16),
+        direction=direction,
+        distance=np.array([0.5, 0.7, 1.5, 1.6, 2.5, 3.5]),
+        t30=np.array([0.1, 1.2, 0.1, 1.2, 0.1, 1.2]),
+        floor=np.full(6, 30.0),
+        validation=np.ones(6, np.bool_),
+    )
+    return folder
 
 
-class Memory:
-    """An orthogonal embedding for every new text."""
+def write_rooms(folder: Path) -> Path:
+    """Four level plane waves as if they were measured, at 48 kHz."""
+    folder.mkdir()
+    lines = ["file,azimuth_deg,elevation_deg,distance_m"]
+    for azimuth in (0, 90, 180, -90):
+        pulse = np.zeros((64, 4), np.float32)
+        pulse[20] = plane_wave(direction_from_angles(azimuth, 0))
+        soundfile.write(folder / f"{azimuth}.wav", pulse, 48_000, "FLOAT")
+        lines.append(f"{azimuth}.wav,{azimuth},0,1.5")
+    folder.with_suffix(".csv").write_text("\n".join(lines))
+    return folder.with_suffix(".csv")
+
+
+def test_clips_are_those_that_no_training_heard(tmp_path: Path) -> None:
+    clips = material.read_clips(write_work(tmp_path / "work"))
+    assert clips.labels == ["hiss", "hum", "thing"]
+    assert sorted(clip.number for clip in clips.known) == [0, 1, 2, 3, 4, 5]
+    assert sorted(clip.number for clip in clips.unseen) == [10, 11]
+
+
+def test_unseen_clips_of_a_source_of_training_are_left_out(tmp_path: Path) -> None:
+    groups = [f"source {i}" for i in range(12)]
+    groups[10] = groups[9]
+    clips = material.read_clips(write_work(tmp_path / "work", groups))
+    assert [clip.number for clip in clips.unseen] == [11]
+
+
+def test_recordings_on_both_sides_are_found(tmp_path: Path) -> None:
+    assert "6 validation clips" in material.check_apart(write_work(tmp_path / "apart"))
+    groups = [f"source {i}" for i in range(12)]
+    groups[0] = groups[9]
+    with pytest.raises(SourceError, match="source 9"):
+        material.check_apart(write_work(tmp_path / "shared", groups))
+    groups[0] = groups[9] = "synthesis"
+    material.check_apart(write_work(tmp_path / "made up", groups))
+
+
+def test_copies_under_another_name_are_found(tmp_path: Path) -> None:
+    work = write_work(tmp_path / "work")
+    with np.load(work / "clips.npz") as stored:
+        arrays = dict(stored)
+    first, last = arrays["bounds"][[0, 6]], arrays["bounds"][[1, 7]]
+    arrays["samples"][first[1] : last[1]] = arrays["samples"][first[0] : last[0]]
+    np.savez(work / "clips.npz", **arrays)
+    with pytest.raises(SourceError, match="source 0, source 6"):
+        material.check_apart(work)
+
+
+def test_levels_of_steps_do_not_need_whole_samples() -> None:
+    mono = np.ones(RATE, np.float32)
+    mono[RATE // 2 :] = 3
+    assert step_levels(mono, 0.25) == pytest.approx([1, 1, 3, 3])
+    assert len(step_levels(mono, 0.3)) == 3
+
+
+# what bundles say
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = make_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+    training = {
+        "clips": 4, "validation_clips": 6, "steps": 7, "labels": ["hiss", "hum"],
+        "unseen": ["thing"], "rooms": "image sources", "text": "words", "hours": 0.5,
+        "semantic_tower": "EfficientAT mn04_as, made causal",
+    }  # fmt: skip
+    rewrite(path, training=training, parameters=12)
+    return path
+
+
+def wave_room(azimuth: float) -> material.Room:
+    direction = direction_from_angles(azimuth, 0)
+    return material.Room(plane_wave(direction)[:, None].astype(np.float32), direction, 1.5)
+
+
+def test_a_trial_is_heard_at_the_rate_of_the_bundle(bundle: Path) -> None:
+    ear = Ear(ModelBundle.load(bundle))
+    clip = material.Clip(0, 1, sound("hum", 1.0, 0, rate=RATE)[0])
+    turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])  # to the left
+    heard = ear.hear(stage(clip, wave_room(30.0), turn, 20.0, np.random.default_rng(0)))
+    onset = round(LEAD_S / STEP_S)
+    assert heard.active.tolist() == [onset <= i < onset + 10 for i in range(len(heard.active))]
+    values = direction_values([heard])
+    assert heard.about.direction == pytest.approx(direction_from_angles(120, 0))
+    assert values["direction_deg"][0] < 2
+    assert values["closed_deg"][0] < 2
+
+
+def test_a_softer_sound_leaves_the_direction_to_the_louder(bundle: Path) -> None:
+    clips = [material.Clip(i, i, sound(kind, 1.2, 0, rate=RATE)[0])
+             for i, kind in enumerate(("hiss", "hum"))]  # fmt: skip
+    rooms = [wave_room(90.0), wave_room(-90.0)]
+    found = list(pairs.duets(clips, ["hiss", "hum"], rooms, pairs=6))
+    assert {duet.level_db for duet in found} == set(pairs.LEVELS_DB)
+    for duet in found:
+        first, second = (np.sqrt((wet.foa[0] ** 2).mean()) for wet in duet.wet)
+        assert 20 * np.log10(second / first) == pytest.approx(duet.level_db, abs=0.2)
+    ear, prompts = Ear(ModelBundle.load(bundle)), np.eye(2, 512, dtype=np.float32)
+    values = [pairs.judge(ear, duet, prompts) for duet in found if duet.level_db == -10]
+    assert values
+    assert all(v and v["louder_direction_right"] == 1 for v in values)
+
+
+class Twice:
+    """A teacher that remembers how much it heard."""
+
+    seconds = 1.0
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
+        self.shapes: list[tuple[int, ...]] = []
 
-    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        self.texts += [text for text in texts if text not in self.texts]
-        return np.eye(DIMENSIONS, dtype=np.float32)[[self.texts.index(text) for text in texts]]
+    def embed_sound(self, foa: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.shapes.append(foa.shape)
+        return np.ones((len(foa), 512), np.float32)
 
-
-# directions
-
-
-def test_direction_of_a_clip_is_that_of_its_active_steps() -> None:
-    said = direction_from_angles([0, 20, 180], [0, 0, 0])
-    one = trial(about(), np.ones((3, 4)), said, [True, True, False])
-    values = direction_values([one])
-    assert values["direction_deg"][0] == pytest.approx(10)
-    assert values["four_way"][0] == 1
-    assert step_errors_deg([one])[0] == pytest.approx([0, 20])
-    assert values["distance_bias_m"][0] == pytest.approx(-0.5)
-    assert np.isnan(values["near_far"][0])  # 1.5 m is neither
+    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.ones((len(texts), 512), np.float32)
 
 
-def test_heights_count_where_there_are_any() -> None:
-    above = about()._replace(direction=direction_from_angles(0, 60))
-    right = trial(above, np.ones((1, 4)), direction_from_angles([0], [50]))
-    wrong = trial(above, np.ones((1, 4)), direction_from_angles([0], [-50]))
-    level = trial(about(), np.ones((1, 4)), direction_from_angles([0], [50]))
-    values = direction_values([right, wrong, level])
-    assert values["up_down"] == pytest.approx([1, 0, np.nan], nan_ok=True)
-    assert values["raised_wrongly"] == pytest.approx([np.nan, np.nan, 1], nan_ok=True)
+def test_the_teacher_hears_no_more_than_it_takes() -> None:
+    clip = material.Clip(0, 0, sound("hum", 3.0, 0, rate=RATE)[0])
+    trial = stage(clip, wave_room(0.0), np.eye(3), 20.0, np.random.default_rng(0))
+    teacher = Twice()
+    teaching.teacher_hears(teacher, trial)
+    assert teacher.shapes == [(1, 4, RATE)]
 
 
-# labels
+# the command
 
 
-def test_ranks_count_what_is_better() -> None:
-    similarity = np.array([[0.3, 0.9, 0.5], [0.3, 0.9, 0.5]])
-    assert labels.rank_of(similarity, np.array([1, 0])).tolist() == [0, 2]
+@pytest.fixture(scope="module")
+def evaluated(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The command run once on tiny things, with everything that it can do."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    work, rooms = write_work(folder / "work"), write_rooms(folder / "rooms")
+    few = folder / "few.csv"
+    few.write_text("file,label\nx.wav,hum\nx.wav,thing\n")
+    code = command.main([
+        str(bundle), str(work), "--rooms", str(rooms), "--labels", str(few), "--compare",
+        str(bundle), "--plots", str(folder / "plots"), "--json", str(folder / "figures"),
+        "--update",
+    ])  # fmt: skip
+    return {"code": code, "folder": folder, **json.loads((folder / "figures").read_text())}
 
 
-def test_time_to_the_first_right_label_counts_from_the_onset() -> None:
-    prompts = np.eye(3, dtype=np.float32)
-    # before the onset the right label is said too, which must not count
-    said = np.eye(3)[[1, 2, 0, 1, 2]]
-    one = trial(about(label=1), said, active=[False, True, False, True, True])
-    assert labels.first_right_s(one, prompts, 1) == pytest.approx(0.3)
-    never = trial(about(label=1), np.eye(3)[[0, 2]])
-    assert labels.first_right_s(never, prompts, 1) == np.inf
-    values = labels.label_values([one, never], prompts, [0, 1, 2])
-    assert values["right_within_0.5_s"].tolist() == [1, 0]
-    among = labels.label_values([one, never], prompts, [0, 2])
-    assert np.isnan(among["rank"]).all()  # the right label is not to be chosen
+def test_the_command_measures_what_is_known(evaluated: dict[str, Any]) -> None:
+    assert evaluated["code"] == 0
+    for rooms in ("simulated", "measured"):
+        found = evaluated[f"{rooms}, both"]
+        assert found["trials"] == 12
+        assert found["direction_median_deg"] < 3
+        assert found["closed_form_median_deg"] < 3
+        assert found["label_top1"] == 1
+        assert found["label_first_right_median_s"] <= 0.3
+        assert found["label_few_top1"] == 1
+        assert found["unseen_label_top1"] == 1  # there is only one to choose
+    assert evaluated["measured, both"]["up_down_word"] == 1
+    assert evaluated["measured, both"]["dry_reverberant_by_text"] is None
+    assert evaluated["simulated, both"]["dry_reverberant_by_text"] is not None
+    low, high = evaluated["intervals"]["measured, both"]["direction_median_deg"]
+    assert low <= evaluated["measured, both"]["direction_median_deg"] <= high
+    assert evaluated["by distance"]["simulated, below 1 m"]["trials"] > 0
+    assert evaluated["two sources"]["measured, second at -10 dB"]["louder_direction_right"] > 0.5
+    assert evaluated["cost"]["macs_per_step"] > 0
 
 
-def test_answers_with_time_are_those_of_the_sound_so_far() -> None:
-    prompts = np.eye(2, dtype=np.float32)
-    one = trial(about(label=1), np.array([[1, 0], [0, 3]]))
-    assert labels.answers_with_time([one], prompts, 0.4).tolist() == [[False, True, True, True]]
+def test_the_command_draws(evaluated: dict[str, Any]) -> None:
+    pictures = {
+        path.name: path.stat().st_size for path in (evaluated["folder"] / "plots").iterdir()
+    }
+    assert set(pictures) == {
+        "answer_with_time.png", "confusion.png", "direction_error.png",
+        "embedding_by_direction.png", "embedding_by_label.png",
+    }  # fmt: skip
+    assert min(pictures.values()) > 5_000
 
 
-# sentences
-
-
-def binding_of(wrong: int | None, azimuth: float = 90.0) -> dict[str, NDArray[np.float64]]:
-    """Binding of a dog on the left, heard as the right caption and, louder, as another of eight."""
-    memory, of = Memory(), about(azimuth=azimuth, clip=3)
-    word = round(azimuth / 90) * 2
-    asked = memory(sentences.eight_captions(of, word, LABELS, kinds(LABELS)))
-    heard = asked[0] + (1.5 * asked[wrong] if wrong is not None else 0)
-    return sentences.binding_values(heard[None], [of], sentences.Texts(memory), LABELS)
+def test_the_card_tells_what_was_measured_and_whose_sounds_they_were(
+    evaluated: dict[str, Any], bundle: Path
+) -> None:
+    loaded = ModelBundle.load(bundle)
+    median = evaluated["measured, both"]["direction_median_deg"]
+    assert loaded.measured["measured, both"]["direction_median_deg"] == pytest.approx(median, 1e-3)
+    assert "measured, SNR 20 dB" not in loaded.measured  # it is kept short
+    for words in (
+        "| direction median deg | ", "--rooms rooms.csv --labels few.csv", "Kept out", "thing",
+        "Two sources", "CC0 (12)", "EfficientAT", "Not a safety device", "0.5 hours",
+    ):  # fmt: skip
+        assert words in loaded.card
+    assert "Copyright (c) 2022 Florian Schmid" in (bundle / "NOTICE").read_text()
+    assert len((bundle / "CREDITS.csv").read_text().splitlines()) == 13
 
 
 @pytest.mark.parametrize(
-    ("wrong", "bound", "place", "sound"), [(None, 1, 1, 1), (2, 0, 0, 1), (6, 0, 1, 0)]
+    ("change", "code", "message"),
+    [
+        ("work", 2, "there is no such file: run python -m export.prepare"),
+        ("rooms", 2, "reading the rooms of"),
+        ("labels", 2, "reading the labels of"),
+        ("shared", 1, "in training and in validation, too"),
+    ],
 )
-def test_binding_asks_for_the_sound_and_its_place(
-    wrong: int | None, bound: float, place: float, sound: float
-) -> None:
-    values = binding_of(wrong)
-    assert values["binding"].tolist() == [bound]
-    assert (values["place"][0], values["sound"][0]) == (place, sound)
-
-
-def test_binding_offers_eight_captions_of_which_one_is_true() -> None:
-    asked = sentences.eight_captions(about(clip=3), 2, LABELS, kinds(LABELS))
-    assert len(set(asked)) == 8
-    assert all("dog" in text or "puppy" in text for text in asked[:4])
-    assert not any("dog" in text or "puppy" in text for text in asked[4:])
-    assert "left" in asked[0]
-    assert not any("left" in text for text in asked[1:4])
-
-
-def test_binding_leaves_out_what_two_words_name() -> None:
-    values = binding_of(None, azimuth=45.0)
-    assert np.isnan(values["binding"]).all()
-    assert not np.isnan(values["binding_eight"]).any()
-
-
-def test_a_model_that_hears_nothing_binds_nothing() -> None:
-    texts = sentences.Texts(lambda texts: np.ones((len(texts), DIMENSIONS), np.float32))
-    values = sentences.binding_values(np.ones((1, DIMENSIONS)), [about()], texts, LABELS)  # type: ignore[arg-type]
-    assert values["binding"].tolist() == [0]
-
-
-def test_the_rank_of_the_first_true_item() -> None:
-    similarity = np.array([[0.9, 0.5, 0.1], [0.9, 0.5, 0.1], [0.9, 0.5, 0.1]])
-    true = np.array([[1, 0, 0], [0, 1, 1], [0, 0, 1]], np.bool_)
-    assert sentences.best_rank(similarity, true).tolist() == [0, 1, 2]
-
-
-def test_retrieval_takes_any_true_caption_of_its_own_pool() -> None:
-    memory = Memory()
-    abouts = [about(0, 90, clip=0), about(0, 90, clip=1), about(1, 0, clip=2)]
-    abouts += [a._replace(snr_db=10.0) for a in abouts]
-    texts = sentences.Texts(memory)
-    sentences.retrieval_values(np.zeros((6, DIMENSIONS), np.float32), abouts, texts, LABELS)
-    own = memory(memory.texts)
-    assert len(own) >= 4
-    # each sound is heard as the first trial's caption of its pool: true for two of three
-    claimed = {snr: None for snr in (20.0, 10.0)}
-    heard = np.zeros((6, DIMENSIONS), np.float32)
-    for i, a in enumerate(abouts):
-        if claimed[a.snr_db] is None:
-            claimed[a.snr_db] = i  # type: ignore[assignment]
-        heard[i] = caption_of(claimed[a.snr_db], abouts, texts)  # type: ignore[arg-type]
-    values = sentences.retrieval_values(heard, abouts, texts, LABELS)
-    assert values["caption_rank"].tolist() == [0, 0, 1, 0, 0, 1]
-    assert values["sound_rank"].tolist() == [0, 0, 0, 0, 0, 0]
+def test_bad_input_is_told_in_one_line(
+    change: str, code: int, message: str, bundle: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    groups = ["one source"] * 12 if change == "shared" else []
+    work = write_work(tmp_path / "work", groups)
+    options = {"work": [], "shared": [], "rooms": ["--rooms", str(tmp_path / "no.csv")],
+               "labels": ["--labels", str(tmp_path / "no.csv")]}[change]  # fmt: skip
+    place = tmp_path / "nowhere" if change == "work" else work
+    assert command.main([str(bundle), str(place), *options]) == code
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said

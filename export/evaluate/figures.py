@@ -44,7 +44,7 @@ def of_trials(
 ) -> list[Figure]:
     """Figures name -> (column of ``values``, statistic), those in ``main`` with an interval."""
     return [
-        Figure(name, about, values[column][:, None], statistic, name in main)
+        Figure(name, about, list(values[column][:, None]), statistic, name in main)
         for name, (column, statistic) in wanted.items()
     ]
 
@@ -98,7 +98,8 @@ def interval(figure: Figure, resamples: int = RESAMPLES) -> tuple[float, float]:
     """Percentile bootstrap (Efron, 1979) of 95 % over clips; NaN where there is no value."""
     clip = np.array([about.clip for about in figure.about])
     groups = [
-        _known([figure.values[i] for i in np.flatnonzero(clip == one)]) for one in np.unique(clip)
+        _known([figure.values[i] for i in np.flatnonzero(clip == one).tolist()])
+        for one in np.unique(clip)
     ]
     groups = [group for group in groups if group.size]
     if not groups:

@@ -60,7 +60,9 @@ def hear_all(
     everything = [Heard() for _ in ears]
 
     def each(trials: Iterable[Staged], kind: str, count: int) -> None:
-        for trial in tqdm(trials, f"{title}, {kind}", count, unit="trial", leave=False, disable=None):
+        for trial in tqdm(
+            trials, f"{title}, {kind}", count, unit="trial", leave=False, disable=None
+        ):
             answer = teacher_hears(teacher, trial) if teacher and kind == "known" else None
             for ear, heard in zip(ears, everything, strict=True):
                 said = ear.hear(trial)
@@ -86,7 +88,9 @@ def hear_duets(
     title: str,
 ) -> None:
     """Let every bundle hear two sounds at once."""
-    for duet in tqdm(duets(clips.known, clips.labels, rooms), title, unit="pair", leave=False, disable=None):
+    for duet in tqdm(
+        duets(clips.known, clips.labels, rooms), title, unit="pair", leave=False, disable=None
+    ):
         for ear, reader, heard in zip(ears, readers, everything, strict=True):
             values = judge(ear, duet, reader.prompts)
             if values:
@@ -101,7 +105,7 @@ def height_deg(room: Room) -> float:
 def raised(clips: Sequence[Clip], rooms: Sequence[Room]) -> Iterator[Staged]:
     """Clips from above and below: level responses turned as a whole, their floors with them."""
     for i, clip in enumerate(clips):
-        rng = np.random.default_rng([SEED, clip.index, 1])
+        rng = np.random.default_rng([SEED, clip.number, 1])
         room = rooms[int(rng.integers(len(rooms)))]
         azimuth, _ = angles_from_direction(room.direction)
         nose = (-1) ** i * rng.uniform(ELEVATED_DEG + 5, STEEP_DEG)

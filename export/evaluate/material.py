@@ -39,7 +39,7 @@ class Room(NamedTuple):
 class Clip(NamedTuple):
     """A dry sound."""
 
-    index: int  # in the working directory
+    number: int  # in the working directory
     label: int  # in `Clips.labels`
     samples: NDArray[np.float32]  # (n,) at the workshop's rate
 
@@ -144,8 +144,8 @@ def check_apart(work: Path) -> str:
         copied = [name for name, key in zip(group, sound, strict=True) if key in copies]
         names = sorted(map(str, shared)) or sorted(set(copied))
         raise SourceError(
-            f"checking the clips of {work}: {len(names)} recordings are in training and in "
-            f"validation, {', '.join(names[:5])}: prepare the clips again"
+            f"checking the clips of {work}: in training and in validation, too, is what comes "
+            f"from {', '.join(names[:5])} ({len(names)} in all): prepare the clips again"
         )
     return (
         f"No recording of the {int(held.sum())} validation clips is among those of the "

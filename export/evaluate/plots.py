@@ -127,8 +127,8 @@ def most_confused(right: NDArray[np.intp], said: NDArray[np.intp], count: int) -
     for (true, false), times in wrong.items():
         part[true] += times
         part[false] += times
-    sounded = set(right.tolist())
-    left = [label for label, _ in part.most_common() if label in sounded][:count]
+    # a label that was never confused comes last, one that never sounded not at all
+    left = sorted(set(right.tolist()), key=lambda label: -part[label])[:count]
     order: list[int] = []
     while left:
         last = order[-1] if order else left[0]
@@ -157,7 +157,7 @@ def map_by_label(
     picture = Figure((9.5, 9.0), layout="constrained")
     axes = picture.subplots()
     colours = colormaps["tab10"](family / 10 - 0.05)
-    axes.scatter(*place.T, c=colours[right], s=20, alpha=0.7, linewidths=0)
+    axes.scatter(place[:, 0], place[:, 1], c=colours[right], s=20, alpha=0.7, linewidths=0)
     names = {}
     for label in np.unique(right):
         mine = place[right == label]
@@ -202,7 +202,8 @@ def map_by_direction(trials: Sequence[Trial]) -> Figure:
     azimuth = np.array([angles_from_direction(t.about.direction)[0] for t in trials])
     picture = Figure((6.4, 5.4), layout="constrained")
     axes = picture.subplots()
-    dots = axes.scatter(*components(rest).T, c=azimuth, cmap="hsv", vmin=-180, vmax=180, s=20,
+    x, y = components(rest).T
+    dots = axes.scatter(x, y, c=azimuth, cmap="hsv", vmin=-180, vmax=180, s=20,
                         alpha=0.8, linewidths=0)  # fmt: skip
     bar = picture.colorbar(dots, ax=axes, ticks=[-180, -90, 0, 90, 180])
     bar.ax.set_yticklabels(["behind", "right", "front", "left", "behind"])

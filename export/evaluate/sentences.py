@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import angles_from_direction
 from export.captions import (
-    ANY,
     CENTRES_DEG,
     Attributes,
     claims_true,
@@ -20,6 +19,7 @@ from export.captions import (
 from export.clips import kinds
 from export.evaluate.material import SEED
 from export.evaluate.trials import About
+from export.grammar import ANY
 
 OTHER_SOUNDS = 4
 QUARTER = len(CENTRES_DEG) // 4
@@ -64,11 +64,7 @@ def retrieval_values(
     is true counts as right: two dogs on the left share their captions.
     """
     claims = full_claims(attributes_of(about))
-    captions = [
-        full_caption(labels[a.label], row, np.random.default_rng([SEED, a.clip, int(a.snr_db)]))
-        for a, row in zip(about, claims, strict=True)
-    ]
-    similarity = sounds @ texts(captions).T
+    similarity = sounds @ texts(full_captions(about, labels)).T
     true = claims_true(attributes_of(about), claims, kinds(labels))
     snr = np.array([a.snr_db for a in about])
     values = {name: np.full(len(about), np.nan) for name in ("caption_rank", "sound_rank")}
@@ -77,6 +73,14 @@ def retrieval_values(
         values["caption_rank"][pool] = best_rank(similarity[square], true[square])
         values["sound_rank"][pool] = best_rank(similarity[square].T, true[square].T)
     return values
+
+
+def full_captions(about: Sequence[About], labels: Sequence[str]) -> list[str]:
+    """One sentence of all that is worded of each trial."""
+    return [
+        full_caption(labels[a.label], row, np.random.default_rng([SEED, a.clip, int(a.snr_db)]))
+        for a, row in zip(about, full_claims(attributes_of(about)), strict=True)
+    ]
 
 
 def best_rank(similarity: NDArray[np.floating], true: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -135,7 +139,7 @@ def word_values(
     values = {}
     for name, column in WORDS.items():
         right = np.full(len(about), np.nan)
-        for i in np.flatnonzero(claims[:, column] != ANY):
+        for i in np.flatnonzero(claims[:, column] != ANY).tolist():
             label, word = labels[about[i].label], int(claims[i, column])
             both = texts([_say(label, {column: w}, about[i].clip) for w in (word, 1 - word)])
             true, false = sounds[i] @ both.T

@@ -79,7 +79,7 @@ def staged(
     for clip in clips:
         for snr_db in snrs_db:
             # of its own seed: other clips do not change it
-            rng = np.random.default_rng([SEED, clip.index, int(snr_db)])
+            rng = np.random.default_rng([SEED, clip.number, int(snr_db)])
             room = rooms[int(rng.integers(len(rooms)))]
             yield stage(clip, room, rotation(rng.uniform(-180, 180), 0, 0), snr_db, rng)
 
@@ -92,7 +92,7 @@ def stage(
     floor = loudness(wet) * 10 ** (-snr_db / 20)
     foa = wet.foa + (floor * diffuse_noise(wet.dry.size, RATE, rng)).astype(np.float32)
     about = About(
-        clip.index, clip.label, snr_db, turn @ room.direction, room.distance_m, room.t30_s,
+        clip.number, clip.label, snr_db, turn @ room.direction, room.distance_m, room.t30_s,
         room.floor_m2,
     )  # fmt: skip
     return Staged(about, full_scale(foa), wet, floor)
@@ -148,11 +148,12 @@ class Ear:
         """Stream ``trial`` from a fresh start."""
         active = sounding(trial.wet, trial.floor, self.bundle.step_s)
         said = self.listen(trial.foa)
-        # resampling may round the last step away
-        steps = min(len(active), len(said[0]))
+        steps = min(len(active), len(said[0]))  # resampling may round the last one away
+        embedding, direction, closed, said_m, activity = (values[:steps] for values in said)
         return Trial(
-            trial.about, self.bundle.step_s, *(values[:steps] for values in said), active[:steps]
-        )
+            trial.about, self.bundle.step_s, embedding, direction, closed, said_m, activity,
+            active[:steps],
+        )  # fmt: skip
 
     def listen(self, foa: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
         """Embedding, direction, energy flow, distance and activity of each whole step."""
