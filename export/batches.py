@@ -61,15 +61,21 @@ def augment(mel: Tensor, direction: Tensor, rng: np.random.Generator) -> tuple[T
     return mel, torch.stack([dx, dy, tip[:, None] * direction[..., 2]], -1)
 
 
-def collate(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[Tensor, Steps]:
-    """Features (batch, time, 8, mels) and the truth of their steps, augmented."""
+def stack(scenes: Sequence[Scene]) -> tuple[Tensor, Steps]:
+    """Features (batch, time, 8, mels) and the truth of their steps."""
     mel = torch.from_numpy(np.stack([scene.mel for scene in scenes])).float()
     label, clip, direction, distance, t30, floor = (
         torch.from_numpy(np.stack(column))
         for column in zip(*(scene.truth for scene in scenes), strict=True)
     )
-    mel, direction = augment(mel, direction, rng)
     return mel, Steps(label != SILENT, label, clip, direction, distance, t30, floor)
+
+
+def augmented(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[Tensor, Steps]:
+    """The same, each scene turned and hidden anew."""
+    mel, truth = stack(scenes)
+    mel, direction = augment(mel, truth.direction, rng)
+    return mel, truth._replace(direction=direction)
 
 
 def batches(
@@ -84,4 +90,4 @@ def batches(
         for _ in range(wanted // SCENE_BATCH):
             waiting.extend(next(fresh))
         chosen = rng.integers(0, len(waiting), BATCH)
-        yield collate([waiting[int(i)] for i in chosen], rng)
+        yield augmented([waiting[int(i)] for i in chosen], rng)

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import onnx
@@ -70,12 +70,11 @@ class OneStep(nn.Module):
 
 def fold_norms(student: Student) -> Student:
     """A copy for inference whose batch norms are part of the convolutions."""
-    folded: Any = deepcopy(student).eval()
-    for block in [*folded.frames, *folded.steps]:
-        block.conv, block.norm = fuse_conv_bn_eval(block.conv, block.norm), nn.Identity()
-    folded.pool = fuse_conv_bn_eval(folded.pool, folded.pool_norm)
-    folded.pool_norm = nn.Identity()
-    return cast(Student, folded)
+    folded = deepcopy(student).eval()
+    for layer in folded.spatial.layers:
+        fused: Any = fuse_conv_bn_eval(layer.conv, layer.norm)
+        layer.conv, layer.norm = fused, nn.Identity()  # type: ignore[assignment]
+    return folded
 
 
 def export_audio(student: Student, path: Path) -> None:
@@ -83,7 +82,7 @@ def export_audio(student: Student, path: Path) -> None:
     step = OneStep(fold_norms(student)).eval()
     state = student.initial_state()
     names = [f"{i:02d}" for i in range(len(state))]
-    frames = torch.randn(1, STEP_FRAMES, len(CHANNELS), student.size.mels)
+    frames = torch.randn(1, STEP_FRAMES, len(CHANNELS), FEATURES.mels)
     program = torch.onnx.export(
         step,
         (frames, *state),
@@ -104,7 +103,7 @@ def export_audio(student: Student, path: Path) -> None:
 def _check_audio(path: Path, student: Student, steps: int = 40) -> None:
     """Stream random frames through the file and through torch; they must agree to 1e-4."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    frames = torch.randn(1, steps * STEP_FRAMES, len(CHANNELS), student.size.mels)
+    frames = torch.randn(1, steps * STEP_FRAMES, len(CHANNELS), FEATURES.mels)
     with torch.inference_mode():
         heard, _ = student(frames)
     state = {f"state_{i:02d}": s.numpy() for i, s in enumerate(student.initial_state())}
@@ -168,8 +167,8 @@ def _save(model: onnx.ModelProto, path: Path) -> None:
 def load_run(checkpoint: Path, pooled: int) -> tuple[Student, TextProjection]:
     """The averaged student and text projection of a training run, for inference."""
     state = torch.load(checkpoint, weights_only=True)
-    size = {**state["size"], "stages": tuple(state["size"]["stages"])}
-    student = Student(StudentSize(**{**size, "dilations": tuple(size["dilations"])}))
+    size = {**state["size"], "spatial": tuple(state["size"]["spatial"])}
+    student = Student(StudentSize(**size))
     projection = TextProjection(pooled)
     student.load_state_dict(state["average"])
     projection.load_state_dict(state["average_projection"])

@@ -109,9 +109,9 @@ def label_loss(
 ) -> Tensor:
     """Cross entropy over one phrase of every label (labels, 512).
 
-    ``wider`` (labels, labels) marks the labels that hold too and so are no wrong answers.
+    ``wider`` (n, labels) marks the labels that hold too and so are no wrong answers.
     """
-    logits = (scale * sounds @ phrases.T).masked_fill(wider[label], -1e4)
+    logits = (scale * sounds @ phrases.T).masked_fill(wider, -1e4)
     return F.cross_entropy(logits, label)
 
 

@@ -1,7 +1,7 @@
 """Gather what training needs into one working directory: clips, tags, captions, rooms.
 
     python -m export.prepare WORK --manifest esc50.csv --manifest sounds.csv
-        --tagger mn04_as.onnx --sentences minilm --rooms 5000
+        --tagger mn04_as.onnx --sentences minilm --rooms 6000
 
 Every part is written once and kept: a second call goes on where the first was cut.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -25,15 +24,13 @@ from tqdm import tqdm
 from export import synthesis
 from export.captions import claims_of, read_tags, tag_captions, write_captions
 from export.clips import UNSEEN, Clip, labels_of, load, phrases, read_manifest, split
-from export.rooms import room_response
+from export.room_set import gather_rooms
 from export.settings import FEATURES
 from export.tagger import RATE as TAGGER_RATE
 from export.tagger import Tagger
 
 RATE = FEATURES.rate
-RESPONSE_S = 0.8
 SHORTEST_TAGGED_S = 2.0  # the tagger misjudges shorter clips: they get silence behind
-VALIDATION_ROOMS = 0.1
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -46,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--tags", type=Path, help="CSV of its classes: index, display_name")
     parser.add_argument("--sentences", type=Path, required=True, help="MiniLM directory")
     parser.add_argument("--synthesised", type=int, default=24, help="clips of each made-up sound")
-    parser.add_argument("--rooms", type=int, default=5000, help="how many responses")
+    parser.add_argument("--rooms", type=int, default=6000, help="how many rooms")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
@@ -130,70 +127,6 @@ def _stack(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
             values = [getattr(record["tags"], name) for record in records]
             arrays[name] = np.stack(values).astype(np.float16)
     return arrays
-
-
-def gather_rooms(count: int, jobs: int, seed: int) -> dict[str, Any]:
-    """Responses (count, 4, n) float16, direct sound at gain 1, with direction and distance."""
-    with ProcessPoolExecutor(jobs) as pool:
-        seeds = [(seed, i) for i in range(count)]
-        made = list(tqdm(pool.map(_room, seeds, chunksize=16), "rooms", count, unit="room"))
-    return {
-        "responses": np.stack([response for response, *_ in made]),
-        "direction": np.stack([direction for _, direction, _ in made]),
-        "distance": np.array([distance for *_, distance in made], np.float32),
-        "validation": np.arange(count) < VALIDATION_ROOMS * count,
-    }
-
-
-def _room(seed: tuple[int, int]) -> tuple[NDArray[np.float16], NDArray[np.float32], float]:
-    """One random shoebox in ELSA's ranges, heard by a microphone with its own errors."""
-    rng = np.random.default_rng(seed)
-    while True:
-        floor = np.exp(rng.uniform(np.log(9), np.log(270)))
-        aspect = rng.uniform(1, 2)
-        size = np.array([np.sqrt(floor * aspect), np.sqrt(floor / aspect), rng.uniform(2.3, 4.5)])
-        ears = rng.uniform([0.5, 0.5, 0.5], size - [0.5, 0.5, 0.6])
-        distance = np.exp(rng.uniform(np.log(0.4), np.log(4.5)))
-        elevation = np.radians(rng.normal(0, 20) if rng.random() < 0.7 else rng.uniform(-75, 75))
-        azimuth = rng.uniform(-np.pi, np.pi)
-        away = np.array([np.cos(azimuth), np.sin(azimuth), np.tan(elevation)]) * np.cos(elevation)
-        source = ears + distance * away
-        if ((source > 0.2) & (source < size - 0.2)).all():
-            break
-    t60 = np.exp(rng.uniform(np.log(0.1), np.log(0.75)))
-    response = room_response(size, source, ears, t60, RATE, rng) * distance
-    response = microphone_errors(response, rng)
-    length = int(RESPONSE_S * RATE)
-    fitted = np.zeros((4, length), np.float16)
-    fitted[:, : response.shape[1]] = response[:, :length]
-    return fitted, away.astype(np.float32), float(distance)
-
-
-def microphone_errors(
-    response: NDArray[np.float32], rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """What a real tetrahedron does to an ideal response (4, n).
-
-    Above its coincidence limit Y, Z and X turn into smooth random mixtures of everything, growing
-    with frequency squared; below, gains differ a little and the lowest octaves are weak.
-    """
-    n = response.shape[1]
-    frequency = np.maximum(np.fft.rfftfreq(n, 1 / RATE), 1.0)
-    wrong = np.clip((frequency / np.exp(rng.uniform(np.log(2500), np.log(12000)))) ** 2.2, 0, 1)
-    knots = np.linspace(0, RATE / 2, 24)
-    spectrum = np.fft.rfft(response)
-    mixed = spectrum.copy()
-    weak = 1 / (1 + (rng.uniform(20, 140) / frequency) ** 2)
-    for row in (1, 2, 3):
-        coarse = rng.normal(0, 0.5, (2, 4, knots.size))
-        smooth = [
-            np.interp(frequency, knots, real) + 1j * np.interp(frequency, knots, imaginary)
-            for real, imaginary in zip(*coarse, strict=True)
-        ]
-        astray = sum(gain * channel for gain, channel in zip(smooth, spectrum, strict=True))
-        gain = 10 ** (rng.normal(0, 0.7) / 20)
-        mixed[row] = gain * weak * ((1 - wrong) * spectrum[row] + wrong * astray)
-    return np.fft.irfft(mixed, n).astype(np.float32)
 
 
 def gather_captions(work: Path, sentences: Path, tags: Sequence[str], seed: int) -> dict[str, Any]:

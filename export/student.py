@@ -29,7 +29,7 @@ from export.tagger import normalise, pre_emphasis
 
 LEVEL_FRAMES = 200.0  # time constant of the running level
 USUAL_LEVEL = 5.0  # log of the power that the running level is brought to, as the tagger has it
-SILENCE = 3e-8  # power of W that counts as none
+SILENCE = 2e-7  # power of W that counts as none
 QUIETEST = -1.4  # input of the semantic tower: the tagger's own floor
 
 
@@ -129,7 +129,8 @@ class Student(nn.Module):
 
     def forward(self, mel: Tensor, state: list[Tensor] | None = None) -> tuple[Heard, list[Tensor]]:
         """Frames (batch, time, 8, mels) -> answers for each of the time / 8 steps, next state."""
-        state = self.initial_state(mel.shape[0]) if state is None else state
+        if state is None:
+            state = [memory.to(mel.device) for memory in self.initial_state(mel.shape[0])]
         x = mel.transpose(1, 2)
         levelled, level = self.level(x[:, :1], state[0])
         split = 4 + len(self.spatial.layers)

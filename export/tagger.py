@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -13,8 +13,6 @@ from onnx import numpy_helper
 from scipy.signal import get_window
 
 from elsa_rt.features.intensity import FeatureSettings, mel_bands
-
-_Array = TypeVar("_Array")
 
 RATE = 32_000
 _N_FFT, _WINDOW, _HOP, _MELS = 1024, 800, 320, 128
@@ -56,7 +54,7 @@ class Tagger:
         return normalise(mel.T).astype(np.float32)[None, None]
 
 
-def normalise(log_mel: _Array) -> _Array:
+def normalise(log_mel: Any) -> Any:
     """Natural log of mel power, as the tagger scales it, to about -1.5..1.5."""
     return (log_mel - _MEAN) / _SPREAD
 

@@ -7,10 +7,10 @@ import pytest
 
 from elsa_rt.audio.ambisonics import direction_from_angles, plane_wave
 from elsa_rt.features.intensity import IntensityFeatures
+from export.arrivals import SOUND_SPEED
+from export.background import diffuse_noise
 from export.clips import source_group, trim, unify
-from export.prepare import microphone_errors
-from export.rooms import SOUND_SPEED, room_response
-from export.scenes import diffuse_noise
+from export.rooms import room_response
 
 RATE = 16_000
 ROOM = np.array([6.0, 5.0, 3.0])
@@ -44,7 +44,7 @@ def test_longer_reverberation_decays_longer() -> None:
 
 
 def test_source_outside_the_room_is_refused() -> None:
-    with pytest.raises(ValueError, match="must lie inside"):
+    with pytest.raises(ValueError, match="does not lie inside"):
         room_response(ROOM, [7, 1, 1], EARS, 0.3, RATE, np.random.default_rng(0))
 
 
@@ -54,18 +54,6 @@ def test_diffuse_noise_comes_from_everywhere() -> None:
     assert (noise[1:] ** 2).mean(axis=1) == pytest.approx([1 / 3] * 3, rel=0.15)
     frames = IntensityFeatures().step((0.1 * noise).astype(np.float32))
     assert np.linalg.norm(frames.intensity.sum(0)) < 0.1 * frames.energy.sum()
-
-
-def test_microphone_errors_spare_the_low_band() -> None:
-    response = np.zeros((4, 4096), np.float32)
-    response[:, 10] = plane_wave(direction_from_angles(60, 0))
-    wrong = np.fft.rfft(microphone_errors(response, np.random.default_rng(4)))
-    ideal = np.fft.rfft(response)
-    frequency = np.fft.rfftfreq(4096, 1 / RATE)
-    error = np.abs(wrong - ideal)[[1, 3]].max(0)
-    assert error[(frequency > 300) & (frequency < 600)].max() < 0.35
-    assert error[frequency > 6000].mean() > 2 * error[(frequency > 300) & (frequency < 600)].mean()
-    assert wrong[0] == pytest.approx(ideal[0], abs=1e-5)  # W is right at all frequencies
 
 
 def test_labels_of_both_data_sets_meet() -> None:

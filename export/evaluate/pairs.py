@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import rotation
+from export.background import diffuse_noise
 from export.clips import kinds
 from export.evaluate.direction import angle_deg
 from export.evaluate.material import SEED, Clip, Room
@@ -21,7 +22,6 @@ from export.evaluate.trials import (
     play,
     sounding,
 )
-from export.scenes import diffuse_noise
 
 PAIRS = 60
 LEVELS_DB = (0.0, -5.0, -10.0)

@@ -15,8 +15,9 @@ from elsa_rt.config import Config
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.features.intensity import IntensityFeatures
+from export.background import diffuse_noise
 from export.evaluate.material import SEED, Clip, Room
-from export.scenes import MASKED_DB, QUIET_DB, diffuse_noise
+from export.scenes import MASKED_DB, QUIET_DB
 from export.settings import FEATURES, STEP_S
 
 SNRS_DB = (20.0, 10.0)
