@@ -17,7 +17,7 @@ from scipy import fft
 from elsa_rt.audio.ambisonics import rotate_foa, rotation
 from elsa_rt.features.intensity import IntensityFeatures
 from export.augment import colour
-from export.background import Hiss, diffuse_noise
+from export.background import Background, Hiss
 from export.cast import KINDS, Casting, Clips, Sound
 from export.places import Places, Where
 from export.settings import FEATURES, STEP_S
@@ -62,6 +62,12 @@ class Scene(NamedTuple):
     truth: Truth
 
 
+def analyse(rendered: Rendered, features: IntensityFeatures) -> Scene:
+    """What the device makes of a scene."""
+    features.reset()
+    return Scene(features.step(rendered.foa).mel.astype(np.float16), rendered.truth)
+
+
 class Part(NamedTuple):
     """One sound as it is heard."""
 
@@ -82,16 +88,15 @@ class Studio:
         self._places = Places(work, validation)
         self._features = IntensityFeatures(self.settings)
         self._length, self._memory = int(SCENE_S * self.rate), self._places.memory
-        self._casting = Casting(self.clips, len(self._places), self._length, self._memory)
+        self._casting = Casting(self.clips, self._places, self._length)
+        self._background = Background(work, validation, self._length)
         self._hiss = Hiss(self._length)
         # whole seconds of 32 kHz have factors 2 and 5 only: faster than the next fast length
         self._size = math.ceil((self._length + self._memory) / self.rate) * self.rate
 
     def scene(self, rng: np.random.Generator) -> Scene:
         """Make one scene."""
-        foa, truth = self.render(rng)
-        self._features.reset()
-        return Scene(self._features.step(foa).mel.astype(np.float16), truth)
+        return analyse(self.render(rng), self._features)
 
     def render(self, rng: np.random.Generator) -> Rendered:
         """Make one scene, as sound."""
@@ -103,7 +108,7 @@ class Studio:
             foa += part.foa
         if kind != "silence" and (kind == "background" or rng.random() > CLEAN):
             floor = _signal_level(parts) * 10 ** (-rng.triangular(*SNR_DB) / 20)
-            foa += np.float32(floor) * diffuse_noise(self._length, self.rate, rng)
+            foa += np.float32(floor) * self._background.draw(rng)
         peak = max(float(np.abs(foa).max()), 1e-9)
         foa *= np.float32(10 ** (rng.uniform(*PEAK_DB) / 20) / peak)
         if kind != "silence" or rng.random() > DIGITAL:
