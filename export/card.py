@@ -40,7 +40,7 @@ A causal, stateful encoder of first-order ambisonics and a text encoder that mee
 | input | AmbiX FOA (W, Y, Z, X; SN3D), {rate} Hz |
 | output per step | embedding, direction (x, y, z), activity 0..1, distance in metres |
 | audio parameters | {parameters:,} |
-| context | {context_s} s: what is older cannot matter |
+| looks back | {context_s} s; fading memories may reach further |
 | licence | {licence} |
 
 ## Intended use

@@ -28,9 +28,9 @@ class Teacher(Protocol):
 
 def load_teacher(checkpoint: Path) -> Teacher:
     """The teacher of a checkpoint of `export.teacher.train`."""
-    from export import teacher
+    from export.teacher import load
 
-    return teacher.load(checkpoint)
+    return load(checkpoint)
 
 
 def teacher_hears(teacher: Teacher, trial: Staged) -> NDArray[np.float32]:
