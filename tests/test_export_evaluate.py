@@ -12,13 +12,15 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from elsa_rt.audio.ambisonics import direction_from_angles, plane_wave
+from elsa_rt.audio.ambisonics import angles_from_direction, direction_from_angles, plane_wave
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import SourceError
+from elsa_rt.matching.words import ELEVATED_DEG
 from export.evaluate import __main__ as command
 from export.evaluate import material, pairs
 from export.evaluate import teacher as teaching
 from export.evaluate.direction import direction_values
+from export.evaluate.hearing import raised
 from export.evaluate.trials import LEAD_S, RATE, Ear, stage, step_levels
 from tests.tiny_bundle import make_bundle, rewrite, sound
 
@@ -171,6 +173,20 @@ def test_a_softer_sound_leaves_the_direction_to_the_louder(bundle: Path) -> None
     values = [pairs.judge(ear, duet, prompts) for duet in found if duet.level_db == -10]
     assert values
     assert all(v and v["louder_direction_right"] == 1 for v in values)
+
+
+def test_sounds_are_raised_and_lowered_at_every_ratio() -> None:
+    clips = [material.Clip(i, 0, sound("hum", 0.2, 0, rate=RATE)[0]) for i in range(8)]
+    trials = list(raised(clips, [wave_room(60.0), wave_room(-100.0)]))
+    heights = [angles_from_direction(trial.about.direction)[1] for trial in trials]
+    assert all(abs(height) > ELEVATED_DEG for height in heights)
+    sides = {
+        (height > 0, trial.about.snr_db) for height, trial in zip(heights, trials, strict=True)
+    }
+    assert len(sides) == 4
+    for trial in trials:  # the field was turned with the truth
+        flow = (trial.wet.foa[[3, 1, 2]] * trial.wet.foa[0]).sum(1)
+        assert flow / np.linalg.norm(flow) == pytest.approx(trial.about.direction, abs=1e-3)
 
 
 class Twice:

@@ -108,7 +108,7 @@ def raised(clips: Sequence[Clip], rooms: Sequence[Room]) -> Iterator[Staged]:
         rng = np.random.default_rng([SEED, clip.number, 1])
         room = rooms[int(rng.integers(len(rooms)))]
         azimuth, _ = angles_from_direction(room.direction)
-        nose = (-1) ** i * rng.uniform(ELEVATED_DEG + 5, STEEP_DEG)
+        nose = (-1) ** (i // len(SNRS_DB)) * rng.uniform(ELEVATED_DEG + 5, STEEP_DEG)
         # the source comes to the front, up or down with the nose, and then anywhere
         turn = rotation(rng.uniform(-180, 180), -nose, 0) @ rotation(-azimuth, 0, 0)
         yield stage(clip, room, turn, SNRS_DB[i % len(SNRS_DB)], rng)

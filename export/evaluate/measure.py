@@ -52,16 +52,14 @@ DIRECTION: Wanted = {
     "closed_form_p90_deg": ("closed_deg", p90),
     "four_way_word": ("four_way", mean),
     "closed_form_four_way_word": ("closed_four_way", mean),
+    "level_called_up_or_down": ("raised_wrongly", mean),
 }
 STEPS: Wanted = {
     "direction_step_median_deg": ("step_deg", median),
     "direction_step_mean_deg": ("step_deg", mean),
     "direction_step_p90_deg": ("step_deg", p90),
 }
-HEIGHT: Wanted = {
-    "up_down_word": ("up_down", mean),
-    "level_called_up_or_down": ("raised_wrongly", mean),
-}
+HEIGHT: Wanted = {"up_down_word": ("up_down", mean)}
 DISTANCE: Wanted = {
     "near_far_word": ("near_far", mean),
     "distance_error_median_m": ("distance_error_m", median),
@@ -145,11 +143,8 @@ def direction_figures(heard: Heard) -> list[Figure]:
     figures = [Figure("trials", about, [np.ones(1)] * len(about), lambda ones: float(ones.sum()))]
     figures += of_trials(about, values, DIRECTION, MAIN)
     figures += [Figure(name, about, steps, statistic) for name, (_, statistic) in STEPS.items()]
-    if heard.raised:
-        figures += of_trials(abouts(heard.raised), direction_values(heard.raised), HEIGHT)[:1]
-        figures += of_trials(about, values, HEIGHT)[1:]
-    else:
-        figures += of_trials(about, values, HEIGHT)
+    high = heard.raised or heard.known
+    figures += of_trials(abouts(high), direction_values(high), HEIGHT)
     figures += of_trials(about, values, DISTANCE)
     right = activity_agreement(heard.known)
     return [*figures, Figure("activity_agreement", about, right, mean)]
