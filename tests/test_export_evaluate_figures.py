@@ -210,10 +210,10 @@ def test_figures_are_of_the_trials_of_their_condition() -> None:
 
 
 def test_a_mean_over_labels_weighs_them_alike() -> None:
-    abouts = [about(0), about(0), about(0), about(1)]
-    right = [np.array([x]) for x in (1.0, 1.0, 1.0, 0.0)]
-    one = figures.Figure("f", abouts, right, figures.mean, by_label=True)
-    assert figures.value(one, [True] * 4) == 0.5
+    abouts = [about(0), about(0), about(0), about(1), about(2)]
+    rank = [np.array([x]) for x in (0.0, 0.0, 0.0, 4.0, np.nan)]
+    one = figures.Figure("f", abouts, rank, figures.within(1), by_label=True)
+    assert figures.value(one, [True] * 5) == 0.5
 
 
 def test_times_that_never_end_have_a_median_and_a_p90() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import angles_from_direction
-from elsa_rt.matching.words import FAR_M, NEAR_M, azimuth_words, elevation_word
+from elsa_rt.matching.words import FAR_M, NEAR_M, elevation_word
 from export.evaluate.trials import Trial
 
 NAN = float("nan")
@@ -23,11 +23,6 @@ def angle_deg(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 def nearest_quarter(direction: NDArray[np.float64]) -> int:
     """0 front, 1 left, 2 behind, 3 right: the nearest of the four horizontal words."""
     return round(float(np.degrees(np.arctan2(direction[1], direction[0]))) / 90) % 4
-
-
-def nearest_word(direction: NDArray[np.float64]) -> str:
-    """The nearest of the four horizontal words."""
-    return azimuth_words(90.0 * nearest_quarter(direction))[0]
 
 
 def distance_word(metres: float) -> str | None:

@@ -74,9 +74,3 @@ def answers_with_time(
         right[i, : len(answer)] = answer
         right[i, len(answer) :] = answer[-1]
     return right
-
-
-def mean_over_labels(right: NDArray[np.float64], label: NDArray[np.intp]) -> float:
-    """Mean of the labels' shares of right answers; NaN values are left out."""
-    shares = [right[label == which] for which in np.unique(label[~np.isnan(right)])]
-    return float(np.mean([np.nanmean(share) for share in shares])) if shares else float("nan")

@@ -162,8 +162,8 @@ def label_figures(
     for name, among in {"label": everything, **{f"label_{n}": a for n, a in lists.items()}}.items():
         values = label_values(heard.known, prompts, among)
         figures += ranked(about, values["rank"], name)
-        right = list((values["rank"][:, None] < 1).astype(float))
-        figures.append(Figure(f"{name}_top1_mean_over_labels", about, right, mean, by_label=True))
+        (top1,) = of_trials(about, values, {f"{name}_top1_mean_over_labels": ("rank", within(1))})
+        figures.append(top1._replace(by_label=True))
         soon = {f"{name}_{row}": column for row, column in SOON.items()}
         figures += of_trials(about, values, soon, MAIN)
     if heard.unseen:
