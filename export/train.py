@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from export.batches import batches
+from export.batches import Feed, batches
 from export.caption_bank import CaptionBank
 from export.captions import Attributes, claims_true
 from export.losses import (
@@ -34,11 +34,13 @@ from export.losses import (
     contrast_loss,
     label_loss,
     place_losses,
+    ranking_loss,
     tag_losses,
     tag_name_loss,
 )
 from export.student import Heard, Student
 from export.tagger import read_weights
+from export.teacher import load
 from export.text import TextProjection
 from export.validate import SCENES, Validation
 
@@ -54,9 +56,13 @@ LOG_EVERY = 250  # steps, with a look at the validation scenes
 class Trainer:
     """Everything that a checkpoint holds, and one optimisation step."""
 
-    def __init__(self, work: Path, total: int, tagger: Path | None, device: str) -> None:
+    def __init__(
+        self, work: Path, total: int, tagger: Path | None, teacher: Path | None, device: str
+    ) -> None:
         self.device = torch.device(device)
         self.captions = CaptionBank(work)
+        # all captions, as the teacher reads them
+        self.read = load(teacher).embed_text(self.captions.pooled) if teacher else None
         with np.load(work / "clips.npz") as clips:
             has_tags = "logits" in clips
             self.tags = {
@@ -85,12 +91,20 @@ class Trainer:
         self.optimizer = self._optimizer(TOWER_RATE if tagger else 1.0)
         self.total = total
         self.step = 0
+        self.seconds = 0.0  # of training so far
+        self.facts = {
+            "semantic_tower": "EfficientAT mn04_as (MIT), made causal, trained on" * bool(tagger),
+            "tagger": "EfficientAT mn04_as (MIT): posteriors and features" * bool(self.tags),
+            "teacher": "ELSA of export.teacher: its rankings of captions" * bool(teacher),
+        }
 
     def _optimizer(self, tower_rate: float) -> torch.optim.AdamW:
-        tower = set(self.student.semantic.parameters())
+        # lists, never sets: a checkpoint knows parameters by their order alone
+        tower = list(self.student.semantic.parameters())
+        known = set(tower)
         parts = (self.student, self.projection, self.head, self.temperature)
-        others = [p for part in parts for p in part.parameters() if p not in tower]
-        groups = [{"params": others, "share": 1.0}, {"params": list(tower), "share": tower_rate}]
+        others = [p for part in parts for p in part.parameters() if p not in known]
+        groups = [{"params": others, "share": 1.0}, {"params": tower, "share": tower_rate}]
         return torch.optim.AdamW(groups, LEARNING_RATE, weight_decay=0.02)
 
     _parts = ("student", "projection", "head", "temperature", "average", "average_projection",
@@ -99,7 +113,8 @@ class Trainer:
     def save(self, path: Path) -> None:
         """Write a checkpoint whole or not at all."""
         state = {name: getattr(self, name).state_dict() for name in self._parts}
-        state |= {"step": self.step, "size": asdict(self.student.size)}
+        state |= {"step": self.step, "seconds": self.seconds, "facts": self.facts}
+        state["size"] = asdict(self.student.size)
         part = path.with_suffix(".part")
         torch.save(state, part)
         part.rename(path)
@@ -109,10 +124,11 @@ class Trainer:
         state = torch.load(path, weights_only=True, map_location=self.device)
         for name in self._parts:
             getattr(self, name).load_state_dict(state[name])
-        self.step = state["step"]
+        self.step, self.seconds = state["step"], state["seconds"]
 
     def train_on(self, mel: Tensor, truth: Steps, rng: np.random.Generator) -> dict[str, float]:
         """One step of optimisation; returns each loss."""
+        began = time.monotonic()
         losses = self.losses(mel, truth, rng)
         total = torch.stack([WEIGHTS[name] * loss for name, loss in losses.items()]).sum()
         for group in self.optimizer.param_groups:
@@ -125,6 +141,7 @@ class Trainer:
         decay = min(AVERAGING, self.step / (self.step + 50))
         _average(self.average, self.student, decay)
         _average(self.average_projection, self.projection, decay)
+        self.seconds += time.monotonic() - began
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def losses(self, mel: Tensor, truth: Steps, rng: np.random.Generator) -> dict[str, Tensor]:
@@ -140,7 +157,8 @@ class Trainer:
         phrases = self.projection(self._there(self.captions.phrases(rng)))
         wider = self._there(self.wider[label])
         losses["label"] = label_loss(sounds, phrases, scale, self._there(label), wider)
-        losses["contrast"] = self._contrast(sounds, attributes, rng)
+        taught = truth.taught[which.nonzero()[:, 0]]
+        losses |= self._caption_losses(sounds, attributes, taught, rng)
         if self.tags:
             logits, features = (self._there(self.tags[n][clip]) for n in ("logits", "features"))
             losses |= tag_losses(self.head, heard.sound[which], logits, features)
@@ -149,11 +167,18 @@ class Trainer:
                 losses["tag_names"] = tag_name_loss(sounds, names, scale, logits)
         return losses
 
-    def _contrast(self, sounds: Tensor, truth: Attributes, rng: np.random.Generator) -> Tensor:
+    def _caption_losses(
+        self, sounds: Tensor, truth: Attributes, taught: Tensor, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
         chosen = self.captions.draw(truth, rng)
         true = claims_true(truth, self.captions.claims[chosen], self.captions.kinds)
         texts = self.projection(self._there(self.captions.pooled[torch.from_numpy(chosen)]))
-        return contrast_loss(sounds, texts, self.temperature(), self._there(torch.from_numpy(true)))
+        scale, holds = self.temperature(), self._there(torch.from_numpy(true))
+        losses = {"contrast": contrast_loss(sounds, texts, scale, holds)}
+        if self.read is not None:
+            read = self._there(self.read[torch.from_numpy(chosen)])
+            losses["teacher"] = ranking_loss(sounds, texts, scale, taught, read)
+        return losses
 
     def _there(self, values: Tensor) -> Tensor:
         return values.to(self.device, non_blocking=True)
@@ -198,6 +223,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("work", type=Path, help="directory that export.prepare filled")
     parser.add_argument("--steps", type=int, default=6_000)
     parser.add_argument("--tagger", type=Path, help="ONNX tagger whose weights to start from")
+    parser.add_argument("--teacher", type=Path, help="checkpoint of export.teacher to learn from")
+    parser.add_argument("--shards", type=Path, help="scenes of export.shards in place of new ones")
     parser.add_argument("--device", default="cpu", help="cpu, or cuda in bfloat16")
     parser.add_argument("--workers", type=int, default=1, help="processes that make scenes")
     parser.add_argument("--threads", type=int, default=1, help="threads of the network")
@@ -209,11 +236,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     run = args.work / "run"
     run.mkdir(exist_ok=True)
     torch.manual_seed(args.seed)
-    trainer = Trainer(args.work, args.steps, args.tagger, args.device)
+    trainer = Trainer(args.work, args.steps, args.tagger, args.teacher, args.device)
     if (run / "checkpoint.pt").exists():
         trainer.resume(run / "checkpoint.pt")
     rng = np.random.default_rng([args.seed, trainer.step])
-    feed = batches(args.work, args.seed + trainer.step, args.workers, args.reuse, rng)
+    source = Feed(args.work, args.shards, args.teacher)
+    feed = batches(source, args.seed + trainer.step, args.workers, args.reuse, rng)
     validation = Validation(args.work, trainer.captions, args.validation)
     train(trainer, feed, args.steps, run, rng, validation)
 

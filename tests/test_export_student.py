@@ -12,12 +12,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elsa_rt.features.intensity import FeatureSettings
-from export.losses import TagHead, multi_positive, tag_name_loss
-from export.memory import GatedMemory, PastMean
+from export.batches import augmented
+from export.losses import (
+    Steps,
+    TagHead,
+    multi_positive,
+    place_losses,
+    ranking_loss,
+    tag_name_loss,
+)
+from export.memory import GatedMemory, PastMean, recall
+from export.scenes import UNTAUGHT, Scene, Truth
 from export.semantic import BLOCKS, FEATURES_WIDTH, STEM, SemanticTower
-from export.settings import FEATURES, STEP_FRAMES, TAG_FEATURES, TAGS
+from export.settings import EMBEDDING, FEATURES, STEP_FRAMES, TAG_FEATURES, TAGS
 from export.spatial import STEP, SpatialTower
-from export.student import RunningLevel, Student
+from export.student import Heard, RunningLevel, Student
 from export.tagger import pre_emphasis
 
 
@@ -138,6 +147,13 @@ def test_gated_memory_is_its_recurrence_and_stays_in_range() -> None:
     assert h.abs().max() <= memory.candidate(x).abs().max()
 
 
+def test_gates_that_are_wide_open_give_no_nan() -> None:
+    candidate, past = torch.ones(1, 1, 3, 2), torch.zeros(1, 1, 1, 2)
+    for gate in (-200.0, 200.0):
+        open_or_shut = recall(candidate, torch.full((1, 1, 3), gate), past)
+        assert open_or_shut.tolist() == [[[[float(gate > 0)] * 2] * 3]]
+
+
 def test_level_is_taken_out_but_silence_stays_silent() -> None:
     level = RunningLevel(FEATURES)
     loud = torch.full((1, 1, 40, FEATURES.mels), -8.0) + torch.rand(1, 1, 40, FEATURES.mels)
@@ -195,8 +211,61 @@ def test_tag_names_pull_a_sound_to_what_the_tagger_says() -> None:
     assert losses[0] < losses[1] - 5
 
 
+def test_unknown_distances_train_nothing() -> None:
+    ones, unknown = torch.ones(1, 2), torch.tensor([[2.0, torch.nan]])
+    heard = Heard(ones[..., None, None], torch.tensor([[[[1.0, 0, 0]]] * 2]), ones[..., None],
+                  torch.zeros(1, 2, 1), ones)  # fmt: skip
+    towards = torch.tensor([[[1.0, 0, 0]] * 2])
+    truth = Steps(ones > 0, ones, ones, towards, unknown, ones, ones, ones)
+    losses = place_losses(heard, truth)
+    assert float(losses["distance"]) == pytest.approx(np.log(2.0))
+    assert float(losses["direction"]) == pytest.approx(0)
+    nowhere = place_losses(heard, truth._replace(distance=unknown * torch.nan))
+    assert float(nowhere["distance"]) == 0
+
+
 def test_all_true_captions_are_positives() -> None:
     logits = torch.tensor([[4.0, 4.0, -4.0], [0.0, 0.0, 0.0]])
     true = torch.tensor([[True, True, False], [False, False, False]])
     # rows without a true caption count for nothing
     assert float(multi_positive(logits, true)) == pytest.approx(np.log(2), abs=1e-3)
+
+
+def test_ranking_of_the_teacher_is_learnt_in_another_space() -> None:
+    taught, read = (F.normalize(torch.randn(n, 24), dim=1) for n in (5, 9))
+    turn = torch.linalg.qr(torch.randn(24, 24)).Q
+    scale = torch.tensor(20.0)
+    alike = ranking_loss(taught @ turn, read @ turn, scale, taught, read)
+    other = ranking_loss(taught.flip(0) @ turn, read @ turn, scale, taught, read)
+    entropy = torch.special.entr((20 * taught @ read.T).softmax(1)).sum(1).mean()
+    assert float(alike) == pytest.approx(float(entropy), abs=1e-4)  # no loss can be lower
+    assert other > alike + 0.5
+
+
+def scene(direction: tuple[float, float, float], taught: bool) -> Scene:
+    steps = 3
+    mel = np.zeros((steps * STEP_FRAMES, 8, FEATURES.mels), np.float16)
+    mel[:, 1:4] = np.array(direction)[None, :, None]
+    truth = Truth(
+        np.zeros(steps, np.int64), np.zeros(steps, np.int64),
+        np.tile(np.array(direction, np.float32), (steps, 1)), *np.ones((3, steps), np.float32),
+    )  # fmt: skip
+    return Scene(mel, truth, np.ones(EMBEDDING, np.float32) if taught else UNTAUGHT)
+
+
+def test_turned_features_still_point_where_the_truth_does() -> None:
+    scenes = [scene((0.6, 0.0, 0.8), taught=False)] * 6
+    mel, truth = augmented(scenes, np.random.default_rng(2))
+    azimuths = torch.atan2(truth.direction[:, 0, 1], truth.direction[:, 0, 0])
+    assert azimuths.std() > 0.3
+    assert set(truth.direction[:, 0, 2].sign().tolist()) == {-1.0, 1.0}
+    shown = mel[:, 0, 1:4, :].sum(2)
+    torch.testing.assert_close(
+        F.normalize(shown, dim=1), truth.direction[:, 0], rtol=1e-2, atol=1e-2
+    )
+
+
+def test_scenes_that_a_teacher_spoke_of_stay_where_they_are() -> None:
+    _, truth = augmented([scene((0.6, 0.0, 0.8), taught=True)] * 4, np.random.default_rng(2))
+    assert truth.direction[:, 0].tolist() == [pytest.approx([0.6, 0.0, 0.8])] * 4
+    assert truth.taught.shape == (4, EMBEDDING)
