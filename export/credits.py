@@ -111,6 +111,9 @@ def write_notice(bundle: Path, training: Mapping[str, Any]) -> None:
 
 
 def starts_from_tagger(training: Mapping[str, Any]) -> bool:
-    """Whether a manifest's training section says that weights of the tagger are in the model."""
+    """Whether a manifest's training section says that weights of the tagger are in the model.
+
+    To have learned from its answers alone is another matter.
+    """
     tower = str(training.get("semantic_tower", "")).lower()
-    return bool(training.get("tagger")) or "tagger" in tower or "efficientat" in tower
+    return "tagger" in tower or "efficientat" in tower
