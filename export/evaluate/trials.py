@@ -160,11 +160,11 @@ class Ear:
         """Embedding, direction, energy flow, distance and activity of each whole step."""
         rate, step = self.bundle.features.rate, self.bundle.step_frames
         if rate != RATE:
-            foa = soxr.resample(foa.T, RATE, rate).T
+            foa = np.ascontiguousarray(soxr.resample(foa.T, RATE, rate).T)
         self._features.reset()
         self._stream.reset()
         frames = self._features.step(foa)
-        sounds = self._stream.step(frames.mel)
+        sounds = self._stream.step(frames, foa)
         flow = frames.intensity[: len(sounds) * step].reshape(len(sounds), step, 3).sum(1)
         # of several slots the most active one answers
         slot = [int(sound.activity.argmax()) for sound in sounds]
