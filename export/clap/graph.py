@@ -59,7 +59,8 @@ class Clap:
             _check_form(directory)
             extractor = ClapFeatureExtractor.from_pretrained(directory)
             tokenizer = AutoTokenizer.from_pretrained(directory).backend_tokenizer
-            model, found = ClapModel.from_pretrained(directory, output_loading_info=True)
+            load: Any = ClapModel.from_pretrained
+            model, found = load(directory, output_loading_info=True)
             lacking = [name for name in found["missing_keys"] if name.endswith(("weight", "bias"))]
             if lacking:
                 raise ValueError(f"it lacks the weights {', '.join(sorted(lacking))}")
@@ -118,7 +119,7 @@ def _check_form(directory: Path) -> None:
     kind = json.loads((directory / "config.json").read_text("utf-8")).get("model_type")
     if kind != "clap":  # transformers would take it, and draw the weights at random
         raise ValueError(f"it is of type {kind!r}, not 'clap'")
-    config = ClapConfig.from_pretrained(directory)
+    config: Any = ClapConfig.from_pretrained(directory)
     audio, text = config.audio_config, config.text_config
     if audio.enable_fusion and audio.fusion_type == "channel_map":
         raise ValueError("it fuses crops as channels, and cannot do without them")
