@@ -35,13 +35,24 @@ class Config:
 
     prompts: tuple[str, ...] = ()
 
-    format: Format = _setting(SIGNAL, "ambix", "what the channels are", FORMATS)
+    microphone: str | None = _setting(
+        SIGNAL, None, "a profile that elsa-rt microphones lists, or the file of one"
+    )
+    format: Format | None = _setting(
+        SIGNAL, None, "what the channels are (default: what the profile says, else ambix)", FORMATS
+    )
     channels: tuple[int, ...] | None = _setting(
         SIGNAL,
         None,
-        "which four channels to use, counted from 1, e.g. 1,2,3,4 (default: the first four)",
+        "which four channels to use, counted from 1, e.g. 1,2,3,4 (default: those of the profile, "
+        "else the first four)",
     )
-    mount: Mount = _setting(SIGNAL, "upright", "how the microphone is mounted", MOUNTS)
+    mount: Mount | None = _setting(
+        SIGNAL,
+        None,
+        "how the microphone is mounted (default: what the profile says, else upright)",
+        MOUNTS,
+    )
     yaw_deg: float = _setting(SIGNAL, 0.0, "the microphone is turned left by this many degrees")
     pitch_deg: float = _setting(SIGNAL, 0.0, "its nose is dipped by this many degrees")
     roll_deg: float = _setting(SIGNAL, 0.0, "its left side is lifted by this many degrees")
@@ -72,7 +83,7 @@ class Config:
     def __post_init__(self) -> None:
         for setting in described():
             value, choices = getattr(self, setting.name), setting.metadata["choices"]
-            if choices and value not in choices:
+            if choices and value not in choices and value != setting.default:
                 raise UsageError(
                     f"{option(setting.name)} {value!r} is unknown: choose {' | '.join(choices)}"
                 )

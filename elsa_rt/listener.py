@@ -14,6 +14,7 @@ from elsa_rt.audio.ambisonics import angles_from_direction
 from elsa_rt.audio.block import Block
 from elsa_rt.audio.foa import ToFoa
 from elsa_rt.audio.health import SignalHealth
+from elsa_rt.audio.profiles import profile_of
 from elsa_rt.audio.source import Source
 from elsa_rt.audio.sources import open_source
 from elsa_rt.audio.timeline import Timeline
@@ -83,15 +84,16 @@ class Listener:
         self.source = source
         self.bundle = bundle
         self.on_notice = on_notice
+        self._microphone = profile_of(config)
         self._opened: Source | None = None
-        self._features = IntensityFeatures(bundle.features)
+        self._features = IntensityFeatures(bundle.features, self._microphone.coincidence_hz)
         self._encoder = encoder.stream()
         self._flow = EnergyFlow(bundle.step_frames)
         self._scorer = Scorer(prompts, Statistics.load(bundle))
         self._alerts = AlertGate(prompts.prompts, config, bundle.step_s)
         self._timeline = Timeline(bundle.features.rate)
         self.reset()
-        for notice in prompts.notices:
+        for notice in (*prompts.notices, *self._microphone.notices):
             on_notice(notice)
 
     def __iter__(self) -> Iterator[Hearing]:
@@ -186,7 +188,7 @@ class Listener:
         self._to_foa: ToFoa | None = None
         self._samples = 0  # that the features took, at the model's rate
         self._steps = 0
-        self._health = SignalHealth(self.config.channels)
+        self._health = SignalHealth(self._microphone.channels, self._microphone.silent)
         for stage in (self._features, self._encoder, self._flow, self._alerts, self._timeline):
             stage.reset()
 

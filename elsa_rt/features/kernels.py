@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import rocket_fft  # registers the FFT with Numba
-from numba import njit
 from numpy.typing import NDArray
+
+from elsa_rt.compiled import compiled
 
 LOG_FLOOR = 1e-10
 """Added to the mel power of W before the logarithm: -100 dB of full scale."""
@@ -18,14 +17,7 @@ TINY = 1e-20
 """Keeps ratios of digital silence at zero."""
 
 
-def _compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    try:
-        return njit(cache=True, nogil=True)(kernel)
-    except RuntimeError:  # no directory to keep it in: a service without a home
-        return njit(nogil=True)(kernel)
-
-
-@_compiled
+@compiled
 def analyse_hop(
     tail: NDArray[np.float32],
     window: NDArray[np.float32],
@@ -58,8 +50,12 @@ def analyse_hop(
             w, y, z, x = spectrum[0, k], spectrum[1, k], spectrum[2, k], spectrum[3, k]
             w_power = w.real * w.real + w.imag * w.imag
             v_power = (
-                x.real * x.real + x.imag * x.imag + y.real * y.real
-                + y.imag * y.imag + z.real * z.real + z.imag * z.imag
+                x.real * x.real
+                + x.imag * x.imag
+                + y.real * y.real
+                + y.imag * y.imag
+                + z.real * z.real
+                + z.imag * z.imag
             )
             power += g * w_power
             energy += g * (w_power + v_power)
@@ -93,7 +89,7 @@ def analyse_hop(
     total[4] = sum_w
 
 
-@_compiled
+@compiled
 def analyse(
     foa: NDArray[np.float32],
     history: NDArray[np.float32],
@@ -130,8 +126,17 @@ def analyse(
         filled += take
         if filled == hop:
             analyse_hop(
-                history, window, first, last, weights, band, frame, spectrum, axes,
-                mel[done], total[done],
+                history,
+                window,
+                first,
+                last,
+                weights,
+                band,
+                frame,
+                spectrum,
+                axes,
+                mel[done],
+                total[done],
             )
             done += 1
             filled = 0
