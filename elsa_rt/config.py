@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from math import inf
-from typing import Any
+from typing import Any, Literal, get_args
 
 from elsa_rt.audio.ambisonics import FORMATS, MOUNTS, Format, Mount
 from elsa_rt.errors import UsageError
@@ -18,6 +18,10 @@ SAMPLE_FORMATS = ("s16", "s24", "s32", "f32")
 """Little-endian PCM that standard input may carry."""
 
 ENGINES = ("auto", "onnx")
+
+Frame = Literal["microphone", "world"]
+
+FRAMES: tuple[Frame, ...] = get_args(Frame)
 
 HIGHEST_RATE = 768_000
 
@@ -34,6 +38,7 @@ class Config:
     """What to listen for, and how."""
 
     prompts: tuple[str, ...] = ()
+    frame: Frame = "microphone"
 
     microphone: str | None = _setting(
         SIGNAL, None, "a profile that elsa-rt microphones lists, or the file of one"
@@ -87,6 +92,8 @@ class Config:
                 raise UsageError(
                     f"{option(setting.name)} {value!r} is unknown: choose {' | '.join(choices)}"
                 )
+        if self.frame not in FRAMES:
+            raise UsageError(f"frame {self.frame!r} is unknown: choose {' | '.join(FRAMES)}")
         for name, least, most in (
             ("rate", 1, HIGHEST_RATE),
             ("input_channels", 1, inf),
@@ -121,7 +128,7 @@ class Config:
 
 
 def described() -> list[Field[Any]]:
-    """The settings that are options, too: all but the prompts."""
+    """The settings that are options, too: all but the prompts and the frame."""
     return [setting for setting in fields(Config) if "help" in setting.metadata]
 
 
@@ -134,6 +141,8 @@ Config.__doc__ = "\n".join(
     [
         f"{Config.__doc__}\n",
         "prompts : sentences to listen for",
+        "frame : whose axes prompts and words mean, those of the microphone or, after "
+        "Listener.set_orientation, of the world",
         *(f"{setting.name} : {setting.metadata['help']}" for setting in described()),
     ]
 )

@@ -177,7 +177,8 @@ def test_every_command_helps_with_an_example(command: str, capsys: Capture) -> N
 
 def test_every_setting_is_an_option_of_listen() -> None:
     text = {
-        "microphone": "zoom-h3-vr", "format": "fuma", "channels": "4,3,2,1", "mount": "inverted", "rate": "48000",
+        "microphone": "mine", "format": "fuma", "channels": "4,3,2,1", "mount": "inverted",
+        "rate": "48000",
         "sample_format": "s24", "input_channels": "6", "bundle": "somewhere", "engine": "onnx",
         "threads": "2", "alert_start": "0.9",
     }  # fmt: skip

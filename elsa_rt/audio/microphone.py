@@ -55,7 +55,7 @@ class MicrophoneSource(Closing):
                 f"microphone {self.name} belongs to a sound server, which may mix the channels "
                 "of an ambisonic microphone: prefer a hw: device of elsa-rt devices"
             )
-        if config.microphone is None:
+        if config.microphone is None and config.format is None:
             for fitting in profiles_for_device(device.name, all_profiles(on_notice))[:1]:
                 on_notice(
                     f"microphone {self.name} looks like {fitting.title}: if it is, say "
