@@ -6,6 +6,8 @@ the conventions that stand there.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import eval_legendre, spherical_jn, spherical_yn
@@ -16,7 +18,7 @@ ORDERS = 30  # enough for a sphere of 25 mm far beyond 20 kHz
 
 
 def modal_gains(
-    frequencies: NDArray[np.float64], radius_m: float, directivity: float, *, rigid: bool
+    frequencies: NDArray[np.floating[Any]], radius_m: float, directivity: float, *, rigid: bool
 ) -> NDArray[np.complex128]:
     """Gains (f, ORDERS) of the orders of a plane wave; positive frequencies.
 
@@ -40,7 +42,7 @@ def modal_gains(
 def plane_wave_responses(
     capsules: NDArray[np.float64],
     directions: NDArray[np.float64],
-    frequencies: NDArray[np.float64],
+    frequencies: NDArray[np.floating[Any]],
     radius_m: float,
     directivity: float = 0.5,
     *,

@@ -73,17 +73,22 @@ def encoding(config: Config, rate: int) -> Encoding:
     if not np.isfinite(degrees).all():
         raise UsageError(f"yaw, pitch, roll {degrees} of the microphone: finite degrees are needed")
     profile = profile_of(config)
-    turn = rotation(*degrees) @ rotation(profile.yaw_deg, 0, 0) @ mount_rotation(profile.mount)
-    gains = np.array(profile.signs) / 10 ** (np.array(profile.gains_db) / 20)
+    turn = rotate_foa(
+        rotation(*degrees) @ rotation(profile.yaw_deg, 0, 0) @ mount_rotation(profile.mount)
+    )
     sized = profile.format == "a-format" and profile.radius_mm
     if not (sized or profile.filters or any(profile.delays_us)):
-        matrix = rotate_foa(turn) @ (coincident_matrix(profile) * gains)
+        matrix = turn @ (coincident_matrix(profile) * _corrections(profile))
         return Encoding(matrix[:, :, None].astype(np.float32))
-    frequencies = np.fft.rfftfreq(SPECTRUM, 1 / rate)
-    spectra = _spectra(profile, frequencies) * gains
+    return to_taps(turn @ encoding_spectra(profile, np.fft.rfftfreq(SPECTRUM, 1 / rate)), rate)
+
+
+def encoding_spectra(profile: Profile, frequencies: Reals) -> NDArray[np.complex128]:
+    """From the four channels to AmbiX in the microphone's own axes: (f, 4, 4)."""
     late = np.array(profile.delays_us) * 1e-6
-    spectra = spectra * np.exp(2j * np.pi * frequencies[:, None, None] * late)
-    return to_taps(rotate_foa(turn) @ spectra, rate)
+    early = np.exp(2j * np.pi * frequencies[:, None, None] * late)
+    spectra: NDArray[np.complex128] = _spectra(profile, frequencies) * _corrections(profile) * early
+    return spectra
 
 
 def encode_capsules(capsules: Capsules, rate: int) -> Encoding:
@@ -197,6 +202,11 @@ def to_taps(spectra: NDArray[np.complex128], rate: int) -> Encoding:
         if error[:, band].max() <= PRECISION:
             break
     return Encoding(taps.astype(np.float32), half)
+
+
+def _corrections(profile: Profile) -> NDArray[np.float64]:
+    """Signed factors (4,) that undo what the channels are off by."""
+    return np.array(profile.signs) / 10 ** (np.array(profile.gains_db) / 20)
 
 
 def _spectra(profile: Profile, frequencies: Reals) -> NDArray[np.complex128]:

@@ -72,7 +72,13 @@ def write_profile(profile: Profile, path: Path) -> None:
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(_as_table(profile), sort_keys=False, allow_unicode=True, width=100)
+        text = yaml.safe_dump(
+            _as_table(profile),
+            sort_keys=False,
+            allow_unicode=True,
+            width=100,
+            default_flow_style=None,
+        )
         part.write_text(text, encoding="utf-8")
         part.replace(path)
     except OSError as error:
