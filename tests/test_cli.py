@@ -20,7 +20,7 @@ from elsa_rt.version import __version__
 
 Capture = pytest.CaptureFixture[str]
 
-NAMES = ("listen", "embed", "embed-text", "devices", "microphones", "calibrate", "info")
+NAMES = ("listen", "embed", "embed-text", "devices", "microphones", "calibrate", "doctor", "info")
 
 
 def heard(text: str, kind: str) -> list[dict[str, Any]]:

@@ -98,7 +98,7 @@ def _doubt_of_b_format(
         return (
             f"declared {form}, whose first channel is W and the loudest, but channel "
             f"{loudest + 1} of the four is {level[loudest] - level[0]:.1f} dB louder: see to the "
-            "order of --channels"
+            "order of --channels" + (", or is it A-format?" if alike > ALIKE else "")
         )
     ratio_db = 10 * np.log10(power[0] / power[1:].sum())
     other = {"ambix": ("fuma", -3.0), "fuma": ("ambix", 0.0)}[form]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -38,3 +39,20 @@ def test_the_conversation_ends_with_a_profile(command: list[str], tmp_path: Path
     assert profile.device == (mic.device,)
     assert profile.channels == tuple((np.argsort(truth.device.order) + 1).tolist())
     assert profile.yaw_deg == pytest.approx(truth.yaw_deg, abs=2)
+
+
+@pytest.mark.usefixtures("alsa")
+def test_the_doctor_listens(command: list[str], bundle: Path) -> None:
+    samples = make(7).noise
+    with virtual_microphone(samples, RATE) as mic:
+        done = subprocess.run(
+            [*command, "doctor", mic.device, "--format", "a-format", "--bundle", str(bundle),
+             "--listen-s", "2", "--json"],
+            env=mic.env, capture_output=True, timeout=LIMIT_S, text=True,
+        )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert done.returncode == 0, done.stdout
+    assert mic.device in checks["device"]["found"]
+    for name in ("channels", "rate", "signal", "format"):
+        assert checks[name]["state"] == "ok", checks[name]
