@@ -47,7 +47,7 @@ class Bearings:
         """The next block is the first of a new stream; the last orientation holds on."""
         self._orientation.restart()
         self._timeline.reset()
-        self._samples = 0  # of AmbiX that were turned
+        self._samples = 0  # of AmbiX that came
         self._end_s: float | None = None  # stream time at the end of the last block
         self._clock_s: float | None = None  # what to add to the capture clock for stream time
         self._turn = np.eye(3)  # from the microphone to the world, at the present step
@@ -70,22 +70,24 @@ class Bearings:
 
     def add(self, block: Block) -> None:
         """Take note of the next block."""
-        self._timeline.add(block)
+        if self._world:
+            self._timeline.add(block)
         self._end_s = (block.start + block.samples.shape[1]) / block.rate
         if block.captured is not None:
             self._clock_s = block.start / block.rate - block.captured
 
     def to_frame(self, foa: NDArray[np.float32]) -> NDArray[np.float32]:
         """AmbiX (4, n) of the microphone in the axes of the frame."""
-        if not self._world or not self._orientation.known:
+        if not self._world:
             return foa
         count = foa.shape[1]
-        places = np.arange(self._samples, self._samples + count)
-        self._samples += count
-        times = places / self._rate
+        times = np.arange(self._samples, self._samples + count) / self._rate
         for begin in range(0, count, AT_ONCE):
-            first = int(places[begin])
+            first = self._samples + begin
             times[begin : begin + AT_ONCE] += self._timeline.at(first)[0] - first / self._rate
+        self._samples += count
+        if not self._orientation.known:
+            return foa
         turned = foa.copy()
         vectors = foa[[3, 1, 2]].T[:, :, None]  # (n, 3, 1) in x, y, z
         turned[[3, 1, 2]] = (self._orientation.at(times) @ vectors)[:, :, 0].T

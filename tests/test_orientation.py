@@ -213,3 +213,15 @@ def test_a_new_stream_keeps_the_last_orientation(encoder: AudioEncoder) -> None:
     listener.reset()
     hearings = listener.push(Block(sound("hum", 0.1, 0, 0, 16_000), 16_000))
     assert abs(closed_world(hearings)) == pytest.approx(180, abs=1)
+
+
+def test_an_orientation_that_is_first_known_later(encoder: AudioEncoder) -> None:
+    listener = listen(encoder, frame="world")
+    hum = sound("hum", 1, 0, 0, 16_000)
+    (before,) = listener.push(Block(hum[:, :1_600], 16_000))
+    assert before.world is None
+    for time_s, yaw in ((0.1, 0.0), (0.8, 0.0), (0.801, 90.0)):
+        listener.set_orientation(yaw_deg=yaw, time_s=time_s)
+    hearings = listener.push(Block(hum[:, 1_600:], 16_000, 1_600))
+    assert closed_world([hearings[5]]) == pytest.approx(0, abs=1)
+    assert closed_world([hearings[8]]) == pytest.approx(90, abs=1)
