@@ -13,8 +13,8 @@ from elsa_rt.audio.block import Block
 from elsa_rt.audio.orientation import Orientation
 from elsa_rt.audio.timeline import Timeline
 from elsa_rt.config import Frame
-from elsa_rt.encoder.audio import Sound
 from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.sound import Sound
 from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Alert, Angles, Hearing
 from elsa_rt.matching.words import direction_words

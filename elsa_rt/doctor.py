@@ -172,6 +172,7 @@ def check_model(config: Config) -> Iterator[Check]:
     """Whether the bundle is whole, the engine runs it, and fast enough."""
     from elsa_rt.encoder.audio import AudioEncoder
     from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
+    from elsa_rt.features.intensity import IntensityFeatures
 
     try:
         bundle = ModelBundle.load(config.bundle)
@@ -187,11 +188,12 @@ def check_model(config: Config) -> Iterator[Check]:
     except ElsaError as error:
         yield Check("engine", "failure", str(error))
         return
-    stream, frames = encoder.stream(), encoder.silence()[0]
+    stream, features = encoder.stream(), IntensityFeatures(bundle.features)
+    foa = np.zeros((4, bundle.step_samples), np.float32)
     spent = []
     for _ in range(STEPS):
         begun = time.perf_counter()
-        stream.step(frames)
+        stream.step(features.step(foa), foa)
         spent.append(time.perf_counter() - begun)
     slow = float(np.quantile(spent, 0.95))
     share = slow / bundle.step_s

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import onnx
@@ -34,6 +34,7 @@ from elsa_rt.encoder.bundle import (
     TOKENIZER,
 )
 from elsa_rt.features.intensity import CHANNELS
+from elsa_rt.features.kernels import LOG_FLOOR
 from elsa_rt.version import __version__
 from export.card import write_card
 from export.settings import EMBEDDING, FEATURES, STEP_FRAMES
@@ -70,12 +71,11 @@ class OneStep(nn.Module):
 
 def fold_norms(student: Student) -> Student:
     """A copy for inference whose batch norms are part of the convolutions."""
-    folded: Any = deepcopy(student).eval()
-    for block in [*folded.frames, *folded.steps]:
-        block.conv, block.norm = fuse_conv_bn_eval(block.conv, block.norm), nn.Identity()
-    folded.pool = fuse_conv_bn_eval(folded.pool, folded.pool_norm)
-    folded.pool_norm = nn.Identity()
-    return cast(Student, folded)
+    folded = deepcopy(student).eval()
+    for layer in folded.spatial.layers:
+        fused: Any = fuse_conv_bn_eval(layer.conv, layer.norm)
+        layer.conv, layer.norm = fused, nn.Identity()  # type: ignore[assignment]
+    return folded
 
 
 def export_audio(student: Student, path: Path) -> None:
@@ -83,7 +83,7 @@ def export_audio(student: Student, path: Path) -> None:
     step = OneStep(fold_norms(student)).eval()
     state = student.initial_state()
     names = [f"{i:02d}" for i in range(len(state))]
-    frames = torch.randn(1, STEP_FRAMES, len(CHANNELS), student.size.mels)
+    frames = _some_frames(1)
     program = torch.onnx.export(
         step,
         (frames, *state),
@@ -104,7 +104,7 @@ def export_audio(student: Student, path: Path) -> None:
 def _check_audio(path: Path, student: Student, steps: int = 40) -> None:
     """Stream random frames through the file and through torch; they must agree to 1e-4."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    frames = torch.randn(1, steps * STEP_FRAMES, len(CHANNELS), student.size.mels)
+    frames = _some_frames(steps)
     with torch.inference_mode():
         heard, _ = student(frames)
     state = {f"state_{i:02d}": s.numpy() for i, s in enumerate(student.initial_state())}
@@ -114,8 +114,15 @@ def _check_audio(path: Path, student: Student, steps: int = 40) -> None:
         state = dict(zip(state, others[2:], strict=True))
         for got, wanted in ((embedding, heard.embedding), (direction, heard.direction)):
             worst = float(np.abs(got - wanted[:, step].numpy()).max())
-            if worst > 1e-4:
+            if not worst <= 1e-4:  # NaN, too
                 raise RuntimeError(f"{path} differs from torch by {worst:.2g} in step {step}")
+
+
+def _some_frames(steps: int) -> Tensor:
+    """Random frames over the range of real ones, from silence to full scale."""
+    frames = torch.randn(1, steps * STEP_FRAMES, len(CHANNELS), FEATURES.mels).tanh()
+    frames[:, :, 0] = 0.5 * np.log(LOG_FLOOR) * (1 + frames[:, :, 0])
+    return frames
 
 
 def export_text(tower: TextTower, sample: tuple[Tensor, Tensor], path: Path) -> None:
@@ -168,8 +175,8 @@ def _save(model: onnx.ModelProto, path: Path) -> None:
 def load_run(checkpoint: Path, pooled: int) -> tuple[Student, TextProjection]:
     """The averaged student and text projection of a training run, for inference."""
     state = torch.load(checkpoint, weights_only=True)
-    size = {**state["size"], "stages": tuple(state["size"]["stages"])}
-    student = Student(StudentSize(**{**size, "dilations": tuple(size["dilations"])}))
+    size = {**state["size"], "spatial": tuple(state["size"]["spatial"])}
+    student = Student(StudentSize(**size))
     projection = TextProjection(pooled)
     student.load_state_dict(state["average"])
     projection.load_state_dict(state["average_projection"])
@@ -204,15 +211,18 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _training(work: Path) -> dict[str, Any]:
     state = torch.load(work / "run" / "checkpoint.pt", weights_only=True)
     with np.load(work / "clips.npz") as clips:
-        held = clips["validation"]
-        labels = [str(label) for label in clips["labels"]]
+        held, unseen = clips["validation"], clips["unseen"]
+        labels, strange = ([str(x) for x in clips[n]] for n in ("labels", "unseen_labels"))
     return {
         "steps": int(state["step"]),
-        "clips": int((~held).sum()),
+        "hours": round(state["seconds"] / 3600, 2),
+        "clips": int((~held & ~unseen).sum()),
         "validation_clips": int(held.sum()),
         "labels": labels,
+        "unseen": strange,
         "rooms": "image sources in random shoeboxes; no measured room",
         "text": "all-MiniLM-L6-v2 (Apache-2.0), frozen, with a trained projection",
+        **{name: fact for name, fact in state["facts"].items() if fact},
     }
 
 

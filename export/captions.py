@@ -1,90 +1,53 @@
-"""Spatial captions: what sounds, where, in natural English, and which captions are true of a sound.
+"""Spatial captions: what sounds, where, in what room, and which captions are true of a sound.
 
-The borders between the words are those that the device speaks with (`elsa_rt.matching.words`).
+The borders between the words of a place are those that the device speaks with
+(`elsa_rt.matching.words`); the words themselves are in `grammar.yaml`.
 """
 
 from __future__ import annotations
 
-import random
+import csv
+import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import product
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.matching.words import ELEVATED_DEG, FAR_M, NEAR_M, REACH_DEG
-from export.clips import phrases
+from elsa_rt.matching.words import ELEVATED_DEG, FAR_M, NEAR_M, REACH_DEG, STEEP_DEG
+from export.clips import Wording, wording
+from export.grammar import ANY, ATTRIBUTES, anything, say
+
+DRY_S, REVERBERANT_S = 0.2, 1.0
+"""A T30 below the one is dry, beyond the other reverberant."""
+
+SMALL_M2, LARGE_M2 = 50.0, 100.0
+"""A floor below the one is small, beyond the other large."""
+
+CENTRES_DEG = (0.0, 45.0, 90.0, 135.0, 180.0, -135.0, -90.0, -45.0)
+"""Centre of each azimuth word of the grammar; odd entries are diagonals."""
 
 DIAGONAL_DEG = 30.0
-"""So far from its centre "front left" still holds."""
+"""So far from its centre a diagonal holds."""
 
-ANY = -1
-"""An attribute that a caption does not mention."""
-
-AZIMUTHS: tuple[tuple[float, tuple[str, ...]], ...] = (
-    (0.0, (
-        "in front of me", "in front", "from the front", "ahead", "straight ahead", "before me",
-    )),
-    (45.0, (
-        "front left", "at the front left", "ahead on the left", "in front to the left",
-        "diagonally front left",
-    )),
-    (90.0, (
-        "on the left", "to my left", "from the left", "on my left side", "left", "at my left",
-        "left of me",
-    )),
-    (135.0, (
-        "behind on the left", "at the back left", "behind me to the left", "rear left",
-        "behind, left",
-    )),
-    (180.0, (
-        "behind me", "behind", "from behind", "at the back", "in my back", "from the rear",
-        "to the rear",
-    )),
-    (-135.0, (
-        "behind on the right", "at the back right", "behind me to the right", "rear right",
-        "behind, right",
-    )),
-    (-90.0, (
-        "on the right", "to my right", "from the right", "on my right side", "right",
-        "at my right", "right of me",
-    )),
-    (-45.0, (
-        "front right", "at the front right", "ahead on the right", "in front to the right",
-        "diagonally front right",
-    )),
-)  # fmt: skip
-"""Centre in degrees of each azimuth word and how it is said; odd entries are diagonals."""
-
-ELEVATIONS = (
-    ("above me", "above", "overhead", "from above", "up high", "over my head"),
-    ("below me", "below", "from below", "down low", "under me", "beneath me"),
-)
-DISTANCES = (
-    ("close by", "nearby", "near", "very close", "right next to me", "at close range"),
-    ("far away", "in the distance", "far", "from afar", "some metres away", "distant"),
-)
-
-ANYTHING = (
-    "a sound",
-    "something",
-    "a noise",
-    "any sound",
-    "someone or something",
-    "a sound source",
-)
-"""What a caption without a semantic part is about."""
-
-_PLAIN = (
-    "{what}", "the sound of {what}", "{what} can be heard", "i hear {what}", "there is {what}",
-    "a recording of {what}", "this is {what}", "listen, {what}",
-)  # fmt: skip
-_PLACED = (
-    "{what} {where}", "{what} {where}", "{where}, {what}", "{what}, {where}",
-    "the sound of {what} {where}", "i hear {what} {where}", "there is {what} {where}",
-    "{what} coming from somewhere {where}",
-)  # fmt: skip
+_SIZES = {"azimuth": 8, "elevation": 2, "distance": 2, "reverberation": 2, "size": 2}
+_SENTENCES = 12  # about a label alone, besides its phrases
+_WAYS = {  # how many captions there are of each combination of words
+    "azimuth": 12,
+    "elevation": 10,
+    "distance": 8,
+    "reverberation": 5,
+    "size": 5,
+    "azimuth elevation": 3,
+    "azimuth distance": 3,
+    "elevation distance": 2,
+    "reverberation size": 3,
+    "azimuth reverberation": 1,
+    "azimuth size": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -93,84 +56,153 @@ class Caption:
 
     text: str
     label: int = ANY
-    azimuth: int = ANY  # index into AZIMUTHS
+    azimuth: int = ANY  # index into CENTRES_DEG
     elevation: int = ANY  # 0 above, 1 below
     distance: int = ANY  # 0 near, 1 far
+    reverberation: int = ANY  # 0 dry, 1 reverberant
+    size: int = ANY  # 0 small, 1 large
 
 
-_REGIONS: tuple[tuple[int, int, int, int], ...] = (
-    # azimuth, elevation, distance, how many ways to say it
-    *((a, ANY, ANY, 8) for a in range(8)),
-    *((ANY, e, ANY, 6) for e in range(2)),
-    *((ANY, ANY, d, 6) for d in range(2)),
-    *((a, e, ANY, 3) for a, e in product(range(8), range(2))),
-    *((a, ANY, d, 3) for a, d in product(range(8), range(2))),
-)
+class Attributes(NamedTuple):
+    """What is so of n sounds; arrays (n,), NaN where it is not known."""
+
+    label: NDArray[np.int64]  # below 0 where it is not known
+    azimuth_deg: NDArray[np.float64]  # left is positive
+    elevation_deg: NDArray[np.float64]  # up is positive
+    distance_m: NDArray[np.float64]
+    t30_s: NDArray[np.float64]
+    floor_m2: NDArray[np.float64]
 
 
 def write_captions(labels: Sequence[str], seed: int) -> list[Caption]:
-    """All captions of a training run: every label, and none, in every region, said variously."""
-    rng = random.Random(seed)
-    subjects = [(ANY, list(ANYTHING)), *((i, phrases(label)) for i, label in enumerate(labels))]
-    return [caption for i, says in subjects for caption in _captions_of(i, says, rng)]
+    """All captions of a training run: every label, and none, in every region, said variously.
 
-
-def _captions_of(label: int, says: Sequence[str], rng: random.Random) -> Iterator[Caption]:
-    if label != ANY:
-        for what in says:
-            yield Caption(what, label)
-        for form in _PLAIN[1:]:
-            yield Caption(form.format(what=rng.choice(says)), label)
-    for azimuth, elevation, distance, ways in _REGIONS:
-        for _ in range(ways):
-            where = _where(azimuth, elevation, distance, rng)
-            text = rng.choice(_PLACED).format(what=rng.choice(says), where=where)
-            yield Caption(text, label, azimuth, elevation, distance)
-
-
-def _where(azimuth: int, elevation: int, distance: int, rng: random.Random) -> str:
-    parts = []
-    if azimuth != ANY:
-        parts.append(rng.choice(AZIMUTHS[azimuth][1]))
-    if elevation != ANY:
-        parts.append(rng.choice(ELEVATIONS[elevation]))
-    if distance != ANY:
-        parts.append(rng.choice(DISTANCES[distance]))
-    rng.shuffle(parts)
-    return rng.choice((" ", ", ", " and ")).join(parts)
-
-
-def azimuths_true(azimuth_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(n, 8): which azimuth words hold for azimuths (n,) in degrees."""
-    centres = np.array([centre for centre, _ in AZIMUTHS])
-    reach = np.where(np.arange(len(AZIMUTHS)) % 2, DIAGONAL_DEG, REACH_DEG)
-    apart = np.abs((azimuth_deg[:, None] - centres + 180) % 360 - 180)
-    return np.asarray(apart < reach)
-
-
-def claims_true(
-    labels: NDArray[np.int64],
-    azimuth_deg: NDArray[np.float64],
-    elevation_deg: NDArray[np.float64],
-    distance_m: NDArray[np.float64],
-    claims: NDArray[np.int64],
-    kinds: NDArray[np.bool_],
-) -> NDArray[np.bool_]:
-    """(n, c): which of the captions hold for which of n sounds.
-
-    ``claims`` (c, 4) are label, azimuth, elevation, distance of `Caption`; ``kinds`` comes from
-    `export.clips.kinds`: a man speaking is speech.
+    Those of a label depend on its name and the seed alone.
     """
-    places = azimuths_true(azimuth_deg)
-    heights = np.stack([elevation_deg > ELEVATED_DEG, elevation_deg < -ELEVATED_DEG], 1)
-    ranges = np.stack([distance_m < NEAR_M, distance_m > FAR_M], 1)
-    label, azimuth, elevation, distance = claims.T
-    true = (label == ANY) | kinds[labels][:, label]
-    for holds, claim in ((places, azimuth), (heights, elevation), (ranges, distance)):
-        true &= (claim == ANY) | holds[:, claim]
-    return true
+    captions = list(_captions_of(ANY, anything(), np.random.default_rng(seed)))
+    for i, label in enumerate(labels):
+        rng = np.random.default_rng([seed, zlib.crc32(label.encode())])
+        captions += _captions_of(i, wording(label), rng)
+    return captions
+
+
+def _captions_of(label: int, words: Wording, rng: np.random.Generator) -> Iterator[Caption]:
+    if label != ANY:
+        alone = (ANY,) * len(ATTRIBUTES)
+        phrases = [*words.say, *words.also]
+        yield from (Caption(text, label) for text in phrases)
+        for text in _different(words, alone, _SENTENCES, rng):
+            yield Caption(text, label)
+    for place, ways in regions():
+        for text in _different(words, place, ways, rng):
+            yield Caption(text, label, *place)
+
+
+def _different(
+    words: Wording, place: tuple[int, ...], ways: int, rng: np.random.Generator
+) -> list[str]:
+    """Up to so many sentences of which no two are the same."""
+    return list(dict.fromkeys(say(words, place, rng) for _ in range(3 * ways)))[:ways]
+
+
+def regions() -> list[tuple[tuple[int, ...], int]]:
+    """Every place (5,) that captions claim, and how many ways each label has of saying it."""
+    found = []
+    for combination, ways in _WAYS.items():
+        claimed = combination.split()
+        values = [range(_SIZES[a]) if a in claimed else (ANY,) for a in ATTRIBUTES]
+        found += [(place, ways) for place in product(*values)]
+    return found
 
 
 def claims_of(captions: Sequence[Caption]) -> NDArray[np.int64]:
-    """(c, 4) label, azimuth, elevation, distance."""
-    return np.array([(c.label, c.azimuth, c.elevation, c.distance) for c in captions])
+    """(c, 6): label, azimuth, elevation, distance, reverberation, size of each caption."""
+    return np.array([astuple(caption)[1:] for caption in captions], np.int64).reshape(-1, 6)
+
+
+def words_true(attributes: Attributes) -> tuple[NDArray[np.bool_], ...]:
+    """(n, 8), (n, 2), (n, 2), (n, 2), (n, 2): which words of each attribute hold.
+
+    None of an attribute that is NaN; no azimuth where a sound is so steep that it means nothing.
+    """
+    _, azimuth, elevation, distance, t30, floor = attributes
+    reach = np.where(np.arange(len(CENTRES_DEG)) % 2, DIAGONAL_DEG, REACH_DEG)
+    apart = np.abs((azimuth[:, None] - np.array(CENTRES_DEG) + 180) % 360 - 180)
+    steep = np.abs(elevation) > STEEP_DEG
+    return (
+        (apart < reach) & ~steep[:, None],
+        np.stack([elevation > ELEVATED_DEG, elevation < -ELEVATED_DEG], 1),
+        np.stack([distance < NEAR_M, distance > FAR_M], 1),
+        np.stack([t30 < DRY_S, t30 > REVERBERANT_S], 1),
+        np.stack([floor < SMALL_M2, floor > LARGE_M2], 1),
+    )
+
+
+def claims_true(
+    attributes: Attributes, claims: NDArray[np.int64], kinds: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """(n, c): which of the claims (c, 6) hold for which of n sounds.
+
+    ``kinds`` comes from `export.clips.kinds`: a man speaking is speech.
+    """
+    label = claims[:, 0]
+    named = kinds[attributes.label][:, label] & (attributes.label >= 0)[:, None]
+    true = (label == ANY) | named
+    for holds, claim in zip(words_true(attributes), claims[:, 1:].T, strict=True):
+        true &= (claim == ANY) | holds[:, claim]
+    return np.asarray(true)
+
+
+def claims_known(attributes: Attributes, claims: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n, c): whether all that a claim is about is known of a sound, be it so or not."""
+    known = [attributes.label >= 0, *(np.isfinite(values) for values in attributes[1:])]
+    return np.asarray(((claims == ANY) | np.stack(known, 1)[:, None]).all(-1))
+
+
+def full_claims(attributes: Attributes, room: bool = False) -> NDArray[np.int64]:
+    """(n, 6): all that is worded of each sound, its azimuth by the nearest of the eight words.
+
+    Reverberation and size are claimed with ``room`` only.
+    """
+    azimuth = attributes.azimuth_deg
+    eighth = np.round(np.nan_to_num(azimuth) / 45).astype(np.int64) % len(CENTRES_DEG)
+    places, *others = words_true(attributes)
+    claims = [attributes.label, np.where(places.any(1), eighth, ANY)]
+    for holds in others:
+        claims.append(np.where(holds.any(1), holds.argmax(1), ANY))
+    if not room:
+        claims[4:] = [np.full_like(attributes.label, ANY)] * 2
+    return np.stack(claims, 1)
+
+
+def full_caption(label: str | None, claims: NDArray[np.int64], rng: np.random.Generator) -> str:
+    """A statement of all of one row of `full_claims`, or a variation of it.
+
+    ``label`` names the sound (the row counts through labels that are not known here); None says
+    the place only. The same state of ``rng`` gives one label the same form of sentence in every
+    place that claims the same attributes.
+    """
+    words = anything() if label is None else wording(label)
+    return say(words, [int(word) for word in claims[1:]], rng, typed=False)
+
+
+def read_tags(path: Path) -> list[str]:
+    """Names of a tagger's classes in their order, from a CSV with ``index,mid,display_name``.
+
+    Raises ValueError where the columns are others or an index is missing.
+    """
+    with path.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    if not rows or not rows[0].keys() >= {"index", "display_name"}:
+        raise ValueError(f"{path}: expected the columns index, mid, display_name")
+    names = {row["index"]: row["display_name"] for row in rows}
+    if names.keys() != {str(i) for i in range(len(rows))}:
+        raise ValueError(f"{path}: expected each index from 0 to {len(rows) - 1} once")
+    return [names[str(i)] for i in range(len(rows))]
+
+
+def tag_captions(name: str) -> tuple[str, ...]:
+    """Plain captions of a class: "Bark, woof" -> "bark or woof", "the sound of bark or woof"."""
+    said = name.lower().replace(", and ", ", ").replace(" (", ", ").replace(")", "").split(", ")
+    clean = " or ".join(dict.fromkeys(part.strip() for part in said))
+    return clean, f"the sound of {clean}", f"{clean} can be heard"

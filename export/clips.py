@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -21,6 +21,10 @@ from numpy.typing import NDArray
 VALIDATION_SHARE = 0.15
 MAX_CLIP_S = 5.0
 ACTIVE_BELOW_PEAK_DB = 40.0  # quieter head and tail are padding
+UNSEEN = frozenset(
+    {"burping", "duck", "goat", "humming", "lion", "splash", "train whistle", "wolf"}
+)
+"""Labels that no training hears or reads, to judge sentences about sounds that are new."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,20 @@ class Clip:
 def vocabulary() -> dict[str, list[str]]:
     """Label -> phrases, the plain one first."""
     return {label: entry["say"] for label, entry in _entries().items()}
+
+
+class Wording(NamedTuple):
+    """How people speak of a sound; see the head of `labels.yaml`."""
+
+    say: Sequence[str]  # noun phrases, the plain one first
+    does: Sequence[str] = ()  # "subject | verb | verb in -ing"
+    also: Sequence[str] = ()  # names that fit into no sentence
+
+
+def wording(label: str) -> Wording:
+    """How people speak of ``label``; an unknown one is called by its name."""
+    entry = _entries().get(label, {"say": [label]})
+    return Wording(entry["say"], entry.get("does", ()), entry.get("also", ()))
 
 
 @lru_cache

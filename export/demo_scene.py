@@ -24,7 +24,8 @@ from scipy.signal import fftconvolve
 
 from elsa_rt.audio.ambisonics import direction_from_angles, plane_wave
 from elsa_rt.errors import ElsaError
-from export.rooms import SOUND_SPEED, room_response
+from export.arrivals import SOUND_SPEED
+from export.rooms import room_response
 from export.synthesis import speak, synthesise
 from export.synthesis.elements import fade, noise
 

@@ -2,44 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.settings import TAG_FEATURES, TAGS
+from export.settings import TAG_FEATURES, TAG_HIDDEN, TAGS
 from export.student import Heard
 
 WEIGHTS = {
     "contrast": 1.0,
     "label": 2.0,
-    "direction": 1.5,
+    "direction": 2.0,
     "activity": 0.5,
     "distance": 0.3,
     "tags": 1.0,
-    "features": 2.0,
+    "features": 1.0,
+    "tag_names": 1.0,
+    "teacher": 1.0,
 }
-"""Weight of each loss in the sum."""
+"""Weight of each loss in the sum; those whose teacher is not given are left out."""
+
+TEACHER_SCALE = 20.0
+"""Inverse temperature of the teacher's rankings."""
 
 
 class Steps(NamedTuple):
-    """The truth of the steps in a batch, flattened to (batch, steps)."""
+    """The truth of the steps in a batch, (batch, steps)."""
 
     active: Tensor  # bool
     label: Tensor  # int64, -1 where silent
     clip: Tensor  # int64
     direction: Tensor  # (batch, steps, 3)
     distance: Tensor  # metres
+    t30: Tensor  # seconds, NaN where unknown
+    floor: Tensor  # square metres, NaN where unknown
+    taught: Tensor  # (batch, 512), the teacher's embedding of each scene; (batch, 0) without one
 
 
 class TagHead(nn.Module):
-    """What the tagger would say, from the student's hidden vector; dropped after training."""
+    """What the tagger would say, from the student's semantic memory; dropped after training."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.logits = nn.Linear(width, TAGS)
-        self.features = nn.Linear(width, TAG_FEATURES)
+        self.features = nn.Linear(TAG_FEATURES, TAG_FEATURES)
+        self.hidden = nn.Linear(TAG_FEATURES, TAG_HIDDEN)
+        self.logits = nn.Linear(TAG_HIDDEN, TAGS)
+
+    def forward(self, sound: Tensor) -> Tensor:
+        """Logits (n, 527)."""
+        return torch.as_tensor(self.logits(F.hardswish(self.hidden(sound))))
+
+    @torch.no_grad()
+    def start_from(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take the tagger's own classifier."""
+        nn.init.eye_(self.features.weight)
+        nn.init.zeros_(self.features.bias)
+        for layer, name in ((self.hidden, "c2"), (self.logits, "c5")):
+            layer.weight.copy_(torch.from_numpy(weights[f"{name}w"].copy()))
+            layer.bias.copy_(torch.from_numpy(weights[f"{name}b"].copy()))
 
 
 class Temperature(nn.Module):
@@ -55,13 +80,13 @@ class Temperature(nn.Module):
 
 def place_losses(heard: Heard, truth: Steps) -> dict[str, Tensor]:
     """Direction (chord, so that small errors count), activity, log distance."""
-    active = truth.active
+    active, known = truth.active, truth.active & truth.distance.isfinite()
     chord = (heard.direction[:, :, 0] - truth.direction).norm(dim=-1)
-    apart = heard.distance[:, :, 0] - truth.distance.clamp(min=0.1).log()
+    apart = heard.distance[:, :, 0][known] - truth.distance[known].clamp(min=0.1).log()
     return {
         "direction": chord[active].mean(),
         "activity": F.binary_cross_entropy_with_logits(heard.activity[:, :, 0], active.float()),
-        "distance": apart[active].abs().mean(),
+        "distance": apart.abs().sum() / known.sum().clamp(min=1),
     }
 
 
@@ -83,24 +108,47 @@ def contrast_loss(sounds: Tensor, captions: Tensor, scale: Tensor, true: Tensor)
     return 0.5 * (multi_positive(logits, true) + multi_positive(logits.T, true.T))
 
 
+def ranking_loss(
+    sounds: Tensor, captions: Tensor, scale: Tensor, taught: Tensor, read: Tensor
+) -> Tensor:
+    """Cross entropy of how sounds (n, 512) rank captions (c, 512) against how the teacher does.
+
+    ``taught`` (n, 512) and ``read`` (c, 512) are the teacher's embeddings of the same. Rankings
+    rather than embeddings are compared, since each has a space of its own.
+    """
+    target = (TEACHER_SCALE * taught @ read.T).softmax(dim=1)
+    return -(target * F.log_softmax(scale * sounds @ captions.T, dim=1)).sum(1).mean()
+
+
 def label_loss(
     sounds: Tensor, phrases: Tensor, scale: Tensor, label: Tensor, wider: Tensor
 ) -> Tensor:
     """Cross entropy over one phrase of every label (labels, 512).
 
-    ``wider`` (labels, labels) marks the labels that hold too and so are no wrong answers.
+    ``wider`` (n, labels) marks the labels that hold too and so are no wrong answers.
     """
-    logits = (scale * sounds @ phrases.T).masked_fill(wider[label], -1e4)
+    logits = (scale * sounds @ phrases.T).masked_fill(wider, -1e4)
     return F.cross_entropy(logits, label)
 
 
-def tag_losses(
-    head: TagHead, hidden: Tensor, logits: Tensor, features: Tensor
-) -> dict[str, Tensor]:
-    """Distance of the student's tags and features to the tagger's for the clip that sounds."""
-    said = head.logits(hidden)
-    cosine = F.cosine_similarity(head.features(hidden), features, dim=-1)
+def tag_losses(head: TagHead, sound: Tensor, logits: Tensor, features: Tensor) -> dict[str, Tensor]:
+    """Distance of the student's tags and features to the tagger's for the clip that sounds.
+
+    ``features`` (n, 384) are standardised: most of a feature vector is what all sounds share.
+    """
+    cosine = F.cosine_similarity(head.features(sound), features, dim=-1)
     return {
-        "tags": 20 * F.binary_cross_entropy_with_logits(said, logits.sigmoid()),
+        "tags": 20 * F.binary_cross_entropy_with_logits(head(sound), logits.sigmoid()),
         "features": 1 - cosine.mean(),
     }
+
+
+def tag_name_loss(sounds: Tensor, names: Tensor, scale: Tensor, logits: Tensor) -> Tensor:
+    """Cross entropy of the sounds (n, 512) over the names of AudioSet's tags (527, 512).
+
+    The target is the tagger's posterior of each tag, made to sum to one: so that words for which
+    there is no clip still find a place among the sounds.
+    """
+    posterior = logits.sigmoid()
+    target = posterior / posterior.sum(1, keepdim=True)
+    return -(target * F.log_softmax(scale * sounds @ names.T, dim=1)).sum(1).mean()

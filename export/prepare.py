@@ -1,7 +1,7 @@
 """Gather what training needs into one working directory: clips, tags, captions, rooms.
 
     python -m export.prepare WORK --manifest esc50.csv --manifest sounds.csv
-        --tagger mn04_as.onnx --sentences minilm --rooms 5000
+        --tagger mn04_as.onnx --sentences minilm --rooms 6000
 
 Every part is written once and kept: a second call goes on where the first was cut.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -22,18 +21,18 @@ import soxr
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from elsa_rt.errors import ElsaError
 from export import synthesis
-from export.captions import claims_of, write_captions
-from export.clips import Clip, labels_of, load, phrases, read_manifest, split
-from export.rooms import room_response
+from export.captions import claims_of, read_tags, tag_captions, write_captions
+from export.clips import UNSEEN, Clip, labels_of, load, phrases, read_manifest, split
+from export.recorded import gather_backgrounds, gather_responses
+from export.room_set import gather_rooms
 from export.settings import FEATURES
 from export.tagger import RATE as TAGGER_RATE
 from export.tagger import Tagger
 
 RATE = FEATURES.rate
-RESPONSE_S = 0.8
 SHORTEST_TAGGED_S = 2.0  # the tagger misjudges shorter clips: they get silence behind
-VALIDATION_ROOMS = 0.1
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -43,18 +42,35 @@ def main(argv: Sequence[str] | None = None) -> None:
     manifest = parser.add_argument("--manifest", type=Path, action="append", required=True)
     manifest.help = "CSV of clips: file, label, caption, licence, credit, source; repeatable"
     parser.add_argument("--tagger", type=Path, help="ONNX tagger to distil from")
+    parser.add_argument("--tags", type=Path, help="CSV of its classes: index, display_name")
     parser.add_argument("--sentences", type=Path, required=True, help="MiniLM directory")
     parser.add_argument("--synthesised", type=int, default=24, help="clips of each made-up sound")
-    parser.add_argument("--rooms", type=int, default=5000, help="how many responses")
+    parser.add_argument("--rooms", type=int, default=6000, help="how many rooms")
+    responses = parser.add_argument("--responses", type=Path, action="append", default=[])
+    responses.help = "CSV of measured responses to train with: file, azimuth_deg, elevation_deg, "
+    responses.help += "distance_m, perhaps floor_m2; repeatable"
+    parser.add_argument("--backgrounds", type=Path, help="folder of recorded FOA backgrounds")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
+    try:
+        tags = read_tags(args.tags) if args.tags else []
+    except (OSError, ValueError) as error:
+        parser.error(f"reading --tags: {error}")
     args.work.mkdir(parents=True, exist_ok=True)
 
+    try:
+        if args.responses:
+            once(args.work / "responses.npz", partial(gather_responses, args.responses))
+        if args.backgrounds:
+            once(args.work / "backgrounds.npz", partial(gather_backgrounds, args.backgrounds))
+    except ElsaError as problem:
+        parser.exit(problem.exit_code, f"error: {problem}\n")
     gather = partial(gather_clips, args.manifest, args.tagger, args.synthesised, args.seed)
     once(args.work / "clips.npz", gather)
     once(args.work / "rooms.npz", partial(gather_rooms, args.rooms, args.jobs, args.seed))
-    once(args.work / "captions.npz", partial(gather_captions, args.work, args.sentences, args.seed))
+    write = partial(gather_captions, args.work, args.sentences, tags, args.seed)
+    once(args.work / "captions.npz", write)
 
 
 def once(path: Path, make: Callable[[], dict[str, Any]]) -> None:
@@ -69,7 +85,10 @@ def once(path: Path, make: Callable[[], dict[str, Any]]) -> None:
 def gather_clips(
     manifests: Sequence[Path], tagger: Path | None, synthesised: int, seed: int
 ) -> dict[str, Any]:
-    """Samples (int16, concatenated), bounds, label, split, and the tagger's answers."""
+    """Samples (int16, concatenated), bounds, label, split, and the tagger's answers.
+
+    ``label`` counts through ``labels``, which training knows, and on through ``unseen_labels``.
+    """
     clips = [clip for path in manifests for clip in read_manifest(path)]
     held = {clip.path for clip in split(clips)[1]}
     tag = Tagger(tagger) if tagger else None
@@ -100,13 +119,20 @@ def _record(
 
 def _stack(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     clips = [record["clip"] for record in records]
-    labels = labels_of(clips)
+    found = labels_of(clips)
+    labels = [label for label in found if label not in UNSEEN]
+    unseen = [label for label in found if label in UNSEEN]
+    index = {label: i for i, label in enumerate(labels + unseen)}
     arrays = {
         "samples": np.concatenate([record["samples"] for record in records]),
         "bounds": np.cumsum([0, *(record["samples"].size for record in records)]),
-        "label": np.array([labels.index(clip.label) for clip in clips]),
+        "label": np.array([index[clip.label] for clip in clips]),
         "labels": np.array(labels),
-        "validation": np.array([record["validation"] for record in records]),
+        "unseen_labels": np.array(unseen, dtype=np.str_),
+        "unseen": np.array([clip.label in UNSEEN for clip in clips]),
+        "validation": np.array(
+            [record["validation"] and record["clip"].label not in UNSEEN for record in records]
+        ),
         "about": np.array([json.dumps({**asdict(clip), "path": clip.path.name}) for clip in clips]),
     }
     if "tags" in records[0]:
@@ -116,82 +142,29 @@ def _stack(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return arrays
 
 
-def gather_rooms(count: int, jobs: int, seed: int) -> dict[str, Any]:
-    """Responses (count, 4, n) float16, direct sound at gain 1, with direction and distance."""
-    with ProcessPoolExecutor(jobs) as pool:
-        seeds = [(seed, i) for i in range(count)]
-        made = list(tqdm(pool.map(_room, seeds, chunksize=16), "rooms", count, unit="room"))
-    return {
-        "responses": np.stack([response for response, *_ in made]),
-        "direction": np.stack([direction for _, direction, _ in made]),
-        "distance": np.array([distance for *_, distance in made], np.float32),
-        "validation": np.arange(count) < VALIDATION_ROOMS * count,
-    }
+def gather_captions(work: Path, sentences: Path, tags: Sequence[str], seed: int) -> dict[str, Any]:
+    """Every caption with its claims and its pooled sentence vector.
 
-
-def _room(seed: tuple[int, int]) -> tuple[NDArray[np.float16], NDArray[np.float32], float]:
-    """One random shoebox in ELSA's ranges, heard by a microphone with its own errors."""
-    rng = np.random.default_rng(seed)
-    while True:
-        floor = np.exp(rng.uniform(np.log(9), np.log(270)))
-        aspect = rng.uniform(1, 2)
-        size = np.array([np.sqrt(floor * aspect), np.sqrt(floor / aspect), rng.uniform(2.3, 4.5)])
-        ears = rng.uniform([0.5, 0.5, 0.5], size - [0.5, 0.5, 0.6])
-        distance = np.exp(rng.uniform(np.log(0.4), np.log(4.5)))
-        elevation = np.radians(rng.normal(0, 20) if rng.random() < 0.7 else rng.uniform(-75, 75))
-        azimuth = rng.uniform(-np.pi, np.pi)
-        away = np.array([np.cos(azimuth), np.sin(azimuth), np.tan(elevation)]) * np.cos(elevation)
-        source = ears + distance * away
-        if ((source > 0.2) & (source < size - 0.2)).all():
-            break
-    t60 = np.exp(rng.uniform(np.log(0.1), np.log(0.75)))
-    response = room_response(size, source, ears, t60, RATE, rng) * distance
-    response = microphone_errors(response, rng)
-    length = int(RESPONSE_S * RATE)
-    fitted = np.zeros((4, length), np.float16)
-    fitted[:, : response.shape[1]] = response[:, :length]
-    return fitted, away.astype(np.float32), float(distance)
-
-
-def microphone_errors(
-    response: NDArray[np.float32], rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """What a real tetrahedron does to an ideal response (4, n).
-
-    Above its coincidence limit Y, Z and X turn into smooth random mixtures of everything, growing
-    with frequency squared; below, gains differ a little and the lowest octaves are weak.
+    ``tag_pooled`` (classes, width) holds unit vectors of the tagger's classes ``tags``, if any.
     """
-    n = response.shape[1]
-    frequency = np.maximum(np.fft.rfftfreq(n, 1 / RATE), 1.0)
-    wrong = np.clip((frequency / np.exp(rng.uniform(np.log(2500), np.log(12000)))) ** 2.2, 0, 1)
-    knots = np.linspace(0, RATE / 2, 24)
-    spectrum = np.fft.rfft(response)
-    mixed = spectrum.copy()
-    weak = 1 / (1 + (rng.uniform(20, 140) / frequency) ** 2)
-    for row in (1, 2, 3):
-        coarse = rng.normal(0, 0.5, (2, 4, knots.size))
-        smooth = [
-            np.interp(frequency, knots, real) + 1j * np.interp(frequency, knots, imaginary)
-            for real, imaginary in zip(*coarse, strict=True)
-        ]
-        astray = sum(gain * channel for gain, channel in zip(smooth, spectrum, strict=True))
-        gain = 10 ** (rng.normal(0, 0.7) / 20)
-        mixed[row] = gain * weak * ((1 - wrong) * spectrum[row] + wrong * astray)
-    return np.fft.irfft(mixed, n).astype(np.float32)
-
-
-def gather_captions(work: Path, sentences: Path, seed: int) -> dict[str, Any]:
-    """Every caption with its claims and its pooled sentence vector."""
     from export.text import pool_sentences
 
     with np.load(work / "clips.npz") as clips:
         captions = write_captions([str(label) for label in clips["labels"]], seed)
     texts = [caption.text for caption in captions]
-    return {
+    said = [tag_captions(name) for name in tags]
+    pooled = pool_sentences(sentences, [*texts, *(text for ways in said for text in ways)])
+    arrays = {
         "texts": np.array(texts),
         "claims": claims_of(captions),
-        "pooled": pool_sentences(sentences, texts),
+        "pooled": pooled[: len(texts)],
     }
+    if said:
+        ways = pooled[len(texts) :].astype(np.float32).reshape(len(said), -1, pooled.shape[1])
+        mean = ways.mean(axis=1)
+        unit = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+        arrays["tag_pooled"] = unit.astype(np.float16)
+    return arrays
 
 
 if __name__ == "__main__":

@@ -1,158 +1,202 @@
-"""Room responses of an ideal first-order ambisonic microphone in a shoebox, by image sources.
-
-Conventions are those of `elsa_rt.audio.ambisonics`: AmbiX W, Y, Z, X with SN3D.
-"""
+"""Shoebox rooms: image sources up to the mixing time, then a diffuse tail of the asked decay."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
 from scipy.signal import butter, sosfilt
 
-SOUND_SPEED = 343.0  # m/s
-TAPS = 16  # of the windowed sinc that places an image between samples
-CROSSOVER_HZ = 1_500.0  # walls absorb more above
-RUMBLE_HZ = 45.0  # image sources of walls that only ever reflect in phase pile up below
+from export.arrivals import COINCIDENT, SOUND_SPEED, TAPS, Arrivals, record, sphere
+
+MIXED_S = 0.08  # after the direct sound; later images are too many to be told apart
+MIXING_S = 0.02  # the tail fades in over the last of that
+TAIL_DENSITY = 8_000  # arrivals a second of the tail: enough to be Gaussian in every band
+TAIL_DB = 60.0  # how far the tail is followed
 JITTER_M = 0.08  # images beyond the first order move by up to this: no sweeping echoes
+SCATTER = 0.2  # of a room that is not asked for more or less
+WALLS_DIFFER = 0.15  # spread of the walls' reflection exponents
+LEAK = 0.1  # amplitude that a source sends at least everywhere
+RUMBLE_HZ = 45.0  # image sources of walls that only ever reflect in phase pile up below
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def _add_images(
-    size: NDArray[np.float64],
-    source: NDArray[np.float64],
-    listener: NDArray[np.float64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    rate: float,
-    seed: int,
-    out: NDArray[np.float32],
-) -> None:
-    """Add every image that arrives in time to ``out`` (2 bands, 4 channels, n)."""
-    np.random.seed(seed)
-    length = out.shape[2]
-    reach = (length - TAPS) / rate * SOUND_SPEED
-    reach_x, reach_y, reach_z = [int(math.ceil(reach / (2 * side))) for side in size]
-    half = TAPS // 2
-    taps = np.empty(TAPS)
-    for nx in range(-reach_x, reach_x + 1):
-        for px in range(2):
-            x = 2 * nx * size[0] + (1 - 2 * px) * source[0] - listener[0]
-            if abs(x) > reach:
-                continue
-            for ny in range(-reach_y, reach_y + 1):
-                for py in range(2):
-                    y = 2 * ny * size[1] + (1 - 2 * py) * source[1] - listener[1]
-                    if x * x + y * y > reach * reach:
-                        continue
-                    for nz in range(-reach_z, reach_z + 1):
-                        for pz in range(2):
-                            z = 2 * nz * size[2] + (1 - 2 * pz) * source[2] - listener[2]
-                            order = (
-                                abs(nx - px)
-                                + abs(nx)
-                                + abs(ny - py)
-                                + abs(ny)
-                                + abs(nz - pz)
-                                + abs(nz)
-                            )
-                            ix, iy, iz = x, y, z
-                            if order > 1:
-                                ix += JITTER_M * (2 * np.random.random() - 1)
-                                iy += JITTER_M * (2 * np.random.random() - 1)
-                                iz += JITTER_M * (2 * np.random.random() - 1)
-                            distance = math.sqrt(ix * ix + iy * iy + iz * iz)
-                            delay = distance / SOUND_SPEED * rate
-                            start = int(math.floor(delay)) - half + 1
-                            if distance > reach or start < 0 or start + TAPS > length:
-                                continue
-                            gain_low = gain_high = 1.0 / distance
-                            for wall, hits in (
-                                (0, abs(nx - px)),
-                                (1, abs(nx)),
-                                (2, abs(ny - py)),
-                                (3, abs(ny)),
-                                (4, abs(nz - pz)),
-                                (5, abs(nz)),
-                            ):
-                                gain_low *= low[wall] ** hits
-                                gain_high *= high[wall] ** hits
-                            if gain_low * distance < 1e-4:
-                                continue
-                            # sin(pi t) only changes sign from tap to tap
-                            sine = math.sin(math.pi * (start - delay)) / math.pi
-                            for i in range(TAPS):
-                                t = start + i - delay
-                                hann = 0.5 + 0.5 * math.cos(math.pi * t / half)
-                                taps[i] = hann * sine / t if abs(t) > 1e-9 else 1.0
-                                sine = -sine
-                            ux, uy, uz = ix / distance, iy / distance, iz / distance
-                            for i in range(TAPS):
-                                a = taps[i] * gain_low
-                                b = taps[i] * gain_high
-                                k = start + i
-                                out[0, 0, k] += a
-                                out[0, 1, k] += a * uy
-                                out[0, 2, k] += a * uz
-                                out[0, 3, k] += a * ux
-                                out[1, 0, k] += b
-                                out[1, 1, k] += b * uy
-                                out[1, 2, k] += b * uz
-                                out[1, 3, k] += b * ux
+class Room(NamedTuple):
+    """A box with its corner at the origin."""
+
+    size: NDArray[np.float64]  # (3,) metres
+    t60: tuple[float, float]  # seconds below and above `export.arrivals.CROSSOVER_HZ`
+    reflection: NDArray[np.float64]  # (2, 6) log amplitude per hit of walls x0, x1, y0, ... z1
+    scatter: float  # share of the energy of a hit that goes anywhere instead of where mirrors send
 
 
-def reflection(size: ArrayLike, t60: float) -> float:
-    """Amplitude reflection factor that gives ``t60`` seconds in a box of ``size`` m (Eyring)."""
+class Source(NamedTuple):
+    """A sound's place, and its pattern ``omni + (1 - omni) cos`` about where it faces."""
+
+    place: NDArray[np.float64]  # (3,) metres from the corner
+    facing: NDArray[np.float64]  # (3,) unit vector
+    omni: tuple[float, float] = (1.0, 1.0)  # below and above `export.arrivals.CROSSOVER_HZ`
+
+    def radiates(self, away: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Amplitude (2, n) of both bands towards unit vectors ``away`` (n, 3)."""
+        omni = np.array(self.omni)[:, None]
+        return np.maximum(omni + (1 - omni) * (away @ self.facing), LEAK)
+
+    def diffuse(self) -> NDArray[np.float64]:
+        """RMS amplitude (2,) of both bands over all directions."""
+        return np.sqrt((self.radiates(sphere(200)) ** 2).mean(1))
+
+
+def build_room(
+    size: ArrayLike, t60: tuple[float, float], scatter: float, rng: np.random.Generator
+) -> Room:
+    """Room whose walls, each a little different, give the two reverberation times in seconds."""
+    dims = np.asarray(size, float)
+    spread = rng.uniform(1 - WALLS_DIFFER, 1 + WALLS_DIFFER, 6)
+    walls = np.stack([spread * reflection(dims, t, spread) for t in t60])
+    return Room(dims, t60, walls, scatter)
+
+
+def absorption(size: ArrayLike, t60: float) -> float:
+    """Mean energy absorption 0..1 of the walls that gives ``t60`` seconds after Eyring."""
     x, y, z = (float(side) for side in np.asarray(size))
     surface = 2 * (x * y + y * z + x * z)
-    absorption = 1 - math.exp(-24 * math.log(10) / SOUND_SPEED * x * y * z / (surface * t60))
-    return math.sqrt(1 - absorption)
+    return 1 - math.exp(-24 * math.log(10) / SOUND_SPEED * x * y * z / (surface * t60))
+
+
+def reflection(size: NDArray[np.float64], t60: float, spread: NDArray[np.float64]) -> float:
+    """Log amplitude per hit with which the images have decayed as asked at the mixing time.
+
+    An image at ``r`` metres in direction u has hit the walls ``r |u_i| / size_i`` times along
+    each axis. The mean of its energy over all directions is what a room's images decay by
+    (Lehmann and Johansson, 2008); slower than Eyring's formula, for few hits weigh most.
+    """
+    away = np.abs(sphere(400))
+    hits = (away / size) @ spread.reshape(3, 2).mean(1)  # of unit spread, per metre
+    reach = SOUND_SPEED * min(MIXED_S, t60 / 2)
+    wanted = -6 * math.log(10) * reach / SOUND_SPEED / t60
+
+    def error(log_amplitude: float) -> float:
+        return math.log(np.exp(2 * log_amplitude * hits * reach).mean()) - wanted
+
+    return float(brentq(error, -20.0, 0.0))
+
+
+def images(
+    room: Room,
+    source: Source,
+    listener: ArrayLike,
+    reach: float,
+    jitter: float,
+    rng: np.random.Generator,
+) -> Arrivals:
+    """Direct sound and reflections within ``reach`` metres; the first is the direct sound.
+
+    Allen and Berkley's images, each with gain 1 / distance and one factor per hit. Those of more
+    than one hit are moved by up to ``jitter`` metres along each axis.
+    """
+    ears = np.asarray(listener, float)
+    for place in (source.place, ears):
+        if not ((0 < place) & (place < room.size)).all():
+            raise ValueError(f"{place} does not lie inside the room {room.size}")
+    offset, hit, mirror = _lattice(room.size, source.place, ears, reach)
+    offset += (hit.sum(1) > 1)[:, None] * rng.uniform(-jitter, jitter, offset.shape)
+    distance = np.sqrt((offset**2).sum(1))
+    direction = offset / distance[:, None]
+    # a wave that has been mirrored left the source mirrored
+    low, high = np.exp(hit @ room.reflection.T).T * source.radiates(-mirror * direction)
+    mirrors = (1 - room.scatter) ** (hit.sum(1) / 2) / distance
+    order = np.argsort(hit.sum(1), kind="stable")
+    every = (distance / SOUND_SPEED, direction, low * mirrors, high * mirrors)
+    return Arrivals(*(values[order] for values in every))
+
+
+def _lattice(
+    size: NDArray[np.float64], source: NDArray[np.float64], ears: NDArray[np.float64], reach: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Images within ``reach``: offsets (n, 3), hits of the six walls (n, 6), signs (n, 3)."""
+    offsets, hits, signs = [], [], []
+    for side, a, b in zip(size, source, ears, strict=True):
+        count = math.ceil(reach / (2 * side))
+        n = np.repeat(np.arange(-count, count + 1), 2)
+        mirrored = np.tile([0, 1], n.size // 2)
+        signs.append(1 - 2 * mirrored)
+        offsets.append(2 * n * side + signs[-1] * a - b)
+        hits.append(np.stack([np.abs(n - mirrored), np.abs(n)], 1))
+    squared = [axis**2 for axis in offsets]
+    near = np.add.outer(np.add.outer(squared[0], squared[1]), squared[2]) < reach**2
+    index = np.nonzero(near)
+    offset = np.stack([axis[i] for axis, i in zip(offsets, index, strict=True)], 1)
+    hit = np.concatenate([axis[i] for axis, i in zip(hits, index, strict=True)], 1)
+    return offset, hit, np.stack([axis[i] for axis, i in zip(signs, index, strict=True)], 1)
+
+
+def tail(room: Room, start: float, stop: float, rng: np.random.Generator) -> Arrivals:
+    """Diffuse arrivals of random sign between ``start`` and ``stop`` seconds.
+
+    A room of volume V has ``4 pi c^3 t^2 / V`` images a second of gain 1 / (c t) each, so that
+    lossless walls would return ``4 pi c / V`` of energy a second; the rest is the decay.
+    """
+    count = max(0, int((stop - start) * TAIL_DENSITY))
+    time = rng.uniform(start, stop, count)
+    direction = rng.normal(size=(count, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    energy = 4 * np.pi * SOUND_SPEED / float(room.size.prod()) / TAIL_DENSITY
+    sign = rng.choice([-1.0, 1.0], count) * math.sqrt(energy)
+    low, high = (sign * 10 ** (-3 * time / t60) for t60 in room.t60)
+    return Arrivals(time, direction, low, high)
+
+
+def reverberate(
+    room: Room, source: Source, listener: ArrayLike, rng: np.random.Generator
+) -> Arrivals:
+    """All that arrives from ``source`` until the tail is `TAIL_DB` down; the direct sound first.
+
+    What the walls scatter, and later all, is left to the tail.
+    """
+    direct = float(np.linalg.norm(source.place - np.asarray(listener, float)))
+    mixed = direct / SOUND_SPEED + MIXED_S
+    early = images(room, source, listener, mixed * SOUND_SPEED, JITTER_M, rng)
+    ending = np.sqrt(np.clip((mixed - early.time) / MIXING_S, 0, 1))
+    early = early._replace(low=early.low * ending, high=early.high * ending)
+    late = tail(room, early.time[1:].min(initial=mixed), TAIL_DB / 60 * max(room.t60), rng)
+    hits = SOUND_SPEED * late.time / 2 * (1 / room.size).sum()
+    mirrored = (1 - room.scatter) ** hits * np.clip((mixed - late.time) / MIXING_S, 0, 1)
+    low, high = source.diffuse()[:, None] * np.sqrt(1 - mirrored)
+    late = late._replace(low=late.low * low, high=late.high * high)
+    return Arrivals(*(np.concatenate(pair) for pair in zip(early, late, strict=True)))
+
+
+def without_rumble(response: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    """Response (c, n) at ``rate`` Hz above `RUMBLE_HZ`."""
+    high_pass = butter(2, RUMBLE_HZ, "highpass", fs=rate, output="sos")
+    return sosfilt(high_pass, response, axis=1).astype(np.float32)
 
 
 def room_response(
-    size: ArrayLike,
-    source: ArrayLike,
-    listener: ArrayLike,
-    t60: float,
-    rate: int,
+    size: ArrayLike, source: ArrayLike, listener: ArrayLike, t60: float, rate: int,
     rng: np.random.Generator,
-) -> NDArray[np.float32]:
-    """FOA impulse response (4, n) of a shoebox room.
+) -> NDArray[np.float32]:  # fmt: skip
+    """FOA impulse response (4, n) at ``rate`` Hz of a shoebox and an ideal microphone.
 
     Parameters
     ----------
     size, source, listener : (3,) metres
         x forward, y left, z up, from one corner.
     t60 : seconds
-        Reverberation time below `CROSSOVER_HZ`; above it is 40 to 100 % of that.
-    rate : Hz
+        Reverberation time below 1.5 kHz; above it is 40 to 100 % of that.
     rng : numpy.random.Generator
-        How walls differ and how images are jittered.
+        How walls differ, images are jittered and the tail falls.
 
     Returns
     -------
     float32 (4, n)
         AmbiX; the direct sound has gain 1 / distance and arrives after distance / 343 m/s.
     """
-    dims, where, ears = (np.asarray(v, float) for v in (size, source, listener))
-    if not ((0 < where) & (where < dims) & (0 < ears) & (ears < dims)).all():
-        raise ValueError(f"source {where} and listener {ears} must lie inside the room {dims}")
-    spread = rng.uniform(0.85, 1.15, 6)
-    low = np.clip(reflection(dims, t60) ** spread, 0, 0.995)
-    high = np.clip(reflection(dims, t60 * rng.uniform(0.4, 1.0)) ** spread, 0, 0.99)
-    direct = float(np.linalg.norm(where - ears)) / SOUND_SPEED
-    bands = np.zeros((2, 4, math.ceil((direct + 0.9 * t60) * rate) + 2 * TAPS), np.float32)
-    _add_images(dims, where, ears, low, high, float(rate), int(rng.integers(2**31)), bands)
-    rumble_free = butter(2, RUMBLE_HZ, "highpass", fs=rate, output="sos")
-    return sosfilt(rumble_free, _join(bands, rate), axis=1).astype(np.float32)
-
-
-def _join(bands: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-    """Sum of the low and the high band through complementary zero-phase slopes."""
-    n = bands.shape[-1] + 64  # room for the slopes' short ringing
-    spectrum = np.fft.rfft(bands, n)
-    above = 1 / (1 + (CROSSOVER_HZ / np.maximum(np.fft.rfftfreq(n, 1 / rate), 1e-9)) ** 4)
-    joined = np.fft.irfft(spectrum[0] * (1 - above) + spectrum[1] * above, n)
-    return joined[:, : bands.shape[-1]].astype(np.float32)
+    room = build_room(size, (t60, t60 * rng.uniform(0.4, 1.0)), SCATTER, rng)
+    everywhere = Source(np.asarray(source, float), np.array([1.0, 0, 0]))
+    arrivals = reverberate(room, everywhere, listener, rng)
+    length = math.ceil(arrivals.time.max() * rate) + 2 * TAPS
+    return without_rumble(record(arrivals, COINCIDENT, rate, length), rate)

@@ -23,5 +23,5 @@ STEP_S = STEP_FRAMES * FEATURES.hop / FEATURES.rate
 EMBEDDING = 512
 """Dimensions of the space of sounds and sentences."""
 
-TAGS, TAG_FEATURES = 527, 384
-"""What the tagger gives: logits of AudioSet's classes and the features below them."""
+TAGS, TAG_HIDDEN, TAG_FEATURES = 527, 512, 384
+"""What the tagger gives: logits of AudioSet's classes, the layer below, and the features."""

@@ -1,36 +1,47 @@
 """The student: a causal, stateful network from frames to embedding, direction, activity, distance.
 
+Two towers as in ELSA: a semantic one on the log-mel of W (`export.semantic`), a spatial one on
+intensity (`export.spatial`). Gated memories carry what was heard from step to step, and an MLP
+fuses both into the space of sentences.
+
 One forward serves training (many steps at once, state None) and the device (one step, state in
 and out), so that both compute the same thing. Axes: (batch, channel, time, mel).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from elsa_rt.features.intensity import CHANNELS
-from export.settings import EMBEDDING, FEATURES, STEP_FRAMES
+from elsa_rt.features.intensity import FeatureSettings
+from export.memory import GatedMemory, PastMean, recall
+from export.semantic import SemanticTower
+from export.settings import EMBEDDING, FEATURES, STEP_S, TAG_FEATURES
+from export.spatial import BANDS, Place, SpatialTower
+from export.tagger import normalise, pre_emphasis
 
-HOP_S = FEATURES.hop / FEATURES.rate
-LEVEL_FRAMES, LEVEL_DECAY = 200, 80.0  # memory and time constant of the running level
-LOG_MEL_SPREAD = 3.0  # brings log-mel about the running level to about -1..1
+LEVEL_FRAMES = 200.0  # time constant of the running level
+USUAL_LEVEL = 5.0  # log of the power that the running level is brought to, as the tagger has it
+SILENCE = 2e-7  # power of W that counts as none
+QUIETEST = -1.4  # input of the semantic tower: the tagger's own floor
 
 
 @dataclass(frozen=True)
 class StudentSize:
     """Widths of the network."""
 
-    stem: int = 32
-    stages: tuple[int, ...] = (48, 80, 128)  # each halves the mel axis
-    width: int = 256  # of the part that works once per step
-    dilations: tuple[int, ...] = (1, 3, 9)  # in steps, kernel 3
-    mels: int = FEATURES.mels
+    spatial: tuple[int, int, int] = (40, 80, 128)  # channels of the spatial tower
+    place: int = 192  # spatial values per step
+    sound: int = 384  # semantic values per step that are remembered
+    heads: int = 32  # gates of a memory
+    fused: int = 384  # hidden values between memories and embedding
 
 
 class Heard(NamedTuple):
@@ -40,69 +51,28 @@ class Heard(NamedTuple):
     direction: Tensor  # (batch, steps, K, 3), unit length
     activity: Tensor  # (batch, steps, K), logit
     distance: Tensor  # (batch, steps, K), log of metres
-    hidden: Tensor  # (batch, steps, width)
+    sound: Tensor  # (batch, steps, sound), the semantic memory
 
 
 class RunningLevel(nn.Module):
-    """Takes the microphone's level out of log-mel: its mean over the last two seconds.
+    """Log-mel as the semantic tower wants it: pre-emphasised, its level brought to the usual.
 
-    The mean over mel is averaged with exponentially fading weights over the frames that there
-    have been: a second channel of ones counts them, so that the first frame is levelled too.
+    The level is the log of the mean power of the last seconds, so that a sound that starts
+    lifts it at once and the quiet between sounds hardly lowers it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: FeatureSettings) -> None:
         super().__init__()
-        self.memory = LEVEL_FRAMES - 1
-        age = torch.arange(self.memory, -1, -1)
-        self.fade: Tensor
-        self.register_buffer("fade", torch.exp(-age / LEVEL_DECAY)[None, None])
+        self.mean = PastMean(LEVEL_FRAMES)
+        self.sharpen: Tensor
+        self.register_buffer("sharpen", torch.from_numpy(pre_emphasis(settings)).float())
 
     def forward(self, log_mel: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """``log_mel`` (batch, 1, time, mel); ``past`` (batch, 2, memory)."""
-        loud = log_mel.mean(dim=3)
-        joined = torch.cat([past, torch.cat([loud, torch.ones_like(loud)], dim=1)], dim=2)
-        faded = F.conv1d(joined.transpose(0, 1).flatten(0, 1)[:, None], self.fade)
-        total, count = faded.chunk(2)
-        level = (total / count)[..., None]
-        return (log_mel - level) / LOG_MEL_SPREAD, joined[:, :, joined.shape[2] - self.memory :]
-
-
-class CausalConv(nn.Module):
-    """Conv2d + BatchNorm + ReLU over time and mel; remembers the frames that it still needs."""
-
-    def __init__(
-        self, inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int]
-    ) -> None:
-        super().__init__()
-        self.memory = kernel[0] - stride[0]
-        self.inputs = inputs
-        self.conv = nn.Conv2d(
-            inputs, outputs, kernel, stride, padding=(0, kernel[1] // 2), bias=False
-        )
-        self.norm = nn.BatchNorm2d(outputs)
-        self.residual = inputs == outputs and stride == (1, 1)
-
-    def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        joined = torch.cat([past, x], dim=2)
-        y = self.norm(self.conv(joined))
-        if self.residual:
-            y = y + x
-        return F.relu(y), joined[:, :, joined.shape[2] - self.memory :]
-
-
-class StepConv(nn.Module):
-    """Residual dilated causal convolution over steps: (batch, width, steps)."""
-
-    def __init__(self, width: int, dilation: int) -> None:
-        super().__init__()
-        self.memory = 2 * dilation
-        self.conv = nn.Conv1d(width, width, 3, dilation=dilation, bias=False)
-        self.norm = nn.BatchNorm1d(width)
-
-    def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        joined = torch.cat([past, x], dim=2)
-        y = x + F.relu(self.norm(self.conv(joined)))
-        return y, joined[:, :, joined.shape[2] - self.memory :]
+        """``log_mel`` (batch, 1, time, mel); ``past`` (batch, 2)."""
+        sharp = log_mel.float() + self.sharpen
+        mean, after = self.mean(sharp.exp().sum(dim=3), past)
+        usual = sharp - (mean + SILENCE).log()[..., None] + USUAL_LEVEL
+        return normalise(usual).clamp(min=QUIETEST), after
 
 
 class Student(nn.Module):
@@ -111,68 +81,85 @@ class Student(nn.Module):
     def __init__(self, size: StudentSize | None = None) -> None:
         super().__init__()
         self.size = size = size or StudentSize()
-        self.level = RunningLevel()
-        blocks = [CausalConv(len(CHANNELS), size.stem, (3, 5), (2, 2))]
-        before = size.stem
-        for channels in size.stages:
-            blocks.append(CausalConv(before, channels, (3, 3), (1, 2)))
-            blocks.append(CausalConv(channels, channels, (3, 3), (1, 1)))
-            before = channels
-        self.frames = cast("Sequence[CausalConv]", nn.ModuleList(blocks))
-        self.fold = nn.Linear(before * (size.mels >> (1 + len(size.stages))), size.width)
-        self.pool = nn.Conv1d(size.width, size.width, STEP_FRAMES // 2, STEP_FRAMES // 2)
-        self.pool_norm = nn.BatchNorm1d(size.width)
-        steps = nn.ModuleList(StepConv(size.width, dilation) for dilation in size.dilations)
-        self.steps = cast("Sequence[StepConv]", steps)
-        self.dropout = nn.Dropout(0.1)
-        self.embed = nn.Sequential(
-            nn.Linear(size.width, 512), nn.ReLU(), nn.Dropout(0.1), nn.Linear(512, EMBEDDING)
+        self.level = RunningLevel(FEATURES)
+        self.semantic = SemanticTower(FEATURES.mels)
+        self.spatial = SpatialTower(size.spatial, size.place)
+        self.sound = GatedMemory(TAG_FEATURES, size.sound, size.heads)
+        self.place = GatedMemory(size.place + size.sound, size.place, size.heads)
+        self.aim = nn.Linear(size.place + size.sound, 1)  # gate of the direction's memory
+        self.correct = nn.Sequential(nn.Linear(size.place, 64), nn.ReLU(), nn.Linear(64, 3))
+        self.far = nn.Sequential(nn.Linear(size.place, 64), nn.ReLU(), nn.Linear(64, 1))
+        self.active = nn.Sequential(
+            nn.Linear(size.place + size.sound + TAG_FEATURES, 64), nn.ReLU(), nn.Linear(64, 1)
         )
-        self.place = nn.Sequential(nn.Linear(size.width, 64), nn.ReLU(), nn.Linear(64, 5))
+        self.dropout = nn.Dropout(0.1)
+        self.name = nn.Linear(size.sound, EMBEDDING)
+        self.fuse = nn.Sequential(
+            nn.Linear(size.sound + size.place + 4, size.fused),
+            nn.GELU(),
+            nn.Dropout(0.1),
+            nn.Linear(size.fused, EMBEDDING),
+        )
 
     def initial_state(self, batch: int = 1) -> list[Tensor]:
-        """Silence before the first frame: zeros, one tensor per layer that remembers."""
-        state = [torch.zeros(batch, 2, self.level.memory)]
-        mels = self.size.mels
-        for layer in self.frames:
-            state.append(torch.zeros(batch, layer.inputs, layer.memory, mels))
-            mels //= layer.conv.stride[1]
-        return state + [torch.zeros(batch, self.size.width, s.memory) for s in self.steps]
+        """Silence before the first frame: zeros, one tensor per memory."""
+        return [
+            torch.zeros(batch, 2),
+            torch.zeros(batch, self.size.sound),
+            torch.zeros(batch, self.size.place),
+            torch.zeros(batch, 3),
+            *self.spatial.initial_state(batch),
+            *self.semantic.initial_state(batch),
+        ]
+
+    @torch.no_grad()
+    def start_from(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take the tagger's weights (`export.tagger.read_weights`) for the semantic tower.
+
+        Its memory starts as a mean over time, which is what the tagger makes of a clip.
+        """
+        self.semantic.start_from(weights)
+        nn.init.eye_(self.sound.candidate.weight)
+        nn.init.zeros_(self.sound.candidate.bias)
 
     @property
     def context_s(self) -> float:
-        """How far back, in seconds, a sound can still matter to an answer."""
-        frames, hop = self.level.memory, 1
-        for layer in self.frames:
-            frames += layer.memory * hop
-            hop *= layer.conv.stride[0]
-        steps = 1 + sum(layer.memory for layer in self.steps)
-        return (frames + steps * STEP_FRAMES) * HOP_S
+        """How far back, in seconds, the convolutions look; memories fade beyond."""
+        return self.semantic.context_frames * FEATURES.hop / FEATURES.rate + STEP_S
 
     def forward(self, mel: Tensor, state: list[Tensor] | None = None) -> tuple[Heard, list[Tensor]]:
-        """Frames (batch, time, 8, mels) -> answers for each of the time / 10 steps, next state."""
-        state = self.initial_state(mel.shape[0]) if state is None else state
+        """Frames (batch, time, 8, mels) -> answers for each of the time / 8 steps, next state."""
+        if state is None:
+            state = [memory.to(mel.device) for memory in self.initial_state(mel.shape[0])]
         x = mel.transpose(1, 2)
-        levelled, after = self.level(x[:, :1], state[0])
-        x = torch.cat([levelled, x[:, 1:]], dim=1)
-        following = [after]
-        for layer, past in zip(self.frames, state[1:], strict=False):
-            x, after = layer(x, past)
-            following.append(after)
-        x = F.relu(self.fold(x.transpose(1, 2).flatten(2)))
-        x = F.relu(self.pool_norm(self.pool(x.transpose(1, 2))))
-        for block, past in zip(self.steps, state[1 + len(self.frames) :], strict=True):
-            x, after = block(x, past)
-            following.append(after)
-        hidden = self.dropout(x.transpose(1, 2))
-        return self._answers(hidden), following
-
-    def _answers(self, hidden: Tensor) -> Heard:
-        place = self.place(hidden)
-        return Heard(
-            F.normalize(self.embed(hidden), dim=-1)[:, :, None],
-            F.normalize(place[..., :3], dim=-1, eps=1e-6)[:, :, None],
-            place[..., 3:4],
-            place[..., 4:5],
-            hidden,
+        levelled, level = self.level(x[:, :1], state[0])
+        split = 4 + len(self.spatial.layers)
+        place, spatial = self.spatial(
+            torch.cat([levelled, x[:, 1:]], dim=1)[..., BANDS], state[4:split]
         )
+        features, semantic = self.semantic(levelled, state[split:])
+        features = features.transpose(1, 2)
+        heard, memories = self._remember(features, place, state[1:4])
+        return heard, [level, *memories, *spatial, *semantic]
+
+    def _remember(
+        self, features: Tensor, place: Place, past: list[Tensor]
+    ) -> tuple[Heard, list[Tensor]]:
+        sound, after_sound = self.sound(features, past[0])
+        now = torch.cat([place.hidden, sound], dim=2)
+        where, after_where = self.place(now, past[1])
+        aimed, after_aim = remember_direction(place.flow, self.aim(now), past[2])
+        direction = F.normalize(aimed + self.correct(where), dim=-1, eps=1e-6)
+        distance = self.far(where)
+        active = self.active(torch.cat([now, features], dim=2))
+        kept = self.dropout(sound)
+        fused = self.fuse(torch.cat([kept, where, direction, distance], dim=2))
+        embedding = F.normalize(self.name(kept) + fused, dim=-1)
+        heard = Heard(embedding[:, :, None], direction[:, :, None], active, distance, sound)
+        return heard, [after_sound, after_where, after_aim]
+
+
+def remember_direction(flow: Tensor, gate: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+    """Gated mean over time of the flow (batch, steps, 3), ``gate`` (batch, steps, 1) logits."""
+    mean = recall(flow[:, None].float(), gate[:, None, :, 0].float(), past[:, None, None])[:, 0]
+    return mean, mean[:, -1]

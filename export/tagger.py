@@ -6,13 +6,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnx
 import onnxruntime
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from scipy.signal import get_window
+
+from elsa_rt.features.intensity import FeatureSettings, mel_bands
 
 RATE = 32_000
 _N_FFT, _WINDOW, _HOP, _MELS = 1024, 800, 320, 128
 _HIGH_HZ = 15_000.0
+_PRE_EMPHASIS = 0.97
+_MEAN, _SPREAD = -4.5, 5.0
 
 
 class Tags(NamedTuple):
@@ -40,12 +46,31 @@ class Tagger:
 
     def front_end(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
         """Normalised log-mel (1, 1, 128, frames): pre-emphasis, power, ``(log + 4.5) / 5``."""
-        sharp = mono[1:] - 0.97 * mono[:-1]
+        sharp = mono[1:] - _PRE_EMPHASIS * mono[:-1]
         padded = np.pad(sharp, _N_FFT // 2, mode="reflect")
         frames = np.lib.stride_tricks.sliding_window_view(padded, _N_FFT)[::_HOP]
         power = np.abs(np.fft.rfft(frames * self._window)) ** 2
         mel = np.log(power @ self._filters.T + 1e-5)
-        return ((mel.T + 4.5) / 5).astype(np.float32)[None, None]
+        return normalise(mel.T).astype(np.float32)[None, None]
+
+
+def normalise(log_mel: Any) -> Any:
+    """Natural log of mel power, as the tagger scales it, to about -1.5..1.5."""
+    return (log_mel - _MEAN) / _SPREAD
+
+
+def pre_emphasis(settings: FeatureSettings) -> NDArray[np.float64]:
+    """(mels,): what the tagger's pre-emphasis adds to the log power of each mel band."""
+    filters = mel_bands(settings)
+    radians = np.arange(filters.shape[1]) * 2 * np.pi / settings.n_fft
+    gain = np.abs(1 - _PRE_EMPHASIS * np.exp(-1j * radians)) ** 2
+    return np.log(filters @ gain / filters.sum(1))
+
+
+def read_weights(model: Path) -> dict[str, NDArray[np.float32]]:
+    """The tagger's weights by the names in its ONNX file."""
+    graph = onnx.load(str(model)).graph
+    return {array.name: numpy_helper.to_array(array) for array in graph.initializer}
 
 
 def _mel_filters() -> NDArray[np.float64]:
