@@ -12,12 +12,14 @@ import soundfile
 from numpy.typing import NDArray
 
 from calibration.rooms import Device, diffuse_noise
-from elsa_rt import Block, doctor
+from elsa_rt import Block
 from elsa_rt.audio.ambisonics import decode_matrix
 from elsa_rt.audio.capsules import Capsules, layout
 from elsa_rt.audio.devices import DeviceInfo
 from elsa_rt.cli import main
 from elsa_rt.config import Config
+from elsa_rt.doctor import computer, microphone
+from elsa_rt.doctor.check import Check
 from elsa_rt.errors import DeviceError
 from tests.tiny_bundle import make_bundle
 
@@ -129,7 +131,7 @@ def test_devices(
 ) -> None:
     monkeypatch.setattr("elsa_rt.audio.devices.find_device", lambda _: device)
     monkeypatch.setattr("elsa_rt.audio.devices.accepts", lambda *_: opens)
-    checks = {check.name: check for check in doctor.check_device("x", Config())}
+    checks = {check.name: check for check in microphone.check_device("x", Config())}
     for name, state in expected.items():
         assert checks[name].state == state
         assert bool(checks[name].cure) == (state != "ok")
@@ -162,10 +164,10 @@ class Live:
 def test_loss_and_drift_of_a_live_microphone(
     capsules: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def checks(dropped: int, ppm: float) -> dict[str, doctor.Check]:
+    def checks(dropped: int, ppm: float) -> dict[str, Check]:
         live = Live(np.tile(capsules, 2), dropped, ppm)
-        monkeypatch.setattr(doctor, "open_source", lambda *_: live)
-        return {c.name: c for c in doctor.check_sound("x", Config(format="a-format"), 5)}
+        monkeypatch.setattr(microphone, "open_source", lambda *_: live)
+        return {c.name: c for c in microphone.check_sound("x", Config(format="a-format"), 5)}
 
     well = checks(0, 40)
     assert (well["loss"].state, well["clock"].state) == ("ok", "ok")
@@ -176,19 +178,19 @@ def test_loss_and_drift_of_a_live_microphone(
 
 
 def test_permissions_and_governor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "no sound card" in doctor.check_permissions(tmp_path).found
+    assert "no sound card" in computer.check_permissions(tmp_path).found
     (tmp_path / "pcmC1D0c").touch()
-    assert doctor.check_permissions(tmp_path).state == "ok"
+    assert computer.check_permissions(tmp_path).state == "ok"
     monkeypatch.setattr("os.access", lambda *_: False)
-    denied = doctor.check_permissions(tmp_path)
+    denied = computer.check_permissions(tmp_path)
     assert (denied.state, "pcmC1D0c" in denied.found) == ("failure", True)
     assert "usermod -aG audio" in denied.cure
 
-    assert doctor.check_governor(tmp_path).state == "ok"
+    assert computer.check_governor(tmp_path).state == "ok"
     place = tmp_path / "devices/system/cpu/cpu0/cpufreq"
     place.mkdir(parents=True)
     (place / "scaling_governor").write_text("powersave\n", encoding="ascii")
-    slow = doctor.check_governor(tmp_path)
+    slow = computer.check_governor(tmp_path)
     assert (slow.state, "cpupower" in slow.cure) == ("warning", True)
 
 

@@ -1,12 +1,9 @@
-"""What may be wrong with a microphone, a computer and an installation, each with its cure."""
+"""Whether there is such a microphone, and what it gives when one listens."""
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Literal, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,70 +12,24 @@ from elsa_rt.audio.foa import pick_channels
 from elsa_rt.audio.health import SignalHealth
 from elsa_rt.audio.profiles import all_profiles, profile_of, profiles_for_device
 from elsa_rt.audio.source import Source
-from elsa_rt.audio.sources import is_path, open_source
+from elsa_rt.audio.sources import open_source
 from elsa_rt.calibrate.diffuse import format_doubt
 from elsa_rt.calibrate.faults import find_faults, levels_dbfs
 from elsa_rt.config import Config
+from elsa_rt.doctor.check import Check
 from elsa_rt.errors import ElsaError
 
-State = Literal["ok", "warning", "failure"]
+if TYPE_CHECKING:
+    from elsa_rt.audio.devices import DeviceInfo
 
 QUIET_DBFS = -75.0  # a room is louder, as a rule
 DRIFT_PPM = 300.0  # quartz is better than 100
 CLOCK_ERROR_S = 0.001  # of what is read of the device's clock
-BUSY, TOO_BUSY = 0.5, 1.0  # share of real time that a step takes
-STEPS = 30
-SOUND_DEVICES = Path("/dev/snd")
-GOVERNORS = "devices/system/cpu/cpu*/cpufreq/scaling_governor"
-SYS = Path("/sys")
-
-
-class Check(NamedTuple):
-    """One thing that was looked at."""
-
-    name: str
-    state: State
-    found: str
-    cure: str = ""
-
-
-def examine(
-    source: str | None, config: Config, listen_s: float, doing: Callable[[str], None]
-) -> Iterator[Check]:
-    """Every check, one after the other; ``doing`` is told what is looked at.
-
-    Parameters
-    ----------
-    source : a microphone, a file, or None for the default microphone
-    listen_s : seconds to listen for, 0 for not at all
-    """
-    doing("the model")
-    yield from check_model(config)
-    yield check_cache()
-    yield check_governor()
-    live = source is None or not is_path(source)
-    if live:
-        yield check_permissions()
-    try:
-        profile = profile_of(config)
-    except ElsaError as error:
-        yield Check("profile", "failure", str(error))
-        return
-    yield Check("profile", "ok", f"{profile.title}, {profile.format}")
-    if live:
-        doing("the devices")
-        found = list(check_device(source, config))
-        yield from found
-        if any(check.state == "failure" for check in found):
-            return
-    if listen_s:
-        doing(f"the sound, for {listen_s:g} s")
-        yield from check_sound(source, config, listen_s)
 
 
 def check_device(source: str | None, config: Config) -> Iterator[Check]:
     """Whether there is such a microphone, and what it can do."""
-    from elsa_rt.audio.devices import accepts, find_device, supported
+    from elsa_rt.audio.devices import find_device
 
     try:
         device = find_device(None if source == "mic" else source)
@@ -103,6 +54,13 @@ def check_device(source: str | None, config: Config) -> Iterator[Check]:
             f"the device looks like {fitting[0].title}",
             f"--microphone {fitting[0].name}",
         )
+    yield from _check_modes(device, config)
+
+
+def _check_modes(device: DeviceInfo, config: Config) -> Iterator[Check]:
+    """Whether it has the channels that are needed, and the rate with them."""
+    from elsa_rt.audio.devices import accepts, supported
+
     channels = max(profile_of(config).channels or (4,))
     if device.channels < channels:
         yield Check(
@@ -166,97 +124,6 @@ def check_sound(source: str | None, config: Config, listen_s: float) -> Iterator
         yield Check("format", "ok", f"nothing contradicts {profile.format}{unsure}")
     if opened.live:
         yield from _check_clock(dropped, drift, rate, samples.shape[1] / rate)
-
-
-def check_model(config: Config) -> Iterator[Check]:
-    """Whether the bundle is whole, the engine runs it, and fast enough."""
-    from elsa_rt.encoder.audio import AudioEncoder
-    from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
-    from elsa_rt.features.intensity import IntensityFeatures
-
-    try:
-        bundle = ModelBundle.load(config.bundle)
-    except ElsaError as error:
-        yield Check("model", "failure", str(error))
-        return
-    digest = bundle.files[AUDIO_ENCODER][:12]
-    yield Check("model", "ok", f"{bundle.name} {bundle.version}, sha256 {digest}.. as it should be")
-    try:
-        import onnxruntime
-
-        encoder = AudioEncoder(bundle, config)
-    except ElsaError as error:
-        yield Check("engine", "failure", str(error))
-        return
-    stream, features = encoder.stream(), IntensityFeatures(bundle.features)
-    foa = np.zeros((4, bundle.step_samples), np.float32)
-    spent = []
-    for _ in range(STEPS):
-        begun = time.perf_counter()
-        stream.step(features.step(foa), foa)
-        spent.append(time.perf_counter() - begun)
-    slow = float(np.quantile(spent, 0.95))
-    share = slow / bundle.step_s
-    state: State = "ok" if share < BUSY else "warning" if share < TOO_BUSY else "failure"
-    yield Check(
-        "engine",
-        state,
-        f"{encoder.engine} (onnxruntime {onnxruntime.__version__}): a step of "
-        f"{1000 * bundle.step_s:.0f} ms takes {1000 * slow:.1f} ms",
-        "" if state == "ok" else "close other programs, or choose a faster computer",
-    )
-
-
-def check_cache() -> Check:
-    """Whether compiled kernels are kept from start to start."""
-    from elsa_rt.features.kernels import analyse
-
-    place = getattr(getattr(analyse, "stats", None), "cache_path", None)
-    if not place:
-        return Check(
-            "cache",
-            "warning",
-            "there is no directory for compiled code: every start takes seconds longer",
-            "set NUMBA_CACHE_DIR to a directory that this user may write",
-        )
-    return Check("cache", "ok", str(place))
-
-
-def check_permissions(directory: Path = SOUND_DEVICES) -> Check:
-    """Whether this user may record from the sound cards."""
-    devices = sorted(directory.glob("pcmC*D*c"))
-    if not devices:
-        return Check("permissions", "ok", f"no sound card in {directory}, so none that is denied")
-    denied = [path.name for path in devices if not os.access(path, os.R_OK | os.W_OK)]
-    if denied:
-        return Check(
-            "permissions",
-            "failure",
-            f"this user may not record from {', '.join(denied)}",
-            "sudo usermod -aG audio $USER, then log in again",
-        )
-    return Check("permissions", "ok", f"{len(devices)} sound cards may be recorded from")
-
-
-def check_governor(root: Path = SYS) -> Check:
-    """Whether the processor may run at its full speed."""
-    governors = set()
-    for path in root.glob(GOVERNORS):
-        try:
-            governors.add(path.read_text(encoding="ascii").strip())
-        except OSError:
-            continue
-    if not governors:
-        return Check("processor", "ok", f"{os.cpu_count()} cores, speed not told")
-    told = f"{os.cpu_count()} cores, governor {', '.join(sorted(governors))}"
-    if "powersave" in governors:
-        return Check(
-            "processor",
-            "warning",
-            told,
-            "if sound is lost: sudo cpupower frequency-set -g performance",
-        )
-    return Check("processor", "ok", told)
 
 
 class _Heard(NamedTuple):
