@@ -24,7 +24,16 @@ from export.settings import FEATURES
 from export.teacher import trainer as trainer_module
 from export.teacher.across import join, join_array
 from export.teacher.config import Model, Spatial, TeacherConfig, Text, Training, read_config
-from export.teacher.examples import LAG, Example, Examples, Hearing, feed, main_steps, turn
+from export.teacher.examples import (
+    LAG,
+    Example,
+    Examples,
+    Hearing,
+    feed,
+    main_steps,
+    recombine,
+    turn,
+)
 from export.teacher.intensity import Intensity
 from export.teacher.losses import Where, place_losses
 from export.teacher.spatial import Place, SpatialTower
@@ -141,6 +150,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         unseen_labels=np.array([], np.str_),
         unseen=np.zeros(12, bool),
         validation=held,
+        logits=rng.normal(-3, 2, (12, 527)).astype(np.float16),
         about=np.array(["{}"] * 12),
     )
     azimuth = rng.uniform(-180, 180, 16)
@@ -161,7 +171,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     codes = rng.normal(0, 1, (6, 9, WIDTH))  # pooled so that what is claimed can be read off
     pooled = sum(codes[i, column] for i, column in enumerate(claims.T))
     texts = np.array([caption.text for caption in captions])
-    np.savez(folder / "captions.npz", texts=texts, claims=claims, pooled=np.float16(pooled))
+    tags = rng.normal(0, 1, (527, WIDTH)).astype(np.float16)
+    np.savez(folder / "captions.npz", texts=texts, claims=claims, pooled=np.float16(pooled),
+             tag_pooled=tags)  # fmt: skip
     return folder
 
 
@@ -175,7 +187,7 @@ def settings(tagger: Path, **training: Any) -> TeacherConfig:
         "precision": "no", "measure_every": 3, "measured_scenes": 4,
     }  # fmt: skip
     config = TeacherConfig(model, Training(**small | training))
-    return replace(config, weights=replace(config.weights, label=1.0))
+    return replace(config, weights=replace(config.weights, label=1.0, tag_names=1.0))
 
 
 def with_clap(config: TeacherConfig, clap: Path, train: bool) -> TeacherConfig:
@@ -185,7 +197,7 @@ def with_clap(config: TeacherConfig, clap: Path, train: bool) -> TeacherConfig:
         semantic=replace(config.model.semantic, kind="clap", path=str(clap), train=train),
         text=Text("clap", str(clap), train),
     )
-    return replace(config, model=model)
+    return replace(config, model=model, weights=replace(config.weights, tag_names=0.0))
 
 
 def write(config: TeacherConfig, path: Path) -> Path:
@@ -235,6 +247,7 @@ def test_shipped_settings_are_valid(name: str) -> None:
         ("model: {spatial: {hidden: 3}}", "model.spatial.hidden is 3: a list of whole numbers"),
         ("model: {semantic: {train: true}}", "set it to false, or model.semantic.kind to clap"),
         ("model: {spatial: {highest_hz: 9000}}", "at most half of rate=16000 is needed"),
+        ("{model: {text: {train: true}}, weights: {tag_names: 1}}", "weights.tag_names 1.0 needs"),
         ("model: [", "cannot read the settings"),
     ],
 )
@@ -356,7 +369,7 @@ def test_turned_scenes_stay_true() -> None:
     azimuths = [0.0, 90.0, -90.0, 180.0, 40.0, -130.0]
     nothing = torch.zeros(6)
     batch = Example(
-        foa_from(azimuths), nothing, torch.zeros(6, dtype=torch.int64),
+        foa_from(azimuths), nothing, nothing.long(), nothing.long(),
         torch.from_numpy(direction_from_angles(np.array(azimuths), 0.0)).float(),
         nothing + 1, nothing * np.nan, nothing * np.nan,
     )  # fmt: skip
@@ -372,6 +385,18 @@ def test_turned_scenes_stay_true() -> None:
         assert (left[true[:, 0]] > 0).all()
         assert (left[true[:, 1]] < 0).all()
         assert true.any()
+
+
+def test_recombined_sounds_keep_their_labels_and_leave_their_places() -> None:
+    number = torch.arange(8)
+    value = number.float()
+    batch = Example(value, value, number, number, value, value, value, value)
+    mixed = recombine(batch, 0.5, np.random.default_rng(0))
+    assert mixed.heard.long().tolist() == mixed.label.tolist() == mixed.clip.tolist()
+    assert int((mixed.label != number).sum()) == 4
+    assert sorted(mixed.label.tolist()) == number.tolist()
+    assert torch.equal(mixed.foa, value)
+    assert torch.equal(recombine(batch, 0.0, np.random.default_rng(0)).label, number)
 
 
 def truth_of(clips: Sequence[int]) -> Truth:
@@ -408,7 +433,7 @@ class Numbers:
 
     def __getitem__(self, index: int) -> Example:
         empty = torch.zeros(0)
-        return Example(empty, empty, torch.tensor(index), empty, empty, empty, empty)
+        return Example(empty, empty, torch.tensor(index), *[empty] * 5)
 
 
 def labels_fed(first: int, passes: int, rank: int = 0, world: int = 1) -> list[list[int]]:
@@ -451,7 +476,9 @@ def test_training_goes_through_both_stages_and_resumes_exactly(
     for key, value in whole["model"].items():
         assert torch.equal(value, cut["model"][key]), key
     lines = [json.loads(line) for line in (tmp_path / "whole/log.jsonl").read_text().splitlines()]
-    assert {"contrast", "label", "direction", "t30"} <= lines[-2].keys() | lines[-1].keys()
+    assert {"contrast", "label", "tag_names", "direction", "t30"} <= lines[-2].keys() | lines[
+        -1
+    ].keys()
     assert any("label_top1" in line for line in lines)
     assert (tmp_path / "whole/curves.png").read_bytes().startswith(b"\x89PNG")
 

@@ -36,6 +36,7 @@ class Example(NamedTuple):
     foa: Tensor  # float16 (4, n) at the spatial tower's rate
     heard: Tensor  # what the semantic plug's ears made of W
     label: Tensor  # int64
+    clip: Tensor  # int64, its number in clips.npz
     direction: Tensor  # (3,)
     distance: Tensor  # metres
     floor: Tensor  # square metres, NaN where unknown
@@ -112,12 +113,16 @@ class Examples(Dataset[Example]):
         spatial, heard = self.hearing(foa)
         direction = truth.direction[steps].mean(0)
         place = (truth.distance, truth.floor, truth.t30)
+        distance, floor, t30 = (torch.tensor(float(column[steps].mean())) for column in place)
         return Example(
             torch.from_numpy(spatial.astype(np.float16)),
             torch.from_numpy(heard),
             torch.tensor(int(truth.label[steps[0]])),
+            torch.tensor(int(truth.clip[steps[0]])),
             torch.from_numpy(direction / np.linalg.norm(direction)).float(),
-            *(torch.tensor(float(column[steps].mean())) for column in place),
+            distance,
+            floor,
+            t30,
         )
 
 
@@ -144,6 +149,21 @@ def turn(batch: Example, rng: np.random.Generator) -> Example:
     return batch._replace(
         foa=torch.stack([w, y, z, x], 1),
         direction=torch.cat([level_x, level_y, dz[:, None]], 1),
+    )
+
+
+def recombine(batch: Example, share: float, rng: np.random.Generator) -> Example:
+    """Let a share of the sounds be heard at each other's places.
+
+    What the semantic ears heard goes with its label to another scene's place, so that few scenes
+    show many pairs of what and where.
+    """
+    count = batch.label.shape[0]
+    chosen = rng.permutation(count)[: round(share * count)]
+    source = torch.arange(count)
+    source[torch.from_numpy(chosen)] = torch.from_numpy(np.roll(chosen, 1))
+    return batch._replace(
+        heard=batch.heard[source], label=batch.label[source], clip=batch.clip[source]
     )
 
 

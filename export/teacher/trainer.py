@@ -14,10 +14,10 @@ from torch import Tensor
 
 from elsa_rt.errors import UsageError
 from export.captions import Attributes
-from export.losses import contrast_loss, label_loss
+from export.losses import contrast_loss, label_loss, tag_name_loss
 from export.teacher.across import join, join_array
 from export.teacher.config import TeacherConfig, Training, from_dict
-from export.teacher.examples import Example, turn
+from export.teacher.examples import Example, recombine, turn
 from export.teacher.losses import Where, place_losses
 from export.teacher.model import Answers, Elsa
 from export.teacher.sentences import Drawn, Sentences, pooled_width
@@ -31,6 +31,7 @@ class Trainer:
         torch.manual_seed(config.training.seed)
         self.model = Elsa(config.model, pooled_width(work))
         self.sentences = Sentences(work, self.model.reader)
+        self._tags = self.sentences.tags() if config.weights.tag_names else None
         self.step = 0
         self._optimizer = accelerator.prepare_optimizer(_optimizer(self.model, config.training))
         self._wrapped = accelerator.prepare_model(self.model)
@@ -94,13 +95,15 @@ class Trainer:
         seed = [self.config.training.seed, self.step, index, self.accelerator.process_index]
         rng = np.random.default_rng(seed)
         torch.manual_seed(int(rng.integers(2**31)))
-        batch = turn(batch, rng)
+        batch = recombine(turn(batch, rng), self.config.training.recombine, rng)
         device = self.accelerator.device
         foa, where = batch.foa.to(device), Where._make(t.to(device) for t in batch.where)
         if self.step < self.config.training.spatial_steps:
             return place_losses(self._wrapped(foa).place, where)
         drawn = self.sentences.draw(batch.attributes, rng, self.config.weights.label > 0)
         texts = tuple(t.to(device) for t in drawn.texts)
+        if self._tags:
+            texts = (torch.cat([texts[0], self._tags.names.to(device)]),)
         answers = self._wrapped(foa, batch.heard.to(device), texts)
         return place_losses(answers.place, where) | self._contrasts(answers, batch, drawn)
 
@@ -121,10 +124,17 @@ class Trainer:
         if self.config.weights.label:
             losses["label"] = label_loss(
                 answers.sound,
-                answers.text[count:],
+                answers.text[count : count + self.sentences.bank.labels],
                 answers.scale,
                 batch.label.to(answers.sound.device),
-                self.sentences.wider.to(answers.sound.device),
+                self.sentences.wider[batch.label].to(answers.sound.device),
+            )
+        if self._tags:
+            losses["tag_names"] = tag_name_loss(
+                answers.sound,
+                answers.text[-len(self._tags.names) :],
+                answers.scale,
+                self._tags.logits[batch.clip].to(answers.sound.device),
             )
         return losses
 
