@@ -184,7 +184,7 @@ def settings(tagger: Path, **training: Any) -> TeacherConfig:
     model = replace(model, semantic=replace(model.semantic, path=str(tagger)))
     small: dict[str, Any] = {
         "spatial_steps": 2, "joint_steps": 4, "batch": 4, "workers": 0, "warm_up": 1,
-        "precision": "no", "measure_every": 3, "measured_scenes": 4,
+        "precision": "no", "measure_every": 4, "measured_scenes": 4,
     }  # fmt: skip
     config = TeacherConfig(model, Training(**small | training))
     return replace(config, weights=replace(config.weights, label=1.0, tag_names=1.0))

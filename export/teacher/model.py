@@ -23,7 +23,7 @@ class Answers(NamedTuple):
     place: Place
     sound: Tensor | None  # (batch, 512), unit length; None of the spatial tower alone
     text: Tensor | None  # (c, 512), unit length
-    scale: Tensor  # of the contrastive losses
+    scale: Tensor | None  # of the contrastive losses; None without text
 
 
 class Elsa(nn.Module):
@@ -68,8 +68,9 @@ class Elsa(nn.Module):
         """
         place = self.spatial(foa)
         sound = None if heard is None else self.fuse(place, heard)
-        text = None if texts is None else self.read(*texts)
-        return Answers(place, sound, text, self.temperature())
+        if texts is None:  # what no loss will use must not be an answer: DDP would wait for it
+            return Answers(place, sound, None, None)
+        return Answers(place, sound, self.read(*texts), self.temperature())
 
     def fuse(self, place: Place, heard: Tensor) -> Tensor:
         """Unit embedding (batch, 512) of sounds at places."""

@@ -110,6 +110,7 @@ class Trainer:
     def _contrasts(self, answers: Answers, batch: Example, drawn: Drawn) -> dict[str, Tensor]:
         assert answers.sound is not None
         assert answers.text is not None
+        assert answers.scale is not None
         count = len(drawn.claims)
         attributes = Attributes._make(join_array(values) for values in batch.attributes)
         true = self.sentences.true(attributes, join_array(drawn.claims))
