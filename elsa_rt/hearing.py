@@ -33,7 +33,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class Hearing:
-    """One step (100 ms) of listening."""
+    """One step of listening: `ModelBundle.step_s` long."""
 
     time_s: float  # stream time at the end of the step
     activity: float  # 0..1: is there a sound in front of the background

@@ -14,7 +14,7 @@ from scipy import fft
 
 SOUND_SPEED = 343.0  # m/s
 CROSSOVER_HZ = 1_500.0  # walls absorb more above
-TAPS = 16  # of the windowed sinc that places an arrival between samples
+TAPS = 32  # of the windowed sinc that places an arrival between samples
 FRACTIONS = 512  # places between two samples; the nearest is taken
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from elsa_rt.features.intensity import IntensityFeatures
 from export.losses import Steps
-from export.scenes import SILENT, Scene, Studio
+from export.scenes import SILENT, Rendered, Scene, Studio, analyse
+from export.settings import FEATURES
+from export.shard_studio import ShardStudio
+from export.teacher import Teacher, load
 
 BATCH = 16  # scenes
 SCENE_BATCH = 4  # scenes that a worker hands over at once
@@ -21,23 +26,41 @@ HIDDEN_SHARE = 0.4  # of the scenes lose some bands
 HIDDEN_BANDS = 17  # at most this many less one
 
 
+class Feed(NamedTuple):
+    """Where scenes come from."""
+
+    work: Path
+    shards: Path | None = None  # scenes written before, in place of new ones
+    teacher: Path | None = None  # checkpoint whose embeddings go along
+
+
 class SceneStream(IterableDataset[list[Scene]]):
     """Endless scenes, other ones in every worker and after every resume."""
 
-    def __init__(self, work: Path, seed: int) -> None:
-        self.work, self.seed = work, seed
+    def __init__(self, feed: Feed, seed: int) -> None:
+        self.feed, self.seed = feed, seed
 
     def __iter__(self) -> Iterator[list[Scene]]:
         torch.set_num_threads(1)
         info = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([self.seed, info.id if info else 0])
-        studio = Studio(self.work, validation=False)
+        work, shards, teacher = self.feed
+        studio = ShardStudio(shards) if shards else Studio(work, validation=False)
+        taught = load(teacher) if teacher else None
+        features = IntensityFeatures(FEATURES)
         while True:
-            yield [studio.scene(rng) for _ in range(SCENE_BATCH)]
+            yield [_scene(studio.render(rng), features, taught) for _ in range(SCENE_BATCH)]
 
 
-def augment(mel: Tensor, direction: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Turn each scene about the vertical, mirror it sideways or upside down or not, hide bands."""
+def _scene(rendered: Rendered, features: IntensityFeatures, teacher: Teacher | None) -> Scene:
+    scene = analyse(rendered, features)
+    if teacher is None:
+        return scene
+    return scene._replace(taught=teacher.embed_sound(rendered.foa[None])[0].numpy())
+
+
+def turn_scenes(mel: Tensor, direction: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Turn each scene about the vertical, mirror it sideways, upside down, both or not at all."""
     batch = mel.shape[0]
     angle = torch.from_numpy(rng.uniform(-np.pi, np.pi, batch)).float()
     cosine, sine = angle.cos(), angle.sin()
@@ -53,12 +76,18 @@ def augment(mel: Tensor, direction: Tensor, rng: np.random.Generator) -> tuple[T
     dx, dy = turn(direction[..., 0], direction[..., 1], (-1, 1))
     tip = torch.from_numpy(rng.choice([-1.0, 1.0], batch)).float()
     mel[:, :, [3, 6]] *= tip.view(-1, 1, 1, 1)
-    for i in np.flatnonzero(rng.random(batch) < HIDDEN_SHARE):
+    return mel, torch.stack([dx, dy, tip[:, None] * direction[..., 2]], -1)
+
+
+def hide_bands(mel: Tensor, rng: np.random.Generator) -> Tensor:
+    """Features in which some scenes have lost neighbouring bands."""
+    mel = mel.clone()
+    for i in np.flatnonzero(rng.random(mel.shape[0]) < HIDDEN_SHARE):
         width = int(rng.integers(1, HIDDEN_BANDS))
         start = int(rng.integers(mel.shape[3] - width))
         mel[i, :, 0, start : start + width] = mel[i, :, 0].mean()
         mel[i, :, 1:, start : start + width] = 0
-    return mel, torch.stack([dx, dy, tip[:, None] * direction[..., 2]], -1)
+    return mel
 
 
 def stack(scenes: Sequence[Scene]) -> tuple[Tensor, Steps]:
@@ -68,21 +97,24 @@ def stack(scenes: Sequence[Scene]) -> tuple[Tensor, Steps]:
         torch.from_numpy(np.stack(column))
         for column in zip(*(scene.truth for scene in scenes), strict=True)
     )
-    return mel, Steps(label != SILENT, label, clip, direction, distance, t30, floor)
+    taught = torch.from_numpy(np.stack([scene.taught for scene in scenes]))
+    return mel, Steps(label != SILENT, label, clip, direction, distance, t30, floor, taught)
 
 
 def augmented(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[Tensor, Steps]:
-    """The same, each scene turned and hidden anew."""
+    """The same with bands hidden and, where no teacher spoke of its place, turned anew."""
     mel, truth = stack(scenes)
-    mel, direction = augment(mel, truth.direction, rng)
-    return mel, truth._replace(direction=direction)
+    if not truth.taught.numel():
+        mel, direction = turn_scenes(mel, truth.direction, rng)
+        truth = truth._replace(direction=direction)
+    return hide_bands(mel, rng), truth
 
 
 def batches(
-    work: Path, seed: int, workers: int, reuse: int, rng: np.random.Generator
+    feed: Feed, seed: int, workers: int, reuse: int, rng: np.random.Generator
 ) -> Iterator[tuple[Tensor, Steps]]:
     """Endless batches; each scene is used about ``reuse`` times from a reservoir."""
-    loader = DataLoader(SceneStream(work, seed), None, num_workers=workers, prefetch_factor=4)
+    loader = DataLoader(SceneStream(feed, seed), None, num_workers=workers, prefetch_factor=4)
     waiting: deque[Scene] = deque(maxlen=RESERVOIR)
     fresh = iter(loader)
     while True:

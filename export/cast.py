@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.augment import bend, repeat
+from export.places import Places
 
 KINDS = {"one": 0.42, "in turn": 0.26, "at once": 0.20, "background": 0.08, "silence": 0.04}
 """Kinds of scene and how often each is made."""
@@ -81,10 +82,11 @@ class Clips:
 
 
 class Casting:
-    """Chooses the sounds of scenes of ``length`` samples with ``memory`` samples before them."""
+    """Chooses the sounds of scenes of ``length`` samples, and what sounded before."""
 
-    def __init__(self, clips: Clips, places: int, length: int, memory: int) -> None:
-        self._clips, self._places, self._length, self._memory = clips, places, length, memory
+    def __init__(self, clips: Clips, places: Places, length: int) -> None:
+        self._clips, self._places, self._length = clips, places, length
+        self._memory = places.memory
 
     def sounds(self, kind: str, rng: np.random.Generator) -> list[Sound]:
         """Sounds of a scene of one of `KINDS`; the first is the loudest of those at once."""
@@ -108,12 +110,9 @@ class Casting:
             return self._at(int(rng.uniform(0, 0.5) * self._length), 1.0, rng)
         clip, mono = self._clips.draw(self._length + self._memory, rng)
         past = min(self._memory, int(0.7 * mono.size))
-        return Sound(clip, mono, self._place(rng), -int(rng.integers(past + 1)), 1.0)
+        return Sound(clip, mono, self._places.draw(rng), -int(rng.integers(past + 1)), 1.0)
 
     def _at(self, onset: int, level: float, rng: np.random.Generator) -> Sound:
         onset = max(onset, -self._memory)
         clip, mono = self._clips.draw(self._length - onset, rng)
-        return Sound(clip, mono, self._place(rng), onset, level)
-
-    def _place(self, rng: np.random.Generator) -> int:
-        return int(rng.integers(self._places))
+        return Sound(clip, mono, self._places.draw(rng), onset, level)

@@ -23,13 +23,16 @@ WEIGHTS = {
     "tags": 1.0,
     "features": 1.0,
     "tag_names": 1.0,
-    "teacher": 2.0,
+    "teacher": 1.0,
 }
 """Weight of each loss in the sum; those whose teacher is not given are left out."""
 
+TEACHER_SCALE = 20.0
+"""Inverse temperature of the teacher's rankings."""
+
 
 class Steps(NamedTuple):
-    """The truth of the steps in a batch, flattened to (batch, steps)."""
+    """The truth of the steps in a batch, (batch, steps)."""
 
     active: Tensor  # bool
     label: Tensor  # int64, -1 where silent
@@ -38,6 +41,7 @@ class Steps(NamedTuple):
     distance: Tensor  # metres
     t30: Tensor  # seconds, NaN where unknown
     floor: Tensor  # square metres, NaN where unknown
+    taught: Tensor  # (batch, 512), the teacher's embedding of each scene; (batch, 0) without one
 
 
 class TagHead(nn.Module):
@@ -102,6 +106,18 @@ def contrast_loss(sounds: Tensor, captions: Tensor, scale: Tensor, true: Tensor)
     """
     logits = scale * sounds @ captions.T
     return 0.5 * (multi_positive(logits, true) + multi_positive(logits.T, true.T))
+
+
+def ranking_loss(
+    sounds: Tensor, captions: Tensor, scale: Tensor, taught: Tensor, read: Tensor
+) -> Tensor:
+    """Cross entropy of how sounds (n, 512) rank captions (c, 512) against how the teacher does.
+
+    ``taught`` (n, 512) and ``read`` (c, 512) are the teacher's embeddings of the same. Rankings
+    rather than embeddings are compared, since each has a space of its own.
+    """
+    target = (TEACHER_SCALE * taught @ read.T).softmax(dim=1)
+    return -(target * F.log_softmax(scale * sounds @ captions.T, dim=1)).sum(1).mean()
 
 
 def label_loss(

@@ -8,6 +8,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+PARTS = ("rooms.npz", "responses.npz")
+MEASURED = 0.3  # share of the sounds that are in measured places, where there are any
+
+
+class Rows(NamedTuple):
+    """The responses of one place, with an array for each of what is known of them."""
+
+    responses: NDArray[np.float16]  # (points, 4, n)
+    direction: NDArray[np.float32]  # (points, 3)
+    distance: NDArray[np.float32]
+    t30: NDArray[np.float32]
+    floor: NDArray[np.float32]
+
 
 class Where(NamedTuple):
     """Where a sound is in each of n moments; NaN where unknown."""
@@ -19,26 +32,32 @@ class Where(NamedTuple):
 
 
 class Places:
-    """The places of one split; a place is one response, or the few of a source that moves."""
+    """The places of one split; a place is one response, or the few of a source that moves.
+
+    They come from ``rooms.npz`` and, where there is one, ``responses.npz`` of what was measured.
+    """
 
     def __init__(self, work: Path, validation: bool) -> None:
-        with np.load(work / "rooms.npz") as rooms:
-            mine = np.flatnonzero(rooms["validation"] == validation)
-            path = rooms["path"][mine]
-            self._responses = rooms["responses"]
-            self._direction = rooms["direction"].astype(float)
-            self._distance = rooms["distance"].astype(float)
-            self._t30, self._floor = rooms["t30"], rooms["floor"]
-        alone = [mine[i : i + 1] for i in np.flatnonzero(path < 0)]
-        self._rows = alone + [mine[path == number] for number in np.unique(path[path >= 0])]
-        self.memory = self._responses.shape[2]
+        self._rows: list[Rows] = []
+        self._simulated = 0
+        for name in PARTS:
+            if (work / name).exists():
+                self._rows += _rows_of(work / name, validation)
+            self._simulated = self._simulated or len(self._rows)
+        self.memory = self._rows[0].responses.shape[2]
 
     def __len__(self) -> int:
         return len(self._rows)
 
+    def draw(self, rng: np.random.Generator) -> int:
+        """Index of a place; the measured ones, where there are, in their share."""
+        if self._simulated < len(self._rows) and rng.random() < MEASURED:
+            return int(rng.integers(self._simulated, len(self._rows)))
+        return int(rng.integers(self._simulated))
+
     def responses(self, place: int) -> NDArray[np.float32]:
         """FOA responses (points, 4, n), the direct sound at one time in all of them."""
-        return self._responses[self._rows[place]].astype(np.float32)
+        return self._rows[place].responses.astype(np.float32)
 
     def shares(
         self, place: int, moments: NDArray[np.float64], rng: np.random.Generator
@@ -48,7 +67,7 @@ class Places:
         A moving source passes its path once, there or back, at an even pace over all of the sound
         or a part of it.
         """
-        points = len(self._rows[place])
+        points = len(self._rows[place].responses)
         if points == 1:
             return np.ones((1, moments.size), np.float32)
         start, stop = rng.uniform(0, 0.3), rng.uniform(0.7, 1)
@@ -61,9 +80,25 @@ class Places:
     def where(self, place: int, shares: NDArray[np.float32]) -> Where:
         """Truth at moments with ``shares`` (points, n) of the responses."""
         rows = self._rows[place]
-        direction = shares.T @ self._direction[rows]
+        direction = shares.T @ rows.direction
         return Where(
             direction / np.linalg.norm(direction, axis=1, keepdims=True),
-            shares.T @ self._distance[rows],
-            float(self._t30[rows[0]]), float(self._floor[rows[0]]),
-        )  # fmt: skip
+            shares.T @ rows.distance,
+            float(rows.t30[0]),
+            float(rows.floor[0]),
+        )
+
+
+def _rows_of(path: Path, validation: bool) -> list[Rows]:
+    """Places of one file and split."""
+    with np.load(path) as stored:
+        arrays = [stored[name] for name in Rows._fields]
+        mine = np.flatnonzero(stored["validation"] == validation)
+        path_of = stored["path"][mine]
+    # the rows of a path follow each other: views of the one large array will do
+    first = np.flatnonzero((path_of < 0) | (np.diff(path_of, prepend=-2) != 0))
+    last = np.append(first, mine.size)[1:]
+    return [
+        Rows(*(values[mine[a] : mine[b - 1] + 1] for values in arrays))
+        for a, b in zip(first, last, strict=True)
+    ]

@@ -21,9 +21,11 @@ import soxr
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from elsa_rt.errors import ElsaError
 from export import synthesis
 from export.captions import claims_of, read_tags, tag_captions, write_captions
 from export.clips import UNSEEN, Clip, labels_of, load, phrases, read_manifest, split
+from export.recorded import gather_backgrounds, gather_responses
 from export.room_set import gather_rooms
 from export.settings import FEATURES
 from export.tagger import RATE as TAGGER_RATE
@@ -44,6 +46,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--sentences", type=Path, required=True, help="MiniLM directory")
     parser.add_argument("--synthesised", type=int, default=24, help="clips of each made-up sound")
     parser.add_argument("--rooms", type=int, default=6000, help="how many rooms")
+    responses = parser.add_argument("--responses", type=Path, action="append", default=[])
+    responses.help = "CSV of measured responses to train with: file, azimuth_deg, elevation_deg, "
+    responses.help += "distance_m, perhaps floor_m2; repeatable"
+    parser.add_argument("--backgrounds", type=Path, help="folder of recorded FOA backgrounds")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
@@ -53,6 +59,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"reading --tags: {error}")
     args.work.mkdir(parents=True, exist_ok=True)
 
+    try:
+        if args.responses:
+            once(args.work / "responses.npz", partial(gather_responses, args.responses))
+        if args.backgrounds:
+            once(args.work / "backgrounds.npz", partial(gather_backgrounds, args.backgrounds))
+    except ElsaError as problem:
+        parser.exit(problem.exit_code, f"error: {problem}\n")
     gather = partial(gather_clips, args.manifest, args.tagger, args.synthesised, args.seed)
     once(args.work / "clips.npz", gather)
     once(args.work / "rooms.npz", partial(gather_rooms, args.rooms, args.jobs, args.seed))

@@ -83,7 +83,7 @@ def _room(seed: tuple[int, int]) -> dict[str, NDArray[Any]]:
              for i in range(points)]  # fmt: skip
     decays = [reverberation_time(response[0], RATE) for response in heard]
     return {
-        "responses": np.stack([_fit(response) for response in heard]),
+        "responses": np.stack([fit_response(response) for response in heard]),
         "direction": place.direction.astype(np.float32),
         "distance": place.distance.astype(np.float32),
         "t30": np.array(decays, np.float32),
@@ -140,9 +140,10 @@ def _respond(
     return without_rumble(microphone.hear(aligned, RATE), RATE)
 
 
-def _fit(response: NDArray[np.float32]) -> NDArray[np.float16]:
-    """Cut to `RESPONSE_S`, the end faded out."""
+def fit_response(response: NDArray[np.float32]) -> NDArray[np.float16]:
+    """Cut or fill (4, n) to `RESPONSE_S`, the end faded out."""
     fade = int(FADE_S * RATE)
-    fitted = response[:, : int(RESPONSE_S * RATE)].copy()
+    fitted = np.zeros((4, int(RESPONSE_S * RATE)), np.float32)
+    fitted[:, : response.shape[1]] = response[:, : fitted.shape[1]]
     fitted[:, -fade:] *= 0.5 + 0.5 * np.cos(np.linspace(0, np.pi, fade, dtype=np.float32))
     return fitted.astype(np.float16)

@@ -17,7 +17,7 @@ from scipy import fft
 from elsa_rt.audio.ambisonics import rotate_foa, rotation
 from elsa_rt.features.intensity import IntensityFeatures
 from export.augment import colour
-from export.background import Hiss, diffuse_noise
+from export.background import Background, Hiss
 from export.cast import KINDS, Casting, Clips, Sound
 from export.places import Places, Where
 from export.settings import FEATURES, STEP_S
@@ -33,8 +33,12 @@ CLEAN = 0.05  # share of scenes without any background
 HISS_DB = (-100.0, -62.0)  # the microphone's own noise below full scale
 DIGITAL = 0.4  # share of silent scenes in which even that is missing
 PEAK_DB = (-50.0, -3.0)  # of a scene, below full scale
+FAINTEST = 1e-3  # peak that is still made louder: below lie rounding errors of sounds gone by
 CLIPPED = 0.03  # share of scenes that are too loud
 TILT_DEG = 4.0  # microphones are never quite level
+
+UNTAUGHT = np.zeros(0, np.float32)
+"""In place of the teacher's embedding of a scene where there is no teacher."""
 
 
 class Truth(NamedTuple):
@@ -60,6 +64,13 @@ class Scene(NamedTuple):
 
     mel: NDArray[np.float16]
     truth: Truth
+    taught: NDArray[np.float32] = UNTAUGHT
+
+
+def analyse(rendered: Rendered, features: IntensityFeatures) -> Scene:
+    """What the device makes of a scene."""
+    features.reset()
+    return Scene(features.step(rendered.foa).mel.astype(np.float16), rendered.truth)
 
 
 class Part(NamedTuple):
@@ -82,16 +93,15 @@ class Studio:
         self._places = Places(work, validation)
         self._features = IntensityFeatures(self.settings)
         self._length, self._memory = int(SCENE_S * self.rate), self._places.memory
-        self._casting = Casting(self.clips, len(self._places), self._length, self._memory)
+        self._casting = Casting(self.clips, self._places, self._length)
+        self._background = Background(work, validation, self._length)
         self._hiss = Hiss(self._length)
         # whole seconds of 32 kHz have factors 2 and 5 only: faster than the next fast length
         self._size = math.ceil((self._length + self._memory) / self.rate) * self.rate
 
     def scene(self, rng: np.random.Generator) -> Scene:
         """Make one scene."""
-        foa, truth = self.render(rng)
-        self._features.reset()
-        return Scene(self._features.step(foa).mel.astype(np.float16), truth)
+        return analyse(self.render(rng), self._features)
 
     def render(self, rng: np.random.Generator) -> Rendered:
         """Make one scene, as sound."""
@@ -103,14 +113,15 @@ class Studio:
             foa += part.foa
         if kind != "silence" and (kind == "background" or rng.random() > CLEAN):
             floor = _signal_level(parts) * 10 ** (-rng.triangular(*SNR_DB) / 20)
-            foa += np.float32(floor) * diffuse_noise(self._length, self.rate, rng)
-        peak = max(float(np.abs(foa).max()), 1e-9)
-        foa *= np.float32(10 ** (rng.uniform(*PEAK_DB) / 20) / peak)
+            foa += np.float32(floor) * self._background.draw(rng)
+        peak = max(float(np.abs(foa).max()), FAINTEST)
+        wanted = 1.5 if rng.random() < CLIPPED else 10 ** (rng.uniform(*PEAK_DB) / 20)
+        gain, hiss = wanted / peak, 0.0
         if kind != "silence" or rng.random() > DIGITAL:
-            foa += np.float32(10 ** (rng.uniform(*HISS_DB) / 20)) * self._hiss.draw(rng)
-        if rng.random() < CLIPPED:
-            foa *= np.float32(1.5 / max(float(np.abs(foa).max()), 1e-9))
-        return Rendered(np.clip(foa, -1, 1, out=foa), self._truth(parts, floor))
+            hiss = 10 ** (rng.uniform(*HISS_DB) / 20) / gain
+            foa += np.float32(hiss) * self._hiss.draw(rng)
+        foa *= np.float32(gain)
+        return Rendered(np.clip(foa, -1, 1, out=foa), self._truth(parts, math.hypot(floor, hiss)))
 
     def _play(self, sound: Sound, turn: NDArray[np.float64], rng: np.random.Generator) -> Part:
         """One sound in its room, with what it did before the scene still in the air."""

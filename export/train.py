@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from export.batches import batches
+from export.batches import Feed, batches
 from export.caption_bank import CaptionBank
 from export.captions import Attributes, claims_true
 from export.losses import (
@@ -34,13 +34,15 @@ from export.losses import (
     contrast_loss,
     label_loss,
     place_losses,
+    ranking_loss,
     tag_losses,
     tag_name_loss,
 )
 from export.student import Heard, Student
 from export.tagger import read_weights
+from export.teacher import load
 from export.text import TextProjection
-from export.validate import Validation
+from export.validate import SCENES, Validation
 
 PER_SCENE = 8  # steps of each scene that meet captions
 AVERAGING = 0.999  # of the weights that are shipped
@@ -54,9 +56,13 @@ LOG_EVERY = 250  # steps, with a look at the validation scenes
 class Trainer:
     """Everything that a checkpoint holds, and one optimisation step."""
 
-    def __init__(self, work: Path, total: int, tagger: Path | None, device: str) -> None:
+    def __init__(
+        self, work: Path, total: int, tagger: Path | None, teacher: Path | None, device: str
+    ) -> None:
         self.device = torch.device(device)
         self.captions = CaptionBank(work)
+        # all captions, as the teacher reads them
+        self.read = load(teacher).embed_text(self.captions.pooled) if teacher else None
         with np.load(work / "clips.npz") as clips:
             has_tags = "logits" in clips
             self.tags = {
@@ -140,7 +146,8 @@ class Trainer:
         phrases = self.projection(self._there(self.captions.phrases(rng)))
         wider = self._there(self.wider[label])
         losses["label"] = label_loss(sounds, phrases, scale, self._there(label), wider)
-        losses["contrast"] = self._contrast(sounds, attributes, rng)
+        taught = truth.taught[which.nonzero()[:, 0]]
+        losses |= self._caption_losses(sounds, attributes, taught, rng)
         if self.tags:
             logits, features = (self._there(self.tags[n][clip]) for n in ("logits", "features"))
             losses |= tag_losses(self.head, heard.sound[which], logits, features)
@@ -149,11 +156,18 @@ class Trainer:
                 losses["tag_names"] = tag_name_loss(sounds, names, scale, logits)
         return losses
 
-    def _contrast(self, sounds: Tensor, truth: Attributes, rng: np.random.Generator) -> Tensor:
+    def _caption_losses(
+        self, sounds: Tensor, truth: Attributes, taught: Tensor, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
         chosen = self.captions.draw(truth, rng)
         true = claims_true(truth, self.captions.claims[chosen], self.captions.kinds)
         texts = self.projection(self._there(self.captions.pooled[torch.from_numpy(chosen)]))
-        return contrast_loss(sounds, texts, self.temperature(), self._there(torch.from_numpy(true)))
+        scale, holds = self.temperature(), self._there(torch.from_numpy(true))
+        losses = {"contrast": contrast_loss(sounds, texts, scale, holds)}
+        if self.read is not None:
+            read = self._there(self.read[torch.from_numpy(chosen)])
+            losses["teacher"] = ranking_loss(sounds, texts, scale, taught, read)
+        return losses
 
     def _there(self, values: Tensor) -> Tensor:
         return values.to(self.device, non_blocking=True)
@@ -198,22 +212,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("work", type=Path, help="directory that export.prepare filled")
     parser.add_argument("--steps", type=int, default=6_000)
     parser.add_argument("--tagger", type=Path, help="ONNX tagger whose weights to start from")
+    parser.add_argument("--teacher", type=Path, help="checkpoint of export.teacher to learn from")
+    parser.add_argument("--shards", type=Path, help="scenes of export.shards in place of new ones")
     parser.add_argument("--device", default="cpu", help="cpu, or cuda in bfloat16")
     parser.add_argument("--workers", type=int, default=1, help="processes that make scenes")
     parser.add_argument("--threads", type=int, default=1, help="threads of the network")
     parser.add_argument("--reuse", type=int, default=2, choices=(1, 2, 4), help="of each scene")
+    parser.add_argument("--validation", type=int, default=SCENES, help="scenes to judge by")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     run = args.work / "run"
     run.mkdir(exist_ok=True)
     torch.manual_seed(args.seed)
-    trainer = Trainer(args.work, args.steps, args.tagger, args.device)
+    trainer = Trainer(args.work, args.steps, args.tagger, args.teacher, args.device)
     if (run / "checkpoint.pt").exists():
         trainer.resume(run / "checkpoint.pt")
     rng = np.random.default_rng([args.seed, trainer.step])
-    feed = batches(args.work, args.seed + trainer.step, args.workers, args.reuse, rng)
-    train(trainer, feed, args.steps, run, rng, Validation(args.work, trainer.captions))
+    source = Feed(args.work, args.shards, args.teacher)
+    feed = batches(source, args.seed + trainer.step, args.workers, args.reuse, rng)
+    validation = Validation(args.work, trainer.captions, args.validation)
+    train(trainer, feed, args.steps, run, rng, validation)
 
 
 def train(
@@ -234,9 +253,10 @@ def train(
             bar.update()
             if trainer.step % LOG_EVERY == 0 or trainer.step == total:
                 figures = validation.measure(trainer.average, trainer.average_projection)
-                bar.write(json.dumps({"step": trainer.step, **figures}))
+                line = json.dumps({"step": trainer.step, "losses": recent, "validation": figures})
+                bar.write(line)
                 with (run / "log.jsonl").open("a") as log:
-                    log.write(json.dumps({"step": trainer.step, **figures, **recent}) + "\n")
+                    log.write(line + "\n")
             if time.monotonic() - saved > SAVE_EVERY_S or trainer.step == total:
                 trainer.save(run / "checkpoint.pt")
                 saved = time.monotonic()

@@ -22,7 +22,7 @@ SEED = 5
 class Validation:
     """A fixed set of scenes; `measure` may be called again and again."""
 
-    def __init__(self, work: Path, captions: CaptionBank, scenes: int = SCENES) -> None:
+    def __init__(self, work: Path, captions: CaptionBank, scenes: int) -> None:
         studio, rng = Studio(work, validation=True), np.random.default_rng(SEED)
         self.mel, self.truth = stack([studio.scene(rng) for _ in range(scenes)])
         self.phrases = captions.phrases(rng)

@@ -97,7 +97,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     manifest, sentences, rooms = write_clips(folder), write_sentences(folder), write_rooms(folder)
     run("export.prepare", work, "--manifest", manifest, "--sentences", sentences,
         "--rooms", "20", "--synthesised", "1", "--jobs", "1")  # fmt: skip
-    run("export.train", work, "--steps", "3")
+    run("export.train", work, "--steps", "3", "--validation", "4")
     run("export.bundle", work, "--sentences", sentences, "-o", bundle, "--scenes", "6")
     report = run("export.evaluate", bundle, work, "--rooms", rooms, "--json", folder / "figures",
                  "--update")  # fmt: skip
@@ -122,7 +122,7 @@ def test_training_resumes_where_it_stopped(workshop: Path) -> None:
     checkpoint = workshop / "work" / "run" / "checkpoint.pt"
     assert torch.load(checkpoint, weights_only=True)["step"] == 3
     before = checkpoint.stat().st_mtime_ns
-    run("export.train", workshop / "work", "--steps", "3")
+    run("export.train", workshop / "work", "--steps", "3", "--validation", "4")
     assert checkpoint.stat().st_mtime_ns == before  # nothing was left to do
 
 

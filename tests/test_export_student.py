@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elsa_rt.features.intensity import FeatureSettings
-from export.losses import TagHead, multi_positive, tag_name_loss
+from export.batches import augmented
+from export.losses import TagHead, multi_positive, ranking_loss, tag_name_loss
 from export.memory import GatedMemory, PastMean
+from export.scenes import UNTAUGHT, Scene, Truth
 from export.semantic import BLOCKS, FEATURES_WIDTH, STEM, SemanticTower
-from export.settings import FEATURES, STEP_FRAMES, TAG_FEATURES, TAGS
+from export.settings import EMBEDDING, FEATURES, STEP_FRAMES, TAG_FEATURES, TAGS
 from export.spatial import STEP, SpatialTower
 from export.student import RunningLevel, Student
 from export.tagger import pre_emphasis
@@ -200,3 +202,43 @@ def test_all_true_captions_are_positives() -> None:
     true = torch.tensor([[True, True, False], [False, False, False]])
     # rows without a true caption count for nothing
     assert float(multi_positive(logits, true)) == pytest.approx(np.log(2), abs=1e-3)
+
+
+def test_ranking_of_the_teacher_is_learnt_in_another_space() -> None:
+    taught, read = (F.normalize(torch.randn(n, 24), dim=1) for n in (5, 9))
+    turn = torch.linalg.qr(torch.randn(24, 24)).Q
+    scale = torch.tensor(20.0)
+    alike = ranking_loss(taught @ turn, read @ turn, scale, taught, read)
+    other = ranking_loss(taught.flip(0) @ turn, read @ turn, scale, taught, read)
+    entropy = torch.special.entr((20 * taught @ read.T).softmax(1)).sum(1).mean()
+    assert float(alike) == pytest.approx(float(entropy), abs=1e-4)  # no loss can be lower
+    assert other > alike + 0.5
+
+
+def scene(direction: tuple[float, float, float], taught: bool) -> Scene:
+    steps = 3
+    mel = np.zeros((steps * STEP_FRAMES, 8, FEATURES.mels), np.float16)
+    mel[:, 1:4] = np.array(direction)[None, :, None]
+    truth = Truth(
+        np.zeros(steps, np.int64), np.zeros(steps, np.int64),
+        np.tile(np.array(direction, np.float32), (steps, 1)), *np.ones((3, steps), np.float32),
+    )  # fmt: skip
+    return Scene(mel, truth, np.ones(EMBEDDING, np.float32) if taught else UNTAUGHT)
+
+
+def test_turned_features_still_point_where_the_truth_does() -> None:
+    scenes = [scene((0.6, 0.0, 0.8), taught=False)] * 6
+    mel, truth = augmented(scenes, np.random.default_rng(2))
+    azimuths = torch.atan2(truth.direction[:, 0, 1], truth.direction[:, 0, 0])
+    assert azimuths.std() > 0.3
+    assert set(truth.direction[:, 0, 2].sign().tolist()) == {-1.0, 1.0}
+    shown = mel[:, 0, 1:4, :].sum(2)
+    torch.testing.assert_close(
+        F.normalize(shown, dim=1), truth.direction[:, 0], rtol=1e-2, atol=1e-2
+    )
+
+
+def test_scenes_that_a_teacher_spoke_of_stay_where_they_are() -> None:
+    _, truth = augmented([scene((0.6, 0.0, 0.8), taught=True)] * 4, np.random.default_rng(2))
+    assert truth.direction[:, 0].tolist() == [pytest.approx([0.6, 0.0, 0.8])] * 4
+    assert truth.taught.shape == (4, EMBEDDING)

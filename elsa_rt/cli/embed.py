@@ -17,7 +17,7 @@ from elsa_rt.hearing import Hearing
 from elsa_rt.outputs.arrays import check_target, save_arrays
 
 MORE = """\
-The file holds, for n steps of 100 ms:
+The file holds, for n steps of the model (80 ms):
 
   time_s      (n,)      seconds at the end of the step
   embedding   (n, 512)  unit length; its dot product with embed-text is the similarity

@@ -42,7 +42,7 @@ class ModelBundle:
     kind: str
     features: FeatureSettings
     step_frames: int  # hops that the audio encoder takes at once
-    context_s: float  # seconds of sound that can still matter to a step
+    context_s: float  # seconds that a step looks back; fading memories reach further
     slots: int  # sources heard at once
     embedding: int  # dimensions of the space of sounds and prompts
     files: Mapping[str, str]  # name -> sha256
