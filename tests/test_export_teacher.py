@@ -16,6 +16,7 @@ from torch import Tensor
 
 from elsa_rt.audio.ambisonics import direction_from_angles, plane_wave
 from elsa_rt.errors import UsageError
+from export import shards
 from export import teacher as api
 from export.captions import Caption, claims_of, claims_true, write_captions
 from export.losses import contrast_loss
@@ -426,6 +427,19 @@ def test_an_example_is_as_the_room_says(work: Path, tagger: Path) -> None:
         again = scenes[index]
         assert all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(example, again,
                    strict=True))  # fmt: skip
+
+
+def test_scenes_come_from_shards_too(work: Path, tagger: Path, tmp_path: Path) -> None:
+    write_shards = [str(work), str(tmp_path / "s"), "--scenes", "4", "--shard-size", "4"]
+    assert shards.main(write_shards) == 0
+    hearing = Hearing(settings(tagger).model)
+    example = Examples(work, hearing, False, 0.5, 1, str(tmp_path / "s"))[0]
+    assert example.foa.shape == (4, 4 * hearing.settings.spatial.rate)
+    assert float(example.foa.abs().max()) > 0
+    (tmp_path / "other").mkdir()
+    np.savez(tmp_path / "other" / "clips.npz", labels=np.array(["cat"]))
+    with pytest.raises(UsageError, match="knows other labels than"):
+        Examples(tmp_path / "other", hearing, False, 0.5, 1, str(tmp_path / "s"))[0]
 
 
 class Numbers:

@@ -88,6 +88,7 @@ class Training:
     batch: int = 64  # scenes of one forward pass, on each device
     accumulate: int = 1  # passes to one step of the optimiser
     reuse: int = 1  # times that a scene is heard, turned anew each time
+    shards: str = ""  # folder of export.shards with scenes to train on; else they are made
     workers: int = 8  # processes that make scenes, for each device
     recombine: float = 0.0  # share of a batch whose sounds are heard at each other's places
     dominance: float = 0.75  # least share of a scene's sounding steps that its main sound holds

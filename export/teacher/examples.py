@@ -20,6 +20,7 @@ from elsa_rt.errors import ElsaError, UsageError
 from export.captions import Attributes
 from export.scenes import SILENT, Studio, Truth
 from export.settings import FEATURES
+from export.shard_studio import ShardStudio
 from export.teacher.config import Model, Training
 from export.teacher.losses import Where
 from export.teacher.semantic import Ears, make_ears
@@ -85,17 +86,35 @@ class Hearing:
 
 
 class Examples(Dataset[Example]):
-    """Scene number i, always the same one, of one split of a working directory."""
+    """Scene number i of one split of a working directory, or of ``shards`` for training.
+
+    What is made is always the same; from shards comes the next scene, whatever its number.
+    """
 
     def __init__(
-        self, work: Path, hearing: Hearing, validation: bool, dominance: float, seed: int
+        self,
+        work: Path,
+        hearing: Hearing,
+        validation: bool,
+        dominance: float,
+        seed: int,
+        shards: str = "",
     ) -> None:
         self.work, self.hearing, self.validation = work, hearing, validation
-        self.dominance, self.seed = dominance, seed
+        self.dominance, self.seed, self.shards = dominance, seed, shards
 
     @cached_property
-    def _studio(self) -> Studio:  # made late: each process loads its own
-        return Studio(self.work, self.validation)
+    def _studio(self) -> Studio | ShardStudio:  # made late: each process loads its own
+        if not self.shards:
+            return Studio(self.work, self.validation)
+        studio = ShardStudio(Path(self.shards))
+        with np.load(self.work / "clips.npz") as clips:
+            if studio.labels != clips["labels"].tolist():
+                raise UsageError(
+                    f"training.shards {self.shards!r} knows other labels than {self.work}: name "
+                    "the folder that export.shards wrote from it"
+                )
+        return studio
 
     def __getitem__(self, index: int) -> Example:
         rng = np.random.default_rng([self.seed, index])
