@@ -38,6 +38,7 @@ class Spatial:
     hop: int = 100
     highest_hz: float = 8_000.0  # bins above are left out
     level: bool = False  # a further plane of log energy; ELSA has none
+    flow: bool = False  # the mean active intensity goes around the CNNs; ELSA has none
     channels: int = 16
     blocks: int = 6  # each halves both axes
     hidden: tuple[int, ...] = (128, 32)
@@ -91,6 +92,7 @@ class Training:
     shards: str = ""  # folder of export.shards with scenes to train on; else they are made
     workers: int = 8  # processes that make scenes, for each device
     recombine: float = 0.0  # share of a batch whose sounds are heard at each other's places
+    dry: int = 0  # further sounds of a batch: dry clips as the tagger heard them, at its places
     dominance: float = 0.75  # least share of a scene's sounding steps that its main sound holds
     precision: str = "bf16"
     learning_rate: float = 1e-3
@@ -144,6 +146,11 @@ class TeacherConfig:
             raise UsageError(
                 f"training.batch {training.batch} is no multiple of reuse={training.reuse}: "
                 "each pass takes batch / reuse new scenes"
+            )
+        if training.dry and model.semantic.kind != "tagger":
+            raise UsageError(
+                f"training.dry {training.dry} needs what clips.npz holds of the tagger: "
+                "set it to 0, or model.semantic.kind to tagger"
             )
         if not 0 <= training.recombine <= 1:
             raise UsageError(f"training.recombine {training.recombine}: 0 to 1 is needed")

@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from elsa_rt.errors import ElsaError, UsageError
-from export.captions import Attributes
 from export.scenes import SILENT, Studio, Truth
 from export.settings import FEATURES
 from export.shard_studio import ShardStudio
@@ -25,7 +24,7 @@ from export.teacher.config import Model, Training
 from export.teacher.losses import Where
 from export.teacher.semantic import Ears, make_ears
 
-LAG = 8
+LAG = 4
 """Passes between two uses of a scene."""
 
 TRIES = 200  # scenes that are made at most to find one with a main sound
@@ -47,14 +46,6 @@ class Example(NamedTuple):
     def where(self) -> Where:
         """What the place losses compare with."""
         return Where(self.direction, self.distance, self.floor, self.t30)
-
-    @property
-    def attributes(self) -> Attributes:
-        """What captions are judged by, of a batch."""
-        x, y, z = self.direction.double().numpy().T
-        level = np.degrees(np.arcsin(np.clip(z, -1, 1)))
-        rest = (column.double().numpy() for column in (self.distance, self.t30, self.floor))
-        return Attributes(self.label.numpy(), np.degrees(np.arctan2(y, x)), level, *rest)
 
 
 class Hearing:
@@ -168,21 +159,6 @@ def turn(batch: Example, rng: np.random.Generator) -> Example:
     return batch._replace(
         foa=torch.stack([w, y, z, x], 1),
         direction=torch.cat([level_x, level_y, dz[:, None]], 1),
-    )
-
-
-def recombine(batch: Example, share: float, rng: np.random.Generator) -> Example:
-    """Let a share of the sounds be heard at each other's places.
-
-    What the semantic ears heard goes with its label to another scene's place, so that few scenes
-    show many pairs of what and where.
-    """
-    count = batch.label.shape[0]
-    chosen = rng.permutation(count)[: round(share * count)]
-    source = torch.arange(count)
-    source[torch.from_numpy(chosen)] = torch.from_numpy(np.roll(chosen, 1))
-    return batch._replace(
-        heard=batch.heard[source], label=batch.label[source], clip=batch.clip[source]
     )
 
 
