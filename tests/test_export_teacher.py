@@ -32,11 +32,11 @@ from export.teacher.examples import (
     Hearing,
     feed,
     main_steps,
-    recombine,
     turn,
 )
 from export.teacher.intensity import Intensity
 from export.teacher.losses import Where, place_losses
+from export.teacher.pairs import DryClips, Pairs, pair
 from export.teacher.spatial import Place, SpatialTower
 from export.teacher.train import Run, main, make_accelerator
 from export.teacher.trainer import Trainer
@@ -151,6 +151,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         unseen_labels=np.array([], np.str_),
         unseen=np.zeros(12, bool),
         validation=held,
+        features=rng.normal(0, 1, (12, 384)).astype(np.float16),
         logits=rng.normal(-3, 2, (12, 527)).astype(np.float16),
         about=np.array(["{}"] * 12),
     )
@@ -180,12 +181,14 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def settings(tagger: Path, **training: Any) -> TeacherConfig:
     """A teacher that trains in seconds."""
-    spatial = Spatial(4000, 128, 64, 2000.0, True, channels=4, blocks=3, hidden=(16,), place=8)
+    spatial = Spatial(
+        4000, 128, 64, 2000.0, True, channels=4, blocks=3, hidden=(16,), place=8, flow=True
+    )
     model = replace(Model(SCENE_S, 32, spatial=spatial), text=Text("sentences", "nowhere"))
     model = replace(model, semantic=replace(model.semantic, path=str(tagger)))
     small: dict[str, Any] = {
         "spatial_steps": 2, "joint_steps": 4, "batch": 4, "workers": 0, "warm_up": 1,
-        "precision": "no", "measure_every": 4, "measured_scenes": 4,
+        "precision": "no", "recombine": 0.5, "dry": 3, "measure_every": 4, "measured_scenes": 4,
     }  # fmt: skip
     config = TeacherConfig(model, Training(**small | training))
     return replace(config, weights=replace(config.weights, label=1.0, tag_names=1.0))
@@ -198,7 +201,12 @@ def with_clap(config: TeacherConfig, clap: Path, train: bool) -> TeacherConfig:
         semantic=replace(config.model.semantic, kind="clap", path=str(clap), train=train),
         text=Text("clap", str(clap), train),
     )
-    return replace(config, model=model, weights=replace(config.weights, tag_names=0.0))
+    return replace(
+        config,
+        model=model,
+        training=replace(config.training, dry=0),
+        weights=replace(config.weights, tag_names=0.0),
+    )
 
 
 def write(config: TeacherConfig, path: Path) -> Path:
@@ -249,6 +257,7 @@ def test_shipped_settings_are_valid(name: str) -> None:
         ("model: {semantic: {train: true}}", "set it to false, or model.semantic.kind to clap"),
         ("model: {spatial: {highest_hz: 9000}}", "at most half of rate=16000 is needed"),
         ("{model: {text: {train: true}}, weights: {tag_names: 1}}", "weights.tag_names 1.0 needs"),
+        ("{model: {semantic: {kind: clap}}, training: {dry: 8}}", "training.dry 8 needs"),
         ("model: [", "cannot read the settings"),
     ],
 )
@@ -287,23 +296,24 @@ def test_a_missing_tower_is_one_line_and_a_usage_error(
 
 @pytest.mark.parametrize("azimuth", [0.0, 90.0, 180.0, -90.0, 30.0])
 def test_active_intensity_points_to_a_plane_wave(azimuth: float) -> None:
-    active, reactive = Intensity(Spatial())(foa_from([azimuth]))
+    active, reactive, flow = Intensity(Spatial())(foa_from([azimuth]))
     inside = active[0, :, 4:-4]  # the edges are half silence
     towards = torch.from_numpy(direction_from_angles(azimuth, 0.0)).float()
     assert inside == pytest.approx(towards[:, None, None].expand_as(inside).numpy(), abs=2e-3)
     assert float(reactive.abs().max()) < 1e-3
+    assert flow[0] == pytest.approx(towards.numpy(), abs=2e-3)
 
 
 def test_intensity_is_bounded_and_owes_nothing_to_level() -> None:
     torch.manual_seed(0)
     foa = torch.randn(1, 4, 8000)
     foa[:, 1] = torch.roll(foa[:, 0], 7)  # where W is nearly nought, others are not
-    loud, quiet = (torch.cat(Intensity(Spatial())(gain * foa), 1) for gain in (1.0, 1e-3))
+    loud, quiet = (torch.cat(Intensity(Spatial())(gain * foa)[:2], 1) for gain in (1.0, 1e-3))
     active, reactive = loud.chunk(2, 1)
     assert float((active.square().sum(1) + reactive.square().sum(1)).max()) <= 1 + 1e-5
     assert loud == pytest.approx(quiet.numpy(), abs=1e-4)
     assert active.norm(dim=1).mean() < 0.75  # the length still tells diffuse from plane
-    assert torch.cat(Intensity(Spatial())(torch.zeros(1, 4, 800))).abs().max() == 0
+    assert torch.cat(Intensity(Spatial())(torch.zeros(1, 4, 800))[:2]).abs().max() == 0
 
 
 def test_sizes_are_those_of_the_paper() -> None:
@@ -376,28 +386,46 @@ def test_turned_scenes_stay_true() -> None:
     )  # fmt: skip
     captions = [Caption("a dog on the left", 0, 2), Caption("a dog on the right", 0, 6)]
     for seed in range(3):
-        turned = turn(batch, np.random.default_rng(seed))
-        flow = Intensity(Spatial())(turned.foa)[0].mean((2, 3))
+        rng = np.random.default_rng(seed)
+        turned = turn(batch, rng)
+        flow = Intensity(Spatial())(turned.foa).flow
         flow = flow / flow.norm(dim=1, keepdim=True)
         assert flow == pytest.approx(turned.direction.numpy(), abs=5e-3)
         assert not torch.allclose(turned.direction, batch.direction, atol=0.1)
-        true = claims_true(turned.attributes, claims_of(captions), np.eye(1, dtype=bool))
+        true = claims_true(
+            pair(turned, 0, rng).attributes(turned), claims_of(captions), np.eye(1, dtype=bool)
+        )
         left = turned.foa[:, 1].mul(turned.foa[:, 0]).sum(1).numpy()  # Y in phase with W
         assert (left[true[:, 0]] > 0).all()
         assert (left[true[:, 1]] < 0).all()
         assert true.any()
 
 
-def test_recombined_sounds_keep_their_labels_and_leave_their_places() -> None:
-    number = torch.arange(8)
+def test_recombined_sounds_are_heard_at_other_places() -> None:
+    number, rng = torch.arange(8), np.random.default_rng(0)
     value = number.float()
-    batch = Example(value, value, number, number, value, value, value, value)
-    mixed = recombine(batch, 0.5, np.random.default_rng(0))
-    assert mixed.heard.long().tolist() == mixed.label.tolist() == mixed.clip.tolist()
-    assert int((mixed.label != number).sum()) == 4
-    assert sorted(mixed.label.tolist()) == number.tolist()
-    assert torch.equal(mixed.foa, value)
-    assert torch.equal(recombine(batch, 0.0, np.random.default_rng(0)).label, number)
+    direction = torch.from_numpy(direction_from_angles(10.0 * number.numpy(), 0.0)).float()
+    batch = Example(value, value, number, number, direction, value, value, value)
+    pairs = pair(batch, 0.5, rng)
+    assert pairs.heard.long().tolist() == pairs.label.tolist() == number.tolist()
+    assert int((pairs.places != number).sum()) == 4
+    assert sorted(pairs.places.tolist()) == number.tolist()
+    attributes = pairs.attributes(batch)
+    assert attributes.azimuth_deg == pytest.approx(10.0 * pairs.places.numpy(), abs=1e-4)
+    assert attributes.label.tolist() == number.tolist()
+    assert torch.equal(pair(batch, 0.0, rng).places, number)
+
+
+def test_dry_clips_join_at_the_places_of_the_scenes(work: Path) -> None:
+    pairs = Pairs(torch.zeros(4, 384), torch.arange(4), torch.arange(4), torch.arange(4))
+    joined = DryClips(work).join(pairs, 50, np.random.default_rng(0))
+    assert joined.places.tolist()[:4] == [0, 1, 2, 3]
+    assert set(joined.places.tolist()) == {0, 1, 2, 3}
+    with np.load(work / "clips.npz") as clips:
+        dry = joined.clip[4:].numpy()
+        assert not clips["validation"][dry].any()
+        assert (clips["label"][dry] == joined.label[4:].numpy()).all()
+        assert (clips["features"][dry] == joined.heard[4:].numpy()).all()
 
 
 def truth_of(clips: Sequence[int]) -> Truth:

@@ -85,12 +85,12 @@ class SpatialTower(nn.Module):
     def forward(self, foa: Tensor) -> Place:
         planes = self.intensity(foa)
         seen = torch.cat([self.active(planes.active), self.reactive(planes.reactive)], 1)
-        hidden, towards = self.mlp(seen), 0.0
+        hidden = self.mlp(seen)
+        flow = F.normalize(planes.flow, dim=-1) * self.flow
         if self.flow:
-            towards = F.normalize(planes.flow, dim=-1)
-            hidden = torch.cat([hidden, towards.to(hidden.dtype)], 1)
+            hidden = torch.cat([hidden, flow.to(hidden.dtype)], 1)
         distance, floor, t30 = self.room(hidden).float().unbind(1)
-        direction = F.normalize(self.direction(hidden).float() + towards, dim=-1)
+        direction = F.normalize(self.direction(hidden).float() + flow, dim=-1)
         return Place(hidden, direction, distance, floor, t30)
 
 
