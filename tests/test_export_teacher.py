@@ -594,7 +594,7 @@ def test_bfloat16_computes_the_same_roughly(work: Path, tagger: Path) -> None:
         losses.append(trainer.train_on([a_batch(config, work, 4)]))
         AcceleratorState._reset_state(True)
     assert computed == [torch.float32, torch.bfloat16]
-    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+    assert losses[1] == pytest.approx(losses[0], rel=0.05, abs=0.03)
 
 
 def flat(model: torch.nn.Module) -> Tensor:
