@@ -159,7 +159,7 @@ def _from_files(
     notices = Notices()
     files: list[tuple[str, list[Any]]] = []
     if arguments.claps:
-        files.append((arguments.claps, _places(arguments)))
+        files.append((arguments.claps, _places(arguments, base)))
     for text in arguments.clap:
         direction, equals, path = text.partition("=")
         if not equals:
@@ -203,7 +203,7 @@ def _from_a_person(
 
     if arguments.noise:
         raise UsageError("--noise is for recordings: give --claps or --clap, too")
-    places = _places(arguments)
+    places = _places(arguments, base)
     check_spread(places, horizontal=hears_no_height(base))
     console = Console(stderr=arguments.json)
     with open_source(arguments.source, config, Notices()) as source:
@@ -229,11 +229,12 @@ def _from_a_person(
     return takes, noise, ear.rate, ear.numbers, ear.name.split(" (hw:")[0]
 
 
-def _places(arguments: argparse.Namespace) -> list[Any]:
-    from elsa_rt.calibrate.directions import GUIDED, announced
+def _places(arguments: argparse.Namespace, base: Profile) -> list[Any]:
+    from elsa_rt.calibrate.calibration import hears_no_height
+    from elsa_rt.calibrate.directions import GUIDED, GUIDED_FLAT, announced
 
     if arguments.directions is None:
-        return [announced(name) for name in GUIDED]
+        return [announced(name) for name in (GUIDED_FLAT if hears_no_height(base) else GUIDED)]
     return [announced(text) for text in arguments.directions.split()]
 
 
