@@ -119,7 +119,8 @@ def calibrate(
         for take in kept
         for onset in take.onsets
     ]
-    noise_db = None if noise is None else powers_db(noise, rate)
+    # a channel that is silent by design has no gain to be told
+    noise_db = None if noise is None or base.silent else powers_db(noise, rate)
     capsules = base.format == "a-format"
     solution = solve(heard, base, rate, noise_db if capsules else None)
     doubts = [
@@ -224,6 +225,7 @@ def _profile(
         yaw_deg=round(solution.yaw_deg, 1),
         radius_mm=radius,
         order=order,
+        filters=None,  # they were of channels as they were before
         warning=base.warning if hears_no_height(base) else None,
         sources=known | dict.fromkeys(found, f"{said}, {date.today().isoformat()}"),
     )

@@ -37,6 +37,8 @@ many from each, in this order; or a file for each direction:
 BASE = "tetrahedron"
 """What a microphone is taken for unless told."""
 
+EACH, NOISE_S, CHECK_S = 3, 10.0, 5.0
+
 
 def add(commands: Commands) -> None:
     parser = add_command(commands, "calibrate", run, "measure your own microphone", MORE)
@@ -63,9 +65,15 @@ def add(commands: Commands) -> None:
         metavar="DIRECTION=FILE",
         help="a recording of claps from one direction; any number of times",
     )
-    parser.add_argument("--each", type=int, default=3, metavar="N", help="claps at each place")
-    parser.add_argument("--noise-s", type=float, default=10.0, metavar="X", help="length of noise")
-    parser.add_argument("--check-s", type=float, default=5.0, metavar="X", help="of the first step")
+    for option, default, metavar, about in (
+        ("--each", EACH, "N", "claps at each place"),
+        ("--noise-s", NOISE_S, "X", "seconds of noise, 0 to leave it out"),
+        ("--check-s", CHECK_S, "X", "seconds of the first step, the channels"),
+    ):
+        about += f" (default: {default:g})"
+        parser.add_argument(
+            option, type=type(default), default=default, metavar=metavar, help=about
+        )
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     unused = ("yaw_deg", "pitch_deg", "roll_deg", "realtime")
     add_settings(parser, SIGNAL, without=unused)
