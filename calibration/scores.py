@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
+from calibration.platt import platt
 from elsa_rt.matching.scores import HIGH, SPREAD_FLOOR
 from export.caption_bank import CaptionBank
 from export.scenes import SILENT, Studio
@@ -20,7 +20,6 @@ from export.text import TextProjection
 
 SCENES = 400  # that the statistics come from
 BACKGROUND = 3000  # embeddings that the bundle carries
-PRIOR = 0.1  # how often one of a user's prompts is what sounds, given that something does
 SEED = 7
 
 
@@ -47,17 +46,5 @@ def fit_scores(
     z = (embedding @ prompts.T - middle) / np.maximum(high - middle, SPREAD_FLOOR)
     sounds = label != SILENT
     true = captions.kinds[label[sounds]]
-    slope, bias = _logistic(z[sounds], true)
+    slope, bias = platt(z[sounds], true)
     return background, slope, bias
-
-
-def _logistic(z: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, float]:
-    """Platt's fit of ``sigmoid(slope z + bias)``, its classes weighted to `PRIOR`."""
-    weight = np.where(true, PRIOR / true.sum(), (1 - PRIOR) / (~true).sum())
-
-    def loss(parameters: NDArray[np.float64]) -> float:
-        logit = parameters[0] * z + parameters[1]
-        return float((weight * np.logaddexp(0, np.where(true, -logit, logit))).sum())
-
-    slope, bias = minimize(loss, np.array([1.0, -2.0]), method="Nelder-Mead").x
-    return float(slope), float(bias)

@@ -39,7 +39,7 @@ class Hearing:
     activity: float  # 0..1: is there a sound in front of the background
     azimuth_deg: float  # -180..180, left positive
     elevation_deg: float  # -90..90, up positive
-    distance_m: float
+    distance_m: float  # NaN from a model that cannot tell
     words: str  # "behind, left"
     scores: tuple[Score, ...]  # in the order of the prompts
     alerts: tuple[Alert, ...]

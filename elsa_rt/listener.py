@@ -18,8 +18,9 @@ from elsa_rt.audio.source import Source
 from elsa_rt.audio.sources import open_source
 from elsa_rt.audio.timeline import Timeline
 from elsa_rt.config import Config
-from elsa_rt.encoder.audio import AudioEncoder, Sound
+from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
+from elsa_rt.encoder.sound import Sound
 from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.features.flow import EnergyFlow, Flow
 from elsa_rt.features.intensity import IntensityFeatures
@@ -127,7 +128,7 @@ class Listener:
     def _hear(self, foa: NDArray[np.float32]) -> list[Hearing]:
         self._samples += foa.shape[1]
         frames = self._features.step(foa)
-        sounds, flows = self._encoder.step(frames.mel), self._flow.step(frames)
+        sounds, flows = self._encoder.step(frames, foa), self._flow.step(frames)
         return [self._match(sound, flow) for sound, flow in zip(sounds, flows, strict=True)]
 
     def _match(self, sound: Sound, flow: Flow) -> Hearing:

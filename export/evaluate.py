@@ -146,7 +146,7 @@ def hear(
     foa += (floor * diffuse_noise(dry.size, settings.rate, rng)).astype(np.float32)
     foa *= 0.3 / np.abs(foa).max()
     frames = IntensityFeatures(settings).step(foa)
-    sounds = encoder.stream().step(frames.mel)
+    sounds = encoder.stream().step(frames, foa)
     flow = frames.intensity.reshape(len(sounds), -1, 3).sum(1).astype(float)
     said = [np.stack(values)[:, 0].astype(float) for values in zip(*sounds, strict=True)]
     embedding, direction, activity, distance = said

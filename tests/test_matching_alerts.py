@@ -10,7 +10,7 @@ import pytest
 
 from elsa_rt.audio.ambisonics import direction_from_angles
 from elsa_rt.config import Config
-from elsa_rt.encoder.audio import Sound
+from elsa_rt.encoder.sound import Sound
 from elsa_rt.hearing import Alert
 from elsa_rt.matching.alerts import AlertGate
 from elsa_rt.matching.scores import Match

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from elsa_rt.encoder.audio import Sound
+from elsa_rt.encoder.sound import Sound
 from elsa_rt.matching.prompts import PromptBank
 from elsa_rt.matching.scores import HIGH, SPREAD_FLOOR, Scorer, Statistics
 

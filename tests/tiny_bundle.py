@@ -5,6 +5,7 @@ just these spectra, every other word a random one, and one random projection tak
 sounds and of words into the same space.
 
     make_bundle(directory) -> Path    writes it; give the path as --bundle or Config.bundle
+    make_windowed_bundle(directory, beam) -> Path    the same with an encoder without state
     rewrite(bundle, **changes)        changes the manifest, None removes a key
     rehash(bundle)                    makes the manifest fit files that were changed
     sound("hum" | "hiss", seconds, azimuth_deg, elevation_deg, rate)    AmbiX (4, n) of it
@@ -33,6 +34,7 @@ from elsa_rt.features.intensity import FeatureSettings
 MELS = 64
 STEP = 10
 EMBEDDING = 512
+WINDOW_S = 0.5
 SPLIT_HZ = 1_200.0
 SPLIT_BAND = 24  # the mel bands before it lie under SPLIT_HZ
 WORDS = ("hum", "hiss", "a", "the", "dog", "glass", "on", "left", "right", "sound", "of", "word")
@@ -42,10 +44,29 @@ FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 
 def make_bundle(directory: Path) -> Path:
     """Write the bundle into ``directory``, which need not exist."""
-    directory.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(7)
     projection = rng.normal(size=(MELS, EMBEDDING)).astype(np.float32)
-    _save(_audio_encoder(projection), directory / "audio_encoder.onnx")
+    return _write(directory, _audio_encoder(projection), projection, rng, kind="stateful")
+
+
+def make_windowed_bundle(directory: Path, beam: str = "omni") -> Path:
+    """Write one that hears windows of `WINDOW_S` each 100 ms."""
+    rng = np.random.default_rng(7)
+    projection = rng.normal(size=(MELS, EMBEDDING)).astype(np.float32)
+    window = {"seconds": WINDOW_S, "beam": beam}
+    encoder = _window_encoder(projection)
+    return _write(directory, encoder, projection, rng, kind="windowed", window=window)
+
+
+def _write(
+    directory: Path,
+    encoder: onnx.ModelProto,
+    projection: NDArray[np.float32],
+    rng: np.random.Generator,
+    **manifest: Any,
+) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    _save(encoder, directory / "audio_encoder.onnx")
     _save(_text_encoder(_meanings(rng), projection), directory / "text_encoder.onnx")
     _tokenizer().save(str(directory / "tokenizer.json"))
     background = rng.normal(size=(400, MELS)) @ projection
@@ -54,8 +75,8 @@ def make_bundle(directory: Path) -> Path:
         directory / "scores.npz", background=background.astype(np.float16), slope=2.0, bias=-4.0
     )
     (directory / "MODEL_CARD.md").write_text("# tiny\n\nHears a hum and a hiss.\n", "utf-8")
-    manifest = {
-        "schema": 1, "name": "tiny", "version": "1", "licence": "Apache-2.0", "kind": "stateful",
+    manifest |= {
+        "schema": 1, "name": "tiny", "version": "1", "licence": "Apache-2.0",
         "features": FeatureSettings().as_dict(), "step_frames": STEP, "context_s": 1.0,
         "slots": 1, "embedding": EMBEDDING, "files": {}, "training": {}, "measured": {},
     }  # fmt: skip
@@ -103,12 +124,17 @@ def _write_manifest(bundle: Path, manifest: dict[str, Any]) -> None:
 def _meanings(rng: np.random.Generator) -> NDArray[np.float32]:
     """A centred log spectrum (words, mels) for [UNK] and each of `WORDS`; small words are mute."""
     meanings = rng.normal(size=(1 + len(WORDS), MELS))
-    low = np.where(np.arange(MELS) < SPLIT_BAND, 1.0, -1.0)
-    meanings[1], meanings[2] = low - low.mean(), low.mean() - low
+    meanings[1], meanings[2] = _lean(), -_lean()
     for mute in ("a", "the", "on", "sound", "of"):
         meanings[1 + WORDS.index(mute)] *= 1e-3
     meanings /= np.maximum(1, np.linalg.norm(meanings, axis=1, keepdims=True))
     return meanings.astype(np.float32)
+
+
+def _lean() -> NDArray[np.float64]:
+    """The centred spectrum (mels,) of a hum."""
+    low = np.where(np.arange(MELS) < SPLIT_BAND, 1.0, -1.0)
+    return low - low.mean()
 
 
 def _tokenizer() -> Tokenizer:
@@ -196,6 +222,21 @@ def _audio_encoder(projection: NDArray[np.float32]) -> onnx.ModelProto:
             "distance_m": (1, 1), "next_level": (1, MELS), "next_previous": (1, 3),
         },
     )  # fmt: skip
+
+
+def _window_encoder(projection: NDArray[np.float32]) -> onnx.ModelProto:
+    g = _Graph()
+    count = round(WINDOW_S * FeatureSettings().rate)
+    newer = g("Slice", "samples", np.array([1]), np.array([count]), np.array([1]))
+    older = g("Slice", "samples", np.array([0]), np.array([count - 1]), np.array([1]))
+    low, high = (
+        g("Log", g("Add", g("ReduceSumSquare", g(op, newer, older), axes=[1]), 1e-9))
+        for op in ("Add", "Sub")
+    )
+    lean = g("Tanh", g("Add", g("Sub", low, high), -2.0))  # 1 for a hum, -1 for a hiss
+    spectrum = g("Mul", lean, _lean()[None].astype(np.float32))  # (1, 64)
+    g.unit(g("MatMul", spectrum, projection), out="embedding")
+    return g.model({"samples": (1, count)}, {"embedding": (1, EMBEDDING)})
 
 
 def _text_encoder(

@@ -17,13 +17,13 @@ from elsa_rt.hearing import Hearing
 from elsa_rt.outputs.arrays import check_target, save_arrays
 
 MORE = """\
-The file holds, for n steps of the model (80 ms):
+The file holds, for n steps of the model (80 ms in the one inside):
 
   time_s      (n,)      seconds at the end of the step
   embedding   (n, 512)  unit length; its dot product with embed-text is the similarity
   direction   (n, 3)    unit vector: x forward, y left, z up
   activity    (n,)      0..1
-  distance_m  (n,)
+  distance_m  (n,)      NaN from a model that cannot tell
 
   elsa-rt embed room.wav -o room.npz
 

@@ -1,66 +1,67 @@
-"""The audio encoder: frames in, sounds out, its state kept for each stream."""
+"""The audio encoder: sound and its frames in, what was heard out, the state kept per stream."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.sound import Sound, SoundStream
 from elsa_rt.errors import BundleError, UsageError
+from elsa_rt.features.intensity import CHANNELS, Frames
 
-
-class Sound(NamedTuple):
-    """What the model hears in one step, for each of K source slots.
-
-    Attributes
-    ----------
-    embedding : float32 (K, 512), unit length, in the space of the prompts
-    direction : float32 (K, 3), unit vectors x, y, z towards the source
-    activity : float32 (K,), 0..1
-    distance_m : float32 (K,)
-    """
-
-    embedding: NDArray[np.float32]
-    direction: NDArray[np.float32]
-    activity: NDArray[np.float32]
-    distance_m: NDArray[np.float32]
+if TYPE_CHECKING:
+    from elsa_rt.encoder.onnx import OnnxAudio
 
 
 class AudioEncoder:
     """The loaded model, immutable: share one among any number of streams."""
 
     def __init__(self, bundle: ModelBundle, config: Config | None = None) -> None:
-        from elsa_rt.encoder.onnx import OnnxAudio
+        from elsa_rt.encoder import onnx, windowed
 
+        threads = (config or Config()).threads
         self.bundle = bundle
         self.engine = "onnx"
-        self._model = OnnxAudio(bundle, (config or Config()).threads)
-        self.stream().step(self.silence()[0])  # pay the engine's first step now
+        self._open: Callable[[], SoundStream]
+        if bundle.window is None:
+            self._open = partial(EncoderStream, bundle, onnx.OnnxAudio(bundle, threads))
+        else:
+            self._open = partial(
+                windowed.WindowedStream, bundle, onnx.OnnxWindow(bundle, bundle.window, threads)
+            )
+        self.stream().step(*_silent_step(bundle))  # pay the engine's first step now
 
-    def silence(self) -> NDArray[np.float32]:
-        """Zeroed frames (1, step_frames, 8, mels) of one step."""
-        return np.zeros(self._model.frames_shape, np.float32)
-
-    def stream(self) -> EncoderStream:
+    def stream(self) -> SoundStream:
         """Fresh state for one stream."""
-        return EncoderStream(self)
+        return self._open()
+
+
+def _silent_step(bundle: ModelBundle) -> tuple[Frames, NDArray[np.float32]]:
+    hops = bundle.step_frames
+    mel = np.zeros((hops, len(CHANNELS), bundle.features.mels), np.float32)
+    nothing = np.zeros(hops, np.float32)
+    frames = Frames(mel, np.zeros((hops, 3), np.float32), nothing, nothing)
+    return frames, np.zeros((4, bundle.step_samples), np.float32)
 
 
 class EncoderStream:
-    """One stream through the encoder, counted in frames.
+    """One stream through an encoder with state, counted in frames.
 
     ``block`` frames make a step; a frame waits up to ``latency`` frames for its step to be full.
     """
 
-    def __init__(self, encoder: AudioEncoder) -> None:
-        self.block = encoder.bundle.step_frames
-        self.latency = encoder.bundle.step_frames
-        self._path = encoder.bundle.path
-        self._run = encoder._model.stream()
-        self._frames = encoder.silence()
+    def __init__(self, bundle: ModelBundle, model: OnnxAudio) -> None:
+        self.block = bundle.step_frames
+        self.latency = bundle.step_frames
+        self._path = bundle.path
+        self._run = model.stream()
+        self._frames = np.zeros(model.frames_shape, np.float32)
         self._filled = 0
 
     def reset(self) -> None:
@@ -68,8 +69,12 @@ class EncoderStream:
         self._run.reset()
         self._filled = 0
 
-    def step(self, mel: NDArray[np.float32]) -> list[Sound]:
-        """Take ``mel`` (hops, 8, mels); returns a sound for every step that it completed."""
+    def step(self, frames: Frames, foa: NDArray[np.float32]) -> list[Sound]:
+        """Take frames with ``mel`` (hops, 8, mels); a sound for every step that they completed.
+
+        ``foa`` is for models that hear samples; this kind does without.
+        """
+        mel = frames.mel
         if mel.ndim != 3 or mel.shape[1:] != self._frames.shape[2:]:
             raise UsageError(
                 f"audio encoder: frames of shape {mel.shape} came in, "

@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 
 import yaml
 
+from elsa_rt.encoder.window import WindowSettings
 from elsa_rt.errors import BundleError, UsageError
 from elsa_rt.features.intensity import FeatureSettings
 
 SCHEMA = 1
-KINDS = ("stateful",)
+STATEFUL, WINDOWED = "stateful", "windowed"
+KINDS = (STATEFUL, WINDOWED)
 MANIFEST = "model.yaml"
 CARD = "MODEL_CARD.md"
 AUDIO_ENCODER = "audio_encoder.onnx"
@@ -29,6 +31,7 @@ DEFAULT = Path(__file__).parent.parent / "bundles" / "elsa-rt-small"
 
 _CURE = "get the bundle again, or leave out --bundle for the one inside elsa-rt"
 _Value = TypeVar("_Value")
+_Settings = TypeVar("_Settings", FeatureSettings, WindowSettings)
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class ModelBundle:
     licence: str
     kind: str
     features: FeatureSettings
+    window: WindowSettings | None  # of a windowed encoder, which keeps no state
     step_frames: int  # hops that the audio encoder takes at once
     context_s: float  # seconds that a step looks back; fading memories reach further
     slots: int  # sources heard at once
@@ -137,13 +141,17 @@ def _parse(directory: Path, manifest: dict[str, Any]) -> ModelBundle:
             raise BundleError(f"loading {path}: {key} is {number}, it must be positive: {_CURE}")
         return number
 
-    return ModelBundle(
+    window = None
+    if manifest["kind"] == WINDOWED:
+        window = _settings(path, "window", WindowSettings, value("window", dict))
+    bundle = ModelBundle(
         path=directory,
         name=value("name", str),
         version=str(manifest.get("version")),  # 1.0 is a number to YAML
         licence=value("licence", str),
         kind=value("kind", str),
-        features=_feature_settings(path, value("features", dict)),
+        features=_settings(path, "feature", FeatureSettings, value("features", dict)),
+        window=window,
         step_frames=positive("step_frames", int),
         context_s=positive("context_s", float),
         slots=positive("slots", int),
@@ -152,24 +160,41 @@ def _parse(directory: Path, manifest: dict[str, Any]) -> ModelBundle:
         training=MappingProxyType(value("training", dict)),
         measured=MappingProxyType(value("measured", dict)),
     )
+    _check_window(path, bundle)
+    return bundle
 
 
-def _feature_settings(path: Path, given: dict[str, Any]) -> FeatureSettings:
-    known = {field.name: type(field.default) for field in fields(FeatureSettings)}
+def _check_window(path: Path, bundle: ModelBundle) -> None:
+    """A windowed encoder hears one source, and every sample at least once."""
+    if bundle.window is None:
+        return
+    if bundle.slots != 1:
+        raise BundleError(
+            f"loading {path}: slots is {bundle.slots}, a windowed encoder has 1: {_CURE}"
+        )
+    if bundle.window.seconds < bundle.step_s:
+        raise BundleError(
+            f"loading {path}: the window of {bundle.window.seconds} s is shorter than the step "
+            f"of {bundle.step_s} s: {_CURE}"
+        )
+
+
+def _settings(path: Path, about: str, kind: type[_Settings], given: dict[str, Any]) -> _Settings:
+    known = {field.name: type(field.default) for field in fields(kind)}
     strange = sorted(map(str, given.keys() ^ known.keys()))
     if strange:
         raise BundleError(
-            f"loading {path}: the feature settings {', '.join(strange)} do not fit this version: "
+            f"loading {path}: the {about} settings {', '.join(strange)} do not fit this version: "
             "use a bundle made for it, or update elsa-rt (pip install -U elsa-rt)"
         )
-    for name, kind in known.items():
-        if type(given[name]) not in (kind, int):
+    for name, wanted in known.items():
+        if type(given[name]) is not wanted and (type(given[name]), wanted) != (int, float):
             raise BundleError(
-                f"loading {path}: feature setting {name} is {given[name]!r}, "
-                f"a {kind.__name__} is needed: {_CURE}"
+                f"loading {path}: {about} setting {name} is {given[name]!r}, "
+                f"a {wanted.__name__} is needed: {_CURE}"
             )
     try:
-        return FeatureSettings(**given)
+        return kind(**given)
     except UsageError as error:
         raise BundleError(f"loading {path}: {error}: {_CURE}") from None
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
+from elsa_rt.encoder.window import WindowSettings
 from elsa_rt.errors import BundleError, ElsaError, EngineError
 from elsa_rt.features.intensity import CHANNELS
 
@@ -87,27 +88,18 @@ class OnnxAudio:
 
     def _check(self) -> dict[str, tuple[int, ...]]:
         """Compare the graph with the manifest; return the shape of every state."""
-        takes = {node.name: (node.type, tuple(node.shape)) for node in self.session.get_inputs()}
-        gives = {node.name: (node.type, tuple(node.shape)) for node in self.session.get_outputs()}
+        takes, gives = _signature(self.session)
         states = {name[len("state_") :]: spec for name, spec in takes.items() if name != "frames"}
         expected: dict[str, Any] = {"frames": ("tensor(float)", self.frames_shape)}
         for name, (_, shape) in states.items():
             if not all(isinstance(size, int) for size in shape):
                 raise BundleError(f"loading {self.path}: state {name} has no fixed shape {shape}")
             expected["state_" + name] = ("tensor(float)", shape)
-        self._compare("takes", takes, expected)
+        _compare(self.path, "takes", takes, expected)
         expected = {name: ("tensor(float)", shape) for name, shape in self.output_shapes.items()}
         expected |= {"next_" + name: spec for name, spec in states.items()}
-        self._compare("gives", gives, expected)
+        _compare(self.path, "gives", gives, expected)
         return {name: shape for name, (_, shape) in states.items()}
-
-    def _compare(self, verb: str, found: dict[str, Any], expected: dict[str, Any]) -> None:
-        for name in sorted(found.keys() | expected.keys()):
-            if found.get(name) != expected.get(name):
-                raise BundleError(
-                    f"loading {self.path}: it {verb} {name} as {found.get(name)}, the manifest "
-                    f"asks for {expected.get(name)}: export the bundle again"
-                )
 
     def stream(self) -> OnnxStream:
         """Fresh state for one stream."""
@@ -155,6 +147,46 @@ class OnnxStream:
             self._session.run_with_iobinding(self._bindings[self._turn])
             self._turn = 1 - self._turn
             return [self._outputs[name].numpy().copy() for name in OUTPUTS]
+
+
+class OnnxWindow:
+    """The loaded encoder of a windowed bundle, immutable; it keeps nothing between two runs.
+
+    ``samples`` of mono sound make its window.
+    """
+
+    def __init__(self, bundle: ModelBundle, window: WindowSettings, threads: int) -> None:
+        self.path = bundle.file(AUDIO_ENCODER)
+        self.samples = round(window.seconds * bundle.features.rate)
+        self._session = open_session(self.path, threads, arena=True)
+        takes, gives = _signature(self._session)
+        _compare(self.path, "takes", takes, {"samples": ("tensor(float)", (1, self.samples))})
+        _compare(self.path, "gives", gives, {"embedding": ("tensor(float)", (1, bundle.embedding))})
+
+    def run(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embedding (1, 512) of a window (1, samples)."""
+        with onnx_gate(f"running {self.path.name}"):
+            (embedding,) = self._session.run(["embedding"], {"samples": samples})
+        return np.asarray(embedding, np.float32)
+
+
+_Signature = dict[str, Any]  # name -> (type, shape)
+
+
+def _signature(session: ort.InferenceSession) -> tuple[_Signature, _Signature]:
+    """What a graph takes and what it gives."""
+    takes = {node.name: (node.type, tuple(node.shape)) for node in session.get_inputs()}
+    gives = {node.name: (node.type, tuple(node.shape)) for node in session.get_outputs()}
+    return takes, gives
+
+
+def _compare(path: Path, verb: str, found: _Signature, expected: _Signature) -> None:
+    for name in sorted(found.keys() | expected.keys()):
+        if found.get(name) != expected.get(name):
+            raise BundleError(
+                f"loading {path}: it {verb} {name} as {found.get(name)}, the manifest "
+                f"asks for {expected.get(name)}: export the bundle again"
+            )
 
 
 def _zeros(shape: tuple[int, ...]) -> ort.OrtValue:

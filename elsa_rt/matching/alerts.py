@@ -11,7 +11,7 @@ import numpy as np
 
 from elsa_rt.audio.ambisonics import angles_from_direction
 from elsa_rt.config import Config
-from elsa_rt.encoder.audio import Sound
+from elsa_rt.encoder.sound import Sound
 from elsa_rt.hearing import Alert
 from elsa_rt.matching.scores import Match
 from elsa_rt.matching.words import direction_words

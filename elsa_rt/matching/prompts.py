@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
 from elsa_rt.errors import UsageError
+from elsa_rt.matching.places import understand
+from elsa_rt.matching.regions import Region
 from elsa_rt.notices import OnNotice, log_notice
 
 MAX_PROMPT_CHARACTERS = 500
@@ -29,12 +31,17 @@ class PromptBank:
     embedding: NDArray[np.float32]  # (p, 512), unit length
     notices: tuple[str, ...]  # what the user should know about the prompts
     text_encoder: str  # sha256 of what encoded them
+    regions: tuple[Region, ...] | None = None
+    """Where each prompt is listened for; None where the embeddings themselves say it."""
 
     @classmethod
     def encode(
         cls, bundle: ModelBundle, prompts: Iterable[str], config: Config | None = None
     ) -> PromptBank:
         """Check and encode ``prompts``; equal ones are folded into the first.
+
+        A windowed encoder knows nothing of places: for its bundle the words about place become
+        a region, and the rest of the prompt is what is encoded.
 
         Raises
         ------
@@ -53,9 +60,15 @@ class PromptBank:
             for prompt in distinct
             if len(distinct) < len(given) and given.count(prompt) > 1
         ]
-        embedding, more = _encode(bundle, distinct, config)
+        texts, regions = distinct, None
+        if bundle.window is not None:
+            understood = [understand(prompt) for prompt in distinct]
+            texts = tuple(parts.what for parts in understood)
+            regions = tuple(parts.region for parts in understood)
+            notices += _unheard(distinct, regions)
+        embedding, more = _encode(bundle, texts, config)
         embedding.flags.writeable = False
-        return cls(distinct, embedding, (*notices, *more), bundle.files[TEXT_ENCODER])
+        return cls(distinct, embedding, (*notices, *more), bundle.files[TEXT_ENCODER], regions)
 
     @classmethod
     def empty(cls, bundle: ModelBundle) -> PromptBank:
@@ -152,6 +165,15 @@ def _encode(
                 "English alone: say it in English, its scores mean little"
             )
     return encoded.embedding, notices
+
+
+def _unheard(prompts: Sequence[str], regions: Sequence[Region]) -> list[str]:
+    return [
+        f"the prompt {_short(prompt)} names a distance, which this model does not hear: "
+        "it is not checked"
+        for prompt, region in zip(prompts, regions, strict=True)
+        if region.asks_distance
+    ]
 
 
 def _foreign_share(text: str) -> float:

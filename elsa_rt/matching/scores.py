@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.encoder.audio import Sound
 from elsa_rt.encoder.bundle import SCORES, ModelBundle
+from elsa_rt.encoder.sound import Sound
 from elsa_rt.errors import BundleError
 from elsa_rt.matching.prompts import PromptBank
+from elsa_rt.matching.regions import RegionGate
 
 HIGH = 0.84
 """Quantile whose distance from the median is the spread: one sigma, were it normal. Not higher:
@@ -80,10 +81,12 @@ class Scorer:
 
     A similarity s becomes ``z = (s - centre) / spread``, where centre is the median of the
     prompt's similarities over the background and spread their `HIGH` quantile less the median.
+    Where the bank has regions, a sound outside of a prompt's region scores nothing.
     """
 
     def __init__(self, bank: PromptBank, statistics: Statistics) -> None:
         self._prompts = bank.embedding
+        self._gate = None if bank.regions is None else RegionGate(bank.regions)
         self._slope, self._bias = statistics.slope, statistics.bias
         background = statistics.background.astype(np.float32).T  # (512, m)
         self._centre = np.empty(len(bank.prompts), np.float32)
@@ -102,6 +105,8 @@ class Scorer:
         # tanh is the sigmoid that cannot overflow
         sigmoid = 0.5 * (1 + np.tanh(0.5 * (self._slope * z + self._bias)))
         score = np.clip(sigmoid * sound.activity[:, None], 0, 1)
+        if self._gate is not None:
+            score *= self._gate.step(sound.direction, sound.distance_m)
         slot = score.argmax(axis=0)
         prompt = np.arange(slot.size)
         return Match(similarity[slot, prompt], score[slot, prompt], slot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import InitVar, dataclass, field
 from typing import NamedTuple
@@ -168,8 +169,8 @@ def _where(state: State) -> RenderableType:
         Text.assemble(
             ("● ", "green"),
             _angles(heard.azimuth_deg, heard.elevation_deg),
-            ("   model, ", "dim"),
-            f"{heard.distance_m:.1f} m",
+            ("   model", "dim"),
+            "" if math.isnan(heard.distance_m) else f", {heard.distance_m:.1f} m",
         ),
         Text.assemble(
             ("○ ", "yellow"),

@@ -78,7 +78,7 @@ def measure(bundle: ModelBundle, prompts: int, steps: int) -> Stopwatch:
             with watch("energy flow"):
                 flow.step(frames)
             with watch("audio encoder"):
-                (sound,) = stream.step(frames.mel)
+                (sound,) = stream.step(frames, foa)
             with watch(f"scores of {prompts} prompts"):
                 match = scorer.step(sound)
             with watch("alerts"):

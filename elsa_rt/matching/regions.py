@@ -1,0 +1,119 @@
+"""Regions of direction and distance: what a prompt may ask of the place of a sound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from elsa_rt.errors import UsageError
+
+EDGE_DEG = 10.0
+"""So far outside of its region a sound counts for nothing; in between it fades."""
+
+EDGE_RATIO = 1.25
+"""The same for a distance, as a ratio."""
+
+TINY_M = 1e-3
+
+_Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the space around the listener; the default is all of it.
+
+    Parameters
+    ----------
+    azimuth_deg
+        A sector from the first angle counter-clockwise to the second, each -180..180, left is
+        positive: (145, -145) lies behind. (-180, 180) is the whole circle.
+    elevation_deg
+        From the lower to the upper angle, -90..90, up is positive.
+    distance_m
+        From the nearer to the farther, 0..inf.
+
+    Raises
+    ------
+    UsageError
+        A bound is out of range, or lower and upper are exchanged.
+    """
+
+    azimuth_deg: tuple[float, float] = (-180.0, 180.0)
+    elevation_deg: tuple[float, float] = (-90.0, 90.0)
+    distance_m: tuple[float, float] = (0.0, inf)
+
+    def __post_init__(self) -> None:
+        for name, bounds, least, most in (
+            ("azimuth", self.azimuth_deg, -180, 180),
+            ("elevation", self.elevation_deg, -90, 90),
+            ("distance", self.distance_m, 0, inf),
+        ):
+            if not all(least <= bound <= most for bound in bounds):
+                raise UsageError(
+                    f"a region's {name} from {bounds[0]} to {bounds[1]}: "
+                    f"{least}..{most} is possible"
+                )
+        for name, (low, high) in (("elevation", self.elevation_deg), ("distance", self.distance_m)):
+            if not low < high:
+                raise UsageError(
+                    f"a region's {name} from {low} to {high}: name the lower one first"
+                )
+        if self.azimuth_deg[0] == self.azimuth_deg[1]:
+            raise UsageError(
+                f"a region's azimuth from {self.azimuth_deg[0]} to itself: name a sector"
+            )
+
+    @property
+    def asks_distance(self) -> bool:
+        """Whether there are distances that it leaves out."""
+        return self.distance_m != (0.0, inf)
+
+    def contains(self, direction: ArrayLike, distance_m: float = np.nan) -> bool:
+        """Whether a sound in ``direction``, a unit vector (3,), lies inside.
+
+        An unknown distance, NaN, is not held against it.
+        """
+        towards, away = np.array([direction], float), np.array([distance_m], float)
+        off_deg, off_ratio = RegionGate([self]).outside(towards, away)
+        return bool(off_deg[0, 0] == 0 and off_ratio[0, 0] == 1)
+
+
+class RegionGate:
+    """How well places fit each of p regions: 1 inside, falling to 0 over a soft edge outside."""
+
+    def __init__(self, regions: Sequence[Region]) -> None:
+        bounds = np.array([r.azimuth_deg for r in regions], float).reshape(-1, 2)
+        width = bounds[:, 1] - bounds[:, 0]
+        self._half = np.where(width > 0, width, width + 360) / 2
+        self._centre = bounds[:, 0] + self._half
+        self._low, self._high = np.array([r.elevation_deg for r in regions]).reshape(-1, 2).T
+        self._near, self._far = np.array([r.distance_m for r in regions]).reshape(-1, 2).T
+
+    def step(self, direction: _Floats, distance_m: _Floats) -> NDArray[np.float64]:
+        """Weights (K, p), 0..1, of K unit vectors (K, 3) and distances (K,); NaN is unknown."""
+        off_deg, off_ratio = self.outside(direction, distance_m)
+        weight = 1 - off_deg / EDGE_DEG
+        weight = np.minimum(weight, 1 - np.log(off_ratio) / np.log(EDGE_RATIO))
+        return np.clip(weight, 0, 1)
+
+    def outside(
+        self, direction: _Floats, distance_m: _Floats
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How far outside places lie, (K, p) each: degrees, and the ratio of distances >= 1.
+
+        Azimuths shrink with the cosine of the elevation: straight above, all of them meet.
+        """
+        x, y, z = np.asarray(direction, float).T[:, :, None]  # (K, 1) each
+        level = np.hypot(x, y)
+        azimuth, elevation = np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, level))
+        apart = np.abs((azimuth - self._centre + 180) % 360 - 180) - self._half
+        aside = np.maximum(apart, 0) * level
+        aloft = np.maximum(np.maximum(self._low - elevation, elevation - self._high), 0)
+        away = np.maximum(np.asarray(distance_m, float), TINY_M)[:, None]  # NaN stays NaN
+        ratio = np.fmax(np.fmax(self._near / away, away / self._far), 1)  # and counts as inside
+        return np.hypot(aside, aloft), ratio
