@@ -11,12 +11,12 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from elsa_rt.cli import devices, embed, embed_text, info, listen
+from elsa_rt.cli import compile, devices, embed, embed_text, info, listen
 from elsa_rt.cli.options import Help, Parser
 from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
-COMMANDS = (listen, embed, embed_text, devices, info)
+COMMANDS = (listen, embed, embed_text, devices, compile, info)
 
 DESCRIPTION = """\
 Hears what sounds where, and answers to your own sentences.
