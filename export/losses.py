@@ -80,13 +80,13 @@ class Temperature(nn.Module):
 
 def place_losses(heard: Heard, truth: Steps) -> dict[str, Tensor]:
     """Direction (chord, so that small errors count), activity, log distance."""
-    active = truth.active
+    active, known = truth.active, truth.active & truth.distance.isfinite()
     chord = (heard.direction[:, :, 0] - truth.direction).norm(dim=-1)
-    apart = heard.distance[:, :, 0] - truth.distance.clamp(min=0.1).log()
+    apart = heard.distance[:, :, 0][known] - truth.distance[known].clamp(min=0.1).log()
     return {
         "direction": chord[active].mean(),
         "activity": F.binary_cross_entropy_with_logits(heard.activity[:, :, 0], active.float()),
-        "distance": apart[active].abs().mean(),
+        "distance": apart.abs().sum() / known.sum().clamp(min=1),
     }
 
 

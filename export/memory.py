@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+FORGOTTEN = -30.0  # log of a share of the past that counts as none; smaller ones only cost time
+
 
 class PastMean(nn.Module):
     """Mean over the past with weights that fade by e in ``fade`` steps.
@@ -70,8 +72,9 @@ def recall(candidate: Tensor, gate: Tensor, past: Tensor) -> Tensor:
     gate : (batch, heads, time), logits of z
     past : (batch, heads, 1, n), h before the first step
     """
-    kept = F.logsigmoid(-gate).cumsum(dim=2)  # log of what is left of the state before step 0
+    # log of what is left of the state before step 0; softplus, which no exporter takes apart
+    # into a logarithm of zero
+    kept = -F.softplus(gate).cumsum(dim=2)
     since = kept[:, :, :, None] - kept[:, :, None, :]
-    earlier = torch.ones_like(since[0, 0], dtype=torch.bool).tril()
-    decay = torch.where(earlier, since, torch.full_like(since, -torch.inf)).exp()
+    decay = since.clamp(FORGOTTEN, 0).exp().tril()
     return decay * gate.sigmoid()[:, :, None, :] @ candidate + kept.exp()[..., None] * past

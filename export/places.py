@@ -31,6 +31,19 @@ class Where(NamedTuple):
     floor: float  # square metres
 
 
+class Journey(NamedTuple):
+    """How a moving source passes its path: once, at an even pace, in a part of its sound."""
+
+    start: float  # 0..1 of the sound
+    stop: float
+    back: bool
+
+
+def draw_journey(rng: np.random.Generator) -> Journey:
+    """A journey over most of a sound, there or back."""
+    return Journey(rng.uniform(0, 0.3), rng.uniform(0.7, 1), rng.random() < 0.5)
+
+
 class Places:
     """The places of one split; a place is one response, or the few of a source that moves.
 
@@ -60,21 +73,16 @@ class Places:
         return self._rows[place].responses.astype(np.float32)
 
     def shares(
-        self, place: int, moments: NDArray[np.float64], rng: np.random.Generator
+        self, place: int, moments: NDArray[np.float64], journey: Journey
     ) -> NDArray[np.float32]:
-        """How much of each response (points, n) is heard at ``moments`` 0..1 of a sound.
-
-        A moving source passes its path once, there or back, at an even pace over all of the sound
-        or a part of it.
-        """
+        """How much of each response (points, n) is heard at ``moments`` 0..1 of a sound."""
         points = len(self._rows[place].responses)
         if points == 1:
             return np.ones((1, moments.size), np.float32)
-        start, stop = rng.uniform(0, 0.3), rng.uniform(0.7, 1)
-        along = np.clip((moments - start) / (stop - start), 0, 1) * (points - 1)
-        if rng.random() < 0.5:
-            along = points - 1 - along
-        apart = np.abs(along - np.arange(points)[:, None])
+        along = np.clip((moments - journey.start) / (journey.stop - journey.start), 0, 1)
+        if journey.back:
+            along = 1 - along
+        apart = np.abs(along * (points - 1) - np.arange(points)[:, None])
         return np.maximum(0, 1 - apart).astype(np.float32)
 
     def where(self, place: int, shares: NDArray[np.float32]) -> Where:
@@ -97,7 +105,7 @@ def _rows_of(path: Path, validation: bool) -> list[Rows]:
         path_of = stored["path"][mine]
     # the rows of a path follow each other: views of the one large array will do
     first = np.flatnonzero((path_of < 0) | (np.diff(path_of, prepend=-2) != 0))
-    last = np.append(first[1:], mine.size)
+    last = np.append(first, mine.size)[1:]
     return [
         Rows(*(values[mine[a] : mine[b - 1] + 1] for values in arrays))
         for a, b in zip(first, last, strict=True)

@@ -60,7 +60,8 @@ def gather_rooms(count: int, jobs: int, seed: int) -> dict[str, Any]:
     """
     with ProcessPoolExecutor(jobs) as pool:
         seeds = [(seed, i) for i in range(count)]
-        made = list(tqdm(pool.map(_room, seeds, chunksize=16), "rooms", count, unit="room"))
+        rooms = map(_room, seeds) if jobs == 1 else pool.map(_room, seeds, chunksize=16)
+        made = list(tqdm(rooms, "rooms", count, unit="room"))
     rows = [len(room["distance"]) for room in made]
     gathered = {name: np.concatenate([room[name] for room in made]) for name in made[0]}
     moving = [number if n > 1 else -1 for number, n in enumerate(rows)]

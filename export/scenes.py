@@ -19,7 +19,7 @@ from elsa_rt.features.intensity import IntensityFeatures
 from export.augment import colour
 from export.background import Background, Hiss
 from export.cast import KINDS, Casting, Clips, Sound
-from export.places import Places, Where
+from export.places import Places, Where, draw_journey
 from export.settings import FEATURES, STEP_S
 
 SCENE_S = 4.0
@@ -33,6 +33,7 @@ CLEAN = 0.05  # share of scenes without any background
 HISS_DB = (-100.0, -62.0)  # the microphone's own noise below full scale
 DIGITAL = 0.4  # share of silent scenes in which even that is missing
 PEAK_DB = (-50.0, -3.0)  # of a scene, below full scale
+FAINTEST = 1e-3  # peak that is still made louder: below lie rounding errors of sounds gone by
 CLIPPED = 0.03  # share of scenes that are too loud
 TILT_DEG = 4.0  # microphones are never quite level
 
@@ -95,8 +96,6 @@ class Studio:
         self._casting = Casting(self.clips, self._places, self._length)
         self._background = Background(work, validation, self._length)
         self._hiss = Hiss(self._length)
-        # whole seconds of 32 kHz have factors 2 and 5 only: faster than the next fast length
-        self._size = math.ceil((self._length + self._memory) / self.rate) * self.rate
 
     def scene(self, rng: np.random.Generator) -> Scene:
         """Make one scene."""
@@ -113,36 +112,54 @@ class Studio:
         if kind != "silence" and (kind == "background" or rng.random() > CLEAN):
             floor = _signal_level(parts) * 10 ** (-rng.triangular(*SNR_DB) / 20)
             foa += np.float32(floor) * self._background.draw(rng)
-        peak = max(float(np.abs(foa).max()), 1e-9)
-        foa *= np.float32(10 ** (rng.uniform(*PEAK_DB) / 20) / peak)
+        peak = max(float(np.abs(foa).max()), FAINTEST)
+        wanted = 1.5 if rng.random() < CLIPPED else 10 ** (rng.uniform(*PEAK_DB) / 20)
+        gain, hiss = wanted / peak, 0.0
         if kind != "silence" or rng.random() > DIGITAL:
-            foa += np.float32(10 ** (rng.uniform(*HISS_DB) / 20)) * self._hiss.draw(rng)
-        if rng.random() < CLIPPED:
-            foa *= np.float32(1.5 / max(float(np.abs(foa).max()), 1e-9))
-        return Rendered(np.clip(foa, -1, 1, out=foa), self._truth(parts, floor))
+            hiss = 10 ** (rng.uniform(*HISS_DB) / 20) / gain
+            foa += np.float32(hiss) * self._hiss.draw(rng)
+        foa *= np.float32(gain)
+        return Rendered(np.clip(foa, -1, 1, out=foa), self._truth(parts, math.hypot(floor, hiss)))
 
     def _play(self, sound: Sound, turn: NDArray[np.float64], rng: np.random.Generator) -> Part:
         """One sound in its room, with what it did before the scene still in the air."""
-        dry = np.zeros(self._memory + self._length, np.float32)
-        start = self._memory + sound.onset
-        mono = sound.mono[: dry.size - start]
-        dry[start : start + mono.size] = mono
-        moments = (np.arange(dry.size) - start) / max(mono.size, 1)
-        shares = self._places.shares(sound.place, moments, rng)
-        # what wraps around falls into the memory, which is cut away
-        mixed = np.zeros((4, self._size // 2 + 1), np.complex64)
-        for response, share in zip(self._places.responses(sound.place), shares, strict=True):
-            mixed += fft.rfft(dry * share, self._size) * fft.rfft(response, self._size)
-        mixed *= colour(self._size, self.rate, rng)
-        heard = fft.irfft(rotate_foa(turn).astype(np.float32) @ mixed, self._size)
-        heard = heard[:, self._memory : self._memory + self._length]
-        source, wet = _step_level(dry[self._memory :]), _step_level(heard[0])
+        mono = sound.mono[: self._length - sound.onset]
+        journey = draw_journey(rng)
+        shares = self._places.shares(sound.place, np.arange(mono.size) / mono.size, journey)
+        turned = rotate_foa(turn).astype(np.float32) @ self._places.responses(sound.place)
+        size = self._transform(mono.size)
+        mixed = np.zeros((4, size // 2 + 1), np.complex64)
+        for response, share in zip(turned, shares, strict=True):
+            mixed += fft.rfft(mono * share, size) * fft.rfft(response, size)
+        mixed *= colour(size, self.rate, rng)
+        heard = self._on_stage(fft.irfft(mixed, size), sound.onset)
+        source = _step_level(self._on_stage(mono[None], sound.onset)[0])
+        wet = _step_level(heard[0])
         active = source > max(float(source.max()) * 10 ** (-QUIET_DB / 20), 1e-6)
         loud = float(np.sqrt((wet[active] ** 2).mean())) if active.any() else 1.0
         gain = np.float32(0.1 * sound.level / max(loud, 1e-6))
-        where = self._places.where(sound.place, _middles(shares[:, self._memory :]))
+        middles = (np.arange(wet.size) + 0.5) * STEP_S * self.rate
+        moments = (middles - sound.onset) / mono.size
+        where = self._places.where(sound.place, self._places.shares(sound.place, moments, journey))
         where = where._replace(direction=where.direction @ turn.T)
         return Part(sound, heard * gain, np.where(active, wet * gain, 0), where)
+
+    def _transform(self, samples: int) -> int:
+        """Length of a transform for a sound of so many samples and its response.
+
+        A sound longer than the scene began before it: what wraps around falls there. Half seconds
+        of 32 kHz have small factors: they are faster than the next fast length.
+        """
+        half = self.rate // 2
+        return math.ceil((min(samples, self._length) + self._memory) / half) * half
+
+    def _on_stage(self, sound: NDArray[np.float32], onset: int) -> NDArray[np.float32]:
+        """The part of ``sound`` (c, n) that falls into the scene (c, length)."""
+        stage = np.zeros((len(sound), self._length), np.float32)
+        begin = max(0, onset)
+        part = sound[:, begin - onset :][:, : self._length - begin]
+        stage[:, begin : begin + part.shape[1]] = part
+        return stage
 
     def _truth(self, parts: Sequence[Part], floor: float) -> Truth:
         """The loudest sound of each step that the background does not mask."""
@@ -166,12 +183,6 @@ def _step_level(mono: NDArray[np.float32]) -> NDArray[np.float32]:
     """RMS (steps,) of ``mono`` (n,)."""
     steps = mono.reshape(int(SCENE_S / STEP_S), -1)
     return np.asarray(np.sqrt((steps**2).mean(axis=1)), np.float32)
-
-
-def _middles(shares: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Shares (points, n) in the middle of each step (points, steps)."""
-    step = int(STEP_S * FEATURES.rate)
-    return shares[:, step // 2 :: step]
 
 
 def _signal_level(parts: Sequence[Part]) -> float:

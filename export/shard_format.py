@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, cast
 
 import numpy as np
 import soundfile
@@ -50,3 +53,17 @@ def decode_sample(flac: bytes, about: bytes) -> Rendered:
     return Rendered(
         np.ascontiguousarray(samples.T), Truth(label, clip, direction, distance, t30, floor)
     )
+
+
+def read_shard(path: Path) -> Iterator[Rendered]:
+    """The scenes of a shard in order."""
+    waiting: dict[str, dict[str, bytes]] = {}
+    with tarfile.open(path) as tar:
+        for member in tar:
+            key, _, kind = member.name.partition(".")
+            with cast(IO[bytes], tar.extractfile(member)) as held:
+                parts = waiting.setdefault(key, {})
+                parts[kind] = held.read()
+            if {"flac", "json"} <= parts.keys():
+                yield decode_sample(parts["flac"], parts["json"])
+                del waiting[key]

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from webdataset import WebDataset
 
 from elsa_rt.errors import UsageError
 from elsa_rt.features.intensity import IntensityFeatures
 from export.scenes import Rendered, Scene, analyse
 from export.settings import FEATURES, STEP_S
-from export.shard_format import decode_sample
+from export.shard_format import read_shard
 from export.shards import ABOUT
 
 
@@ -54,6 +53,4 @@ class ShardStudio:
     def _read(self, rng: np.random.Generator) -> Iterator[Rendered]:
         while True:
             for index in rng.permutation(len(self._shards)):
-                path = str(self._shards[index])
-                for sample in WebDataset(path, shardshuffle=False, empty_check=False):
-                    yield decode_sample(sample["flac"], sample["json"])
+                yield from read_shard(self._shards[index])

@@ -20,6 +20,7 @@ BANDS = slice(4, 100)
 """Of 128: about 70 Hz to 7 kHz; beyond, real microphones tell nothing of direction."""
 
 STEP = 8  # frames: two to the number of layers
+MASK = 20.0  # bound of the logarithm of a band's weight
 
 
 class Place(NamedTuple):
@@ -82,7 +83,13 @@ class SpatialTower(nn.Module):
         ``mask`` (batch, 4, time / 4, bands / 4) are logits of four neighbouring bands each.
         """
         batch, _, time, bands = active.shape
-        weight = mask.float().permute(0, 2, 3, 1).reshape(batch, time // STEP, 2, bands).exp()
+        weight = (
+            mask.float()
+            .permute(0, 2, 3, 1)
+            .reshape(batch, time // STEP, 2, bands)
+            .clamp(-MASK, MASK)
+            .exp()
+        )
         frames = active.float().reshape(batch, 3, time // STEP, 2, 4, bands).mean(dim=4)
         total = weight.sum(dim=(2, 3)) + 1e-6
         return torch.stack([(f * weight).sum(dim=(2, 3)) / total for f in frames.unbind(1)], dim=2)

@@ -99,10 +99,12 @@ class Trainer:
         }
 
     def _optimizer(self, tower_rate: float) -> torch.optim.AdamW:
-        tower = set(self.student.semantic.parameters())
+        # lists, never sets: a checkpoint knows parameters by their order alone
+        tower = list(self.student.semantic.parameters())
+        known = set(tower)
         parts = (self.student, self.projection, self.head, self.temperature)
-        others = [p for part in parts for p in part.parameters() if p not in tower]
-        groups = [{"params": others, "share": 1.0}, {"params": list(tower), "share": tower_rate}]
+        others = [p for part in parts for p in part.parameters() if p not in known]
+        groups = [{"params": others, "share": 1.0}, {"params": tower, "share": tower_rate}]
         return torch.optim.AdamW(groups, LEARNING_RATE, weight_decay=0.02)
 
     _parts = ("student", "projection", "head", "temperature", "average", "average_projection",

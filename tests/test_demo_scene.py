@@ -67,7 +67,7 @@ def test_the_direct_sound_comes_from_where_the_description_says(event: dict[str,
     # 1 ms hops of a 5 ms window: done before the walls answer
     foa, rate = committed()
     settings = FeatureSettings(
-        rate=rate, hop=24, n_fft=128, mels=10, low_hz=100,
+        rate=rate, hop=24, n_fft=128, window=128, mels=10, low_hz=100,
         direction_low_hz=200, direction_high_hz=6000,
     )  # fmt: skip
     first = round(event["start_s"] * rate)

@@ -13,13 +13,20 @@ from torch.nn import functional as F
 
 from elsa_rt.features.intensity import FeatureSettings
 from export.batches import augmented
-from export.losses import TagHead, multi_positive, ranking_loss, tag_name_loss
-from export.memory import GatedMemory, PastMean
+from export.losses import (
+    Steps,
+    TagHead,
+    multi_positive,
+    place_losses,
+    ranking_loss,
+    tag_name_loss,
+)
+from export.memory import GatedMemory, PastMean, recall
 from export.scenes import UNTAUGHT, Scene, Truth
 from export.semantic import BLOCKS, FEATURES_WIDTH, STEM, SemanticTower
 from export.settings import EMBEDDING, FEATURES, STEP_FRAMES, TAG_FEATURES, TAGS
 from export.spatial import STEP, SpatialTower
-from export.student import RunningLevel, Student
+from export.student import Heard, RunningLevel, Student
 from export.tagger import pre_emphasis
 
 
@@ -140,6 +147,13 @@ def test_gated_memory_is_its_recurrence_and_stays_in_range() -> None:
     assert h.abs().max() <= memory.candidate(x).abs().max()
 
 
+def test_gates_that_are_wide_open_give_no_nan() -> None:
+    candidate, past = torch.ones(1, 1, 3, 2), torch.zeros(1, 1, 1, 2)
+    for gate in (-200.0, 200.0):
+        open_or_shut = recall(candidate, torch.full((1, 1, 3), gate), past)
+        assert open_or_shut.tolist() == [[[[float(gate > 0)] * 2] * 3]]
+
+
 def test_level_is_taken_out_but_silence_stays_silent() -> None:
     level = RunningLevel(FEATURES)
     loud = torch.full((1, 1, 40, FEATURES.mels), -8.0) + torch.rand(1, 1, 40, FEATURES.mels)
@@ -195,6 +209,19 @@ def test_tag_names_pull_a_sound_to_what_the_tagger_says() -> None:
     logits[0, 7] = 4.0
     losses = [tag_name_loss(names[[i]], names, torch.tensor(20.0), logits) for i in (7, 8)]
     assert losses[0] < losses[1] - 5
+
+
+def test_unknown_distances_train_nothing() -> None:
+    ones, unknown = torch.ones(1, 2), torch.tensor([[2.0, torch.nan]])
+    heard = Heard(ones[..., None, None], torch.tensor([[[[1.0, 0, 0]]] * 2]), ones[..., None],
+                  torch.zeros(1, 2, 1), ones)  # fmt: skip
+    towards = torch.tensor([[[1.0, 0, 0]] * 2])
+    truth = Steps(ones > 0, ones, ones, towards, unknown, ones, ones, ones)
+    losses = place_losses(heard, truth)
+    assert float(losses["distance"]) == pytest.approx(np.log(2.0))
+    assert float(losses["direction"]) == pytest.approx(0)
+    nowhere = place_losses(heard, truth._replace(distance=unknown * torch.nan))
+    assert float(nowhere["distance"]) == 0
 
 
 def test_all_true_captions_are_positives() -> None:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from elsa_rt.features.intensity import FeatureSettings, IntensityFeatures
-from elsa_rt.features.presence import RISE_DB_PER_S, Presence, activity
+from elsa_rt.features.presence import FIRST_FLOOR_DB, HALF_DB, RISE_DB_PER_S, Presence, activity
 from tests.contract import check_streaming
 
 SETTINGS = FeatureSettings()
@@ -55,8 +55,7 @@ def test_silence_is_nothing() -> None:
 
 
 def test_what_goes_on_becomes_background() -> None:
-    mono = noise(60, -50)  # 20 dB above the first floor
-    heard = follow(mono)
-    until = (20 - 10) / RISE_DB_PER_S
-    assert heard[round(100 * (until - 5))] > 0.5
-    assert heard[round(100 * (until + 5)) :].max() < 0.5
+    heard = follow(noise(30, FIRST_FLOOR_DB + 30))
+    until = (30 - HALF_DB) / RISE_DB_PER_S
+    assert heard[10 : round(100 * (until - 2))].min() > 0.5
+    assert heard[round(100 * (until + 2)) :].max() < 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -48,7 +49,7 @@ def _config(fusion: bool) -> ClapConfig:
     return ClapConfig(text_config=text, audio_config=audio, projection_dim=EMBEDDING)
 
 
-def _tokenizer() -> PreTrainedTokenizerFast:
+def _tokenizer() -> Any:
     special = ("<s>", "<pad>", "</s>", "<unk>")  # numbered as RoBERTa has them
     vocabulary = {word: index for index, word in enumerate((*special, *WORDS))}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
@@ -56,7 +57,8 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.post_processor = TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
-    return PreTrainedTokenizerFast(
+    make: Any = PreTrainedTokenizerFast  # its constructor has no types
+    return make(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>",
         pad_token="<pad>",
     )  # fmt: skip

@@ -11,10 +11,10 @@ from elsa_rt.features.intensity import FeatureSettings
 MEAN_S = 0.05
 """The level is the mean power of so many seconds."""
 
-RISE_DB_PER_S = 1.0
+RISE_DB_PER_S = 2.0
 """The floor rises so fast at most: what goes on for long becomes background."""
 
-FIRST_FLOOR_DB = -70.0
+FIRST_FLOOR_DB = -65.0
 """The floor before anything was heard, in dBFS: a recording may begin with its sound."""
 
 LOWEST_FLOOR_DB = -90.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
+from transformers import AutoTokenizer, ClapConfig, ClapFeatureExtractor, ClapModel
 
 from elsa_rt.encoder.onnx import open_session
 from elsa_rt.encoder.text import MAX_TOKENS
@@ -52,32 +53,26 @@ class Clap:
         Raises
         ------
         UsageError
-            There is no ClapModel, or its text tower reads fewer tokens than elsa-rt sends.
+            There is no whole ClapModel, or it is of a form that cannot be used.
         """
-        if not (directory / "config.json").is_file():
-            raise UsageError(
-                f"reading CLAP from {directory}: there is no config.json: name a directory that "
-                "ClapModel.save_pretrained or a download from the Hugging Face hub wrote"
-            )
         try:
+            _check_form(directory)
             extractor = ClapFeatureExtractor.from_pretrained(directory)
             tokenizer = AutoTokenizer.from_pretrained(directory).backend_tokenizer
-            model: Any = ClapModel.from_pretrained(directory)
-        except (OSError, ValueError, AttributeError, TypeError) as error:
+            loaded: Any = ClapModel.from_pretrained(directory, output_loading_info=True)
+            model, found = loaded
+            lacking = [name for name in found["missing_keys"] if name.endswith(("weight", "bias"))]
+            if lacking:
+                raise ValueError(f"it lacks the weights {', '.join(sorted(lacking))}")
+        except (OSError, ValueError, AttributeError, TypeError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300]
             raise UsageError(
-                f"reading CLAP from {directory}: {reason}: it must hold the configuration, "
-                "weights, feature extractor and tokenizer of one ClapModel"
+                f"reading CLAP from {directory}: {reason}: name a directory that holds the "
+                "configuration, weights, feature extractor and tokenizer of one ClapModel"
             ) from None
         model.eval()
-        audio = model.audio_model.audio_encoder
-        audio.enable_fusion = audio.patch_embed.enable_fusion = False
-        text = model.config.text_config
-        if text.max_position_embeddings < MAX_TOKENS + text.pad_token_id + 1:
-            raise UsageError(
-                f"reading CLAP from {directory}: its text tower has "
-                f"{text.max_position_embeddings} positions, {MAX_TOKENS} tokens must fit"
-            )
+        encoder = model.audio_model.audio_encoder
+        encoder.enable_fusion = encoder.patch_embed.enable_fusion = False
         tokenizer.no_padding()
         tokenizer.enable_truncation(MAX_TOKENS)
         return cls(model, extractor, tokenizer)
@@ -115,6 +110,24 @@ class Clap:
     def read(self, text: str) -> NDArray[np.float32]:
         """Embedding (1, d) of a text by torch."""
         return TextTower(self)(*self.tokens(text)).numpy()
+
+
+def _check_form(directory: Path) -> None:
+    """Raise ValueError for a model that windows or prompts cannot be given to."""
+    if not (directory / "config.json").is_file():
+        raise ValueError("there is no config.json")
+    kind = json.loads((directory / "config.json").read_text("utf-8")).get("model_type")
+    if kind != "clap":  # transformers would take it, and draw the weights at random
+        raise ValueError(f"it is of type {kind!r}, not 'clap'")
+    config: Any = ClapConfig.from_pretrained(directory)
+    audio, text = config.audio_config, config.text_config
+    if audio.enable_fusion and audio.fusion_type == "channel_map":
+        raise ValueError("it fuses crops as channels, and cannot do without them")
+    if text.max_position_embeddings < MAX_TOKENS + text.pad_token_id + 1:
+        raise ValueError(
+            f"its text tower has {text.max_position_embeddings} positions, {MAX_TOKENS} tokens "
+            "must fit"
+        )
 
 
 class LogMel(nn.Module):
