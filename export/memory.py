@@ -76,5 +76,5 @@ def recall(candidate: Tensor, gate: Tensor, past: Tensor) -> Tensor:
     # into a logarithm of zero
     kept = -F.softplus(gate).cumsum(dim=2)
     since = kept[:, :, :, None] - kept[:, :, None, :]
-    decay = since.clamp(FORGOTTEN, 0).exp().tril()
+    decay = since.clamp(FORGOTTEN, 0.0).exp().tril()
     return decay * gate.sigmoid()[:, :, None, :] @ candidate + kept.exp()[..., None] * past
