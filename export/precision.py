@@ -3,9 +3,10 @@
     python -m export.precision BUNDLE --recordings FOLDER
     python -m export.precision BUNDLE --work WORK
 
-What is quantised or halved are the layers with weights and what lies between them. Levels, logs,
-fading means, gated memories and norms stay in 32 bits: a memory adds small things to large ones
-for hours, and a level spans ten powers of ten. Inputs, outputs and states are float32 in each file.
+Levels, logs, fading means, gated memories and norms stay in 32 bits: a memory adds small things to
+large ones for hours, and a level spans ten powers of ten. All else is halved. To 8 bits go the two
+towers but for their first layers; the memories' gates and the heads lost too much by it. Inputs,
+outputs and states are float32 in each file, so that engines treat all alike.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.onnx_model import OnnxModel
 
 from calibration.features import FrameSet, each_step, recorded, rendered
 from elsa_rt.encoder.bundle import AUDIO_FILES, MANIFEST, ModelBundle
@@ -40,6 +42,9 @@ from export.graphs import save_graph
 EXACT = re.compile(r"(student(\.(level|sound|place|spatial))?|.*\.mean|)/.*|_empty.*")
 """Nodes, named by their modules, that stay in 32 bits."""
 
+TOWERS = re.compile(r"student\.(spatial\.|semantic\.(blocks\.[1-9]|last)).*")
+"""Nodes of those layers that go to 8 bits, as far as they are not `EXACT`."""
+
 WEIGHTED = ("Conv", "MatMul")
 
 
@@ -47,9 +52,30 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
     """``model`` with its layers in 16 bits."""
     _check_names(model)
     exact = [node.name for node in model.graph.node if EXACT.fullmatch(node.name)]
-    return convert_float_to_float16(
+    halved = convert_float_to_float16(
         model, keep_io_types=True, node_block_list=exact, op_block_list=[]
     )
+    _join_casts(halved)
+    tidy = OnnxModel(halved)
+    tidy.prune_graph()
+    tidy.topological_sort()  # the converter puts casts where they come too late
+    return tidy.model
+
+
+def _join_casts(model: onnx.ModelProto) -> None:
+    """Let what goes from 32 bits to 16 and back go straight: the converter halves all inputs."""
+    halved = {
+        node.output[0]: node.input[0]
+        for node in model.graph.node
+        if node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.FLOAT16
+    }
+    for node in model.graph.node:
+        if node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.FLOAT:
+            source = halved.get(node.input[0])
+            if source is not None:
+                node.op_type = "Identity"
+                node.input[0] = source
+                del node.attribute[:]
 
 
 def quantise(path: Path, frames: FrameSet, out: Path) -> None:
@@ -59,7 +85,9 @@ def quantise(path: Path, frames: FrameSet, out: Path) -> None:
     chosen = [
         node.name
         for node in model.graph.node
-        if node.op_type in WEIGHTED and not EXACT.fullmatch(node.name)
+        if node.op_type in WEIGHTED
+        and TOWERS.fullmatch(node.name)
+        and not EXACT.fullmatch(node.name)
     ]
     quantize_static(
         path,
@@ -137,7 +165,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--recordings", type=Path, help="folder of AmbiX recordings to calibrate on")
+    source.add_argument(
+        "--recordings", type=Path, help="folder of AmbiX files to calibrate on"
+    )
     source.add_argument("--work", type=Path, help="directory of export.prepare, to render scenes")
     args = parser.parse_args(argv)
     loaded = ModelBundle.load(args.bundle)

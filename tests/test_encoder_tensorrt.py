@@ -88,7 +88,7 @@ def test_a_plan_comes_back(cache: Path) -> None:
 def test_a_plan_for_something_else(change: dict[str, object], said: str) -> None:
     keep_plan(KEY, b"plan")
     with pytest.raises(PlanError, match=said):
-        find_plan(PlanKey(**{**KEY.__dict__, **change}))  # type: ignore[arg-type]
+        find_plan(PlanKey(**{**KEY.__dict__, **change}))
 
 
 def test_a_plan_for_any_gpu_of_its_kind() -> None:
@@ -147,8 +147,8 @@ def test_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: str) -> None:
         raise ImportError("libnvinfer.so.10: cannot open shared object file")
 
-    monkeypatch.setattr(gate.importlib, "import_module", fail)
-    monkeypatch.setattr(gate.ctypes.util, "find_library", lambda _: "libnvinfer.so.8")
+    monkeypatch.setattr("importlib.import_module", fail)
+    monkeypatch.setattr("ctypes.util.find_library", lambda _: "libnvinfer.so.8")
     with pytest.raises(
         EngineError, match=r"needs libnvinfer\.so\.10, the system has libnvinfer\.so\.8"
     ):
@@ -199,7 +199,7 @@ def test_the_run_is_that_of_onnx(bundle: Path, cuda: FakeCuda) -> None:
 @pytest.mark.parametrize("engine", ["onnx", "tensorrt"])
 def test_streams_step_together(many_bundle: Path, cuda: FakeCuda, engine: str) -> None:
     loaded = ModelBundle.load(many_bundle)
-    encoder = AudioEncoder(loaded, Config(engine=engine), [].append)
+    encoder = AudioEncoder(loaded, Config(engine=engine), list[str]().append)
     batch = encoder.open(streams=3)
     mels = frames(8, streams=3)
     together = [batch.step(mel) for mel in mels[:4]]
@@ -221,7 +221,7 @@ def test_a_bundle_of_one_stream(bundle: Path) -> None:
 
 def test_a_plan_that_was_swapped(bundle: Path, cuda: FakeCuda, cache: Path) -> None:
     loaded = ModelBundle.load(bundle)
-    AudioEncoder(loaded, Config(engine="tensorrt"), [].append)
+    AudioEncoder(loaded, Config(engine="tensorrt"), list[str]().append)
     (path,) = cache.glob("*.plan")
     path.write_bytes(b"old" + path.read_bytes()[3:])
     with pytest.raises(EngineError, match="was changed since"):
