@@ -20,7 +20,10 @@ from elsa_rt.version import __version__
 
 Capture = pytest.CaptureFixture[str]
 
-NAMES = ("listen", "embed", "embed-text", "devices", "microphones", "calibrate", "doctor", "info")
+NAMES = (
+    "listen", "embed", "embed-text", "devices", "microphones", "calibrate", "doctor", "compile",
+    "info",
+)  # fmt: skip
 
 
 def heard(text: str, kind: str) -> list[dict[str, Any]]:

@@ -39,7 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     for package in PACKAGES:
         _show(package, _installed(package))
     _show("portaudio", _portaudio())
-    _show("engine", _engine())
+    for engine in (_engine(), *_tensorrt()):
+        _show("engine", engine)
 
     from elsa_rt.encoder.bundle import ModelBundle
 
@@ -92,9 +93,28 @@ def _portaudio() -> str:
 
 def _engine() -> str:
     try:
-        from elsa_rt.encoder.onnx import PROVIDERS, available_providers
+        from elsa_rt.encoder.onnx import available_providers
     except EngineError as error:
         return str(error)
-    others = [name for name in available_providers() if name not in PROVIDERS]
-    unused = f" (there, and not used: {', '.join(others)})" if others else ""
-    return f"onnx on {', '.join(PROVIDERS)}{unused}"
+    return f"onnx on {', '.join(available_providers())}"
+
+
+def _tensorrt() -> list[str]:
+    """What stands in the way of each TensorRT that is installed, else its version."""
+    from elsa_rt.encoder.engines import installed
+    from elsa_rt.encoder.tensorrt import Library
+
+    lines = []
+    for engine in installed():
+        try:
+            lines.append(f"{engine} {Library(engine).version}, {_gpu()}")
+        except EngineError as error:
+            lines.append(str(error))
+    return lines
+
+
+def _gpu() -> str:
+    from elsa_rt.encoder import cuda
+
+    gpu = cuda.find_gpu()
+    return f"{gpu.name}, compute {gpu.capability}, driver {gpu.driver}, CUDA {gpu.cuda}"
