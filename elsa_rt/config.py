@@ -17,7 +17,11 @@ from elsa_rt.errors import UsageError
 SAMPLE_FORMATS = ("s16", "s24", "s32", "f32")
 """Little-endian PCM that standard input may carry."""
 
-ENGINES = ("auto", "onnx")
+ENGINES = ("auto", "onnx", "tensorrt", "tensorrt-rtx")
+
+PRECISIONS = ("auto", "fp32", "fp16", "int8")
+
+PROVIDERS = ("cpu", "cuda")
 
 Frame = Literal["microphone", "world"]
 
@@ -76,7 +80,14 @@ class Config:
         MODEL, None, "directory of a model bundle (default: the one inside)"
     )
     engine: str = _setting(MODEL, "auto", "what runs the model", ENGINES)
-    threads: int = _setting(MODEL, 1, "threads of the model")
+    precision: str = _setting(
+        MODEL, "auto", "numbers of the audio encoder; auto is fp32 on onnx, else fp16", PRECISIONS
+    )
+    provider: str = _setting(MODEL, "cpu", "where onnx runs", PROVIDERS)
+    compile: bool = _setting(
+        MODEL, True, "build a plan for the TensorRT that was asked for, where none fits"
+    )
+    threads: int = _setting(MODEL, 1, "threads of onnx")
 
     alert_start: float = _setting(ALERTS, 0.6, "score 0..1 that starts an alert")
     alert_end: float = _setting(ALERTS, 0.35, "score 0..1 below which an alert may end")

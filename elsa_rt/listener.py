@@ -72,7 +72,7 @@ class Listener:
     ) -> None:
         config = (config or Config()).changed(**settings)
         if encoder is None:
-            encoder = AudioEncoder(ModelBundle.load(config.bundle), config)
+            encoder = AudioEncoder(ModelBundle.load(config.bundle), config, on_notice)
         bundle = encoder.bundle
         if not isinstance(prompts, PromptBank):
             prompts = PromptBank.encode(

@@ -8,18 +8,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 import yaml
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -33,10 +30,12 @@ from elsa_rt.encoder.bundle import (
     TEXT_ENCODER,
     TOKENIZER,
 )
+from elsa_rt.encoder.onnx import STREAMS
 from elsa_rt.features.intensity import CHANNELS
 from elsa_rt.features.kernels import LOG_FLOOR
 from elsa_rt.version import __version__
 from export.card import write_card
+from export.graphs import export_graph, export_text, name_nodes, save_graph
 from export.settings import EMBEDDING, FEATURES, STEP_FRAMES
 from export.student import Student, StudentSize
 from export.text import (
@@ -79,25 +78,33 @@ def fold_norms(student: Student) -> Student:
 
 
 def export_audio(student: Student, path: Path) -> None:
-    """Write the audio encoder with static shapes and check it against torch, step by step."""
-    step = OneStep(fold_norms(student)).eval()
-    state = student.initial_state()
+    """Write the audio encoder and check it against torch, step by step.
+
+    The number of streams is a free dimension that engines fix when they load it; all else is
+    static. Each node's name begins with the module that it comes from.
+    """
+    state = student.initial_state(2)
     names = [f"{i:02d}" for i in range(len(state))]
-    frames = _some_frames(1)
-    program = torch.onnx.export(
-        step,
+    frames = torch.randn(2, STEP_FRAMES, len(CHANNELS), FEATURES.mels)
+    free = {0: torch.export.Dim.DYNAMIC}
+    model = export_graph(
+        OneStep(fold_norms(student)),
         (frames, *state),
-        dynamo=True,
-        optimize=True,
-        verbose=False,
-        input_names=["frames", *(f"state_{name}" for name in names)],
-        output_names=[
+        ["frames", *(f"state_{name}" for name in names)],
+        [
             "embedding", "direction", "activity", "distance_m",
             *(f"next_{name}" for name in names),
         ],
+        dynamic_shapes=(free, (free,) * len(state)),
     )  # fmt: skip
-    assert program is not None
-    _save(program.model_proto, path)
+    for value in [*model.graph.input, *model.graph.output]:
+        first, *others = value.type.tensor_type.shape.dim
+        if not first.dim_param or any(size.dim_param for size in others):
+            raise RuntimeError(f"{path}: {value.name} has not the streams alone as free dimension")
+        first.dim_param = STREAMS
+    del model.graph.value_info[:]
+    name_nodes(model)
+    save_graph(model, path)
     _check_audio(path, student)
 
 
@@ -123,53 +130,6 @@ def _some_frames(steps: int) -> Tensor:
     frames = torch.randn(1, steps * STEP_FRAMES, len(CHANNELS), FEATURES.mels).tanh()
     frames[:, :, 0] = 0.5 * np.log(LOG_FLOOR) * (1 + frames[:, :, 0])
     return frames
-
-
-def export_text(tower: TextTower, sample: tuple[Tensor, Tensor], path: Path) -> None:
-    """Write the text encoder with dynamic shapes, its weights in 8 bits."""
-    dynamic = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    program = torch.onnx.export(
-        tower.eval(),
-        sample,
-        dynamo=True,
-        optimize=True,
-        verbose=False,
-        input_names=["input_ids", "attention_mask"],
-        output_names=["sentence"],
-        dynamic_shapes=(dynamic, dynamic),
-    )
-    assert program is not None
-    with tempfile.TemporaryDirectory() as folder:
-        full = Path(folder) / "full.onnx"
-        model = program.model_proto
-        # the exporter names an inner value "embedding" too
-        _rename(model, {"embedding": "token_embedding", "sentence": "embedding"})
-        _save(model, full)
-        quantize_dynamic(full, path, weight_type=QuantType.QInt8)
-    _save(onnx.load(path), path)
-
-
-def _rename(model: onnx.ModelProto, names: dict[str, str]) -> None:
-    """Rename values of the graph, all at once."""
-    for node in model.graph.node:
-        for values in (node.input, node.output):
-            values[:] = [names.get(value, value) for value in values]
-    for value in [*model.graph.value_info, *model.graph.output]:
-        value.name = names.get(value.name, value.name)
-
-
-def _save(model: onnx.ModelProto, path: Path) -> None:
-    """Save without the exporter's remarks: they hold paths of the machine and double the size."""
-    for node in model.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]:
-        del value.metadata_props[:]
-    del model.graph.metadata_props[:]
-    del model.metadata_props[:]
-    del model.functions[:]
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
 
 
 def load_run(checkpoint: Path, pooled: int) -> tuple[Student, TextProjection]:

@@ -20,7 +20,10 @@ from elsa_rt.version import __version__
 
 Capture = pytest.CaptureFixture[str]
 
-NAMES = ("listen", "embed", "embed-text", "devices", "microphones", "calibrate", "doctor", "info")
+NAMES = (
+    "listen", "embed", "embed-text", "devices", "microphones", "calibrate", "doctor", "compile",
+    "info",
+)  # fmt: skip
 
 
 def heard(text: str, kind: str) -> list[dict[str, Any]]:
@@ -180,15 +183,15 @@ def test_every_setting_is_an_option_of_listen() -> None:
         "microphone": "mine", "format": "fuma", "channels": "4,3,2,1", "mount": "inverted",
         "rate": "48000",
         "sample_format": "s24", "input_channels": "6", "bundle": "somewhere", "engine": "onnx",
-        "threads": "2", "alert_start": "0.9",
+        "precision": "fp16", "provider": "cuda", "threads": "2", "alert_start": "0.9",
     }  # fmt: skip
     expected: dict[str, Any] = dict(text) | {
         "channels": (4, 3, 2, 1), "rate": 48000, "input_channels": 6, "threads": 2,
-        "alert_start": 0.9, "realtime": True,
+        "alert_start": 0.9, "realtime": True, "compile": False,
     }  # fmt: skip
-    argv = ["listen", "--realtime"]
+    argv = ["listen", "--realtime", "--no-compile"]
     for field in described():
-        if field.name != "realtime":
+        if field.name not in ("realtime", "compile"):
             argv += ["--" + field.name.replace("_", "-"), text.get(field.name, "0.5")]
             expected.setdefault(field.name, 0.5)
     given = settings(parser().parse_args(argv))

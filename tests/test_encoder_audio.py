@@ -122,7 +122,7 @@ def test_wrong_frames(encoder: AudioEncoder, shape: tuple[int, ...]) -> None:
 
 def test_a_model_that_gives_no_numbers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     heard = [np.full(shape, np.nan, np.float32) for shape in ((1, 1, 512), (1, 1, 3), (1, 1))]
-    monkeypatch.setattr("elsa_rt.encoder.onnx.OnnxStream.run", lambda *_: [*heard, heard[2]])
+    monkeypatch.setattr("elsa_rt.encoder.onnx.OnnxRun.run", lambda *_: [*heard, heard[2]])
     with pytest.raises(BundleError, match="gives NaN: export the bundle again"):
         AudioEncoder(ModelBundle.load(path))
 

@@ -6,6 +6,7 @@ sounds and of words into the same space.
 
     make_bundle(directory) -> Path    writes it; give the path as --bundle or Config.bundle
     make_windowed_bundle(directory, beam) -> Path    the same with an encoder without state
+    free_streams(bundle)              lets its encoder hear several streams at once
     rewrite(bundle, **changes)        changes the manifest, None removes a key
     rehash(bundle)                    makes the manifest fit files that were changed
     sound("hum" | "hiss", seconds, azimuth_deg, elevation_deg, rate)    AmbiX (4, n) of it
@@ -56,6 +57,22 @@ def make_windowed_bundle(directory: Path, beam: str = "omni") -> Path:
     window = {"seconds": WINDOW_S, "beam": beam}
     encoder = _window_encoder(projection)
     return _write(directory, encoder, projection, rng, kind="windowed", window=window)
+
+
+def free_streams(bundle: Path) -> Path:
+    """Let the encoder of ``bundle`` hear any number of streams at once; returns ``bundle``."""
+    file = bundle / "audio_encoder.onnx"
+    model = onnx.load(str(file))
+    for value in [*model.graph.input, *model.graph.output]:
+        value.type.tensor_type.shape.dim[0].dim_param = "streams"
+    for constant in model.graph.initializer:
+        if constant.data_type == INT64 and list(constant.dims) == [3]:  # of Reshape
+            values = numpy_helper.to_array(constant).copy()
+            values[0] = -1
+            constant.CopyFrom(numpy_helper.from_array(values, constant.name))
+    onnx.save(model, str(file))
+    rehash(bundle)
+    return bundle
 
 
 def _write(

@@ -11,12 +11,22 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from elsa_rt.cli import calibrate, devices, doctor, embed, embed_text, info, listen, microphones
+from elsa_rt.cli import (
+    calibrate,
+    compile,
+    devices,
+    doctor,
+    embed,
+    embed_text,
+    info,
+    listen,
+    microphones,
+)
 from elsa_rt.cli.options import Help, Parser
 from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
-COMMANDS = (listen, embed, embed_text, devices, microphones, calibrate, doctor, info)
+COMMANDS = (listen, embed, embed_text, devices, microphones, calibrate, doctor, compile, info)
 
 DESCRIPTION = """\
 Hears what sounds where, and answers to your own sentences.

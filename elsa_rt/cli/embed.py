@@ -70,7 +70,7 @@ def _hear(source: str, config: Config, heard: list[Hearing], stop: Stop) -> None
     from elsa_rt.screens.plain import clock
 
     notices = Notices()
-    encoder = AudioEncoder(ModelBundle.load(config.bundle), config)
+    encoder = AudioEncoder(ModelBundle.load(config.bundle), config, notices)
     nothing = PromptBank.empty(encoder.bundle)
     listener = Listener(nothing, config=config, encoder=encoder, on_notice=notices)
     with (

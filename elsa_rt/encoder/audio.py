@@ -4,42 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.config import Config
-from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.bundle import STATEFUL, ModelBundle
+from elsa_rt.encoder.engines import load_model, load_windowed
 from elsa_rt.encoder.sound import Sound, SoundStream
+from elsa_rt.encoder.steps import StepModel
+from elsa_rt.encoder.windowed import WindowedStream
 from elsa_rt.errors import BundleError, UsageError
 from elsa_rt.features.intensity import CHANNELS, Frames
-
-if TYPE_CHECKING:
-    from elsa_rt.encoder.onnx import OnnxAudio
+from elsa_rt.notices import OnNotice, log_notice
 
 
 class AudioEncoder:
-    """The loaded model, immutable: share one among any number of streams."""
+    """The loaded model, immutable: share one among any number of streams.
 
-    def __init__(self, bundle: ModelBundle, config: Config | None = None) -> None:
-        from elsa_rt.encoder import onnx, windowed
+    ``engine`` is what runs it. Its first step, the slow one, is done here.
 
-        threads = (config or Config()).threads
+    Raises
+    ------
+    BundleError, EngineError
+        The encoder does not fit its manifest, or what the settings ask for cannot be had.
+    """
+
+    def __init__(
+        self,
+        bundle: ModelBundle,
+        config: Config | None = None,
+        on_notice: OnNotice = log_notice,
+    ) -> None:
         self.bundle = bundle
-        self.engine = "onnx"
+        self._config = config or Config()
+        self._on_notice = on_notice
         self._open: Callable[[], SoundStream]
         if bundle.window is None:
-            self._open = partial(EncoderStream, bundle, onnx.OnnxAudio(bundle, threads))
+            model = load_model(bundle, self._config, 1, on_notice)
+            self.engine = model.engine
+            self._open = partial(EncoderStream, bundle, model)
         else:
-            self._open = partial(
-                windowed.WindowedStream, bundle, onnx.OnnxWindow(bundle, bundle.window, threads)
-            )
-        self.stream().step(*_silent_step(bundle))  # pay the engine's first step now
+            window = load_windowed(bundle, bundle.window, self._config)
+            self.engine = window.engine
+            self._open = partial(WindowedStream, bundle, window)
+        self.stream().step(*_silent_step(bundle))
 
     def stream(self) -> SoundStream:
         """Fresh state for one stream."""
         return self._open()
+
+    def open(self, streams: int) -> StreamBatch:
+        """Fresh state for ``streams`` streams that step together, as on one GPU.
+
+        Raises
+        ------
+        UsageError
+            There are none, or the bundle is of a kind that keeps no state.
+        """
+        if streams < 1 or self.bundle.window is not None:
+            raise UsageError(
+                f"opening {streams} streams at once: one or more are needed, of a bundle of kind "
+                f"{STATEFUL}; this one is {self.bundle.kind}"
+            )
+        config = self._config.changed(engine=self.engine)
+        return StreamBatch(self.bundle, load_model(self.bundle, config, streams, self._on_notice))
 
 
 def _silent_step(bundle: ModelBundle) -> tuple[Frames, NDArray[np.float32]]:
@@ -56,7 +86,7 @@ class EncoderStream:
     ``block`` frames make a step; a frame waits up to ``latency`` frames for its step to be full.
     """
 
-    def __init__(self, bundle: ModelBundle, model: OnnxAudio) -> None:
+    def __init__(self, bundle: ModelBundle, model: StepModel) -> None:
         self.block = bundle.step_frames
         self.latency = bundle.step_frames
         self._path = bundle.path
@@ -92,10 +122,37 @@ class EncoderStream:
         return sounds
 
     def _hear(self) -> Sound:
-        sound = Sound(*(values[0] for values in self._run.run(self._frames)))
-        # a NaN would stay in the state, and the stream be deaf from here on
-        if not all(np.isfinite(values).all() for values in sound):
-            raise BundleError(
-                f"the audio encoder of bundle {self._path} gives NaN: export the bundle again"
-            )
+        (sound,) = _sounds(self._path, self._run.run(self._frames))
         return sound
+
+
+class StreamBatch:
+    """Streams that step together: each with a state of its own, all in one run of the engine."""
+
+    def __init__(self, bundle: ModelBundle, model: StepModel) -> None:
+        self.streams = model.frames_shape[0]
+        self._shape = model.frames_shape
+        self._path = bundle.path
+        self._run = model.stream()
+        self.step(np.zeros(self._shape, np.float32))
+        self.reset()
+
+    def reset(self, stream: int | None = None) -> None:
+        """Forget what ``stream``, counted from 0, has heard; by default what all have."""
+        self._run.reset(stream)
+
+    def step(self, mel: NDArray[np.float32]) -> list[Sound]:
+        """Take one step of every stream, (streams, step_frames, 8, mels); a sound for each."""
+        if mel.shape != self._shape:
+            raise UsageError(
+                f"audio encoder: frames of shape {mel.shape} came in, {self._shape} are needed"
+            )
+        return _sounds(self._path, self._run.run(mel))
+
+
+def _sounds(path: Path, heard: list[NDArray[np.float32]]) -> list[Sound]:
+    """A sound for each stream of ``heard``, arrays (streams, K, ...)."""
+    # a NaN would stay in the state, and the stream be deaf from here on
+    if not all(np.isfinite(values).all() for values in heard):
+        raise BundleError(f"the audio encoder of bundle {path} gives NaN: export the bundle again")
+    return [Sound(*values) for values in zip(*heard, strict=True)]

@@ -26,6 +26,12 @@ TEXT_ENCODER = "text_encoder.onnx"
 TOKENIZER = "tokenizer.json"
 SCORES = "scores.npz"
 REQUIRED = (AUDIO_ENCODER, TEXT_ENCODER, TOKENIZER, SCORES)
+AUDIO_FILES = {
+    "fp32": AUDIO_ENCODER,
+    "fp16": "audio_encoder.fp16.onnx",
+    "int8": "audio_encoder.int8.onnx",
+}
+"""The audio encoder in each precision; a bundle need only have the first."""
 
 DEFAULT = Path(__file__).parent.parent / "bundles" / "elsa-rt-small"
 
@@ -93,6 +99,24 @@ class ModelBundle:
 
     def file(self, name: str) -> Path:
         """Path of a file that the manifest lists."""
+        return self.path / name
+
+    def audio_file(self, precision: str) -> Path:
+        """The audio encoder in ``precision``, a key of `AUDIO_FILES`.
+
+        Raises
+        ------
+        BundleError
+            The bundle has none.
+        """
+        name = AUDIO_FILES[precision]
+        if name not in self.files:
+            has = ", ".join(p for p, file in AUDIO_FILES.items() if file in self.files)
+            raise BundleError(
+                f"bundle {self.path} has no audio encoder in {precision}, only in {has}. Precision "
+                "lives in the file (TensorRT 11 has no calibrator any more): make it with "
+                f"python -m export.precision {self.path}"
+            )
         return self.path / name
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
+from elsa_rt.encoder.steps import OUTPUTS, check_signature, compare, frames_shape, output_shapes
 from elsa_rt.encoder.window import WindowSettings
-from elsa_rt.errors import BundleError, ElsaError, EngineError
-from elsa_rt.features.intensity import CHANNELS
+from elsa_rt.errors import ElsaError, EngineError
 
 # from 1.32 on it keeps a device id and reports to its maker: a microphone must not
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -25,14 +26,15 @@ except ImportError as error:
         f"loading ONNX Runtime: {error}: pip install --force-reinstall onnxruntime"
     ) from None
 
-PROVIDERS = ["CPUExecutionProvider"]
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
-OUTPUTS = ("embedding", "direction", "activity", "distance_m")
+STREAMS = "streams"
+"""Name of the free dimension of a graph that may hear several streams."""
 
 
 def available_providers() -> list[str]:
-    """What this installation of ONNX Runtime could run on, for `elsa-rt info`."""
-    return list(ort.get_available_providers())
+    """What of `PROVIDERS` this installation of ONNX Runtime has, for `elsa-rt info`."""
+    return [name for name in PROVIDERS.values() if name in ort.get_available_providers()]
 
 
 @contextmanager
@@ -50,64 +52,60 @@ def onnx_gate(doing: str) -> Iterator[None]:
         ) from error
 
 
-def open_session(path: Path, threads: int, *, arena: bool) -> ort.InferenceSession:
-    """Load ``path`` on the CPU; ``arena`` keeps freed memory for the next run."""
+def open_session(
+    path: Path, threads: int, *, arena: bool, provider: str = "cpu", streams: int = 1
+) -> ort.InferenceSession:
+    """Load ``path`` for ``streams``; ``arena`` keeps freed memory for the next run."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = arena
     options.log_severity_level = 3
+    # every shape is known then, and folded away
+    options.add_free_dimension_override_by_name(STREAMS, streams)
     # between two steps a waiting thread must not burn the core that the user's program needs
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    with onnx_gate(f"loading {path}"):
-        session = ort.InferenceSession(str(path), options, providers=PROVIDERS)
-        got = session.get_providers()
-    if got != PROVIDERS:
+    wanted = PROVIDERS[provider]
+    if wanted not in ort.get_available_providers():
         raise EngineError(
-            f"loading {path}: asked ONNX Runtime for {PROVIDERS} and got {got}: "
-            "check the installation with elsa-rt info"
+            f"loading {path}: --provider {provider} needs {wanted}, ONNX Runtime "
+            f"{ort.__version__} has {', '.join(ort.get_available_providers())}: "
+            "pip uninstall onnxruntime && pip install onnxruntime-gpu"
+        )
+    with onnx_gate(f"loading {path}"):
+        session = ort.InferenceSession(str(path), options, providers=[wanted])
+        got = session.get_providers()
+    if got[0] != wanted:  # it falls back without a word
+        raise EngineError(
+            f"loading {path}: asked ONNX Runtime for {wanted} and got {', '.join(got)}: check CUDA "
+            "and cuDNN (nvidia-smi, ldconfig -p | grep cudnn), or use --provider cpu"
         )
     return session
 
 
 class OnnxAudio:
-    """The loaded audio encoder, immutable; many streams may run on it at once."""
+    """The loaded audio encoder for ``streams`` streams at once, immutable."""
 
-    def __init__(self, bundle: ModelBundle, threads: int) -> None:
-        self.path = bundle.file(AUDIO_ENCODER)
-        self.session = open_session(self.path, threads, arena=True)
-        self.frames_shape = (1, bundle.step_frames, len(CHANNELS), bundle.features.mels)
-        slots = bundle.slots
-        self.output_shapes: dict[str, tuple[int, ...]] = {
-            "embedding": (1, slots, bundle.embedding),
-            "direction": (1, slots, 3),
-            "activity": (1, slots),
-            "distance_m": (1, slots),
-        }
-        self.state_shapes = self._check()
+    engine = "onnx"
 
-    def _check(self) -> dict[str, tuple[int, ...]]:
-        """Compare the graph with the manifest; return the shape of every state."""
+    def __init__(self, bundle: ModelBundle, config: Config, streams: int = 1) -> None:
+        self.path = bundle.audio_file("fp32" if config.precision == "auto" else config.precision)
+        self.provider = config.provider
+        self.session = open_session(
+            self.path, config.threads, arena=True, provider=config.provider, streams=streams
+        )
+        self.frames_shape = frames_shape(bundle, streams)
+        self.output_shapes = output_shapes(bundle, streams)
         takes, gives = _signature(self.session)
-        states = {name[len("state_") :]: spec for name, spec in takes.items() if name != "frames"}
-        expected: dict[str, Any] = {"frames": ("tensor(float)", self.frames_shape)}
-        for name, (_, shape) in states.items():
-            if not all(isinstance(size, int) for size in shape):
-                raise BundleError(f"loading {self.path}: state {name} has no fixed shape {shape}")
-            expected["state_" + name] = ("tensor(float)", shape)
-        _compare(self.path, "takes", takes, expected)
-        expected = {name: ("tensor(float)", shape) for name, shape in self.output_shapes.items()}
-        expected |= {"next_" + name: spec for name, spec in states.items()}
-        _compare(self.path, "gives", gives, expected)
-        return {name: shape for name, (_, shape) in states.items()}
+        self.state_shapes = check_signature(self.path, bundle, streams, takes, gives)
 
-    def stream(self) -> OnnxStream:
-        """Fresh state for one stream."""
-        return OnnxStream(self)
+    def stream(self) -> OnnxRun:
+        """Fresh state."""
+        return OnnxRun(self)
 
 
-class OnnxStream:
-    """State and bound memory of one stream: nothing is allocated per step.
+class OnnxRun:
+    """State and bound memory: nothing is allocated per step.
 
     Two bindings take turns: what is the next state of the one is the state of the other.
     """
@@ -115,10 +113,11 @@ class OnnxStream:
     def __init__(self, model: OnnxAudio) -> None:
         self._session = model.session
         self._doing = f"running {model.path.name}"
-        self._frames = _zeros(model.frames_shape)
+        self._frames = _zeros(model.frames_shape, model.provider)
         self._outputs = {name: _zeros(shape) for name, shape in model.output_shapes.items()}
         self._states = [
-            {name: _zeros(shape) for name, shape in model.state_shapes.items()} for _ in range(2)
+            {name: _zeros(shape, model.provider) for name, shape in model.state_shapes.items()}
+            for _ in range(2)
         ]
         self._bindings = [self._bind(*self._states), self._bind(*reversed(self._states))]
         self._turn = 0
@@ -134,14 +133,18 @@ class OnnxStream:
             binding.bind_ortvalue_output(name, value)
         return binding
 
-    def reset(self) -> None:
-        """Zero the state."""
-        self._turn = 0
-        for value in self._states[0].values():
-            value.update_inplace(np.zeros(value.shape(), np.float32))
+    def reset(self, stream: int | None = None) -> None:
+        """Zero the state of one stream, by default of all."""
+        with onnx_gate(self._doing):
+            for value in self._states[self._turn].values():
+                state = np.zeros(value.shape(), np.float32)
+                if stream is not None:
+                    state[:] = value.numpy()
+                    state[stream] = 0
+                value.update_inplace(state)
 
     def run(self, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Run ``frames`` (1, step_frames, 8, mels); returns copies of `OUTPUTS`, (1, K, ...)."""
+        """Run ``frames`` (streams, step_frames, 8, mels); copies of `OUTPUTS` (streams, K, ...)."""
         with onnx_gate(self._doing):
             self._frames.update_inplace(frames)
             self._session.run_with_iobinding(self._bindings[self._turn])
@@ -155,13 +158,17 @@ class OnnxWindow:
     ``samples`` of mono sound make its window.
     """
 
-    def __init__(self, bundle: ModelBundle, window: WindowSettings, threads: int) -> None:
+    engine = "onnx"
+
+    def __init__(self, bundle: ModelBundle, window: WindowSettings, config: Config) -> None:
         self.path = bundle.file(AUDIO_ENCODER)
         self.samples = round(window.seconds * bundle.features.rate)
-        self._session = open_session(self.path, threads, arena=True)
+        self._session = open_session(
+            self.path, config.threads, arena=True, provider=config.provider
+        )
         takes, gives = _signature(self._session)
-        _compare(self.path, "takes", takes, {"samples": ("tensor(float)", (1, self.samples))})
-        _compare(self.path, "gives", gives, {"embedding": ("tensor(float)", (1, bundle.embedding))})
+        compare(self.path, "takes", takes, {"samples": (1, self.samples)})
+        compare(self.path, "gives", gives, {"embedding": (1, bundle.embedding)})
 
     def run(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embedding (1, 512) of a window (1, samples)."""
@@ -170,24 +177,16 @@ class OnnxWindow:
         return np.asarray(embedding, np.float32)
 
 
-_Signature = dict[str, Any]  # name -> (type, shape)
+def _signature(session: ort.InferenceSession) -> tuple[dict[str, object], dict[str, object]]:
+    """Shapes of what a graph takes and gives; the type too of what is not float32."""
+
+    def spec(node: Any) -> object:
+        shape = tuple(node.shape)
+        return shape if node.type == "tensor(float)" else (node.type, shape)
+
+    takes = {node.name: spec(node) for node in session.get_inputs()}
+    return takes, {node.name: spec(node) for node in session.get_outputs()}
 
 
-def _signature(session: ort.InferenceSession) -> tuple[_Signature, _Signature]:
-    """What a graph takes and what it gives."""
-    takes = {node.name: (node.type, tuple(node.shape)) for node in session.get_inputs()}
-    gives = {node.name: (node.type, tuple(node.shape)) for node in session.get_outputs()}
-    return takes, gives
-
-
-def _compare(path: Path, verb: str, found: _Signature, expected: _Signature) -> None:
-    for name in sorted(found.keys() | expected.keys()):
-        if found.get(name) != expected.get(name):
-            raise BundleError(
-                f"loading {path}: it {verb} {name} as {found.get(name)}, the manifest "
-                f"asks for {expected.get(name)}: export the bundle again"
-            )
-
-
-def _zeros(shape: tuple[int, ...]) -> ort.OrtValue:
-    return ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32))
+def _zeros(shape: tuple[int, ...], provider: str = "cpu") -> ort.OrtValue:
+    return ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32), provider)

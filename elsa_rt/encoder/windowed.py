@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.encoder.onnx import OnnxWindow
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.encoder.window import BEAMS, SlidingWindow
 from elsa_rt.errors import BundleError
 from elsa_rt.features.intensity import Frames
 from elsa_rt.features.presence import Presence, activity
+
+if TYPE_CHECKING:
+    from elsa_rt.encoder.onnx import OnnxWindow
 
 _XYZ = [3, 1, 2]  # rows of AmbiX
 

@@ -1,0 +1,96 @@
+"""Which engine runs the audio encoder: what was asked for, or the best that there is."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from elsa_rt.config import Config
+from elsa_rt.encoder.bundle import AUDIO_FILES, ModelBundle
+from elsa_rt.encoder.steps import StepModel
+from elsa_rt.errors import EngineError
+from elsa_rt.notices import OnNotice
+
+if TYPE_CHECKING:
+    from elsa_rt.encoder.onnx import OnnxWindow
+    from elsa_rt.encoder.window import WindowSettings
+
+TENSORRT_MODULES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
+"""The Python module of each TensorRT, the better one for a fixed machine first."""
+
+_GPU_FILES = ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/dxg")
+"""Desktop and server; Jetson with JetPack 5, 6 and 7; Windows' Linux."""
+
+
+def load_model(bundle: ModelBundle, config: Config, streams: int, on_notice: OnNotice) -> StepModel:
+    """Load the encoder of ``bundle`` for ``streams`` streams on the engine of ``config``.
+
+    ``auto`` takes a TensorRT only if its plan is there already, as a build may last minutes; why
+    it takes none where a GPU and a TensorRT are at hand is a notice.
+
+    Raises
+    ------
+    EngineError
+        What was asked for by name cannot be had.
+    """
+    if config.engine in TENSORRT_MODULES:
+        return _load_tensorrt(config.engine, bundle, config, streams, on_notice)
+    if config.engine == "auto" and has_gpu():
+        reasons = []
+        for engine in installed():
+            try:
+                return _load_tensorrt(
+                    engine, bundle, config.changed(compile=False), streams, on_notice
+                )
+            except EngineError as error:
+                reasons.append(str(error))
+        if reasons:
+            on_notice(f"onnx on the processor runs the model, no TensorRT: {'; '.join(reasons)}")
+    from elsa_rt.encoder.onnx import OnnxAudio
+
+    return OnnxAudio(bundle, config, streams)
+
+
+def load_windowed(bundle: ModelBundle, window: WindowSettings, config: Config) -> OnnxWindow:
+    """Load an encoder without state, which ONNX Runtime alone runs.
+
+    Raises
+    ------
+    EngineError
+        Another engine was asked for by name.
+    """
+    if config.engine in TENSORRT_MODULES:
+        raise EngineError(
+            f"--engine {config.engine}: bundle {bundle.path} is of kind {bundle.kind}, which onnx "
+            "alone runs: use --engine onnx, or a bundle with state"
+        )
+    from elsa_rt.encoder.onnx import OnnxWindow
+
+    return OnnxWindow(bundle, window, config)
+
+
+def _load_tensorrt(
+    engine: str, bundle: ModelBundle, config: Config, streams: int, on_notice: OnNotice
+) -> StepModel:
+    from elsa_rt.encoder.tensorrt_run import load_audio
+
+    precision = tensorrt_precision(bundle, config.precision)
+    return load_audio(engine, bundle, precision, streams, build=config.compile, say=on_notice)
+
+
+def tensorrt_precision(bundle: ModelBundle, asked: str) -> str:
+    """Precision of a plan: ``auto`` is fp16 if the bundle has it."""
+    if asked != "auto":
+        return asked
+    return "fp16" if AUDIO_FILES["fp16"] in bundle.files else "fp32"
+
+
+def installed() -> list[str]:
+    """The TensorRTs whose Python module is there; whether they run is another question."""
+    return [name for name, module in TENSORRT_MODULES.items() if find_spec(module)]
+
+
+def has_gpu() -> bool:
+    """Whether the system shows an NVIDIA GPU."""
+    return any(Path(file).exists() for file in _GPU_FILES)
