@@ -92,6 +92,8 @@ def test_the_truth_is_found_again(seed: int, recording: Recording, found: Calibr
     assert outcome.radius_error_mm < 1
     assert found.verdict == "good"
     assert found.doubts == ()
+    assert 0 < found.solution.gain_error_db < 0.1
+    assert 0 < found.solution.delay_error_us < 1
     assert max(angle.before_deg for angle in found.angles) > 30
 
 
