@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from math import inf
-from typing import Any
+from typing import Any, Literal, get_args
 
 from elsa_rt.audio.ambisonics import FORMATS, MOUNTS, Format, Mount
 from elsa_rt.errors import UsageError
@@ -22,6 +22,10 @@ ENGINES = ("auto", "onnx", "tensorrt", "tensorrt-rtx")
 PRECISIONS = ("auto", "fp32", "fp16", "int8")
 
 PROVIDERS = ("cpu", "cuda")
+
+Frame = Literal["microphone", "world"]
+
+FRAMES: tuple[Frame, ...] = get_args(Frame)
 
 HIGHEST_RATE = 768_000
 
@@ -38,14 +42,26 @@ class Config:
     """What to listen for, and how."""
 
     prompts: tuple[str, ...] = ()
+    frame: Frame = "microphone"
 
-    format: Format = _setting(SIGNAL, "ambix", "what the channels are", FORMATS)
+    microphone: str | None = _setting(
+        SIGNAL, None, "a profile that elsa-rt microphones lists, or the file of one"
+    )
+    format: Format | None = _setting(
+        SIGNAL, None, "what the channels are (default: what the profile says, else ambix)", FORMATS
+    )
     channels: tuple[int, ...] | None = _setting(
         SIGNAL,
         None,
-        "which four channels to use, counted from 1, e.g. 1,2,3,4 (default: the first four)",
+        "which four channels to use, counted from 1, e.g. 1,2,3,4 (default: those of the profile, "
+        "else the first four)",
     )
-    mount: Mount = _setting(SIGNAL, "upright", "how the microphone is mounted", MOUNTS)
+    mount: Mount | None = _setting(
+        SIGNAL,
+        None,
+        "how the microphone is mounted (default: what the profile says, else upright)",
+        MOUNTS,
+    )
     yaw_deg: float = _setting(SIGNAL, 0.0, "the microphone is turned left by this many degrees")
     pitch_deg: float = _setting(SIGNAL, 0.0, "its nose is dipped by this many degrees")
     roll_deg: float = _setting(SIGNAL, 0.0, "its left side is lifted by this many degrees")
@@ -83,10 +99,12 @@ class Config:
     def __post_init__(self) -> None:
         for setting in described():
             value, choices = getattr(self, setting.name), setting.metadata["choices"]
-            if choices and value not in choices:
+            if choices and value not in choices and value != setting.default:
                 raise UsageError(
                     f"{option(setting.name)} {value!r} is unknown: choose {' | '.join(choices)}"
                 )
+        if self.frame not in FRAMES:
+            raise UsageError(f"frame {self.frame!r} is unknown: choose {' | '.join(FRAMES)}")
         for name, least, most in (
             ("rate", 1, HIGHEST_RATE),
             ("input_channels", 1, inf),
@@ -121,7 +139,7 @@ class Config:
 
 
 def described() -> list[Field[Any]]:
-    """The settings that are options, too: all but the prompts."""
+    """The settings that are options, too: all but the prompts and the frame."""
     return [setting for setting in fields(Config) if "help" in setting.metadata]
 
 
@@ -134,6 +152,8 @@ Config.__doc__ = "\n".join(
     [
         f"{Config.__doc__}\n",
         "prompts : sentences to listen for",
+        "frame : whose axes prompts and words mean, those of the microphone or, after "
+        "Listener.set_orientation, of the world",
         *(f"{setting.name} : {setting.metadata['help']}" for setting in described()),
     ]
 )

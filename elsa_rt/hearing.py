@@ -17,6 +17,13 @@ class Score(NamedTuple):
     score: float  # calibrated, 0..1
 
 
+class Angles(NamedTuple):
+    """A direction in the axes of the world."""
+
+    azimuth_deg: float  # -180..180, left positive
+    elevation_deg: float  # -90..90, up positive
+
+
 @dataclass(frozen=True)
 class Alert:
     """The start or the end of a prompt being heard; both carry the same ``id``."""
@@ -29,6 +36,7 @@ class Alert:
     azimuth_deg: float  # -180..180, left positive
     elevation_deg: float  # -90..90, up positive
     words: str  # "behind, left"
+    world: Angles | None = None  # once the listener's orientation was set
 
 
 @dataclass(frozen=True)
@@ -50,3 +58,5 @@ class Hearing:
     diffuseness: float  # 0 one plane wave .. 1 sound from everywhere
     level_dbfs: float  # of W; a full-scale sine reads -3
     dropped: int  # samples lost since the source was opened
+    world: Angles | None = None  # the direction, once the listener's orientation was set
+    closed_world: Angles | None = None  # that of the energy flow

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from elsa_rt.audio.ambisonics import angles_from_direction
 from elsa_rt.audio.block import Block
 from elsa_rt.audio.foa import ToFoa
 from elsa_rt.audio.health import SignalHealth
+from elsa_rt.audio.orientation import quaternion_from_angles
+from elsa_rt.audio.profiles import profile_of
 from elsa_rt.audio.source import Source
 from elsa_rt.audio.sources import open_source
 from elsa_rt.audio.timeline import Timeline
+from elsa_rt.bearings import Bearings
 from elsa_rt.config import Config
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
@@ -84,15 +87,17 @@ class Listener:
         self.source = source
         self.bundle = bundle
         self.on_notice = on_notice
+        self._microphone = profile_of(config)
         self._opened: Source | None = None
-        self._features = IntensityFeatures(bundle.features)
+        self._features = IntensityFeatures(bundle.features, self._microphone.coincidence_hz)
         self._encoder = encoder.stream()
         self._flow = EnergyFlow(bundle.step_frames)
         self._scorer = Scorer(prompts, Statistics.load(bundle))
         self._alerts = AlertGate(prompts.prompts, config, bundle.step_s)
         self._timeline = Timeline(bundle.features.rate)
+        self._bearings = Bearings(bundle, config.frame)
         self.reset()
-        for notice in prompts.notices:
+        for notice in (*prompts.notices, *self._microphone.notices):
             on_notice(notice)
 
     def __iter__(self) -> Iterator[Hearing]:
@@ -123,10 +128,12 @@ class Listener:
         for notice in self._health.step(block):
             self.on_notice(notice)
         self._timeline.add(block)
+        self._bearings.add(block)
         return self._hear(to_foa.step(block.samples.astype(np.float32, copy=False)))
 
     def _hear(self, foa: NDArray[np.float32]) -> list[Hearing]:
         self._samples += foa.shape[1]
+        foa = self._bearings.to_frame(foa)
         frames = self._features.step(foa)
         sounds, flows = self._encoder.step(frames, foa), self._flow.step(frames)
         return [self._match(sound, flow) for sound, flow in zip(sounds, flows, strict=True)]
@@ -134,10 +141,11 @@ class Listener:
     def _match(self, sound: Sound, flow: Flow) -> Hearing:
         self._steps += 1
         time_s, dropped = self._timeline.at(self._steps * self.bundle.step_samples)
+        self._bearings.step(time_s)
         match = self._scorer.step(sound)
         loudest = int(sound.activity.argmax())
         azimuth, elevation = angles_from_direction(sound.direction[loudest])
-        return Hearing(
+        hearing = Hearing(
             time_s=time_s,
             activity=float(sound.activity[loudest]),
             azimuth_deg=azimuth,
@@ -147,7 +155,7 @@ class Listener:
             scores=tuple(
                 map(Score, self.config.prompts, match.similarity.tolist(), match.score.tolist())
             ),
-            alerts=self._alerts.step(time_s, match, sound),
+            alerts=self._alerts.step(time_s, match, self._bearings.in_world(sound)),
             embedding=sound.embedding[loudest],
             direction=sound.direction[loudest],
             closed_azimuth_deg=flow.azimuth_deg,
@@ -156,6 +164,42 @@ class Listener:
             level_dbfs=flow.level_dbfs,
             dropped=dropped,
         )
+        return self._bearings.place(hearing)
+
+    def set_orientation(
+        self,
+        quaternion: ArrayLike | None = None,
+        *,
+        yaw_deg: float = 0.0,
+        pitch_deg: float = 0.0,
+        roll_deg: float = 0.0,
+        time_s: float | None = None,
+        captured: float | None = None,
+    ) -> None:
+        """Say how the listener is turned in the world; call it as often as a sensor tells.
+
+        From then on hearings and alerts carry their direction in the world beside that of the
+        microphone. Between two readings it turns evenly, after the last it stands still: set what
+        is known of a time before pushing its sound. Another thread may call it.
+
+        Parameters
+        ----------
+        quaternion : (x, y, z, w) of unit length as ROS has it, or None for the angles
+            Takes vectors of the listener to those of the world.
+        yaw_deg, pitch_deg, roll_deg : float, degrees
+            ``Rz(yaw) Ry(pitch) Rx(roll)``: positive yaw turns left, positive pitch dips the nose.
+        time_s : seconds of the stream, optional
+        captured : seconds of the capture clock (``time.monotonic``), optional
+            Without both it is now, and for sound without a clock the end of what was pushed.
+
+        Raises
+        ------
+        UsageError
+            It is no rotation, or older than the one before.
+        """
+        if quaternion is None:
+            quaternion = quaternion_from_angles(yaw_deg, pitch_deg, roll_deg)
+        self._bearings.set(quaternion, time_s, captured)
 
     def finish(self) -> list[Hearing]:
         """End the stream: hear what was held back, end open alerts; the next push begins anew.
@@ -172,7 +216,7 @@ class Listener:
         if waiting >= self._features.block or self._alerts.any_open:
             silence = np.zeros((4, self.bundle.step_samples - waiting), np.float32)
             (last,) = self._hear(silence)
-            ends = self._alerts.finish(last.time_s)
+            ends = self._bearings.place_alerts(self._alerts.finish(last.time_s))
             hearings.append(replace(last, alerts=last.alerts + ends))
         if not self._steps:
             self.on_notice(
@@ -187,9 +231,10 @@ class Listener:
         self._to_foa: ToFoa | None = None
         self._samples = 0  # that the features took, at the model's rate
         self._steps = 0
-        self._health = SignalHealth(self.config.channels)
+        self._health = SignalHealth(self._microphone.channels, self._microphone.silent)
         for stage in (self._features, self._encoder, self._flow, self._alerts, self._timeline):
             stage.reset()
+        self._bearings.reset()
 
     @property
     def latencies(self) -> dict[str, float]:

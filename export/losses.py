@@ -15,14 +15,14 @@ from export.settings import TAG_FEATURES, TAG_HIDDEN, TAGS
 from export.student import Heard
 
 WEIGHTS = {
-    "contrast": 1.0,
+    "contrast": 3.0,
     "label": 2.0,
     "direction": 2.0,
     "activity": 0.5,
     "distance": 0.3,
     "tags": 1.0,
     "features": 1.0,
-    "tag_names": 1.0,
+    "tag_names": 2.0,
     "teacher": 1.0,
 }
 """Weight of each loss in the sum; those whose teacher is not given are left out."""

@@ -100,6 +100,8 @@ class Student(nn.Module):
             nn.Dropout(0.1),
             nn.Linear(size.fused, EMBEDDING),
         )
+        # what words of place mean whatever the sound: a short way that is quickly learnt
+        self.whereabouts = nn.Sequential(nn.Linear(4, 128), nn.GELU(), nn.Linear(128, EMBEDDING))
 
     def initial_state(self, batch: int = 1) -> list[Tensor]:
         """Silence before the first frame: zeros, one tensor per memory."""
@@ -153,8 +155,9 @@ class Student(nn.Module):
         distance = self.far(where)
         active = self.active(torch.cat([now, features], dim=2))
         kept = self.dropout(sound)
-        fused = self.fuse(torch.cat([kept, where, direction, distance], dim=2))
-        embedding = F.normalize(self.name(kept) + fused, dim=-1)
+        spot = torch.cat([direction, distance], dim=2)
+        fused = self.fuse(torch.cat([kept, where, spot], dim=2))
+        embedding = F.normalize(self.name(kept) + self.whereabouts(spot) + fused, dim=-1)
         heard = Heard(embedding[:, :, None], direction[:, :, None], active, distance, sound)
         return heard, [after_sound, after_where, after_aim]
 

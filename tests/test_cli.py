@@ -20,6 +20,11 @@ from elsa_rt.version import __version__
 
 Capture = pytest.CaptureFixture[str]
 
+NAMES = (
+    "listen", "embed", "embed-text", "devices", "microphones", "calibrate", "doctor", "bench",
+    "compile", "warmup", "info",
+)  # fmt: skip
+
 
 def heard(text: str, kind: str) -> list[dict[str, Any]]:
     return [line for line in map(json.loads, text.splitlines()) if line["type"] == kind]
@@ -162,11 +167,11 @@ def test_version(capsys: Capture) -> None:
 def test_without_a_command_it_says_what_there_is(capsys: Capture) -> None:
     assert main([]) == 0
     out = capsys.readouterr().out
-    for command in ("listen", "embed", "embed-text", "devices", "info"):
+    for command in NAMES:
         assert command in out
 
 
-@pytest.mark.parametrize("command", ["listen", "embed", "embed-text", "devices", "info"])
+@pytest.mark.parametrize("command", NAMES)
 def test_every_command_helps_with_an_example(command: str, capsys: Capture) -> None:
     with pytest.raises(SystemExit):
         main([command, "--help"])
@@ -175,17 +180,18 @@ def test_every_command_helps_with_an_example(command: str, capsys: Capture) -> N
 
 def test_every_setting_is_an_option_of_listen() -> None:
     text = {
-        "format": "fuma", "channels": "4,3,2,1", "mount": "inverted", "rate": "48000",
+        "microphone": "mine", "format": "fuma", "channels": "4,3,2,1", "mount": "inverted",
+        "rate": "48000",
         "sample_format": "s24", "input_channels": "6", "bundle": "somewhere", "engine": "onnx",
-        "threads": "2", "alert_start": "0.9",
+        "precision": "fp16", "provider": "cuda", "threads": "2", "alert_start": "0.9",
     }  # fmt: skip
     expected: dict[str, Any] = dict(text) | {
         "channels": (4, 3, 2, 1), "rate": 48000, "input_channels": 6, "threads": 2,
-        "alert_start": 0.9, "realtime": True,
+        "alert_start": 0.9, "realtime": True, "compile": False,
     }  # fmt: skip
-    argv = ["listen", "--realtime"]
+    argv = ["listen", "--realtime", "--no-compile"]
     for field in described():
-        if field.name != "realtime":
+        if field.name not in ("realtime", "compile"):
             argv += ["--" + field.name.replace("_", "-"), text.get(field.name, "0.5")]
             expected.setdefault(field.name, 0.5)
     given = settings(parser().parse_args(argv))

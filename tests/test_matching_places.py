@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elsa_rt.audio.ambisonics import direction_from_angles
@@ -38,6 +38,7 @@ def region(place: str) -> Region:
     ("prompt", "what", "place"),
     [
         ("a dog barking behind me", "a dog barking", "behind"),
+        ("a dog  barking   behind  me", "a dog barking", "behind"),
         ("a dog barking, behind me", "a dog barking", "behind"),
         ("Behind me, a dog barks", "a dog barks", "behind"),
         ("a dog is behind me", "a dog", "behind"),
@@ -167,12 +168,13 @@ WORDS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS))
 def test_something_is_always_left_to_listen_for(words: list[str]) -> None:
     prompt = " ".join(words)
     understood = understand(prompt)
     if understood.region == Region():
-        assert understood.what == prompt
+        assert understood.what == " ".join(prompt.split())
     else:
         assert any(map(str.isalnum, understood.what))
         assert "  " not in understood.what

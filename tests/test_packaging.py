@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from elsa_rt.audio.profiles import IN_CHECKOUT
 from elsa_rt.encoder.bundle import DEFAULT, REQUIRED
 from elsa_rt.version import __version__
 
@@ -52,6 +53,7 @@ def test_the_wheel_holds_elsa_rt_and_nothing_else(wheel: Path) -> None:
     bundle = DEFAULT.relative_to(ROOT).as_posix()
     needed = [f"{bundle}/{name}" for name in ("model.yaml", "MODEL_CARD.md", *REQUIRED)]
     needed += ["elsa_rt/demo/scene.flac", "elsa_rt/demo/scene.yaml", "elsa_rt/py.typed"]
+    needed += [f"elsa_rt/microphones/{path.name}" for path in IN_CHECKOUT.glob("*.yaml")]
     assert set(needed) <= set(names)
     assert not [name for name in names if name.endswith((".pyc", ".part"))]
 
@@ -64,6 +66,7 @@ def test_the_installed_wheel_hears_the_demo(wheel: Path, tmp_path: Path) -> None
 
     assert run(bin / "elsa-rt", "--version", cwd=tmp_path) == f"elsa-rt {__version__}\n"
     assert "CPUExecutionProvider" in run(bin / "elsa-rt", "info", cwd=tmp_path)
+    assert "respeaker-4-mic" in run(bin / "elsa-rt", "microphones", cwd=tmp_path)
     out = run(bin / "elsa-rt", "listen", "--demo", "--json", cwd=tmp_path)
     lines = [json.loads(line) for line in out.splitlines()]
     assert {line["type"] for line in lines} == {"hearing", "alert"}

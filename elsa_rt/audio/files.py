@@ -36,7 +36,7 @@ class FileSource(Closing):
             self.channels: int = self._file.channels
             if self._file.frames == 0:
                 raise SourceError(f"{path} holds no samples: record it again")
-            pick_channels(config.channels, self.channels, self.name)
+            pick_channels(config, self.channels, self.name)
             _agree(path, config, self._file)
         except BaseException:
             self.close()

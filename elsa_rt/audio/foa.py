@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.ambisonics import decode_matrix, mount_rotation, rotate_foa, rotation
+from elsa_rt.audio.encoding import encoding
+from elsa_rt.audio.profiles import profile_of
 from elsa_rt.audio.resample import Resampler
 from elsa_rt.config import Config
 from elsa_rt.errors import SourceError, UsageError
+
+if TYPE_CHECKING:
+    from elsa_rt.audio.fir import MatrixFir
 
 LARGEST = 2.0**20
 """Beyond this a sample is no sound: its power would overflow further down."""
@@ -19,8 +25,11 @@ def unusable(samples: NDArray[np.float32]) -> NDArray[np.bool_]:
     return ~(np.abs(samples) <= LARGEST)
 
 
-def pick_channels(wanted: tuple[int, ...] | None, channels: int, name: str) -> tuple[int, ...]:
+def pick_channels(config: Config, channels: int, name: str) -> tuple[int, ...]:
     """The four channels to use, counted from 1, of a source called ``name`` that has ``channels``.
+
+    Unless told otherwise they are the first four: of ambisonics of a higher order in ACN, these
+    are its first order.
 
     Raises
     ------
@@ -29,6 +38,7 @@ def pick_channels(wanted: tuple[int, ...] | None, channels: int, name: str) -> t
     UsageError
         A wanted channel does not exist.
     """
+    wanted = profile_of(config).channels
     if channels < 4:
         raise SourceError(
             f"{name} has {channels} channel{'s' if channels != 1 else ''}, four are needed: "
@@ -37,31 +47,24 @@ def pick_channels(wanted: tuple[int, ...] | None, channels: int, name: str) -> t
     if wanted is None:
         return 1, 2, 3, 4
     if max(wanted) > channels:
+        given = "--channels" if config.channels else f"--microphone {config.microphone}: channels"
         raise UsageError(
-            f"--channels {','.join(map(str, wanted))}: {name} has only {channels} channels, "
-            f"choose four of 1..{channels}"
+            f"{given} {','.join(map(str, wanted))}: {name} has only {channels} channels, "
+            f"choose four of 1..{channels} with --channels"
         )
     return wanted
 
 
-def foa_matrix(config: Config) -> NDArray[np.float64]:
-    """Matrix (4, 4) from the chosen channels to upright AmbiX: format, then mount and turn."""
-    degrees = (config.yaw_deg, config.pitch_deg, config.roll_deg)
-    if not np.isfinite(degrees).all():
-        raise UsageError(f"yaw, pitch, roll {degrees} of the microphone: finite degrees are needed")
-    turn = rotation(*degrees) @ mount_rotation(config.mount)
-    return rotate_foa(turn) @ decode_matrix(config.format)
-
-
 class ToFoa:
-    """Choose channels, decode the format, turn upright, resample.
+    """Choose channels, resample, encode and turn upright as the microphone's profile says.
 
     Attributes
     ----------
     block : int, samples
         Any number may come in: 1.
     latency : int, samples at the model's rate
-        How far the output can trail the input: what the resampler holds back, 0 without one.
+        How far the output can trail the input: what the resampler holds back, 0 without one,
+        and the delay of the filters where the encoding has any.
     """
 
     block = 1
@@ -71,10 +74,18 @@ class ToFoa:
             raise UsageError(f"sampling rate {rate} Hz: a positive rate is needed, e.g. 48000")
         self.channels = channels
         self.rate = rate
-        self._chosen = np.array(pick_channels(config.channels, channels, "the signal")) - 1
-        self._matrix = foa_matrix(config).astype(np.float32)
-        self._resampler = None if rate == model_rate else Resampler(4, rate, model_rate)
-        self.latency = 0 if self._resampler is None else self._resampler.latency
+        self._chosen = np.array(pick_channels(config, channels, "the signal")) - 1
+        self._stages: list[Resampler | Mix | MatrixFir] = []
+        if rate != model_rate:
+            self._stages.append(Resampler(4, rate, model_rate))
+        encode = encoding(config, model_rate)
+        if encode.is_matrix:
+            self._stages.append(Mix(encode.taps[:, :, 0]))
+        else:
+            from elsa_rt.audio.fir import MatrixFir
+
+            self._stages.append(MatrixFir(encode.taps, encode.delay))
+        self.latency = sum(stage.latency for stage in self._stages)
 
     def step(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take samples (channels, n); give AmbiX (4, m), perhaps with m = 0."""
@@ -85,25 +96,44 @@ class ToFoa:
             )
         chosen = samples[self._chosen]  # (4, n), a copy
         chosen[unusable(chosen)] = 0  # `SignalHealth` counts and says it
-        foa = self._decode(chosen)
-        return foa if self._resampler is None else self._resampler.step(foa)
+        for stage in self._stages:
+            chosen = stage.step(chosen)
+        return chosen
 
     def flush(self) -> NDArray[np.float32]:
         """At the end of the signal: the AmbiX (4, m) still held back."""
-        if self._resampler is None:
-            return np.empty((4, 0), np.float32)
-        return self._resampler.flush()
+        rest = np.empty((4, 0), np.float32)
+        for stage in self._stages:
+            rest = np.concatenate([stage.step(rest), stage.flush()], axis=1)
+        return rest
 
     def reset(self) -> None:
         """Forget all sound; the next sample is the first."""
-        if self._resampler is not None:
-            self._resampler.reset()
+        for stage in self._stages:
+            stage.reset()
 
-    def _decode(self, chosen: NDArray[np.float32]) -> NDArray[np.float32]:
+
+class Mix:
+    """Every output is a mix of all inputs, sample by sample."""
+
+    latency = 0
+
+    def __init__(self, matrix: NDArray[np.float32]) -> None:
+        self._matrix = matrix
+
+    def step(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take (inputs, n), give (outputs, n)."""
         # not matmul: BLAS sums in an order that depends on n, and splits would differ in bits
-        foa = np.zeros_like(chosen)
-        for row, gains in zip(foa, self._matrix, strict=True):
-            for gain, channel in zip(gains, chosen, strict=True):
+        out = np.zeros((len(self._matrix), x.shape[1]), np.float32)
+        for row, gains in zip(out, self._matrix, strict=True):
+            for gain, channel in zip(gains, x, strict=True):
                 if gain:
                     row += gain * channel
-        return foa
+        return out
+
+    def flush(self) -> NDArray[np.float32]:
+        """Nothing is held back."""
+        return np.empty((len(self._matrix), 0), np.float32)
+
+    def reset(self) -> None:
+        """There is nothing to forget."""

@@ -29,11 +29,16 @@ class SignalHealth:
     ----------
     channels : tuple of int, optional
         The four channels that are used, counted from 1; the first four unless told.
+    silent : tuple of int
+        Those of them that carry nothing by design.
     """
 
-    def __init__(self, channels: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self, channels: tuple[int, ...] | None = None, silent: tuple[int, ...] = ()
+    ) -> None:
         self._numbers = channels or (1, 2, 3, 4)
         self._chosen = np.array(self._numbers) - 1
+        self._used = np.array([number not in silent for number in self._numbers])
         self.reset()
 
     def reset(self) -> None:
@@ -131,8 +136,8 @@ class SignalHealth:
 
     def _compare(self) -> Iterator[str]:
         """Channels without signal, and channels that are a linear mix of the others."""
-        dead = np.diag(self._products) == 0
-        if dead.any() and not dead.all() and self._due("dead"):
+        dead = (np.diag(self._products) == 0) & self._used
+        if dead.any() and not dead[self._used].all() and self._due("dead"):
             yield (
                 f"nothing but zeros on {self._named(dead)} while others have signal: a capsule "
                 "is unplugged, or a sound server remixes the channels (prefer a hw: device)"

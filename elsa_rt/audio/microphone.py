@@ -10,6 +10,7 @@ from elsa_rt.audio.block import Block
 from elsa_rt.audio.capture_clock import CaptureClock
 from elsa_rt.audio.devices import ANY_CHANNELS, DeviceInfo, find_device, portaudio, supported
 from elsa_rt.audio.foa import pick_channels
+from elsa_rt.audio.profiles import Profile, all_profiles, profile_of, profiles_for_device
 from elsa_rt.audio.ring import Ring
 from elsa_rt.audio.source import BLOCK_S, SHORTEST_BLOCK_S, Closing
 from elsa_rt.config import Config
@@ -45,14 +46,21 @@ class MicrophoneSource(Closing):
     def __init__(self, wanted: str | int | None, config: Config, on_notice: OnNotice) -> None:
         device = find_device(wanted)
         self.name = device.name
-        self.rate = config.rate if config.rate is not None else device.rate
-        self.channels = _count(device, config)
-        pick_channels(config.channels, self.channels, f"microphone {self.name}")
+        profile = profile_of(config)
+        self.rate = config.rate or _native_rate(device, profile)
+        self.channels = _count(device, config.input_channels, profile.channels)
+        pick_channels(config, self.channels, f"microphone {self.name}")
         if device.remixes:
             on_notice(
                 f"microphone {self.name} belongs to a sound server, which may mix the channels "
                 "of an ambisonic microphone: prefer a hw: device of elsa-rt devices"
             )
+        if config.microphone is None and config.format is None:
+            for fitting in profiles_for_device(device.name, all_profiles(on_notice))[:1]:
+                on_notice(
+                    f"microphone {self.name} looks like {fitting.title}: if it is, say "
+                    f"--microphone {fitting.name}"
+                )
         self._ring = Ring(self.channels, round(self.rate * RING_S))
         self._clock = CaptureClock(self.rate)
         self._closing = False
@@ -104,14 +112,18 @@ class MicrophoneSource(Closing):
         self._ring.write(frames, time.monotonic(), bool(status.input_overflow))
 
 
-def _count(device: DeviceInfo, config: Config) -> int:
+def _native_rate(device: DeviceInfo, profile: Profile) -> int:
+    """The device's own rate, or that of ``profile`` where the system would convert."""
+    return device.rate if device.rate in profile.rates else (*profile.rates, device.rate)[0]
+
+
+def _count(device: DeviceInfo, wanted: int | None, chosen: tuple[int, ...] | None) -> int:
     """How many channels to open the device with."""
-    wanted = config.input_channels
     if wanted is not None and wanted > device.channels:
         raise DeviceError(
             f"microphone {device.name} has {device.channels} input channels, "
             f"not --channels {wanted}"
         )
     if wanted is None and device.channels == ANY_CHANNELS:
-        return max(config.channels or (4,))
+        return max(chosen or (4,))
     return wanted if wanted is not None else device.channels

@@ -47,7 +47,7 @@ class PipeSource(Closing):
                 "arecord -t raw -f S16_LE -r 48000 -c 4 | "
                 "elsa-rt listen - --rate 48000 --channels 4 --sample-format s16"
             )
-        pick_channels(config.channels, self.channels, self.name)
+        pick_channels(config, self.channels, self.name)
         self._stream = stream
 
     def __iter__(self) -> Iterator[Block]:

@@ -85,7 +85,7 @@ def open_source(
         from elsa_rt.audio.pipe import PipeSource
 
         return PipeSource(cast(BufferedIOBase, sys.stdin.buffer), config, on_notice)
-    if isinstance(source, Path) or (isinstance(source, str) and _is_path(source)):
+    if isinstance(source, Path) or (isinstance(source, str) and is_path(source)):
         from elsa_rt.audio.files import FileSource
 
         return FileSource(source, config, on_notice)
@@ -96,7 +96,8 @@ def open_source(
     return source
 
 
-def _is_path(text: str) -> bool:
+def is_path(text: str) -> bool:
+    """Whether ``text`` means a file, be it there or not, and no device."""
     return "/" in text or "\\" in text or Path(text).is_file() or _has_suffix(text)
 
 

@@ -11,12 +11,26 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from elsa_rt.cli import compile, devices, embed, embed_text, info, listen
+from elsa_rt.cli import (
+    bench,
+    calibrate,
+    compile,
+    devices,
+    doctor,
+    embed,
+    embed_text,
+    info,
+    listen,
+    microphones,
+    warmup,
+)
 from elsa_rt.cli.options import Help, Parser
 from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
-COMMANDS = (listen, embed, embed_text, devices, compile, info)
+COMMANDS = (
+    listen, embed, embed_text, devices, microphones, calibrate, doctor, bench, compile, warmup, info
+)  # fmt: skip
 
 DESCRIPTION = """\
 Hears what sounds where, and answers to your own sentences.

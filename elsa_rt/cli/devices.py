@@ -27,16 +27,19 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.text import Text
 
     from elsa_rt.audio.devices import list_devices
+    from elsa_rt.audio.profiles import all_profiles, profiles_for_device
+    from elsa_rt.cli.notices import Notices
 
     found = list_devices()
+    profiles = all_profiles(Notices())
     if not found:
         print("no microphone found: is it plugged in, and are you in the group audio?")
         return 0
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("number", "channels", "rate", "system"):
         table.add_column(title, justify="left" if title == "system" else "right", no_wrap=True)
-    table.add_column("name")
-    table.add_column("")
+    for title in ("name", "--microphone", ""):
+        table.add_column(title)
     for device in found:
         enough = device.channels >= 4
         note = "mixes ambisonics" if device.remixes else "" if enough else "fewer than 4 channels"
@@ -46,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"{device.rate:.0f}",
             device.host_api,
             Text(device.name, "" if enough else "dim"),
+            Text(", ".join(p.name for p in profiles_for_device(device.name, profiles)), "cyan"),
             Text(note, "yellow"),
         )
     Console(soft_wrap=True).print(table)

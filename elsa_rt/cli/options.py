@@ -45,12 +45,12 @@ def add_command(
     return parser
 
 
-def add_settings(parser: Parser, *groups: str) -> None:
-    """Add an option for each setting of `Config` that belongs to one of ``groups``."""
+def add_settings(parser: Parser, *groups: str, without: tuple[str, ...] = ()) -> None:
+    """Add an option for each setting of `Config` of ``groups``, but for those ``without``."""
     hints = get_type_hints(Config)
     titled = {name: parser.add_argument_group(name) for name in groups}
     for setting in described():
-        if setting.metadata["group"] in titled:
+        if setting.metadata["group"] in titled and setting.name not in without:
             _add(titled[setting.metadata["group"]], setting, hints[setting.name])
 
 

@@ -87,16 +87,20 @@ def mel_bands(settings: FeatureSettings) -> NDArray[np.float64]:
     return filters
 
 
-def direction_bands(settings: FeatureSettings) -> tuple[int, int]:
-    """First and one-past-last mel band whose centre lies in the direction range."""
+def direction_bands(
+    settings: FeatureSettings, coincidence_hz: float | None = None
+) -> tuple[int, int]:
+    """First and one-past-last mel band whose centre lies in the direction range.
+
+    ``coincidence_hz`` is where the capsules stop to hear as from one point, if that is known.
+    """
     centres = _band_edges(settings)[1:-1]
-    inside = np.flatnonzero(
-        (centres >= settings.direction_low_hz) & (centres <= settings.direction_high_hz)
-    )
+    high = min(settings.direction_high_hz, coincidence_hz or settings.direction_high_hz)
+    inside = np.flatnonzero((centres >= settings.direction_low_hz) & (centres <= high))
     if not inside.size:
         raise UsageError(
-            f"feature settings: no mel band lies in {settings.direction_low_hz}.."
-            f"{settings.direction_high_hz} Hz, where the direction looks"
+            f"feature settings: no mel band lies in {settings.direction_low_hz}..{high:.0f} Hz, "
+            "where the direction looks"
         )
     return int(inside[0]), int(inside[-1]) + 1
 
@@ -112,9 +116,12 @@ class IntensityFeatures:
 
     Frame k looks at samples up to ``(k + 1) * hop``, with silence before the first, so that
     every hop of input gives one frame: ``block`` is the hop and ``latency`` half a window.
+    Above ``coincidence_hz`` of the microphone the closed-form direction does not look.
     """
 
-    def __init__(self, settings: FeatureSettings | None = None) -> None:
+    def __init__(
+        self, settings: FeatureSettings | None = None, coincidence_hz: float | None = None
+    ) -> None:
         from elsa_rt.features.kernels import analyse
 
         self.settings = settings = settings or FeatureSettings()
@@ -134,7 +141,7 @@ class IntensityFeatures:
             filters, self._first, self._last, self._weights, strict=True
         ):
             out[: high - low] = row[low:high]
-        self._band = np.array(direction_bands(settings), np.int32)
+        self._band = np.array(direction_bands(settings, coincidence_hz), np.int32)
         self._frame = np.empty((4, settings.n_fft), np.float32)
         self._spectrum = np.empty((4, settings.n_fft // 2 + 1), np.complex64)
         self._axes = np.array([1], np.int64)

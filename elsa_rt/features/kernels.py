@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import rocket_fft  # registers the FFT with Numba
-from numba import njit
 from numpy.typing import NDArray
+
+from elsa_rt.compiled import compiled
 
 LOG_FLOOR = 1e-10
 """Added to the mel power of W before the logarithm: -100 dB of full scale."""
@@ -18,14 +17,7 @@ TINY = 1e-20
 """Keeps ratios of digital silence at zero."""
 
 
-def _compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    try:
-        return njit(cache=True, nogil=True)(kernel)
-    except RuntimeError:  # no directory to keep it in: a service without a home
-        return njit(nogil=True)(kernel)
-
-
-@_compiled
+@compiled
 def analyse_hop(
     tail: NDArray[np.float32],
     window: NDArray[np.float32],
@@ -93,7 +85,7 @@ def analyse_hop(
     total[4] = sum_w
 
 
-@_compiled
+@compiled
 def analyse(
     foa: NDArray[np.float32],
     history: NDArray[np.float32],

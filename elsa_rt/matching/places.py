@@ -103,6 +103,7 @@ def understand(prompt: str) -> Understood:
     A prompt whose places exclude each other ("from left or right"), or that denies one ("not
     behind me"), is left whole: it asks for more than one region can say.
     """
+    prompt = " ".join(prompt.split())
     phrases = _spoken(prompt)
     places = frozenset[str]().union(*(phrase.places for phrase in phrases))
     opposed = ({"left", "right"}, {"front", "behind"}, {"above", "below"}, {"near", "far"})

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, TextIO
 
-from elsa_rt.hearing import Alert, Hearing
+from elsa_rt.hearing import Alert, Angles, Hearing
 
 
 class JsonLines:
@@ -85,6 +85,8 @@ def hearing_fields(hearing: Hearing) -> dict[str, Any]:
         "diffuseness": _number(hearing.diffuseness, 3),
         "level_dbfs": _number(hearing.level_dbfs, 1),
         "dropped": hearing.dropped,
+        **_world("world", hearing.world),
+        **_world("closed_world", hearing.closed_world),
     }
 
 
@@ -100,6 +102,17 @@ def alert_fields(alert: Alert) -> dict[str, Any]:
         "azimuth_deg": _number(alert.azimuth_deg, 1),
         "elevation_deg": _number(alert.elevation_deg, 1),
         "words": alert.words,
+        **_world("world", alert.world),
+    }
+
+
+def _world(name: str, angles: Angles | None) -> dict[str, Any]:
+    """A direction in the world's axes; nothing where there is none."""
+    if angles is None:
+        return {}
+    return {
+        f"{name}_azimuth_deg": _number(angles.azimuth_deg, 1),
+        f"{name}_elevation_deg": _number(angles.elevation_deg, 1),
     }
 
 

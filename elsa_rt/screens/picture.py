@@ -195,7 +195,7 @@ def _prompts(state: State, rows: int) -> Table:
         length = state.bars[prompt]
         style = "green" if length >= ACTIVE else "dim"
         table.add_row(
-            _bar(length, 10, style), f"{scores.get(prompt, 0.0):.2f}", Text(prompt, style)
+            bar(length, 10, style), f"{scores.get(prompt, 0.0):.2f}", Text(prompt, style)
         )
     return table
 
@@ -206,10 +206,10 @@ def _footer(state: State, width: int) -> Group:
     level = (heard.level_dbfs - lowest) / (highest - lowest) if heard else 0.0
     meters = Text.assemble(
         "level ",
-        _bar(level, 16, "red" if level > 0.95 else "green"),
+        bar(level, 16, "red" if level > 0.95 else "green"),
         f" {heard.level_dbfs:4.0f} dBFS   " if heard else " " * 13,
         "activity ",
-        _bar(heard.activity if heard else 0.0, 10, "green"),
+        bar(heard.activity if heard else 0.0, 10, "green"),
     )
     last = Text(state.notice, "yellow")
     last.truncate(width, overflow="ellipsis")
@@ -225,7 +225,7 @@ def status(state: State) -> list[Text]:
     return parts
 
 
-def _bar(share: float, width: int, style: str) -> Text:
+def bar(share: float, width: int, style: str) -> Text:
     """A bar of eighths of a character; ``share`` 0..1, anything outside is cut."""
     eighths = round(8 * width * min(max(share, 0.0), 1.0))
     whole, part = divmod(eighths, 8)

@@ -59,8 +59,8 @@ class Clap:
             _check_form(directory)
             extractor = ClapFeatureExtractor.from_pretrained(directory)
             tokenizer = AutoTokenizer.from_pretrained(directory).backend_tokenizer
-            loaded: Any = ClapModel.from_pretrained(directory, output_loading_info=True)
-            model, found = loaded
+            load: Any = ClapModel.from_pretrained
+            model, found = load(directory, output_loading_info=True)
             lacking = [name for name in found["missing_keys"] if name.endswith(("weight", "bias"))]
             if lacking:
                 raise ValueError(f"it lacks the weights {', '.join(sorted(lacking))}")

@@ -38,6 +38,7 @@ class Spatial:
     hop: int = 100
     highest_hz: float = 8_000.0  # bins above are left out
     level: bool = False  # a further plane of log energy; ELSA has none
+    flow: bool = False  # the mean active intensity goes around the CNNs; ELSA has none
     channels: int = 16
     blocks: int = 6  # each halves both axes
     hidden: tuple[int, ...] = (128, 32)
@@ -76,6 +77,7 @@ class Weights:
     floor: float = 1.0
     t30: float = 1.0
     label: float = 0.0  # a further cross entropy over a plain phrase of every label
+    tag_names: float = 0.0  # another over the names of the tagger's classes, by what it said
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,10 @@ class Training:
     batch: int = 64  # scenes of one forward pass, on each device
     accumulate: int = 1  # passes to one step of the optimiser
     reuse: int = 1  # times that a scene is heard, turned anew each time
+    shards: str = ""  # folder of export.shards with scenes to train on; else they are made
     workers: int = 8  # processes that make scenes, for each device
+    recombine: float = 0.0  # share of a batch whose sounds are heard at each other's places
+    dry: int = 0  # further sounds of a batch: dry clips as the tagger heard them, at its places
     dominance: float = 0.75  # least share of a scene's sounding steps that its main sound holds
     precision: str = "bf16"
     learning_rate: float = 1e-3
@@ -124,6 +129,11 @@ class TeacherConfig:
                 "model.semantic.train is true, but the tagger is frozen: "
                 "set it to false, or model.semantic.kind to clap"
             )
+        if self.weights.tag_names and (model.text.kind != "sentences" or model.text.train):
+            raise UsageError(
+                f"weights.tag_names {self.weights.tag_names} needs frozen sentences, which "
+                "captions.npz holds of the tagger's classes: set it to 0"
+            )
         if not 0 < model.spatial.highest_hz <= model.spatial.rate / 2:
             raise UsageError(
                 f"model.spatial.highest_hz {model.spatial.highest_hz}: "
@@ -137,6 +147,13 @@ class TeacherConfig:
                 f"training.batch {training.batch} is no multiple of reuse={training.reuse}: "
                 "each pass takes batch / reuse new scenes"
             )
+        if training.dry and model.semantic.kind != "tagger":
+            raise UsageError(
+                f"training.dry {training.dry} needs what clips.npz holds of the tagger: "
+                "set it to 0, or model.semantic.kind to tagger"
+            )
+        if not 0 <= training.recombine <= 1:
+            raise UsageError(f"training.recombine {training.recombine}: 0 to 1 is needed")
         if training.batch < 2:
             raise UsageError("training.batch 1: contrast and batch norm need 2 or more")
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 PANELS = {
-    "losses": ("contrast", "label", "direction", "distance", "floor", "t30"),
+    "losses": ("contrast", "label", "tag_names", "direction", "distance", "floor", "t30"),
     "direction, degrees": ("direction_median_deg", "direction_mean_deg", "direction_p90_deg"),
     "factors off": ("distance_factor", "floor_factor", "t30_factor"),
     "words, share right": ("label_top1", "label_top5", "place_4way"),

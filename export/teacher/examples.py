@@ -17,14 +17,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from elsa_rt.errors import ElsaError, UsageError
-from export.captions import Attributes
 from export.scenes import SILENT, Studio, Truth
 from export.settings import FEATURES
+from export.shard_studio import ShardStudio
 from export.teacher.config import Model, Training
 from export.teacher.losses import Where
 from export.teacher.semantic import Ears, make_ears
 
-LAG = 8
+LAG = 4
 """Passes between two uses of a scene."""
 
 TRIES = 200  # scenes that are made at most to find one with a main sound
@@ -36,6 +36,7 @@ class Example(NamedTuple):
     foa: Tensor  # float16 (4, n) at the spatial tower's rate
     heard: Tensor  # what the semantic plug's ears made of W
     label: Tensor  # int64
+    clip: Tensor  # int64, its number in clips.npz
     direction: Tensor  # (3,)
     distance: Tensor  # metres
     floor: Tensor  # square metres, NaN where unknown
@@ -45,14 +46,6 @@ class Example(NamedTuple):
     def where(self) -> Where:
         """What the place losses compare with."""
         return Where(self.direction, self.distance, self.floor, self.t30)
-
-    @property
-    def attributes(self) -> Attributes:
-        """What captions are judged by, of a batch."""
-        x, y, z = self.direction.double().numpy().T
-        level = np.degrees(np.arcsin(np.clip(z, -1, 1)))
-        rest = (column.double().numpy() for column in (self.distance, self.t30, self.floor))
-        return Attributes(self.label.numpy(), np.degrees(np.arctan2(y, x)), level, *rest)
 
 
 class Hearing:
@@ -84,17 +77,35 @@ class Hearing:
 
 
 class Examples(Dataset[Example]):
-    """Scene number i, always the same one, of one split of a working directory."""
+    """Scene number i of one split of a working directory, or of ``shards`` for training.
+
+    What is made is always the same; from shards comes the next scene, whatever its number.
+    """
 
     def __init__(
-        self, work: Path, hearing: Hearing, validation: bool, dominance: float, seed: int
+        self,
+        work: Path,
+        hearing: Hearing,
+        validation: bool,
+        dominance: float,
+        seed: int,
+        shards: str = "",
     ) -> None:
         self.work, self.hearing, self.validation = work, hearing, validation
-        self.dominance, self.seed = dominance, seed
+        self.dominance, self.seed, self.shards = dominance, seed, shards
 
     @cached_property
-    def _studio(self) -> Studio:  # made late: each process loads its own
-        return Studio(self.work, self.validation)
+    def _studio(self) -> Studio | ShardStudio:  # made late: each process loads its own
+        if not self.shards:
+            return Studio(self.work, self.validation)
+        studio = ShardStudio(Path(self.shards))
+        with np.load(self.work / "clips.npz") as clips:
+            if studio.labels != clips["labels"].tolist():
+                raise UsageError(
+                    f"training.shards {self.shards!r} knows other labels than {self.work}: name "
+                    "the folder that export.shards wrote from it"
+                )
+        return studio
 
     def __getitem__(self, index: int) -> Example:
         rng = np.random.default_rng([self.seed, index])
@@ -112,12 +123,16 @@ class Examples(Dataset[Example]):
         spatial, heard = self.hearing(foa)
         direction = truth.direction[steps].mean(0)
         place = (truth.distance, truth.floor, truth.t30)
+        distance, floor, t30 = (torch.tensor(float(column[steps].mean())) for column in place)
         return Example(
             torch.from_numpy(spatial.astype(np.float16)),
             torch.from_numpy(heard),
             torch.tensor(int(truth.label[steps[0]])),
+            torch.tensor(int(truth.clip[steps[0]])),
             torch.from_numpy(direction / np.linalg.norm(direction)).float(),
-            *(torch.tensor(float(column[steps].mean())) for column in place),
+            distance,
+            floor,
+            t30,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -13,8 +15,16 @@ FAINT = 1e-9
 LEVEL_SPREAD = 3.0  # brings the log energy about its mean to about -1..1
 
 
+class Planes(NamedTuple):
+    """Pictures of where sound flows, over time and pitch."""
+
+    active: Tensor  # (batch, 3 or 4, frames, bins): x, y, z, and the level if it is asked for
+    reactive: Tensor  # the same
+    flow: Tensor  # (batch, 3), mean of the active vectors by the amplitude of their bins
+
+
 class Intensity(nn.Module):
-    """FOA (batch, 4, n) AmbiX -> planes (batch, 3 or 4, frames, bins), active and reactive.
+    """FOA (batch, 4, n) AmbiX -> `Planes`.
 
     ``conj(W) [X, Y, Z]``: the real part, the active intensity, points towards the source; the
     imaginary part is the reactive one. Both are divided by the energy density of the bin,
@@ -36,7 +46,7 @@ class Intensity(nn.Module):
         return samples // self.settings.hop + 1
 
     @torch.no_grad()
-    def forward(self, foa: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, foa: Tensor) -> Planes:
         with torch.autocast(foa.device.type, enabled=False):  # there is no complex bfloat16
             spectra = torch.stft(
                 foa.float().flatten(0, 1),
@@ -50,11 +60,14 @@ class Intensity(nn.Module):
             w, y, z, x = spectra.unbind(1)
             flow = w.conj()[:, None] * torch.stack([x, y, z], 1)
             energy = sum((c.real.square() + c.imag.square() for c in (w, y, z, x)), w.real * 0) / 2
-            mean = energy.mean((1, 2), keepdim=True)
-            energy = (energy + FAINT * mean + torch.finfo(torch.float32).tiny)[:, None]
+            energy = energy[:, None]
+            mean = energy.mean((2, 3), keepdim=True)
+            energy = energy + FAINT * mean + torch.finfo(torch.float32).tiny
             active, reactive = flow.real / energy, flow.imag / energy
+            share = energy.sqrt() / energy.sqrt().sum((2, 3), keepdim=True)
+            mean_flow = (active * share).sum((2, 3))
             if not self.settings.level:
-                return active, reactive
+                return Planes(active, reactive, mean_flow)
             log = energy.log()
             level = (log - log.mean((2, 3), keepdim=True)) / LEVEL_SPREAD
-            return torch.cat([active, level], 1), torch.cat([reactive, level], 1)
+            return Planes(torch.cat([active, level], 1), torch.cat([reactive, level], 1), mean_flow)

@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from elsa_rt.errors import ElsaError
+from export.captions import Attributes
 from export.grammar import ANY
 from export.teacher.config import Training
 from export.teacher.examples import Example, Examples, Hearing, collate
 from export.teacher.model import Elsa
+from export.teacher.pairs import pair
 from export.teacher.sentences import Sentences
 from export.teacher.teacher import load
 
@@ -93,7 +95,7 @@ def word_figures(
     words = [np.flatnonzero(alone & (claims[:, 1] == word)) for word in range(0, 8, 2)]
     centres = np.stack([_read(model, sentences, mine).mean(0) for mine in words])
     said = (told.sound @ centres.T).argmax(1)
-    truth = np.round(scenes.attributes.azimuth_deg / 90).astype(int) % 4
+    truth = np.round(_attributes(scenes).azimuth_deg / 90).astype(int) % 4
     return {"place_4way": float((said == truth).mean())}
 
 
@@ -105,17 +107,21 @@ def retrieval_figures(
     Among the first k must be *a* caption that is true of the scene, or a scene it is true of.
     """
     count = len(told.sound)
-    drawn = sentences.draw(scenes.attributes, np.random.default_rng(SEED), False)
+    drawn = sentences.draw(_attributes(scenes), np.random.default_rng(SEED), False)
     texts = tuple(part[: 3 * count : 3] for part in drawn.texts)
     device = _device(model)
     captions = model.read(*(part.to(device) for part in texts)).cpu().numpy()
     scores = told.sound @ captions.T
-    true = sentences.true(scenes.attributes, drawn.claims[: 3 * count : 3])
+    true = sentences.true(_attributes(scenes), drawn.claims[: 3 * count : 3])
     found = {"retrieval_chance": float(true.mean())}
     for name, table, holds in (("text", scores, true), ("sound", scores.T, true.T)):
         hits = np.take_along_axis(holds, np.argsort(-table, 1), 1)
         found |= {f"{name}_r{k}": float(hits[:, :k].any(1).mean()) for k in (1, 5, 10)}
     return found
+
+
+def _attributes(scenes: Example) -> Attributes:
+    return pair(scenes, 0.0, np.random.default_rng(SEED)).attributes(scenes)
 
 
 def _ask(model: Elsa, scenes: Example, spatial: bool) -> Told:

@@ -23,7 +23,7 @@ class Answers(NamedTuple):
     place: Place
     sound: Tensor | None  # (batch, 512), unit length; None of the spatial tower alone
     text: Tensor | None  # (c, 512), unit length
-    scale: Tensor  # of the contrastive losses
+    scale: Tensor | None  # of the contrastive losses; None without text
 
 
 class Elsa(nn.Module):
@@ -38,7 +38,7 @@ class Elsa(nn.Module):
         self.settings = settings
         self.spatial = SpatialTower(settings.spatial, settings.seconds)
         self.semantic = make_tower(settings.semantic)
-        self.lift = nn.Linear(settings.spatial.place, settings.spatial.lifted)
+        self.lift = nn.Linear(self.spatial.width, settings.spatial.lifted)
         self.fusion = nn.Sequential(
             nn.Linear(settings.spatial.lifted + self.semantic.width, settings.fusion),
             nn.GELU(),
@@ -53,7 +53,11 @@ class Elsa(nn.Module):
         self.temperature = Temperature()
 
     def forward(
-        self, foa: Tensor, heard: Tensor | None = None, texts: tuple[Tensor, ...] | None = None
+        self,
+        foa: Tensor,
+        heard: Tensor | None = None,
+        texts: tuple[Tensor, ...] | None = None,
+        places: Tensor | None = None,
     ) -> Answers:
         """One pass.
 
@@ -65,15 +69,19 @@ class Elsa(nn.Module):
             What the semantic plug's ears made of W; None asks the spatial tower alone.
         texts
             Pooled sentences (c, width), or ids and mask where the text tower is inside.
+        places
+            int64 (m,): in which of the scenes each of m sounds is heard; else each in its own.
         """
         place = self.spatial(foa)
-        sound = None if heard is None else self.fuse(place, heard)
-        text = None if texts is None else self.read(*texts)
-        return Answers(place, sound, text, self.temperature())
+        hidden = place.hidden if places is None else place.hidden[places]
+        sound = None if heard is None else self.fuse(hidden, heard)
+        if texts is None:  # what no loss will use must not be an answer: DDP would wait for it
+            return Answers(place, sound, None, None)
+        return Answers(place, sound, self.read(*texts), self.temperature())
 
-    def fuse(self, place: Place, heard: Tensor) -> Tensor:
-        """Unit embedding (batch, 512) of sounds at places."""
-        lifted = F.elu(self.lift(place.hidden))
+    def fuse(self, hidden: Tensor, heard: Tensor) -> Tensor:
+        """Unit embedding (m, 512) of sounds at places."""
+        lifted = F.elu(self.lift(hidden))
         joined = self.fusion(torch.cat([lifted, self.semantic(heard)], 1))
         return F.normalize(joined.float(), dim=-1)
 

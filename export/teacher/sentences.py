@@ -23,6 +23,13 @@ class Drawn(NamedTuple):
     claims: NDArray[np.int64]  # (c, 6)
 
 
+class Tags(NamedTuple):
+    """What a tagger said."""
+
+    logits: Tensor  # (clips, classes)
+    names: Tensor  # (classes, width), pooled
+
+
 class Sentences:
     """The captions of a working directory for one teacher.
 
@@ -30,6 +37,7 @@ class Sentences:
     """
 
     def __init__(self, work: Path, reader: Reader | None) -> None:
+        self._work = work
         self.bank = CaptionBank(work)
         self._tokenize = reader.tokenize if reader else None
         with np.load(work / "captions.npz") as captions:
@@ -38,7 +46,24 @@ class Sentences:
             self.labels = [str(label) for label in clips["labels"]]
         kinds = torch.from_numpy(self.bank.kinds)
         self.wider = kinds & ~torch.eye(len(kinds), dtype=torch.bool)
-        """(labels, labels): which phrases hold too, and so are no wrong answers."""
+        """(labels, labels): which phrases hold too, and so are no wrong answers to a label."""
+
+    def tags(self) -> Tags:
+        """What the tagger said of the clips, and the names of its classes.
+
+        Raises
+        ------
+        UsageError
+            The working directory was prepared without.
+        """
+        with np.load(self._work / "clips.npz") as clips:
+            logits = clips["logits"].astype(np.float32) if "logits" in clips else None
+        if logits is None or self.bank.tag_pooled is None:
+            raise UsageError(
+                f"{self._work} knows no tags: run python -m export.prepare anew with --tagger and "
+                "--tags, or set weights.tag_names to 0"
+            )
+        return Tags(torch.from_numpy(logits), self.bank.tag_pooled)
 
     def draw(self, attributes: Attributes, rng: np.random.Generator, phrases: bool) -> Drawn:
         """A true caption for each of n sounds, with hard negatives.

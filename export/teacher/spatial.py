@@ -20,14 +20,14 @@ TYPICAL_DISTANCE_M, TYPICAL_FLOOR_M2, TYPICAL_T30_S = 1.3, 50.0, 0.4
 class Place(NamedTuple):
     """What is known of where a sound is."""
 
-    hidden: Tensor  # (batch, place)
+    hidden: Tensor  # (batch, width)
     direction: Tensor  # (batch, 3), unit length
     distance: Tensor  # (batch,), log of metres
     floor: Tensor  # (batch,), log of square metres
     t30: Tensor  # (batch,), log of seconds
 
 
-class Planes(nn.Module):
+class Picture(nn.Module):
     """Six blocks of convolution, norm, pooling and ELU: (batch, planes, frames, bins) -> flat.
 
     Two planes of coordinates come in too: a convolution cannot tell where in time and pitch it is.
@@ -64,16 +64,18 @@ class SpatialTower(nn.Module):
     def __init__(self, settings: Spatial, seconds: float) -> None:
         super().__init__()
         self.intensity = Intensity(settings)
+        self.flow = settings.flow
+        self.width = settings.place + 3 * settings.flow
         self.samples = round(seconds * settings.rate)
         size = self.intensity.planes, self.intensity.frames(self.samples), self.intensity.bins
-        self.active, self.reactive = Planes(*size, settings), Planes(*size, settings)
+        self.active, self.reactive = Picture(*size, settings), Picture(*size, settings)
         widths = (2 * self.active.width, *settings.hidden, settings.place)
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
             layers += [nn.Linear(inputs, outputs), nn.ELU()]
         self.mlp = nn.Sequential(*layers)
-        self.direction = _head(settings.place, 3)
-        self.room = _head(settings.place, 3)
+        self.direction = _head(self.width, 3)
+        self.room = _head(self.width, 3)
         typical = (TYPICAL_DISTANCE_M, TYPICAL_FLOOR_M2, TYPICAL_T30_S)
         bias = self.room[-1].bias
         assert isinstance(bias, Tensor)
@@ -81,10 +83,14 @@ class SpatialTower(nn.Module):
             bias.copy_(torch.tensor([math.log(value) for value in typical]))
 
     def forward(self, foa: Tensor) -> Place:
-        active, reactive = self.intensity(foa)
-        hidden = self.mlp(torch.cat([self.active(active), self.reactive(reactive)], 1))
+        planes = self.intensity(foa)
+        seen = torch.cat([self.active(planes.active), self.reactive(planes.reactive)], 1)
+        hidden = self.mlp(seen)
+        flow = F.normalize(planes.flow, dim=-1) * self.flow
+        if self.flow:
+            hidden = torch.cat([hidden, flow.to(hidden.dtype)], 1)
         distance, floor, t30 = self.room(hidden).float().unbind(1)
-        direction = F.normalize(self.direction(hidden).float(), dim=-1)
+        direction = F.normalize(self.direction(hidden).float() + flow, dim=-1)
         return Place(hidden, direction, distance, floor, t30)
 
 

@@ -84,8 +84,9 @@ class Run:
         self.accelerator = make_accelerator(config)
         self.trainer = Trainer(config, work, self.accelerator)
         hearing = Hearing(config.model)
-        self.scenes = Examples(work, hearing, False, self.training.dominance, self.training.seed)
-        self._held = Examples(work, hearing, True, self.training.dominance, self.training.seed)
+        how = self.training.dominance, self.training.seed
+        self.scenes = Examples(work, hearing, False, *how, self.training.shards)
+        self._held = Examples(work, hearing, True, *how)
         self._validation: Example | None = None
         if self.checkpoint.exists():
             self.trainer.resume(self.checkpoint)

@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from torch import Tensor
 
 from elsa_rt.errors import UsageError
 from export.captions import Attributes
-from export.losses import contrast_loss, label_loss
+from export.losses import contrast_loss, label_loss, tag_name_loss
 from export.teacher.across import join, join_array
 from export.teacher.config import TeacherConfig, Training, from_dict
 from export.teacher.examples import Example, turn
 from export.teacher.losses import Where, place_losses
 from export.teacher.model import Answers, Elsa
-from export.teacher.sentences import Drawn, Sentences, pooled_width
+from export.teacher.pairs import DryClips, Pairs, pair
+from export.teacher.sentences import Sentences, pooled_width
 
 
 class Trainer:
@@ -31,6 +33,8 @@ class Trainer:
         torch.manual_seed(config.training.seed)
         self.model = Elsa(config.model, pooled_width(work))
         self.sentences = Sentences(work, self.model.reader)
+        self._tags = self.sentences.tags() if config.weights.tag_names else None
+        self._dry = DryClips(work) if config.training.dry else None
         self.step = 0
         self._optimizer = accelerator.prepare_optimizer(_optimizer(self.model, config.training))
         self._wrapped = accelerator.prepare_model(self.model)
@@ -99,33 +103,42 @@ class Trainer:
         foa, where = batch.foa.to(device), Where._make(t.to(device) for t in batch.where)
         if self.step < self.config.training.spatial_steps:
             return place_losses(self._wrapped(foa).place, where)
-        drawn = self.sentences.draw(batch.attributes, rng, self.config.weights.label > 0)
-        texts = tuple(t.to(device) for t in drawn.texts)
-        answers = self._wrapped(foa, batch.heard.to(device), texts)
-        return place_losses(answers.place, where) | self._contrasts(answers, batch, drawn)
+        pairs = pair(batch, self.config.training.recombine, rng)
+        if self._dry:
+            pairs = self._dry.join(pairs, self.config.training.dry, rng)
+        attributes = pairs.attributes(batch)
+        drawn = self.sentences.draw(attributes, rng, self.config.weights.label > 0)
+        texts = drawn.texts
+        if self._tags:
+            texts = (torch.cat([texts[0], self._tags.names]),)
+        answers = self._wrapped(
+            foa, pairs.heard.to(device), tuple(t.to(device) for t in texts), pairs.places.to(device)
+        )
+        contrasts = self._contrasts(answers, pairs, attributes, drawn.claims)
+        return place_losses(answers.place, where) | contrasts
 
-    def _contrasts(self, answers: Answers, batch: Example, drawn: Drawn) -> dict[str, Tensor]:
-        assert answers.sound is not None
-        assert answers.text is not None
-        count = len(drawn.claims)
-        attributes = Attributes._make(join_array(values) for values in batch.attributes)
-        true = self.sentences.true(attributes, join_array(drawn.claims))
+    def _contrasts(
+        self, answers: Answers, pairs: Pairs, attributes: Attributes, claims: NDArray[np.int64]
+    ) -> dict[str, Tensor]:
+        """Losses between sounds and texts: captions, phrases of labels, names of tags."""
+        sound, text, scale = answers.sound, answers.text, answers.scale
+        assert sound is not None
+        assert text is not None
+        assert scale is not None
+        everywhere = Attributes._make(join_array(values) for values in attributes)
+        true = torch.from_numpy(self.sentences.true(everywhere, join_array(claims)))
+        captions, rest = text[: len(claims)], text[len(claims) :]
         losses = {
-            "contrast": contrast_loss(
-                join(answers.sound),
-                join(answers.text[:count]),
-                answers.scale,
-                torch.from_numpy(true).to(answers.sound.device),
-            )
+            "contrast": contrast_loss(join(sound), join(captions), scale, true.to(sound.device))
         }
         if self.config.weights.label:
-            losses["label"] = label_loss(
-                answers.sound,
-                answers.text[count:],
-                answers.scale,
-                batch.label.to(answers.sound.device),
-                self.sentences.wider.to(answers.sound.device),
-            )
+            labels = self.sentences.bank.labels
+            phrases, rest = rest[:labels], rest[labels:]
+            wider = self.sentences.wider[pairs.label].to(sound.device)
+            losses["label"] = label_loss(sound, phrases, scale, pairs.label.to(sound.device), wider)
+        if self._tags:
+            said = self._tags.logits[pairs.clip].to(sound.device)
+            losses["tag_names"] = tag_name_loss(sound, rest, scale, said)
         return losses
 
 

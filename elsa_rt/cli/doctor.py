@@ -1,0 +1,102 @@
+"""``elsa-rt doctor``: what may be wrong, on one page, each with its cure."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from elsa_rt.cli.options import Commands, add_command, add_settings, settings
+from elsa_rt.config import MODEL, SIGNAL, Config
+from elsa_rt.errors import UsageError
+
+if TYPE_CHECKING:
+    from elsa_rt.doctor.check import Check
+
+MORE = """\
+It looks at the model, the engine, the computer, the microphone, and listens for some seconds: make
+some noise meanwhile. Give it the options that you give to listen. It ends with 1 if anything fails.
+
+  elsa-rt doctor
+  elsa-rt doctor hw:1 --microphone respeaker-4-mic
+  elsa-rt doctor room.wav --format ambix --json
+"""
+
+LISTEN_S = 5.0
+
+MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failure": ("✗", "bold red")}
+
+
+def add(commands: Commands) -> None:
+    parser = add_command(commands, "doctor", run, "find what is wrong, and the cure", MORE)
+    parser.add_argument(
+        "source",
+        nargs="?",
+        metavar="SOURCE",
+        help="a microphone by number or part of its name, or a file "
+        "(default: the default microphone)",
+    )
+    parser.add_argument(
+        "--listen-s",
+        type=float,
+        default=LISTEN_S,
+        metavar="X",
+        help=f"seconds to listen for, 0 for not at all (default: {LISTEN_S:g})",
+    )
+    parser.add_argument("--json", action="store_true", help="JSON, one object")
+    add_settings(parser, SIGNAL, MODEL)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if not 0 <= arguments.listen_s <= 3600:
+        raise UsageError(f"--listen-s {arguments.listen_s:g}: 0..3600 is needed")
+    if arguments.source == "-":
+        raise UsageError("doctor does not read standard input: give a microphone or a file")
+    config = Config(**settings(arguments))
+    from rich.console import Console
+
+    from elsa_rt.doctor.examine import examine
+
+    with Console(stderr=True).status("looking ...") as status:
+        checks = list(
+            examine(
+                arguments.source,
+                config,
+                arguments.listen_s,
+                lambda what: status.update(f"looking at {what} ..."),
+            )
+        )
+    healthy = all(check.state != "failure" for check in checks)
+    if arguments.json:
+        listed = [check._asdict() for check in checks]
+        print(json.dumps({"ok": healthy, "checks": listed}, ensure_ascii=False))
+    else:
+        _show(checks)
+    return 0 if healthy else 1
+
+
+def _show(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column()
+    for check in checks:
+        mark, colour = MARKS[check.state]
+        found = Text(check.found, "" if check.state == "ok" else colour)
+        if check.cure:
+            found.append(f"\n→ {check.cure}", "default")
+        table.add_row(Text(mark, colour), check.name, found)
+    console = Console()
+    console.print(table)
+    failed = sum(check.state == "failure" for check in checks)
+    warned = sum(check.state == "warning" for check in checks)
+    if failed:
+        console.print(Text(f"\n{failed} failed", "bold red"))
+    elif warned:
+        console.print(Text(f"\nit works, with {warned} warning{'s' * (warned > 1)}", "yellow"))
+    else:
+        console.print(Text("\nall is well", "bold green"))

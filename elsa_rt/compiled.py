@@ -1,0 +1,16 @@
+"""How kernels are compiled: once, and kept for the next start where there is a place for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit
+
+
+def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """``kernel`` as machine code that lets other threads run meanwhile."""
+    try:
+        return njit(cache=True, nogil=True)(kernel)
+    except RuntimeError:  # no directory to keep it in: a service without a home
+        return njit(nogil=True)(kernel)

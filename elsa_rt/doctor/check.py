@@ -1,0 +1,16 @@
+"""One thing that was looked at, and how it is."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+State = Literal["ok", "warning", "failure"]
+
+
+class Check(NamedTuple):
+    """One thing that was looked at."""
+
+    name: str
+    state: State
+    found: str
+    cure: str = ""
