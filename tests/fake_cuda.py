@@ -21,6 +21,8 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
+import elsa_rt.encoder
+
 VERSION = "10.13.3"
 
 
@@ -201,6 +203,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
         monkeypatch.setitem(sys.modules, f"elsa_rt.encoder.{name}", None)
         monkeypatch.setattr(f"elsa_rt.encoder.{name}", None, raising=False)
         del sys.modules[f"elsa_rt.encoder.{name}"]
+        delattr(elsa_rt.encoder, name)
 
     class Logger:
         ERROR = 1

@@ -21,8 +21,8 @@ from elsa_rt.version import __version__
 Capture = pytest.CaptureFixture[str]
 
 NAMES = (
-    "listen", "embed", "embed-text", "devices", "microphones", "calibrate", "doctor", "compile",
-    "info",
+    "listen", "embed", "embed-text", "devices", "microphones", "calibrate", "doctor", "bench",
+    "compile", "warmup", "info",
 )  # fmt: skip
 
 

@@ -147,8 +147,8 @@ def test_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: str) -> None:
         raise ImportError("libnvinfer.so.10: cannot open shared object file")
 
-    monkeypatch.setattr("importlib.import_module", fail)
     monkeypatch.setattr("ctypes.util.find_library", lambda _: "libnvinfer.so.8")
+    monkeypatch.setattr("importlib.import_module", fail)
     with pytest.raises(
         EngineError, match=r"needs libnvinfer\.so\.10, the system has libnvinfer\.so\.8"
     ):

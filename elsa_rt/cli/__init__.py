@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Sequence
 
 from elsa_rt.cli import (
+    bench,
     calibrate,
     compile,
     devices,
@@ -21,12 +22,15 @@ from elsa_rt.cli import (
     info,
     listen,
     microphones,
+    warmup,
 )
 from elsa_rt.cli.options import Help, Parser
 from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
-COMMANDS = (listen, embed, embed_text, devices, microphones, calibrate, doctor, compile, info)
+COMMANDS = (
+    listen, embed, embed_text, devices, microphones, calibrate, doctor, bench, compile, warmup, info
+)  # fmt: skip
 
 DESCRIPTION = """\
 Hears what sounds where, and answers to your own sentences.

@@ -1,0 +1,35 @@
+"""``elsa-rt warmup``: let the first start be as quick as the later ones."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from elsa_rt.cli.notices import Notices
+from elsa_rt.cli.options import Commands, add_command, add_settings, settings
+from elsa_rt.config import MODEL, Config
+
+MORE = """\
+Compiles what a start would compile and keeps it, reads the model once, and builds a plan if a
+TensorRT is asked for by name. Run it after an installation or update, as the user who will listen.
+
+  elsa-rt warmup
+  elsa-rt warmup --engine tensorrt
+"""
+
+
+def add(commands: Commands) -> None:
+    parser = add_command(commands, "warmup", run, "make the first start a quick one", MORE)
+    add_settings(parser, MODEL)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = Config(**settings(arguments))
+    begun = time.perf_counter()
+    from elsa_rt.demo import demo_path, demo_prompts
+    from elsa_rt.listener import Listener
+
+    for hearing in Listener(demo_prompts(), demo_path(), config, on_notice=Notices()):
+        print(f"first hearing after {time.perf_counter() - begun:.1f} s: {hearing.words}")
+        break
+    return 0
