@@ -24,7 +24,13 @@ from elsa_rt.audio.capsules import Capsules, layout
 from elsa_rt.audio.foa import ToFoa
 from elsa_rt.audio.profile_files import write_profile
 from elsa_rt.audio.profiles import Profile, find_profile
-from elsa_rt.calibrate.calibration import Calibration, Take, calibrate, split_claps
+from elsa_rt.calibrate.calibration import (
+    Calibration,
+    Take,
+    calibrate,
+    hears_no_height,
+    split_claps,
+)
 from elsa_rt.calibrate.claps import find_claps
 from elsa_rt.calibrate.diffuse import format_doubt, polarity
 from elsa_rt.calibrate.directions import GUIDED, announced, check_spread
@@ -86,6 +92,8 @@ def test_the_truth_is_found_again(seed: int, recording: Recording, found: Calibr
     assert outcome.radius_error_mm < 1
     assert found.verdict == "good"
     assert found.doubts == ()
+    assert 0 < found.solution.gain_error_db < 0.1
+    assert 0 < found.solution.delay_error_us < 1
     assert max(angle.before_deg for angle in found.angles) > 30
 
 
@@ -131,6 +139,19 @@ def test_the_components_of_b_format_are_put_in_order(form: Any) -> None:
     assert found.profile.signs == (1, 1, 1, -1)
     assert found.profile.yaw_deg == pytest.approx(-20, abs=2)
     assert found.verdict == "good"
+
+
+def test_a_flat_square_is_put_in_order_by_horizontal_claps() -> None:
+    base = find_profile("respeaker-4-mic")
+    device = Device(base.capsules, (3, 1, 2, 0), turn=rotation(-19, 0, 0))
+    flat = PLACES[:4]
+    claps = record(device, np.random.default_rng(2), TOWARDS[:4])
+    found = calibrate(split_claps(claps, RATE, flat), None, base, RATE, (2, 3, 4, 5), "a test")
+    assert found.profile.channels == (5, 3, 4, 2)
+    assert found.profile.yaw_deg == pytest.approx(-19, abs=2)
+    assert found.verdict == "good"
+    assert found.profile.warning == base.warning
+    check_spread(flat, horizontal=hears_no_height(base))
 
 
 def test_claps_from_the_wrong_places_are_not_to_be_trusted(recording: Recording) -> None:

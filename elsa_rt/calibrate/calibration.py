@@ -24,6 +24,8 @@ DISAGREE_DB = 2.0
 ODD_DB = 4.0  # a clap whose channels differ so from those of its direction is another sound
 LOOK_HZ = 300.0, 3_000.0  # the residual angle is taken here, and below the limit
 
+LEVEL = 0.3  # horizontal part of a direction that a flat microphone can be judged by
+
 GOOD_DEG, USABLE_DEG = 6.0, 15.0
 
 
@@ -117,7 +119,8 @@ def calibrate(
         for take in kept
         for onset in take.onsets
     ]
-    noise_db = None if noise is None else powers_db(noise, rate)
+    # a channel that is silent by design has no gain to be told
+    noise_db = None if noise is None or base.silent else powers_db(noise, rate)
     capsules = base.format == "a-format"
     solution = solve(heard, base, rate, noise_db if capsules else None)
     doubts = [
@@ -131,15 +134,17 @@ def calibrate(
     if noise is not None and capsules:
         doubts += _polarity_doubt(polarity(noise, rate), solution, numbers)
     profile = _profile(base, solution, gains, numbers, said)
-    plain = _only_known(base, numbers)
+    plain = replace(base, channels=tuple(numbers))  # as it is used without a calibration
+    flat = hears_no_height(base)
     angles = tuple(
         Angle(
             take.at.name,
             len(take.onsets),
-            _off(take, plain, rate, numbers),
-            _off(take, profile, rate, numbers),
+            _off(take, plain, rate, numbers, flat),
+            _off(take, profile, rate, numbers, flat),
         )
         for take in kept
+        if not flat or np.linalg.norm(take.at.towards[:2]) > LEVEL
     )
     found = Calibration(profile, solution, angles, tuple(doubts))
     return replace(found, profile=replace(profile, residual_deg=round(found.residual_deg, 1)))
@@ -220,6 +225,7 @@ def _profile(
         yaw_deg=round(solution.yaw_deg, 1),
         radius_mm=radius,
         order=order,
+        filters=None,  # they were of channels as they were before
         warning=base.warning if hears_no_height(base) else None,
         sources=known | dict.fromkeys(found, f"{said}, {date.today().isoformat()}"),
     )
@@ -233,13 +239,11 @@ def hears_no_height(profile: Profile) -> bool:
     return flat or bool(profile.silent)
 
 
-def _only_known(base: Profile, numbers: Sequence[int]) -> Profile:
-    """``base`` as it would be used without a calibration."""
-    return replace(base, channels=tuple(numbers))
+def _off(take: Take, profile: Profile, rate: int, numbers: Sequence[int], flat: bool) -> float:
+    """Angle in degrees between where ``take`` came from and where ``profile`` hears it.
 
-
-def _off(take: Take, profile: Profile, rate: int, numbers: Sequence[int]) -> float:
-    """Angle in degrees between where ``take`` came from and where ``profile`` hears it."""
+    Only the horizontal one if the microphone is ``flat``.
+    """
     hz = np.fft.rfftfreq(transform_size(rate), 1 / rate)
     limit = min(LOOK_HZ[1], profile.coincidence_hz or LOOK_HZ[1])
     band = (hz >= LOOK_HZ[0]) & (hz <= max(limit, 2 * LOOK_HZ[0]))
@@ -251,5 +255,7 @@ def _off(take: Take, profile: Profile, rate: int, numbers: Sequence[int]) -> flo
         foa = (mix @ spectrum[:, :, None])[:, :, 0]
         flow += (foa[:, :1].conj() * foa[:, [3, 1, 2]]).real.sum(axis=0)
     flow = rotation(profile.yaw_deg, 0, 0) @ mount_rotation(profile.mount) @ flow
-    cosine = flow @ take.at.towards / max(float(np.linalg.norm(flow)), 1e-30)
+    towards = take.at.towards * [1, 1, 0] if flat else take.at.towards
+    flow = flow * [1, 1, 0] if flat else flow
+    cosine = flow @ towards / max(float(np.linalg.norm(flow) * np.linalg.norm(towards)), 1e-30)
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))

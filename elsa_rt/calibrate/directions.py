@@ -23,6 +23,9 @@ NAMED = {
 GUIDED = ("front", "left", "behind", "right", "above")
 """Where somebody who calibrates goes, in this order."""
 
+GUIDED_FLAT = GUIDED[:4]
+"""The same for microphones that hear no height."""
+
 LEAST = 4
 SPREAD = 0.1
 """Of the least axis of the directions against all: less is a plane, and up is down in it."""

@@ -191,6 +191,9 @@ class _Problem:
         start = np.concatenate([delays * 1e6, 20 * np.log10(self.gains), [yaw, self.radius_mm]])
         free = [*range(9), *([9] if self.fit_radius else [])]
         x, misfit, errors = self._descend(start, free, order, signs)
+        silent = ~self.heard.any(axis=(0, 1))  # of such a channel nothing is told
+        for of_channels in (x[:4], x[4:8]):
+            of_channels[silent] = of_channels[~silent].mean()
         if signs.sum() < 0 or (signs.sum() == 0 and signs[0] < 0):
             signs = -signs  # of all four together it cannot be told, nor does it matter
         yaw_deg = float((x[8] + 180) % 360 - 180)
@@ -257,9 +260,11 @@ class _Problem:
                     break
             else:
                 damping *= 10
+        for of_channels in (slice(0, 4), slice(4, 8)):  # what all have in common cannot be told
+            normal[of_channels, of_channels] += 1e3 * np.diag(normal)[of_channels].max()
         errors = np.zeros(10)
         spread = residual @ residual / max(1, residual.size - len(free))
-        errors[free] = np.sqrt(spread * np.diag(np.linalg.pinv(normal, 1e-6)))
+        errors[free] = np.sqrt(np.maximum(spread * np.diag(np.linalg.pinv(normal)), 0))
         return x, float(residual @ residual / np.sum(np.abs(self.heard) ** 2)), errors
 
     def _residual(

@@ -37,6 +37,8 @@ many from each, in this order; or a file for each direction:
 BASE = "tetrahedron"
 """What a microphone is taken for unless told."""
 
+EACH, NOISE_S, CHECK_S = 3, 10.0, 5.0
+
 
 def add(commands: Commands) -> None:
     parser = add_command(commands, "calibrate", run, "measure your own microphone", MORE)
@@ -63,9 +65,15 @@ def add(commands: Commands) -> None:
         metavar="DIRECTION=FILE",
         help="a recording of claps from one direction; any number of times",
     )
-    parser.add_argument("--each", type=int, default=3, metavar="N", help="claps at each place")
-    parser.add_argument("--noise-s", type=float, default=10.0, metavar="X", help="length of noise")
-    parser.add_argument("--check-s", type=float, default=5.0, metavar="X", help="of the first step")
+    for option, default, metavar, about in (
+        ("--each", EACH, "N", "claps at each place"),
+        ("--noise-s", NOISE_S, "X", "seconds of noise, 0 to leave it out"),
+        ("--check-s", CHECK_S, "X", "seconds of the first step, the channels"),
+    ):
+        about += f" (default: {default:g})"
+        parser.add_argument(
+            option, type=type(default), default=default, metavar=metavar, help=about
+        )
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     unused = ("yaw_deg", "pitch_deg", "roll_deg", "realtime")
     add_settings(parser, SIGNAL, without=unused)
@@ -159,7 +167,7 @@ def _from_files(
     notices = Notices()
     files: list[tuple[str, list[Any]]] = []
     if arguments.claps:
-        files.append((arguments.claps, _places(arguments)))
+        files.append((arguments.claps, _places(arguments, base)))
     for text in arguments.clap:
         direction, equals, path = text.partition("=")
         if not equals:
@@ -203,7 +211,7 @@ def _from_a_person(
 
     if arguments.noise:
         raise UsageError("--noise is for recordings: give --claps or --clap, too")
-    places = _places(arguments)
+    places = _places(arguments, base)
     check_spread(places, horizontal=hears_no_height(base))
     console = Console(stderr=arguments.json)
     with open_source(arguments.source, config, Notices()) as source:
@@ -229,11 +237,12 @@ def _from_a_person(
     return takes, noise, ear.rate, ear.numbers, ear.name.split(" (hw:")[0]
 
 
-def _places(arguments: argparse.Namespace) -> list[Any]:
-    from elsa_rt.calibrate.directions import GUIDED, announced
+def _places(arguments: argparse.Namespace, base: Profile) -> list[Any]:
+    from elsa_rt.calibrate.calibration import hears_no_height
+    from elsa_rt.calibrate.directions import GUIDED, GUIDED_FLAT, announced
 
     if arguments.directions is None:
-        return [announced(name) for name in GUIDED]
+        return [announced(name) for name in (GUIDED_FLAT if hears_no_height(base) else GUIDED)]
     return [announced(text) for text in arguments.directions.split()]
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import platform
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from elsa_rt.cli.options import Commands, add_command
 from elsa_rt.errors import EngineError
@@ -22,8 +20,6 @@ MORE = """\
 """
 
 PACKAGES = ("numpy", "numba", "onnxruntime", "tokenizers", "sounddevice", "soundfile", "soxr")
-
-WIDTH = 100
 
 
 def add(commands: Commands) -> None:
@@ -53,27 +49,12 @@ def _show_bundle(bundle: ModelBundle) -> None:
     _show("model", f"{bundle.name} {bundle.version}, {bundle.licence}")
     _show("directory", str(bundle.path))
     _show("hears", f"{bundle.slots} source at {bundle.features.rate} Hz")
-    _show("step", f"{1000 * bundle.step_s:.0f} ms, context {bundle.context_s:g} s")
-    for title, table in (("training", bundle.training), ("measured", bundle.measured)):
-        for name, value in _flat(table):
-            print(fill(f"{title}: {name} {value}", WIDTH, subsequent_indent="  "))
-    if bundle.card:
-        print(f"\n{bundle.card.strip()}")
+    _show("step", f"{1000 * bundle.step_s:.0f} ms, looks back {bundle.context_s:g} s")
+    print(f"\n{bundle.card.strip() or 'It has no model card.'}")
 
 
 def _show(name: str, value: str) -> None:
     print(f"{name:12} {value}")
-
-
-def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            rows += _flat(value, f"{before}{name}.")
-        else:
-            listed = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            rows.append((f"{before}{name}", listed))
-    return rows
 
 
 def _installed(package: str) -> str:

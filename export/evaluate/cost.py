@@ -14,6 +14,7 @@ from onnx import TensorProto
 from elsa_rt.config import Config
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, TEXT_ENCODER, ModelBundle
+from elsa_rt.encoder.onnx import STREAMS
 from elsa_rt.features.intensity import IntensityFeatures
 
 TIMED_STEPS = 300
@@ -50,16 +51,26 @@ def parameters(model: onnx.ModelProto) -> int:
 
 
 def macs(model: onnx.ModelProto) -> int:
-    """Multiply-accumulates of one run: those of convolutions and matrix products.
+    """Multiply-accumulates of one run for one stream: of convolutions and matrix products.
 
     Raises
     ------
     ValueError
         A shape is not fixed, or the graph has an operator whose products are not counted here.
     """
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    inferred = onnx.shape_inference.infer_shapes(_of_one_stream(model), data_prop=True)
     shapes = _shapes(inferred.graph)
     return sum(_macs_of(node, shapes) for node in inferred.graph.node)
+
+
+def _of_one_stream(model: onnx.ModelProto) -> onnx.ModelProto:
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    for value in [*fixed.graph.input, *fixed.graph.output]:
+        for axis in value.type.tensor_type.shape.dim:
+            if axis.dim_param == STREAMS:
+                axis.dim_value = 1
+    return fixed
 
 
 def _macs_of(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:
