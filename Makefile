@@ -3,6 +3,7 @@
 # make test      lint, then every test
 # make lint      ruff and mypy
 # make bench     how fast it is and how much memory it takes, on one core
+# make bench-alternatives    the same beside SciPy, torch and CLAP
 #
 # All of it lives in .venv; PYTHON chooses the interpreter that .venv is made from.
 
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 RUN_PACKAGES := python3-venv libportaudio2
 TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng
 
-.PHONY: demo listen test lint bench
+.PHONY: demo listen test lint bench bench-alternatives
 
 demo: $(VENV)/.installed
 	$(BIN)/elsa-rt listen --demo
@@ -31,6 +32,9 @@ lint: $(VENV)/.installed-for-tests
 bench: $(VENV)/.installed
 	$(BIN)/python -m tests.bench.stages
 	$(BIN)/python -m tests.bench.listen_file
+
+bench-alternatives: $(VENV)/.installed-for-tests
+	$(BIN)/python -m tests.bench.alternatives
 
 $(VENV)/.installed: pyproject.toml
 	.ci/system-packages $(RUN_PACKAGES)
