@@ -89,10 +89,10 @@ class Config:
     )
     threads: int = _setting(MODEL, 1, "threads of onnx")
 
-    alert_start: float = _setting(ALERTS, 0.6, "score 0..1 that starts an alert")
+    alert_start: float = _setting(ALERTS, 0.5, "score 0..1 that starts an alert")
     alert_end: float = _setting(ALERTS, 0.35, "score 0..1 below which an alert may end")
     alert_confirm_s: float = _setting(
-        ALERTS, 0.2, "seconds that the score must hold before the start"
+        ALERTS, 0.2, "seconds that the score must hold, short gaps aside, before the start"
     )
     alert_release_s: float = _setting(ALERTS, 0.8, "seconds below the end score before the end")
 

@@ -56,7 +56,17 @@ def test_starts_and_ends_by_hysteresis() -> None:
 
 def test_a_short_peak_is_no_alert() -> None:
     gate = AlertGate(["dog"], CONFIG, STEP_S)
-    assert feed(gate, [[score] for score in (0.9, 0.1, 0.9, 0.5, 0.9, 0.1)]) == []
+    assert feed(gate, [[score] for score in (0.9, 0.1, 0.1, 0.9, 0.5, 0.1, 0.9, 0.1)]) == []
+
+
+def test_knocks_are_confirmed_across_their_gaps() -> None:
+    config = Config(alert_start=0.6, alert_end=0.3, alert_confirm_s=0.3)
+    gate = AlertGate(["knock"], config, STEP_S)
+    (start,) = feed(gate, [[score] for score in (0.1, 0.9, 0.2, 0.8, 0.1, 0.1, 0.9)])
+    assert start.time_s == pytest.approx(0.7)
+    gate = AlertGate(["knock"], config, STEP_S)
+    too_far_apart = (0.9, 0.2, 0.2, 0.2, 0.8, 0.1, 0.1, 0.1, 0.9)
+    assert feed(gate, [[score] for score in too_far_apart]) == []
 
 
 def test_no_confirmation_starts_at_once() -> None:

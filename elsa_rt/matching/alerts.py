@@ -22,6 +22,7 @@ MAX_SLUG = 48
 class AlertGate:
     """Hysteresis for each of p prompts, counted in steps that were heard.
 
+    Gaps shorter than the time of confirmation do not break it: knocks are heard one by one.
     An alert's place is the activity-weighted mean over its steps, the confirming ones included,
     as long as they score enough to keep it open.
     """
@@ -39,7 +40,7 @@ class AlertGate:
         count = len(self._prompts)
         self._ids: dict[int, str] = {}  # of the open alerts
         self._is_open = np.zeros(count, np.bool_)
-        self._held = np.zeros(count, np.int64)  # steps in a row at or above the threshold
+        self._held = np.zeros(count, np.int64)  # steps at or above the threshold, short gaps aside
         self._missed = np.zeros(count, np.int64)  # steps in a row below it
         self._peak = np.zeros(count, np.float32)
         self._towards = np.zeros((count, 3))  # sum of directions, weighted by activity
@@ -52,9 +53,10 @@ class AlertGate:
     def step(self, time_s: float, match: Match, sound: Sound) -> tuple[Alert, ...]:
         """Take one step's match; returns the alerts that it ended and started."""
         holds = match.score >= np.where(self._is_open, self._end, self._start)
-        self._held = np.where(holds, self._held + 1, 0)
         self._missed = np.where(holds, 0, self._missed + 1)
-        self._forget(~self._is_open & ~holds)
+        broken = self._missed >= self._confirm
+        self._held = np.where(broken, 0, self._held + holds)
+        self._forget(~self._is_open & broken)
         self._peak[holds] = np.maximum(self._peak, match.score)[holds]
         self._locate(holds, match, sound)
         ended = np.flatnonzero(self._is_open & (self._missed >= self._release))
