@@ -48,6 +48,7 @@ PER_SCENE = 8  # steps of each scene that meet captions
 AVERAGING = 0.999  # of the weights that are shipped
 LEARNING_RATE = 1.5e-3
 TOWER_RATE = 0.25  # share of it for the semantic tower, which starts from the tagger's weights
+CAPTIONS_RATE = 3.0  # times it where only what meets the captions learns
 WARM_UP = 300  # steps
 SAVE_EVERY_S = 120.0
 LOG_EVERY = 250  # steps, with a look at the validation scenes
@@ -57,7 +58,13 @@ class Trainer:
     """Everything that a checkpoint holds, and one optimisation step."""
 
     def __init__(
-        self, work: Path, total: int, tagger: Path | None, teacher: Path | None, device: str
+        self,
+        work: Path,
+        total: int,
+        tagger: Path | None,
+        teacher: Path | None,
+        device: str,
+        only_captions: bool = False,
     ) -> None:
         self.device = torch.device(device)
         self.captions = CaptionBank(work)
@@ -89,6 +96,10 @@ class Trainer:
         self.average = deepcopy(self.student).requires_grad_(False)
         self.average_projection = deepcopy(self.projection).requires_grad_(False)
         self.optimizer = self._optimizer(TOWER_RATE if tagger else 1.0)
+        self.rate = LEARNING_RATE
+        if only_captions:
+            self.rate *= CAPTIONS_RATE
+            self._freeze_hearing()
         self.total = total
         self.step = 0
         self.seconds = 0.0  # of training so far
@@ -106,6 +117,13 @@ class Trainer:
         others = [p for part in parts for p in part.parameters() if p not in known]
         groups = [{"params": others, "share": 1.0}, {"params": tower, "share": tower_rate}]
         return torch.optim.AdamW(groups, LEARNING_RATE, weight_decay=0.02)
+
+    def _freeze_hearing(self) -> None:
+        """Train on what meets the captions alone: towers, memories and directions stay."""
+        self.student.requires_grad_(False)
+        for part in (self.student.name, self.student.whereabouts, self.student.fuse):
+            part.requires_grad_(True)
+        self.student.spatial.eval()  # its norms keep their statistics
 
     _parts = ("student", "projection", "head", "temperature", "average", "average_projection",
               "optimizer")  # fmt: skip
@@ -132,7 +150,7 @@ class Trainer:
         losses = self.losses(mel, truth, rng)
         total = torch.stack([WEIGHTS[name] * loss for name, loss in losses.items()]).sum()
         for group in self.optimizer.param_groups:
-            group["lr"] = group["share"] * LEARNING_RATE * schedule(self.step, self.total)
+            group["lr"] = group["share"] * self.rate * schedule(self.step, self.total)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.student.parameters(), 5.0)
@@ -225,6 +243,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--tagger", type=Path, help="ONNX tagger whose weights to start from")
     parser.add_argument("--teacher", type=Path, help="checkpoint of export.teacher to learn from")
     parser.add_argument("--shards", type=Path, help="scenes of export.shards in place of new ones")
+    parser.add_argument(
+        "--only-captions", action="store_true", help="train on only what meets the captions"
+    )
     parser.add_argument("--device", default="cpu", help="cpu, or cuda in bfloat16")
     parser.add_argument("--workers", type=int, default=1, help="processes that make scenes")
     parser.add_argument("--threads", type=int, default=1, help="threads of the network")
@@ -236,7 +257,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     run = args.work / "run"
     run.mkdir(exist_ok=True)
     torch.manual_seed(args.seed)
-    trainer = Trainer(args.work, args.steps, args.tagger, args.teacher, args.device)
+    trainer = Trainer(
+        args.work, args.steps, args.tagger, args.teacher, args.device, args.only_captions
+    )
     if (run / "checkpoint.pt").exists():
         trainer.resume(run / "checkpoint.pt")
     rng = np.random.default_rng([args.seed, trainer.step])

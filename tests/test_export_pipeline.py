@@ -130,6 +130,12 @@ def test_training_resumes_where_it_stopped(workshop: Path) -> None:
         assert after["optimizer"]["state"][name]["exp_avg"].shape == moments["exp_avg"].shape
         assert after["optimizer"]["state"][name]["step"] == 4
 
+    run("export.train", workshop / "work", "--steps", "5", "--validation", "4", "--only-captions")
+    last = torch.load(checkpoint, weights_only=True)["student"]
+    for name, weights in after["student"].items():
+        learns = name.startswith(("name.", "whereabouts.", "fuse."))
+        assert torch.equal(last[name], weights) != learns, name
+
 
 def test_bundle_listens(workshop: Path) -> None:
     bundle = ModelBundle.load(workshop / "bundle")
