@@ -1,10 +1,10 @@
 """Ambisonic formats, mounts and directions, and the conventions of the whole project.
 
-axes        right-handed: x forward, y left, z up (ROS REP-103, the same as AmbiX)
-azimuth     counter-clockwise from +x, left is positive, -180..180 degrees
-elevation   up is positive, -90..90 degrees
-FOA         AmbiX: channels W, Y, Z, X (ACN order), SN3D, float32, shape (4, n)
-direction   unit vector (x, y, z) that points from the microphone to the source
+    axes        right-handed: x forward, y left, z up (ROS REP-103, the same as AmbiX)
+    azimuth     counter-clockwise from +x, left is positive, -180..180 degrees
+    elevation   up is positive, -90..90 degrees
+    FOA         AmbiX: channels W, Y, Z, X (ACN order), SN3D, float32, shape (4, n)
+    direction   unit vector (x, y, z) that points from the microphone to the source
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Capsules on a sphere, and what a plane wave does to each of them.
 
-direction   unit vector from the middle to the capsule, in the microphone's own axes
-order       type I is FLU, FRD, BLD, BRU; type II is FLD, FRU, BLU, BRD
-directivity a of ``a + (1 - a) cos(angle)``: 1 omnidirectional, 0.5 cardioid, 0 figure of eight
-time        a capsule that looks at the source hears it first; ``exp(+j omega t)``
+    direction   unit vector from the middle to the capsule, in the microphone's own axes
+    order       type I is FLU, FRD, BLD, BRU; type II is FLD, FRU, BLU, BRD
+    directivity a of ``a + (1 - a) cos(angle)``: 1 omnidirectional, 0.5 cardioid, 0 figure of eight
+    time        a capsule that looks at the source hears it first; ``exp(+j omega t)``
 """
 
 from __future__ import annotations

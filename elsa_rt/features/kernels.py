@@ -50,12 +50,8 @@ def analyse_hop(
             w, y, z, x = spectrum[0, k], spectrum[1, k], spectrum[2, k], spectrum[3, k]
             w_power = w.real * w.real + w.imag * w.imag
             v_power = (
-                x.real * x.real
-                + x.imag * x.imag
-                + y.real * y.real
-                + y.imag * y.imag
-                + z.real * z.real
-                + z.imag * z.imag
+                x.real * x.real + x.imag * x.imag + y.real * y.real
+                + y.imag * y.imag + z.real * z.real + z.imag * z.imag
             )
             power += g * w_power
             energy += g * (w_power + v_power)
@@ -126,17 +122,8 @@ def analyse(
         filled += take
         if filled == hop:
             analyse_hop(
-                history,
-                window,
-                first,
-                last,
-                weights,
-                band,
-                frame,
-                spectrum,
-                axes,
-                mel[done],
-                total[done],
+                history, window, first, last, weights, band, frame, spectrum, axes,
+                mel[done], total[done],
             )
             done += 1
             filled = 0

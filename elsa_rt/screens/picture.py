@@ -194,7 +194,9 @@ def _prompts(state: State, rows: int) -> Table:
     for prompt in best:
         length = state.bars[prompt]
         style = "green" if length >= ACTIVE else "dim"
-        table.add_row(bar(length, 10, style), f"{scores.get(prompt, 0.0):.2f}", Text(prompt, style))
+        table.add_row(
+            bar(length, 10, style), f"{scores.get(prompt, 0.0):.2f}", Text(prompt, style)
+        )
     return table
 
 
