@@ -26,7 +26,10 @@ SPEED_SIGMA_DEG = 30.0
 """How fast sources turn: standard deviation of each axis of the velocity, degrees a second."""
 
 SPEED_MEMORY_S = 4.0
-"""For so long a velocity goes on, roughly, where nothing is measured."""
+"""For so long a velocity goes on, roughly."""
+
+SILENT_MEMORY_S = 0.5
+"""The same of a sound that is silent: where it went on to is anybody's guess."""
 
 
 class Heading:
@@ -56,16 +59,16 @@ class Heading:
         """Of each axis of the direction, in squared radians."""
         return self._place
 
-    def predict(self, seconds: float) -> None:
+    def predict(self, seconds: float, memory_s: float = SPEED_MEMORY_S) -> None:
         """Turn on for ``seconds``: the exact integral of an Ornstein-Uhlenbeck velocity."""
-        kept = math.exp(-seconds / SPEED_MEMORY_S)
-        reach = SPEED_MEMORY_S * (1 - kept)  # seconds that the velocity is good for
+        kept = math.exp(-seconds / memory_s)
+        reach = memory_s * (1 - kept)  # seconds that the velocity is good for
         self._move(reach * self.velocity)
         self.velocity *= kept
         usual = math.radians(SPEED_SIGMA_DEG) ** 2
-        drift = seconds - 2 * reach + SPEED_MEMORY_S / 2 * (1 - kept**2)
+        drift = seconds - 2 * reach + memory_s / 2 * (1 - kept**2)
         self._place += 2 * reach * self._cross + reach**2 * self._speed
-        self._place += 2 * usual * SPEED_MEMORY_S * drift
+        self._place += 2 * usual * memory_s * drift
         self._cross = kept * (self._cross + reach * self._speed) + usual * reach * (1 - kept)
         self._speed = kept**2 * self._speed + usual * (1 - kept**2)
 

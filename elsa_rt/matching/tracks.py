@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from elsa_rt.audio.ambisonics import angles_from_direction
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.hearing import State, Track
-from elsa_rt.matching.heading import Heading, angle_between
+from elsa_rt.matching.heading import SILENT_MEMORY_S, SPEED_MEMORY_S, Heading, angle_between
 from elsa_rt.matching.words import direction_words
 
 ACTIVE = 0.3
@@ -108,8 +108,8 @@ class _Followed:
         self.distance += gain * (math.log(distance_m) - self.distance)
         self.spread *= 1 - gain
 
-    def predict(self, seconds: float) -> None:
-        self.heading.predict(seconds)
+    def predict(self, seconds: float, silent: bool) -> None:
+        self.heading.predict(seconds, SILENT_MEMORY_S if silent else SPEED_MEMORY_S)
         self.spread += DISTANCE_DRIFT**2 * seconds
 
     def track(self, state: State, time_s: float) -> Track:
@@ -148,14 +148,13 @@ class Tracker:
     def reset(self) -> None:
         """Forget all tracks; they vanish without an end."""
         self._followed: list[_Followed] = []
-        self._time_s: float | None = None
+        self._time_s = 0.0  # end of the last step
 
     def step(self, time_s: float, sound: Sound, diffuseness: float) -> Heard:
         """Take what was heard up to ``time_s``; its directions are in the axes of the tracks."""
-        passed = 0.0 if self._time_s is None else time_s - self._time_s
-        self._time_s = time_s
         for followed in self._followed:
-            followed.predict(passed)
+            followed.predict(time_s - self._time_s, silent=followed.last_s < self._time_s)
+        self._time_s = time_s
         slots = self._take(time_s, sound, diffuseness)
         return self._tell(time_s, slots)
 
