@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from elsa_rt.audio.ambisonics import angles_from_direction
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.hearing import State, Track
-from elsa_rt.matching.heading import SILENT_MEMORY_S, SPEED_MEMORY_S, Heading, angle_between
+from elsa_rt.matching.heading import SILENT_MEMORY_S, SPEED_MEMORY_S, Heading, angle_between, length
 from elsa_rt.matching.words import direction_words
 
 ACTIVE = 0.3
@@ -122,7 +122,7 @@ class _Followed:
             azimuth_deg=azimuth,
             elevation_deg=elevation,
             uncertainty_deg=math.degrees(math.sqrt(2 * variance)),
-            speed_deg_s=math.degrees(float(np.linalg.norm(self.heading.velocity))),
+            speed_deg_s=math.degrees(length(self.heading.velocity)),
             distance_m=math.exp(self.distance),
             first_s=self.first_s,
             last_s=self.last_s,
@@ -183,9 +183,8 @@ class Tracker:
         for followed in self._followed:
             heading = followed.heading
             for slot, width in sigma.items():
-                direction = sound.direction[slot]
-                surprise = heading.surprise(direction, width)
-                apart = angle_between(heading.direction, direction)
+                apart = angle_between(heading.direction, sound.direction[slot])
+                surprise = heading.surprise(apart, width)
                 if surprise <= GATE and apart <= math.radians(WIDEST_GATE_DEG):
                     # less twice the log likelihood: a vague track must not win for its width
                     cost = surprise + 2 * math.log(heading.variance + width**2)
@@ -199,18 +198,17 @@ class Tracker:
         return self._followed[-1]
 
     def _tell(self, time_s: float, slots: list[_Followed | None]) -> Heard:
-        kept, going, gone = [], [], []
+        going: dict[str, Track] = {}
+        gone: list[Track] = []
         for followed in self._followed:
-            silent_s = time_s - followed.last_s
             begins = not followed.told and followed.heard >= TOLD_AFTER
             followed.told |= begins
-            if silent_s >= (self._release_s if followed.told else FORGOTTEN_S):
-                if followed.told:
-                    gone.append(followed.track("end", time_s))
-                continue
-            kept.append(followed)
-            if followed.told:
-                going.append(followed.track("start" if begins else "update", time_s))
-        self._followed = kept
-        of_slots = (found.track("update", time_s) if found else None for found in slots)
-        return Heard((*going, *gone), tuple(of_slots))
+            wait_s = self._release_s if followed.told else FORGOTTEN_S
+            if time_s - followed.last_s < wait_s:
+                going[followed.id] = followed.track("start" if begins else "update", time_s)
+            elif followed.told:
+                gone.append(followed.track("end", time_s))
+        told = [going[f.id] for f in self._followed if f.told and f.id in going]
+        self._followed = [followed for followed in self._followed if followed.id in going]
+        of_slots = (going.get(followed.id) if followed else None for followed in slots)
+        return Heard((*told, *gone), tuple(of_slots))
