@@ -114,15 +114,15 @@ class AlertGate:
         self._forget(~self._is_open & ~self._confirmation.running)
         self._note(time_s, holds, match, sound)
         missed = self._confirmation.missed
-        ended = np.flatnonzero(self._is_open & (missed >= self._times.release))
-        started = np.flatnonzero(~self._is_open & confirmed)
+        ended = np.flatnonzero(self._is_open & (missed >= self._times.release)).tolist()
+        started = np.flatnonzero(~self._is_open & confirmed).tolist()
         heard = {rule: int(match.slot[rule]) for rule in (*self._open, *started) if holds[rule]}
         places = {rule: tracks[k] or _guess(time_s, sound, k) for rule, k in heard.items()}
         going = self._go_on(time_s, match, places)
         return (
-            *(self._close(rule, time_s) for rule in ended.tolist()),
+            *(self._close(rule, time_s) for rule in ended),
             *going,
-            *(self._begin(rule, time_s, match, places[rule]) for rule in started.tolist()),
+            *(self._begin(rule, time_s, match, places[rule]) for rule in started),
         )
 
     def finish(self, time_s: float) -> tuple[Alert, ...]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from elsa_rt.audio.ambisonics import angles_from_direction
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.hearing import State, Track
+from elsa_rt.matching.confirmation import steps_in
 from elsa_rt.matching.heading import SILENT_MEMORY_S, SPEED_MEMORY_S, Heading, angle_between, length
 from elsa_rt.matching.words import direction_words
 
@@ -29,8 +30,8 @@ GATE = 18.4
 WIDEST_GATE_DEG = 45.0
 """Beyond this it is another sound, however uncertain the track has become."""
 
-TOLD_AFTER = 3
-"""Steps that must have been heard before a track is told of."""
+TOLD_AFTER_S = 0.2
+"""So much must have been heard of a track before it is told of."""
 
 FORGOTTEN_S = 0.5
 """A track that was not told of is dropped when it is not heard for so long."""
@@ -142,6 +143,7 @@ class Tracker:
     def __init__(self, step_s: float, release_s: float) -> None:
         self._step_s = step_s
         self._release_s = release_s
+        self._told_after = steps_in(TOLD_AFTER_S, step_s)
         self._number = 0  # outlives reset: an id never comes twice from one tracker
         self.reset()
 
@@ -180,7 +182,8 @@ class Tracker:
     def _pairs(self, sound: Sound, sigma: dict[int, float]) -> list[tuple[_Followed, int]]:
         """Tracks and slots that may belong together, the likeliest first."""
         pairs: list[tuple[float, int, _Followed, int]] = []
-        for followed in self._followed:
+        alive = [followed for followed in self._followed if not self._is_over(followed)]
+        for followed in alive:
             heading = followed.heading
             for slot, width in sigma.items():
                 apart = angle_between(heading.direction, sound.direction[slot])
@@ -201,10 +204,9 @@ class Tracker:
         going: dict[str, Track] = {}
         gone: list[Track] = []
         for followed in self._followed:
-            begins = not followed.told and followed.heard >= TOLD_AFTER
+            begins = not followed.told and followed.heard >= self._told_after
             followed.told |= begins
-            wait_s = self._release_s if followed.told else FORGOTTEN_S
-            if time_s - followed.last_s < wait_s:
+            if not self._is_over(followed):
                 going[followed.id] = followed.track("start" if begins else "update", time_s)
             elif followed.told:
                 gone.append(followed.track("end", time_s))
@@ -212,3 +214,8 @@ class Tracker:
         self._followed = [followed for followed in self._followed if followed.id in going]
         of_slots = (going.get(followed.id) if followed else None for followed in slots)
         return Heard((*told, *gone), tuple(of_slots))
+
+    def _is_over(self, followed: _Followed) -> bool:
+        """Whether it has been silent for too long."""
+        wait_s = self._release_s if followed.told else FORGOTTEN_S
+        return self._time_s - followed.last_s >= wait_s
