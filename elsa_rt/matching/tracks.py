@@ -100,10 +100,10 @@ class _Followed:
 
     def range(self, distance_m: float) -> None:
         """Take a distance; an unknown one, NaN, changes nothing."""
-        if not distance_m > 0:
+        if not 0 < distance_m < math.inf:
             return
         if math.isnan(self.distance):
-            self.distance = math.log(distance_m)
+            self.distance, self.spread = math.log(distance_m), DISTANCE_SIGMA**2
             return
         gain = self.spread / (self.spread + DISTANCE_SIGMA**2)
         self.distance += gain * (math.log(distance_m) - self.distance)
