@@ -14,6 +14,9 @@ CHANNELS = ("log_mel_w", "active_x", "active_y", "active_z",
             "reactive_x", "reactive_y", "reactive_z", "diffuseness")  # fmt: skip
 """What the channel axis of `Frames.mel` holds, in this order."""
 
+HISTORY = 4
+"""Transforms that there is room for: when it is full, the newest sound moves to the front."""
+
 
 @dataclass(frozen=True)
 class FeatureSettings:
@@ -122,7 +125,7 @@ class IntensityFeatures:
     def __init__(
         self, settings: FeatureSettings | None = None, coincidence_hz: float | None = None
     ) -> None:
-        from elsa_rt.features.kernels import analyse
+        from elsa_rt.features.kernels import PRODUCTS, analyse
 
         self.settings = settings = settings or FeatureSettings()
         self.block = settings.hop
@@ -133,19 +136,22 @@ class IntensityFeatures:
         hann *= np.sqrt(2 / (settings.n_fft * np.sum(hann**2)))
         self._window = np.pad(hann, (settings.n_fft - settings.window, 0)).astype(np.float32)
         filters = mel_bands(settings)
-        self._first = np.array([row.nonzero()[0][0] for row in filters], np.int32)
-        self._last = np.array([row.nonzero()[0][-1] + 1 for row in filters], np.int32)
+        self._first = np.array([row.nonzero()[0][0] for row in filters], np.int64)
+        self._last = np.array([row.nonzero()[0][-1] + 1 for row in filters], np.int64)
         widest = int((self._last - self._first).max())
         self._weights = np.zeros((settings.mels, widest), np.float32)
         for row, low, high, out in zip(
             filters, self._first, self._last, self._weights, strict=True
         ):
             out[: high - low] = row[low:high]
-        self._band = np.array(direction_bands(settings, coincidence_hz), np.int32)
+        self._band = np.array(direction_bands(settings, coincidence_hz), np.int64)
         self._frame = np.empty((4, settings.n_fft), np.float32)
-        self._spectrum = np.empty((4, settings.n_fft // 2 + 1), np.complex64)
+        bins = settings.n_fft // 2 + 1
+        self._spectrum = np.empty((4, bins), np.complex64)
         self._axes = np.array([1], np.int64)
-        self._history = np.empty((4, settings.n_fft), np.float32)
+        self._products = np.empty((PRODUCTS, bins), np.float32)
+        self._sums = np.empty((PRODUCTS, settings.mels), np.float32)
+        self._sound = np.empty((4, HISTORY * settings.n_fft), np.float32)
         self.reset()
         # the kernel is compiled or loaded now: an open microphone would lose sound meanwhile
         self.step(np.zeros((4, self.block), np.float32))
@@ -153,7 +159,8 @@ class IntensityFeatures:
 
     def reset(self) -> None:
         """Forget all sound; the next sample is the first."""
-        self._history[:] = 0
+        self._sound[:] = 0
+        self._end = self.settings.n_fft
         self._filled = 0
 
     def step(self, foa: NDArray[np.float32]) -> Frames:
@@ -163,9 +170,10 @@ class IntensityFeatures:
         hops = (self._filled + foa.shape[1]) // self.settings.hop
         mel = np.empty((hops, len(CHANNELS), self.settings.mels), np.float32)
         total = np.empty((hops, 5), np.float32)
-        self._filled = self._analyse(
-            np.ascontiguousarray(foa, np.float32), self._history, self._filled,
+        self._end, self._filled = self._analyse(
+            np.ascontiguousarray(foa, np.float32), self._sound, self._end, self._filled,
             self.settings.hop, self._window, self._first, self._last, self._weights,
-            self._band, self._frame, self._spectrum, self._axes, mel, total,
+            self._band, self._frame, self._spectrum, self._axes, self._products, self._sums,
+            mel, total,
         )  # fmt: skip
         return Frames(mel, total[:, :3], total[:, 3], total[:, 4])
