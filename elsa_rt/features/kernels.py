@@ -79,8 +79,8 @@ def gather(
     ``weights[first[m]:last[m]]`` of mel band m are stored at row m from column 0.
     """
     for m in range(first.size):
-        begin = first[m]
         a = b = c = d = e = f = p = q = np.float32(0)
+        begin = first[m]
         for k in range(begin, last[m]):
             g = weights[m, k - begin]
             a += g * products[0, k]
@@ -129,47 +129,48 @@ def finish(
 
 @compiled
 def analyse(
-    foa: NDArray[np.float32],
-    sound: NDArray[np.float32],
-    end: int,
-    filled: int,
     hop: int,
     window: NDArray[np.float32],
     first: NDArray[np.int64],
     last: NDArray[np.int64],
     weights: NDArray[np.float32],
     band: NDArray[np.int64],
+    axes: NDArray[np.int64],
     frame: NDArray[np.float32],
     spectrum: NDArray[np.complex64],
-    axes: NDArray[np.int64],
     products: NDArray[np.float32],
     sums: NDArray[np.float32],
+    sound: NDArray[np.float32],
+    end: NDArray[np.int64],
+    filled: int,
+    foa: NDArray[np.float32],
     mel: NDArray[np.float32],
     total: NDArray[np.float32],
-) -> tuple[int, int]:
-    """Run every hop that ``foa`` (4, n) completes; return the new ``end`` and ``filled``.
+) -> int:
+    """Write ``mel`` (hops, 8, mels) and ``total`` (hops, 5) of the hops that ``foa`` completes.
 
-    ``sound`` (4, 3 n_fft or more) holds the newest samples before ``end``, n_fft of them at least;
-    ``filled`` of them have come in since the last hop. ``frame``, ``spectrum``, ``products`` and
-    ``sums`` are memory to work in. Writes ``mel`` (hops, 8, mels) and ``total`` (hops, 5).
+    ``sound`` (4, 3 n_fft or more) holds the newest samples before ``end[0]``, n_fft of them at
+    least; ``filled`` of them have come in since the last hop, and as many as are returned when
+    ``foa`` is read. ``frame``, ``spectrum``, ``products`` and ``sums`` are memory to work in.
     """
-    size = frame.shape[1]
+    size, now = frame.shape[1], end[0]
     position = done = 0
     while position < foa.shape[1]:
         take = min(hop - filled, foa.shape[1] - position)
-        if end + take > sound.shape[1]:
-            copy(sound, end - size, sound, 0, size)
-            end = size
-        copy(foa, position, sound, end, take)
+        if now + take > sound.shape[1]:
+            copy(sound, now - size, sound, 0, size)
+            now = size
+        copy(foa, position, sound, now, take)
         position += take
-        end += take
+        now += take
         filled += take
         if filled == hop:
-            cut(sound, end, window, frame)
+            cut(sound, now, window, frame)
             rocket_fft.r2c(frame, spectrum, axes, True, np.float32(1.0), 1)
             multiply(spectrum, products)
             gather(products, first, last, weights, sums)
             finish(sums, band, mel[done], total[done])
             done += 1
             filled = 0
-    return end, filled
+    end[0] = now
+    return filled
