@@ -169,9 +169,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument(
-        "--recordings", type=Path, help="folder of AmbiX files to calibrate on"
-    )
+    source.add_argument("--recordings", type=Path, help="folder of AmbiX files to calibrate on")
     source.add_argument("--work", type=Path, help="directory of export.prepare, to render scenes")
     args = parser.parse_args(argv)
     loaded = ModelBundle.load(args.bundle)

@@ -37,6 +37,9 @@ def newest(lines: Iterable[str]) -> list[dict[str, Any]]:
 
 def table(lines: list[dict[str, Any]]) -> Iterator[str]:
     """Markdown lines."""
+    if not lines:
+        yield "No device was measured yet: `make bench-device` does it."
+        return
     yield (
         "| device | engine | model | ms a step p50 / p95 / p99 | times real time "
         "| onset to alert | verdict |"
