@@ -270,6 +270,21 @@ def test_a_provider_that_is_not_there(bundle: Path) -> None:
         AudioEncoder(ModelBundle.load(bundle), Config(engine="onnx", provider="cuda"))
 
 
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_onnx_runtime_that_falls_back_without_a_word(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # as with onnxruntime-gpu where a library of CUDA is missing
+    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr("elsa_rt.encoder.onnx.ort.get_available_providers", lambda: both)
+    with pytest.raises(
+        EngineError,
+        match=r"asked ONNX Runtime for CUDAExecutionProvider and got CPUExecutionProvider: check "
+        r"CUDA and cuDNN .*--provider cpu",
+    ):
+        AudioEncoder(ModelBundle.load(bundle), Config(engine="onnx", provider="cuda"))
+
+
 # what TensorRT-RTX compiles on the device
 
 
