@@ -3,7 +3,8 @@
 # make test      lint, then every test
 # make lint      ruff and mypy
 # make bench     how fast it is and how much memory it takes, on one core
-# make bench-alternatives    the same beside SciPy, torch and CLAP
+# make bench-alternatives    the same beside SciPy, librosa, torch and CLAP
+# make bench-device          measure this machine; its line goes into the README's table
 #
 # All of it lives in .venv; PYTHON chooses the interpreter that .venv is made from.
 
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 RUN_PACKAGES := python3-venv libportaudio2
 TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng
 
-.PHONY: demo listen test lint bench bench-alternatives
+.PHONY: demo listen test lint bench bench-alternatives bench-device
 
 demo: $(VENV)/.installed
 	$(BIN)/elsa-rt listen --demo
@@ -30,11 +31,16 @@ lint: $(VENV)/.installed-for-tests
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed
-	$(BIN)/python -m tests.bench.stages
-	$(BIN)/python -m tests.bench.listen_file
+	for bench in step start growth listen_file; do \
+		$(BIN)/python -m tests.bench.$$bench || missed=1; done; exit $${missed:-0}
 
 bench-alternatives: $(VENV)/.installed-for-tests
+	$(BIN)/python -m pip install --quiet --requirement tests/bench/requirements.txt
 	$(BIN)/python -m tests.bench.alternatives
+
+bench-device: $(VENV)/.installed
+	$(BIN)/elsa-rt bench --json tests/bench/devices.jsonl $(ARGS)
+	$(BIN)/python -m tests.bench.devices --write
 
 $(VENV)/.installed: pyproject.toml
 	.ci/system-packages $(RUN_PACKAGES)

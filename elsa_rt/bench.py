@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elsa_rt.audio.block import Block
 from elsa_rt.audio.foa import ToFoa
+from elsa_rt.audio.health import SignalHealth
 from elsa_rt.config import Config
 from elsa_rt.demo import demo_path, demo_scene
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
+from elsa_rt.features.flow import EnergyFlow
 from elsa_rt.features.intensity import CHANNELS, IntensityFeatures
 from elsa_rt.listener import Listener
 from elsa_rt.matching.prompts import PromptBank
 from elsa_rt.matching.scores import Scorer, Statistics
+from elsa_rt.outputs.jsonl import hearing_fields
 
 RATE = 48_000
 WARM_UP = 20  # steps
@@ -31,6 +37,8 @@ WHOLE = "all of a step"
 SYS = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 POWER_MODE = Path("/var/lib/nvpmodel/status")
 PACKAGES = ("numpy", "numba", "onnxruntime", "tensorrt", "tensorrt-rtx")
+
+Step = tuple[Block, NDArray[np.float32]]
 
 
 class Quantiles(NamedTuple):
@@ -67,39 +75,50 @@ class Report(NamedTuple):
 
 
 def measure(
-    bundle: ModelBundle, config: Config, prompts: int, steps: int, streams: int = 1
+    bundle: ModelBundle,
+    config: Config,
+    prompts: int,
+    steps: int,
+    streams: int = 1,
+    sound: Iterator[Step] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Report:
     """Run ``steps`` through each stage and through a whole listener, in turns.
 
     ``streams`` more than one times the encoder for as many streams that step together, too.
+    ``sound`` gives each step as a block and as its FOA, by default bursts of noise; ``clock``
+    gives seconds.
     """
     encoder = AudioEncoder(bundle, config)
     words = ("a dog barking", "a glass breaking", "someone speaking", "a siren", "heavy rain")
     sentences = [f"{words[n % len(words)]}, {n}" for n in range(prompts)]
     bank = PromptBank.encode(bundle, sentences, config)
     listener = Listener(bank, config=config, encoder=encoder, on_notice=lambda _: None)
-    to_foa = ToFoa(config, 4, RATE, bundle.features.rate)
+    health, to_foa = SignalHealth(), ToFoa(config, 4, RATE, bundle.features.rate)
     features, stream = IntensityFeatures(bundle.features), encoder.stream()
-    scorer = Scorer(bank, Statistics.load(bundle))
+    flow, scorer = EnergyFlow(bundle.step_frames), Scorer(bank, Statistics.load(bundle))
     batch = encoder.open(streams) if streams > 1 else None
     shape = (streams, bundle.step_frames, len(CHANNELS), bundle.features.mels)
     spent: defaultdict[str, list[float]] = defaultdict(list)
 
     def timed(name: str, work: Any, *arguments: Any) -> Any:
-        begun = time.perf_counter()
+        begun = clock()
         result = work(*arguments)
-        spent[name].append(1000 * (time.perf_counter() - begun))
+        spent[name].append(1000 * (clock() - begun))
         return result
 
-    for block, foa in _sound(bundle, WARM_UP + steps):
+    for block, foa in islice(sound or bursts(bundle), WARM_UP + steps):
+        timed("signal health", health.step, block)
         timed("resampling", to_foa.step, block.samples)
         frames = timed("features", features.step, foa)
-        (sound,) = timed("audio encoder", stream.step, frames, foa)
-        timed(f"scores of {prompts} prompts", scorer.step, sound)
+        timed("energy flow", flow.step, frames)
+        (heard,) = timed("audio encoder", stream.step, frames, foa)
+        timed(f"scores of {prompts} prompts", scorer.step, heard)
         if batch is not None:
             mel = np.broadcast_to(frames.mel, shape)
             timed(f"audio encoder, {streams} streams", batch.step, mel)
-        timed(WHOLE, listener.push, block)
+        for hearing in timed(WHOLE, listener.push, block):
+            timed("its JSON line", json.dumps, hearing_fields(hearing))
     stages = {
         name: Quantiles(*np.quantile(times[WARM_UP:], (0.5, 0.95, 0.99)).tolist())
         for name, times in spent.items()
@@ -108,11 +127,11 @@ def measure(
     return Report(stages, bundle.step_s, latency, encoder.engine, streams)
 
 
-def _sound(bundle: ModelBundle, steps: int) -> Iterator[tuple[Block, np.ndarray]]:
-    """Bursts of noise: as a block of a step, and as the FOA of a step."""
+def bursts(bundle: ModelBundle) -> Iterator[Step]:
+    """Bursts of noise without end: as a block of a step, and as the FOA of a step."""
     rng = np.random.default_rng(0)
     length = round(RATE * bundle.step_s)
-    for step in range(steps):
+    for step in count():
         loud = 0.1 if step % 20 < 8 else 1e-3
         samples = rng.normal(0, loud, (4, length)).astype(np.float32)
         yield Block(samples, RATE, step * length), samples[:, : bundle.step_samples].copy()

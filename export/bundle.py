@@ -136,9 +136,9 @@ def _some_frames(steps: int) -> Tensor:
     return frames
 
 
-def load_run(work: Path, pooled: int) -> tuple[Student, TextProjection]:
+def load_run(checkpoint: Path, pooled: int) -> tuple[Student, TextProjection]:
     """The averaged student and text projection of a training run, for inference."""
-    state = load_state(work)
+    state = torch.load(checkpoint, weights_only=True)
     size = {**state["size"], "spatial": tuple(state["size"]["spatial"])}
     student = Student(StudentSize(**size))
     projection = TextProjection(pooled)
@@ -158,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     args.output.mkdir(parents=True, exist_ok=True)
     sentences = SentenceEncoder(args.sentences).eval()
-    student, projection = load_run(args.work, sentences.width)
+    student, projection = load_run(trained(args.work), sentences.width)
 
     export_audio(student, args.output / AUDIO_ENCODER)
     tokenizer = load_tokenizer(args.sentences)
@@ -171,15 +171,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_card(args.output, args.work)
 
 
-def load_state(work: Path) -> dict[str, Any]:
-    """What `export.align` left, or `export.train` where nothing was aligned."""
-    run = work / "run"
-    found = [path for path in (run / "aligned.pt", run / "checkpoint.pt") if path.exists()]
-    return dict(torch.load(found[0], weights_only=True, map_location="cpu"))
+def trained(work: Path) -> Path:
+    """The checkpoint that `export.align` left, or `export.train` where nothing was aligned."""
+    aligned = work / "run" / "aligned.pt"
+    return aligned if aligned.exists() else aligned.with_name("checkpoint.pt")
 
 
 def _training(work: Path) -> dict[str, Any]:
-    state = load_state(work)
+    state = torch.load(trained(work), weights_only=True)
     with np.load(work / "clips.npz") as clips:
         held, unseen = clips["validation"], clips["unseen"]
         labels, strange = ([str(x) for x in clips[n]] for n in ("labels", "unseen_labels"))

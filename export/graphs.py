@@ -52,7 +52,7 @@ def export_text(
     with tempfile.TemporaryDirectory() as folder:
         full = Path(folder) / "full.onnx"
         save_graph(model, full)
-        quantize_dynamic(full, path, weight_type=QuantType.QInt8)
+        quantize_dynamic(full, path, weight_type=QuantType.QInt8, per_channel=True)
     save_graph(onnx.load(path), path)
 
 

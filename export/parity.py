@@ -1,11 +1,13 @@
 """Does every form of the audio encoder hear the same: torch, ONNX, 16 and 8 bits, a TensorRT plan?
 
-    python -m export.parity BUNDLE --recordings FOLDER [--work WORK] [--update]
+    python -m export.parity BUNDLE --recordings FOLDER [--checkpoint FILE] [--update]
+    python -m export.parity BUNDLE --work WORK
 
 All of them hear the same frames as streams. The table compares each with the ONNX file in 32 bits:
 cosine of the embeddings (mean, and the worst hundredth), angle between the directions, how often
 the same of the prompts fits best, milliseconds of processor time a step. It exits 1 where one is
-beyond its tolerance. A plan is compared where TensorRT and a GPU are at hand.
+beyond its tolerance. A plan is compared where TensorRT and a GPU are at hand, torch where there is
+a checkpoint: it must be the one that the bundle was exported from.
 """
 
 from __future__ import annotations
@@ -91,13 +93,13 @@ def hear(model: StepModel, frames: FrameSet) -> Answers:
     return Answers(np.stack(embeddings), np.stack(directions), float(np.median(spent[WARM_UP:])))
 
 
-def hear_torch(work: Path, frames: FrameSet) -> Answers:
-    """The same of the student that was trained in ``work``, each sound in one call."""
+def hear_torch(checkpoint: Path, frames: FrameSet) -> Answers:
+    """The same of the student in a checkpoint, each sound in one call."""
     import torch
 
     from export.bundle import load_run
 
-    student, _ = load_run(work, SENTENCE_WIDTH)
+    student, _ = load_run(checkpoint, SENTENCE_WIDTH)
     embeddings, directions = [], []
     begun = time.thread_time_ns()
     with torch.inference_mode():
@@ -179,7 +181,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--recordings", type=Path, help="folder of AmbiX recordings to hear")
-    parser.add_argument("--work", type=Path, help="directory of export.train, to compare torch")
+    parser.add_argument("--work", type=Path, help="directory of export.train, to render scenes")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="to compare torch (default: that of WORK)"
+    )
     parser.add_argument("--update", action="store_true", help="write the figures into the manifest")
     args = parser.parse_args(argv)
     if args.recordings is None and args.work is None:
@@ -193,8 +198,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         labels = bundle.training.get("labels") or ["a dog", "speech", "music", "silence"]
         prompts = embed_text([f"the sound of {label}" for label in labels], bundle)
         torch = None
-        if args.work is not None:
-            torch = hear_torch(args.work, frames)
+        checkpoint = args.checkpoint
+        if checkpoint is None and args.work is not None:
+            from export.bundle import trained
+
+            checkpoint = trained(args.work)
+        if checkpoint is not None:
+            torch = hear_torch(checkpoint, frames)
         rows = measure(bundle, frames, prompts, torch)
     except ElsaError as error:
         print(f"error: {error}", file=sys.stderr)

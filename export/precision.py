@@ -4,8 +4,9 @@
     python -m export.precision BUNDLE --work WORK
 
 Levels, logs, fading means, gated memories and norms stay in 32 bits: a memory adds small things to
-large ones for hours, and a level spans ten powers of ten. All else is halved. To 8 bits go the two
-towers but for their first layers; the memories' gates and the heads lost too much by it. Inputs,
+large ones for hours, and a level spans ten powers of ten. All else is halved. To 8 bits go the
+spatial tower and, of the semantic one from its sixth block on, what mixes channels. Its first
+blocks and its filters along time and frequency lost too much by it, and so did the heads. Inputs,
 outputs and states are float32 in each file, so that engines treat all alike.
 """
 
@@ -42,7 +43,10 @@ from export.graphs import save_graph
 EXACT = re.compile(r"(student(\.(level|sound|place|spatial))?|.*\.mean|)/.*|_empty.*")
 """Nodes, named by their modules, that stay in 32 bits."""
 
-TOWERS = re.compile(r"student\.(spatial\.|semantic\.(blocks\.[1-9]|last)).*")
+TOWERS = re.compile(
+    r"student\.(spatial\.|"
+    r"semantic\.(blocks\.([5-9]|\d\d)\.(expand|project|squeeze|excite)|last)).*"
+)
 """Nodes of those layers that go to 8 bits, as far as they are not `EXACT`."""
 
 WEIGHTED = ("Conv", "MatMul")
@@ -165,9 +169,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument(
-        "--recordings", type=Path, help="folder of AmbiX files to calibrate on"
-    )
+    source.add_argument("--recordings", type=Path, help="folder of AmbiX files to calibrate on")
     source.add_argument("--work", type=Path, help="directory of export.prepare, to render scenes")
     args = parser.parse_args(argv)
     loaded = ModelBundle.load(args.bundle)

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import onnxruntime
@@ -22,6 +22,7 @@ import pytest
 from numpy.typing import NDArray
 
 import elsa_rt.encoder
+from elsa_rt.encoder.engines import TENSORRT_MODULES
 
 VERSION = "10.13.3"
 
@@ -184,8 +185,49 @@ class _Engine:
     def get_tensor_mode(self, name: str) -> str:
         return "input" if name in self._inputs else "output"
 
-    def create_execution_context(self) -> _Context:
+    def create_execution_context(self, config: RuntimeConfig | None = None) -> _Context:
+        if config is not None:
+            config.cache.kernels |= {config.cache.gpu.encode()}  # compiled where it is missing
         return _Context(self)
+
+
+class RtxEngine(_Engine):
+    """A plan of TensorRT-RTX, which has a runtime cache."""
+
+    def create_runtime_config(self) -> RuntimeConfig:
+        return RuntimeConfig(self.cuda.gpu)
+
+
+class RuntimeConfig:
+    """The functions of ``tensorrt_rtx.IRuntimeConfig`` that elsa_rt calls."""
+
+    def __init__(self, gpu: str) -> None:
+        self._gpu = gpu
+
+    def create_runtime_cache(self) -> RuntimeCache:
+        return RuntimeCache(self._gpu)
+
+    def set_runtime_cache(self, cache: RuntimeCache) -> bool:
+        self.cache = cache
+        return True
+
+
+class RuntimeCache:
+    """The functions of ``tensorrt_rtx.IRuntimeCache`` that elsa_rt calls."""
+
+    loaded: ClassVar[list[bool]] = []  # of each blob whether it fitted
+
+    def __init__(self, gpu: str) -> None:
+        self.gpu, self.kernels = gpu, set[bytes]()
+
+    def deserialize(self, blob: bytes) -> bool:
+        self.loaded.append(blob == self.gpu.encode())
+        if self.loaded[-1]:
+            self.kernels.add(blob)
+        return self.loaded[-1]
+
+    def serialize(self) -> bytes:
+        return b"".join(self.kernels)
 
 
 def fake_plan(model: Path, streams: int) -> bytes:
@@ -193,7 +235,7 @@ def fake_plan(model: Path, streams: int) -> bytes:
     return bytes([streams]) + model.read_bytes()
 
 
-def install(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
+def install(monkeypatch: pytest.MonkeyPatch, engine: str = "tensorrt") -> FakeCuda:
     cuda = FakeCuda()
     bindings = ModuleType("cuda.bindings")
     bindings.runtime = cuda  # type: ignore[attr-defined]
@@ -217,9 +259,10 @@ def install(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
                 self._logger.log(1, "Version tag does not match. Note: Current Version: 240, "
                                  "Serialized Engine Version: 239")  # fmt: skip
                 return None
-            return _Engine(cuda, plan[1:], plan[0])
+            kind = RtxEngine if engine == "tensorrt-rtx" else _Engine
+            return kind(cuda, plan[1:], plan[0])
 
-    trt = ModuleType("tensorrt")
+    trt = ModuleType(TENSORRT_MODULES[engine])
     vars(trt).update(
         __version__=VERSION,
         ILogger=Logger,
@@ -227,7 +270,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
         float32="float32",
         TensorIOMode=SimpleNamespace(INPUT="input"),
     )
-    monkeypatch.setitem(sys.modules, "tensorrt", trt)
+    monkeypatch.setitem(sys.modules, trt.__name__, trt)
     import elsa_rt.encoder.tensorrt_run as run
 
     monkeypatch.setattr(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from calibration.features import FrameSet, recorded
 from elsa_rt.config import Config
+from elsa_rt.demo import demo_path
 from elsa_rt.encoder import tensorrt as gate
-from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.bundle import DEFAULT, ModelBundle
 from elsa_rt.encoder.engines import load_model
 from elsa_rt.errors import UsageError
 from export import parity
@@ -26,6 +28,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the quantiser's own making
     pytest.mark.filterwarnings("ignore::UserWarning:onnxruntime"),
 ]
+
+STEPS = 60  # of the demo scene: all of it takes long
 
 
 def with_tower(bundle: Path) -> Path:
@@ -110,11 +114,39 @@ def test_eight_bits_are_symmetric_and_only_in_the_towers(precise: Path, frames: 
     assert np.abs(full - eight).max() > 1e-4
 
 
-def test_tensorrt_takes_every_precision(precise: Path) -> None:
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped model in every precision, made from the demo scene as `write_precisions` does."""
+    folder = tmp_path_factory.mktemp("bundles") / "shipped"
+    shutil.copytree(DEFAULT, folder)
+    loaded = ModelBundle.load(folder)
+    (scene := folder.parent / "recordings").mkdir()
+    (scene / "demo.flac").symlink_to(demo_path())
+    heard = recorded(scene, loaded.features, loaded.step_frames)
+    write_precisions(folder, FrameSet([heard.sounds[0][:STEPS]], "the demo scene"))
+    return folder
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_tensorrt_takes_the_shipped_model(shipped: Path, precision: str) -> None:
     pytest.importorskip("tensorrt_rtx", reason="pip install tensorrt-rtx")
-    library, bundle = gate.Library("tensorrt-rtx"), ModelBundle.load(precise)
-    for precision in ("fp32", "fp16", "int8"):
-        assert gate.build_plan(library, bundle.audio_file(precision), 2, "8.9")
+    library, bundle = gate.Library("tensorrt-rtx"), ModelBundle.load(shipped)
+    file, shares = bundle.audio_file(precision), list[float]()
+    for streams in (1, 4) if precision == "fp16" else (1,):
+        plan = gate.build_plan(library, file, streams, "8.9", shares.append)
+        assert len(plan) > file.stat().st_size / 2
+    assert max(shares) > 0.5
+
+
+def test_the_shipped_model_in_fewer_bits_hears_the_same(shipped: Path) -> None:
+    loaded = ModelBundle.load(shipped)
+    heard = recorded(shipped.parent / "recordings", loaded.features, loaded.step_frames)
+    frames = FrameSet([heard.sounds[0][:STEPS]], "the demo scene")
+    prompts = np.eye(loaded.embedding, dtype=np.float32)
+    rows = parity.measure(loaded, frames, prompts, None)
+    assert rows["onnx fp16"]["cosine_p1"] > 0.999
+    assert rows["onnx int8"]["cosine_mean"] > 0.95
+    assert rows["onnx int8"]["megabytes"] < rows["onnx fp32"]["megabytes"]
 
 
 def test_names_that_say_nothing(bundle: Path, frames: FrameSet) -> None:

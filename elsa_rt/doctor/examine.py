@@ -9,6 +9,7 @@ from elsa_rt.audio.sources import is_path
 from elsa_rt.config import Config
 from elsa_rt.doctor.check import Check
 from elsa_rt.doctor.computer import check_cache, check_governor, check_model, check_permissions
+from elsa_rt.doctor.engines import check_engines
 from elsa_rt.doctor.microphone import check_device, check_sound
 from elsa_rt.errors import ElsaError
 
@@ -25,6 +26,8 @@ def examine(
     """
     doing("the model")
     yield from check_model(config)
+    doing("the engines")
+    yield from check_engines(config)
     yield check_cache()
     yield check_governor()
     live = source is None or not is_path(source)

@@ -18,6 +18,7 @@ from typing import Any
 from elsa_rt.errors import EngineError
 
 SCHEMA = 1
+DIGEST_BYTES = hashlib.sha256().digest_size
 
 SHOWN = {
     "engine_version": "{engine} {}",
@@ -53,6 +54,11 @@ class PlanKey:
         """Name of the plan."""
         streams = f"-{self.streams}" if self.streams > 1 else ""
         return f"{self.bundle}-{self.model[:12]}-{self.engine}-{self.precision}{streams}.plan"
+
+    @property
+    def kernels_file(self) -> str:
+        """Name of what TensorRT-RTX compiled for the plan on this machine."""
+        return self.file.removesuffix(".plan") + ".kernels"
 
 
 def cache_directory() -> Path:
@@ -122,6 +128,36 @@ def find_plan(key: PlanKey, directory: Path | None = None) -> bytes:
     if hashlib.sha256(plan).hexdigest() != sidecar.get("sha256"):
         raise PlanError(f"the plan {path} was changed since it was built: {_cure(key)}")
     return plan
+
+
+def keep_kernels(key: PlanKey, kernels: bytes) -> None:
+    """Write what was compiled for the plan of ``key``, behind its hash, whole or not at all."""
+    directory = cache_directory()
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _replace(directory / key.kernels_file, hashlib.sha256(kernels).digest() + kernels)
+    except OSError as error:
+        raise EngineError(
+            f"keeping {directory / key.kernels_file}: {error.strerror}: make room there, or set "
+            "ELSA_RT_CACHE to a directory of your own"
+        ) from None
+
+
+def find_kernels(key: PlanKey) -> bytes:
+    """What was compiled for the plan of ``key``; empty where there is nothing to be trusted.
+
+    Whether it fits driver and GPU is for TensorRT-RTX to say, which compiles anew if not.
+    """
+    path = cache_directory() / key.kernels_file
+    if not path.is_file():
+        return b""
+    try:
+        _check_owner(path)
+    except PlanError:
+        return b""
+    content = path.read_bytes()
+    digest, kernels = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+    return kernels if hashlib.sha256(kernels).digest() == digest else b""
 
 
 def _read(path: Path, key: PlanKey) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from elsa_rt.encoder.steps import (
     output_shapes,
 )
 from elsa_rt.encoder.tensorrt import Library, Progress, build_plan
-from elsa_rt.notices import OnNotice
+from elsa_rt.encoder.tensorrt_kernels import Kernels
+from elsa_rt.notices import OnNotice, log_notice
 
 RUNNING = "running the audio encoder"
 
@@ -43,7 +44,7 @@ def load_audio(
             raise
         say(f"{error}: doing that now, it may take minutes")
         plan, _ = compile_plan(library, bundle, key)
-    return TensorRtAudio(library, plan, bundle, streams)
+    return TensorRtAudio(library, plan, bundle, streams, key, say)
 
 
 def key_here(library: Library, bundle: ModelBundle, precision: str, streams: int) -> PlanKey:
@@ -88,9 +89,20 @@ def compile_plan(
 
 
 class TensorRtAudio:
-    """A plan on the GPU, immutable; each stream has a context of its own."""
+    """A plan on the GPU, immutable; each stream has a context of its own.
 
-    def __init__(self, library: Library, plan: bytes, bundle: ModelBundle, streams: int) -> None:
+    ``key`` says whose kernels may be kept for the next start.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        plan: bytes,
+        bundle: ModelBundle,
+        streams: int,
+        key: PlanKey | None = None,
+        say: OnNotice = log_notice,
+    ) -> None:
         self.engine = library.engine
         self.library = library
         self.frames_shape = frames_shape(bundle, streams)
@@ -100,6 +112,7 @@ class TensorRtAudio:
             self._runtime.deserialize_cuda_engine(plan), f"loading the plan of {bundle.path}"
         )
         self.state_shapes = self._check(bundle, streams)
+        self.kernels = Kernels(library, self.plan, key, say)
 
     def _check(self, bundle: ModelBundle, streams: int) -> Shapes:
         trt, plan = self.library.trt, self.plan
@@ -126,7 +139,7 @@ class TensorRtRun:
     def __init__(self, model: TensorRtAudio) -> None:
         self._library = model.library
         self._stream = stream = cuda.Stream()
-        self._context = self._library.check(model.plan.create_execution_context(), RUNNING)
+        self._context = model.kernels.context()
         self._frames = cuda.PinnedArray(model.frames_shape)
         self._frames_there = cuda.DeviceArray(model.frames_shape, stream)
         shapes = model.output_shapes
@@ -138,6 +151,7 @@ class TensorRtRun:
         ]
         self._turn = 0
         self._graphs = [self._capture(*self._states), self._capture(*reversed(self._states))]
+        model.kernels.keep()
         self.reset()
 
     def _capture(self, old: dict[str, Any], new: dict[str, Any]) -> cuda.Graph:

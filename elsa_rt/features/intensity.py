@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,9 @@ from elsa_rt.errors import UsageError
 CHANNELS = ("log_mel_w", "active_x", "active_y", "active_z",
             "reactive_x", "reactive_y", "reactive_z", "diffuseness")  # fmt: skip
 """What the channel axis of `Frames.mel` holds, in this order."""
+
+HISTORY = 3
+"""Transforms that there is room for: when it is full, the newest sound moves to the front."""
 
 
 @dataclass(frozen=True)
@@ -122,30 +126,40 @@ class IntensityFeatures:
     def __init__(
         self, settings: FeatureSettings | None = None, coincidence_hz: float | None = None
     ) -> None:
-        from elsa_rt.features.kernels import analyse
+        from elsa_rt.features.kernels import PRODUCTS, analyse
 
         self.settings = settings = settings or FeatureSettings()
         self.block = settings.hop
         self.latency = settings.window // 2
-        self._analyse = analyse
         # a full-scale sine reads as power 0.5 whatever the window
         hann = np.hanning(settings.window + 1)[:-1]
         hann *= np.sqrt(2 / (settings.n_fft * np.sum(hann**2)))
-        self._window = np.pad(hann, (settings.n_fft - settings.window, 0)).astype(np.float32)
+        window = np.pad(hann, (settings.n_fft - settings.window, 0)).astype(np.float32)
         filters = mel_bands(settings)
-        self._first = np.array([row.nonzero()[0][0] for row in filters], np.int32)
-        self._last = np.array([row.nonzero()[0][-1] + 1 for row in filters], np.int32)
-        widest = int((self._last - self._first).max())
-        self._weights = np.zeros((settings.mels, widest), np.float32)
-        for row, low, high, out in zip(
-            filters, self._first, self._last, self._weights, strict=True
-        ):
+        bins = filters.shape[1]
+        self._sound = np.empty((4, HISTORY * settings.n_fft), np.float32)
+        self._end = np.empty(1, np.int64)
+        first = (filters > 0).argmax(axis=1)
+        last = bins - (filters[:, ::-1] > 0).argmax(axis=1)
+        weights = np.zeros((settings.mels, int((last - first).max())), np.float32)
+        for row, low, high, out in zip(filters, first, last, weights, strict=True):
             out[: high - low] = row[low:high]
-        self._band = np.array(direction_bands(settings, coincidence_hz), np.int32)
-        self._frame = np.empty((4, settings.n_fft), np.float32)
-        self._spectrum = np.empty((4, settings.n_fft // 2 + 1), np.complex64)
-        self._axes = np.array([1], np.int64)
-        self._history = np.empty((4, settings.n_fft), np.float32)
+        self._analyse = partial(
+            analyse,
+            settings.hop,
+            window,
+            first,
+            last,
+            weights,
+            np.array(direction_bands(settings, coincidence_hz), np.int64),
+            np.array([1], np.int64),
+            np.empty((4, settings.n_fft), np.float32),
+            np.empty((4, bins), np.complex64),
+            np.empty((PRODUCTS, bins), np.float32),
+            np.empty((PRODUCTS, settings.mels), np.float32),
+            self._sound,
+            self._end,
+        )
         self.reset()
         # the kernel is compiled or loaded now: an open microphone would lose sound meanwhile
         self.step(np.zeros((4, self.block), np.float32))
@@ -153,19 +167,17 @@ class IntensityFeatures:
 
     def reset(self) -> None:
         """Forget all sound; the next sample is the first."""
-        self._history[:] = 0
+        self._sound[:] = 0
+        self._end[0] = self.settings.n_fft
         self._filled = 0
 
     def step(self, foa: NDArray[np.float32]) -> Frames:
         """Analyse AmbiX ``foa`` (4, n); returns the hops that it completed, perhaps none."""
         if foa.ndim != 2 or foa.shape[0] != 4:
             raise UsageError(f"features: FOA of shape {foa.shape} came in, (4, n) is needed")
-        hops = (self._filled + foa.shape[1]) // self.settings.hop
+        hops = (self._filled + foa.shape[1]) // self.block
         mel = np.empty((hops, len(CHANNELS), self.settings.mels), np.float32)
         total = np.empty((hops, 5), np.float32)
-        self._filled = self._analyse(
-            np.ascontiguousarray(foa, np.float32), self._history, self._filled,
-            self.settings.hop, self._window, self._first, self._last, self._weights,
-            self._band, self._frame, self._spectrum, self._axes, mel, total,
-        )  # fmt: skip
+        sound = np.ascontiguousarray(foa, np.float32)
+        self._filled = self._analyse(self._filled, sound, mel, total)
         return Frames(mel, total[:, :3], total[:, 3], total[:, 4])

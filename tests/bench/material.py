@@ -5,14 +5,20 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from importlib.metadata import version
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import direction_from_angles, plane_wave
+from elsa_rt.audio.block import Block
+from elsa_rt.audio.foa import ToFoa
+from elsa_rt.config import Config
+from elsa_rt.encoder.bundle import ModelBundle
 
 RATE = 48_000
+SCENE_S = 20  # of `blocks`, over and over
 
 PROMPTS = (
     "an ambulance siren",
@@ -51,6 +57,16 @@ def moving_sounds(seconds: int, seed: int = 0) -> Iterator[NDArray[np.float32]]:
         yield foa.clip(-1, 1).astype(np.float32)
 
 
+def blocks(bundle: ModelBundle) -> Iterator[tuple[Block, NDArray[np.float32]]]:
+    """Blocks of a step as a microphone gives them, with the FOA of a step at the model's rate."""
+    sound = np.hstack(list(moving_sounds(SCENE_S)))
+    foa = ToFoa(Config(), 4, RATE, bundle.features.rate).step(sound)
+    length, ready = round(RATE * bundle.step_s), bundle.step_samples
+    for step, part in enumerate(cycle(range(foa.shape[1] // ready))):
+        block = Block(sound[:, part * length : (part + 1) * length], RATE, step * length)
+        yield block, foa[:, part * ready : (part + 1) * ready]
+
+
 def machine() -> str:
     """The processor and the versions that matter, in a line."""
     versions = [f"{name} {version(name)}" for name in ("onnxruntime", "numba", "numpy")]
@@ -62,8 +78,3 @@ def _processor() -> str:
     lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.is_file() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()  # ARM has no model name there
-
-
-def verdict(within: bool, budget: str) -> str:
-    """The last line of a report."""
-    return f"**{'WITHIN' if within else 'EXCEEDS'} BUDGET** ({budget})"

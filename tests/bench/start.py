@@ -1,0 +1,87 @@
+"""How long a start takes, warm and cold, and what ``import elsa_rt`` costs.
+
+    python -m tests.bench.start [--times 5] [--bundle DIR]
+
+A start is ``elsa-rt listen`` on a file, from the command to its first line. Cold is one without
+compiled kernels; ``elsa-rt warmup`` makes the next a warm one. Nothing else should run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from elsa_rt.demo import demo_path
+from tests.bench.material import PROMPTS, machine
+from tests.bench.targets import Target, judge
+
+MOST_WARM_S, MOST_COLD_S, MOST_IMPORT_S = 1.5, 6.0, 0.1
+HEAVY = ("numba", "torch", "onnxruntime", "sounddevice")
+
+IMPORT = f"""
+import sys, time
+begun = time.perf_counter()
+import elsa_rt
+print(time.perf_counter() - begun, *(name for name in {HEAVY} if name in sys.modules))
+"""
+
+
+def first_line(environment: dict[str, str], bundle: list[str]) -> float:
+    """Seconds from the command to its first hearing."""
+    command = [sys.executable, "-m", "elsa_rt", "listen", str(demo_path()), *bundle]
+    command += [word for prompt in PROMPTS for word in ("--prompt", prompt)]
+    begun = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as child:
+        assert child.stdout is not None
+        line = child.stdout.readline()
+        spent = time.perf_counter() - begun
+        child.kill()
+    if not line.startswith(b"{"):
+        raise SystemExit("error: elsa-rt listen gave no hearing")
+    return spent
+
+
+def import_s() -> tuple[float, list[str]]:
+    """Seconds of the import, and what heavy things came with it."""
+    command = [sys.executable, "-c", IMPORT]
+    spent, *heavy = subprocess.check_output(command, text=True).split()
+    return float(spent), heavy
+
+
+def main() -> int:
+    """Run the command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.start", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--times", type=int, default=5, help="(default: %(default)s)")
+    parser.add_argument("--bundle", help="(default: the one inside elsa-rt)")
+    options = parser.parse_args()
+    bundle = ["--bundle", options.bundle] if options.bundle else []
+    cold, warm, warmed = [], [], []
+    for _ in range(options.times):
+        with TemporaryDirectory() as empty:
+            environment = {**os.environ, "NUMBA_CACHE_DIR": empty}
+            cold.append(first_line(environment, bundle))
+            warm.append(first_line(environment, bundle))
+        with TemporaryDirectory() as empty:
+            environment = {**os.environ, "NUMBA_CACHE_DIR": empty}
+            warm_up = [sys.executable, "-m", "elsa_rt", "warmup", *bundle]
+            subprocess.run(warm_up, env=environment, check=True, stdout=subprocess.DEVNULL)
+            warmed.append(first_line(environment, bundle))
+    imports = [import_s() for _ in range(options.times)]
+    print(f"median of {options.times}, {len(PROMPTS)} prompts; {machine()}")
+    return 0 if judge([
+        Target("start, caches warm", median(warm), MOST_WARM_S, "s"),
+        Target("start, caches cold", median(cold), MOST_COLD_S, "s"),
+        Target("start after elsa-rt warmup", median(warmed), MOST_WARM_S, "s"),
+        Target("import elsa_rt", median(seconds for seconds, _ in imports), MOST_IMPORT_S, "s"),
+        Target(f"of {', '.join(HEAVY)} it loads", len(imports[0][1]), 0),
+    ]) else 1  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
