@@ -29,7 +29,7 @@ from elsa_rt.features.intensity import IntensityFeatures
 from elsa_rt.hearing import Hearing
 from elsa_rt.matching.matcher import Matcher
 from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.rule import rules_of
+from elsa_rt.matching.rule import Rule
 from elsa_rt.notices import OnNotice, log_notice
 
 
@@ -41,7 +41,7 @@ class Listener:
 
     Parameters
     ----------
-    prompts : iterable of str, or PromptBank
+    prompts : iterable of str or Rule, or PromptBank
         What to listen for; those of ``config`` if left out.
     source : path, "-", device name or index, Source, or None for the default microphone
         What iterating opens.
@@ -60,7 +60,7 @@ class Listener:
 
     def __init__(
         self,
-        prompts: Iterable[str] | PromptBank | None = None,
+        prompts: Iterable[str | Rule] | PromptBank | None = None,
         source: Source | str | int | Path | None = None,
         config: Config | None = None,
         *,
@@ -74,7 +74,7 @@ class Listener:
         bundle = encoder.bundle
         if not isinstance(prompts, PromptBank):
             prompts = PromptBank.encode(
-                bundle, config.prompts if prompts is None else prompts, config
+                bundle, config.prompts if prompts is None else prompts, config, encoder
             )
         elif prompts.text_encoder != bundle.files[TEXT_ENCODER]:
             raise UsageError(
@@ -92,8 +92,7 @@ class Listener:
         self._flow = EnergyFlow(bundle.step_frames)
         self._timeline = Timeline(bundle.features.rate)
         self._bearings = Bearings(bundle, config.frame)
-        rules = rules_of(prompts.prompts)
-        self._matcher = Matcher(prompts, rules, config, bundle, self._bearings)
+        self._matcher = Matcher(prompts, config, bundle, self._bearings)
         self.reset()
         for notice in (*prompts.notices, *self._microphone.notices):
             on_notice(notice)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from elsa_rt.audio.ambisonics import angles_from_direction
@@ -15,8 +14,9 @@ from elsa_rt.hearing import Hearing, Score
 from elsa_rt.matching.alerts import AlertGate
 from elsa_rt.matching.levels import LevelGate
 from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.rule import Rule, asked_scores
-from elsa_rt.matching.scores import Scorer, Statistics
+from elsa_rt.matching.scores import Scorer
+from elsa_rt.matching.statistics import Statistics
+from elsa_rt.matching.thresholds import thresholds
 from elsa_rt.matching.tracks import Tracker
 from elsa_rt.matching.words import direction_words
 
@@ -27,8 +27,6 @@ class Matcher:
     Parameters
     ----------
     bank : PromptBank
-    rules : sequence of Rule
-        One for each prompt of ``bank``, in its order.
     config : Config
     bundle : ModelBundle
     bearings : Bearings
@@ -38,17 +36,16 @@ class Matcher:
     def __init__(
         self,
         bank: PromptBank,
-        rules: Sequence[Rule],
         config: Config,
         bundle: ModelBundle,
         bearings: Bearings,
     ) -> None:
-        start, end = asked_scores(rules, config)
-        self._labels = tuple(rule.label for rule in rules)
-        self._scorer = Scorer(bank, Statistics.load(bundle))
-        self._levels = LevelGate(rules)
+        self._labels = tuple(rule.label for rule in bank.rules)
+        self._scorer = Scorer(bank, Statistics.load(bundle), config, bundle.step_s)
+        start, end = thresholds(bank.rules, config, self._scorer.curves)
+        self._levels = LevelGate(bank.rules)
         self._tracker = Tracker(bundle.step_s, config.track_release_s)
-        self._alerts = AlertGate(rules, config, bundle.step_s, start, end)
+        self._alerts = AlertGate(bank.rules, config, bundle.step_s, start, end)
         self._bearings = bearings
 
     def reset(self) -> None:
@@ -80,7 +77,16 @@ class Matcher:
             elevation_deg=elevation,
             distance_m=float(sound.distance_m[loudest]),
             words=direction_words(azimuth, elevation),
-            scores=tuple(map(Score, self._labels, match.similarity.tolist(), match.score.tolist())),
+            scores=tuple(
+                Score(*said)
+                for said in zip(
+                    self._labels,
+                    match.similarity.tolist(),
+                    match.score.tolist(),
+                    match.false_alarms_per_hour.tolist(),
+                    strict=True,
+                )
+            ),
             alerts=self._alerts.step(time_s, match, in_world, heard.slots),
             embedding=sound.embedding[loudest],
             direction=sound.direction[loudest],
