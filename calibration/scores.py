@@ -22,7 +22,7 @@ from calibration.platt import platt
 from elsa_rt.encoder.bundle import SCORES, ModelBundle
 from elsa_rt.encoder.text import encode_texts
 from elsa_rt.errors import ElsaError
-from elsa_rt.matching.background import HIGH, SPREAD_FLOOR
+from elsa_rt.matching.odds import ACTIVE, HIGH, SPREAD_FLOOR
 from elsa_rt.matching.statistics import (
     COMPONENTS,
     FULL,
@@ -119,9 +119,9 @@ def _fit(steps: Steps, names: Names) -> tuple[float, float]:
     """Slope and bias of right against wrong names of the pieces that hold but one."""
     piece = np.repeat(np.arange(len(steps.pieces)), np.diff([*steps.pieces, len(steps.activity)]))
     named = (steps.piece_labels >= 0).sum(1) == 1
-    used = np.flatnonzero((steps.activity > 0.5) & named[piece])
+    used = np.flatnonzero((steps.activity > ACTIVE) & named[piece])
     label = steps.piece_labels.max(1)[piece[used]]
-    active = steps.embedding[steps.activity > 0.5]
+    active = steps.embedding[steps.activity > ACTIVE]
     middle, high = np.quantile(_some(active) @ names.phrases.T, (0.5, HIGH), axis=0)
     similarity = steps.embedding[used] @ names.phrases.T
     z = (similarity - middle) / np.maximum(high - middle, SPREAD_FLOOR)

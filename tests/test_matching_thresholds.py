@@ -7,9 +7,10 @@ import pytest
 
 from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
+from elsa_rt.matching.odds import score_of
 from elsa_rt.matching.rule import Rule
 from elsa_rt.matching.tail import Curves, fit_curve
-from elsa_rt.matching.thresholds import WITHOUT_RATE, score_of, thresholds
+from elsa_rt.matching.thresholds import WITHOUT_RATE, thresholds
 
 
 def known(count: int) -> Curves:

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]
 
-WHOLE_SHARE = 0.5
-"""Share of the whole sentence in the vector of one that names a place; the rest is of its sound
-alone. The evaluation chose it."""
-
 EXAMPLE_SHARE = 0.5
 """Share of the examples in the vector of a rule that has words, too."""
 
@@ -61,17 +57,17 @@ def meaning_of(
 ) -> Meaning:
     """Vectors and regions of ``rules``; ``encoded`` holds what `texts_of` asks for.
 
-    An encoder of windows knows nothing of places, so only what sounds is asked of it.
+    The whole sentence is asked for in its region: of all mixtures with the part that names the
+    sound alone, that missed least at equal false alarms. An encoder of windows knows nothing of
+    places, and a region that is given means another one than the words may: then it is the part.
     """
-    windowed = bundle.window is not None
     count = len(rules)
     embedding, semantic = (np.zeros((count, bundle.embedding), np.float32) for _ in range(2))
     rows, excluded, regions = [], [], []
     for index, rule in enumerate(rules):
-        whole = [
-            _joined(encoded, prompt, 0.0 if windowed else WHOLE_SHARE) for prompt in rule.prompts
-        ]
+        placeless = bundle.window is not None or rule.region is not None
         parts = [encoded[understand(prompt).what] for prompt in rule.prompts]
+        whole = parts if placeless else [encoded[prompt] for prompt in rule.prompts]
         if rule.examples:
             heard = _mean(_heard(rule.examples, bundle, encoder, config))
             whole = [_mix(_mean(whole), heard, EXAMPLE_SHARE) if whole else heard]
@@ -105,11 +101,6 @@ def _heard(
 
     encoder = encoder or AudioEncoder(bundle, config)
     return [embed_example(path, encoder) for path in examples]
-
-
-def _joined(encoded: dict[str, Vectors], prompt: str, share: float) -> Vectors:
-    what = encoded[understand(prompt).what]
-    return _mix(what, encoded[prompt], share)
 
 
 def _mix(one: Vectors, other: Vectors, share: float) -> Vectors:

@@ -9,22 +9,12 @@ from numpy.typing import NDArray
 
 from elsa_rt.config import Config
 from elsa_rt.encoder.sound import Sound
-from elsa_rt.matching.background import (
-    ACTIVE,
-    curves_of,
-    dimmed,
-    own_labels,
-    peaks_of,
-    scale_of,
-)
+from elsa_rt.matching.background import curves_of, peaks_of
+from elsa_rt.matching.odds import ACTIVE, lessen, scale_of, score_of, weigh
 from elsa_rt.matching.prompts import PromptBank
 from elsa_rt.matching.regions import Region, RegionGate
 from elsa_rt.matching.rule import times_of
 from elsa_rt.matching.statistics import Background, Statistics
-from elsa_rt.matching.thresholds import score_of
-
-WORDLESS = 30.0
-"""Log odds of a rule that asks for no sound: every one is it."""
 
 
 class Match(NamedTuple):
@@ -46,18 +36,18 @@ class Match(NamedTuple):
 
 
 class Scorer:
-    """Scores a sound against all rules; stateless, and the same for every stream.
-
-    A similarity becomes log odds by the background's centre and spread for that rule
-    (`elsa_rt.matching.background.scale_of`); low activity and a place beside the rule's region
-    lower them, and so does a sound that fits what the rule excludes better. The score is their
-    sigmoid; ``curves`` tell how often background reaches it.
+    """Scores a sound against all rules (`elsa_rt.matching.odds`); the same for every stream.
 
     Parameters
     ----------
     step_s : seconds of a step
     site : Background, optional
         What was heard where the listener stands.
+
+    Attributes
+    ----------
+    curves : Curves
+        How often background reaches the log odds of each rule.
     """
 
     def __init__(
@@ -68,33 +58,21 @@ class Scorer:
         step_s: float,
         site: Background | None = None,
     ) -> None:
-        self._prompts = bank.embedding
-        self._scale = scale_of(statistics, bank.embedding)
-        self._wordless = ~bank.embedding.any(axis=1)
-        everywhere = all(region == Region() for region in bank.regions)
-        self._gate = None if everywhere else RegionGate(bank.regions)
+        meaning = bank.meaning
+        self._rules = len(bank.rules)
+        self._against, excluded = meaning.against
+        self._vectors = np.concatenate([meaning.embedding, excluded])
+        self._scale = scale_of(statistics, self._vectors)
+        everywhere = all(region == Region() for region in meaning.regions)
+        self._gate = None if everywhere else RegionGate(meaning.regions)
         counts = times_of(bank.rules, config, step_s).confirm.tolist()
-        own = own_labels(bank.meaning.semantic, statistics.names)
         grounds = [statistics.background] + ([] if site is None else [site])
-        peaks = [
-            peaks_of(statistics, ground, self._scale, bank.embedding, bank.regions, counts, own)
-            for ground in grounds
-        ]
-        for one in peaks:
-            one[self._wordless] = -np.inf
+        peaks = [peaks_of(statistics, one, meaning, self._scale, counts) for one in grounds]
         self.curves = curves_of(peaks, [ground.hours for ground in grounds])
 
     def step(self, sound: Sound) -> Match:
         """Match ``sound`` with every rule, each in the slot that scores best."""
-        # not matmul: BLAS would wake threads for this, and on a busy computer wait for them
-        similarity = np.einsum("kd,pd->kp", sound.embedding, self._prompts).clip(-1, 1)
-        level = similarity * self._scale.slope + self._scale.bias
-        faint = sound.activity < ACTIVE
-        level[faint] = dimmed(level[faint], sound.activity[faint, None])
-        level[:, self._wordless] = WORDLESS
-        if self._gate is not None:
-            with np.errstate(divide="ignore"):
-                level += np.log(self._gate.step(sound.direction, sound.distance_m))
+        similarity, level = self.levels(sound)
         slot = level.argmax(axis=0)
         rule = np.arange(slot.size)
         best = level[slot, rule]
@@ -104,3 +82,16 @@ class Scorer:
             slot,
             self.curves.rate(best).astype(np.float32),
         )
+
+    def levels(self, sound: Sound) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Similarities and log odds (K, p) of K slots, or of as many steps of one slot."""
+        # not matmul: BLAS would wake threads for this, and on a busy computer wait for them
+        similarity = np.einsum("kd,pd->kp", sound.embedding, self._vectors).clip(-1, 1)
+        level = similarity * self._scale.slope + self._scale.bias
+        level, excluded = level[:, : self._rules], level[:, self._rules :]
+        lessen(level, self._against, excluded)
+        faint = sound.activity < ACTIVE
+        level[faint] = weigh(level[faint], sound.activity[faint, None] / np.float32(ACTIVE))
+        if self._gate is not None:
+            level = weigh(level, self._gate.step(sound.direction, sound.distance_m))
+        return similarity[:, : self._rules], np.asarray(level, np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.config import Config
+from elsa_rt.matching.odds import level_of, score_of
 from elsa_rt.matching.rule import Rule
 from elsa_rt.matching.tail import Curves
 
@@ -16,9 +17,6 @@ WITHOUT_RATE = 0.5
 
 KEEPS_OPEN = 0.62
 """An alert goes on at log odds lower than its start by this: from 0.5 down to 0.35."""
-
-HIGHEST = 0.999_999
-"""Above, 32 bits tell no scores apart."""
 
 
 def thresholds(
@@ -37,8 +35,7 @@ def thresholds(
         given = rule.alert_start if rule.alert_start is not None else _plain(rule, config)
         if given is not None:
             start[index] = given
-    logit = np.log(start) - np.log1p(-np.minimum(start, HIGHEST))
-    end = score_of(logit - KEEPS_OPEN)
+    end = score_of(level_of(start) - KEEPS_OPEN)
     for index, rule in enumerate(rules):
         given = rule.alert_end
         if given is None and rule.alert_start is None:
@@ -52,12 +49,6 @@ def rate_of(rule: Rule, config: Config) -> float:
     """False alarms an hour that ``rule`` may raise."""
     given = rule.false_alarms_per_hour
     return config.false_alarms_per_hour if given is None else given
-
-
-def score_of(level: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scores of log odds."""
-    # tanh is the sigmoid that cannot overflow
-    return np.asarray(np.minimum(0.5 * (1 + np.tanh(0.5 * level)), HIGHEST))
 
 
 def _plain(rule: Rule, config: Config) -> float | None:
