@@ -23,11 +23,10 @@ from elsa_rt.encoder.bundle import SCORES, ModelBundle
 from elsa_rt.encoder.text import encode_texts
 from elsa_rt.errors import ElsaError
 from elsa_rt.matching.odds import ACTIVE, HIGH, SPREAD_FLOOR
+from elsa_rt.matching.pieces import QUIET, cut, keep
 from elsa_rt.matching.statistics import (
     COMPONENTS,
     FULL,
-    GAP,
-    QUIET,
     Background,
     Names,
     Statistics,
@@ -38,7 +37,6 @@ from export.hours import BACKGROUND, Heard, hear_world
 from export.world import STREAM_S, World
 
 STREAMS = 120  # of two minutes: four hours
-PIECE_S = 4.0  # an alert that lasts longer is not counted twice often
 LINGERS_S = 1.0  # so long after its end a sound may still be what is scored
 LABELS = 3  # that a piece names at most
 
@@ -57,21 +55,18 @@ class Steps(NamedTuple):
 
 def steps_of(heard: Iterable[Heard], step_s: float) -> Steps:
     """What is active in streams, cut into pieces, silence between them."""
-    rows: list[list[NDArray[np.floating]]] = []
-    pieces, labels, position, seconds = [], list[NDArray[np.int16]](), 0, 0.0
+    rows, pieces, labels = [], [], []
+    position, seconds = 0, 0.0
     for stream in heard:
+        found = cut(stream.activity, step_s)
+        rows.append([keep(getattr(stream, name), found.steps) for name in Steps._fields[:4]])
+        pieces.append(position + found.starts)
+        labels += [_sounding(stream, a * step_s, b * step_s) for a, b in found.spans.tolist()]
+        position += len(found.steps)
         seconds += len(stream.activity) * step_s
-        for first, last in _runs(stream.activity > QUIET):
-            cut = [stream.embedding, stream.activity, stream.direction, stream.distance]
-            silence = [np.zeros((GAP, *values.shape[1:]), values.dtype) for values in cut]
-            rows += [[values[first:last] for values in cut], silence]
-            for start in range(first, last, round(PIECE_S / step_s)):
-                stop = min(start + round(PIECE_S / step_s), last)
-                pieces.append(position + start - first)
-                labels.append(_sounding(stream, start * step_s, stop * step_s))
-            position += last - first + GAP
-    joined = [np.concatenate(parts).astype(np.float32) for parts in zip(*rows, strict=True)]
-    return Steps(*joined, np.array(pieces, np.int32), np.stack(labels), seconds / 3600)
+    joined = [np.concatenate(parts) for parts in zip(*rows, strict=True)]
+    starts = np.concatenate(pieces).astype(np.int32)
+    return Steps(*joined, starts, np.stack(labels), seconds / 3600)
 
 
 def statistics_of(steps: Steps, names: Names, components: int = COMPONENTS) -> Statistics:
@@ -130,16 +125,6 @@ def _fit(steps: Steps, names: Names) -> tuple[float, float]:
 
 def _some(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return rows[:: max(1, len(rows) // 8_000)]
-
-
-def _runs(active: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Runs of active steps; gaps shorter than `GAP` belong to them."""
-    found = np.flatnonzero(active)
-    if not found.size:
-        return []
-    breaks = np.flatnonzero(np.diff(found) > GAP)
-    first, last = np.append(found[0], found[breaks + 1]), np.append(found[breaks], found[-1])
-    return [(int(a), int(b) + 1) for a, b in zip(first, last, strict=True)]
 
 
 def _sounding(stream: Heard, start_s: float, stop_s: float) -> NDArray[np.int16]:

@@ -14,9 +14,9 @@ from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.matching.background import own_labels
-from elsa_rt.matching.odds import HIGH, SPREAD_FLOOR
 from elsa_rt.matching.confirmation import Confirmation
 from elsa_rt.matching.meaning import Meaning
+from elsa_rt.matching.odds import HIGH, SPREAD_FLOOR
 from elsa_rt.matching.prompts import PromptBank
 from elsa_rt.matching.regions import Region
 from elsa_rt.matching.rule import Rule

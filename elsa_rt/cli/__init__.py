@@ -19,6 +19,7 @@ from elsa_rt.cli import (
     doctor,
     embed,
     embed_text,
+    explain,
     info,
     listen,
     microphones,
@@ -29,7 +30,8 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
 COMMANDS = (
-    listen, embed, embed_text, devices, microphones, calibrate, doctor, bench, compile, warmup, info
+    listen, explain, embed, embed_text, devices, microphones, calibrate, doctor, bench, compile,
+    warmup, info
 )  # fmt: skip
 
 DESCRIPTION = """\

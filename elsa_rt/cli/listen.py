@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from elsa_rt.cli.examples import rules_with
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
 from elsa_rt.cli.stop import Stop, hear
@@ -18,6 +20,7 @@ from elsa_rt.hearing import Hearing
 
 if TYPE_CHECKING:
     from elsa_rt.audio.source import Source
+    from elsa_rt.matching.rule import Rule
 
 MORE = """\
 On a terminal it shows a live view; into a pipe or file it writes JSON, one object a line:
@@ -58,6 +61,14 @@ def add(commands: Commands) -> None:
         help="a sentence to listen for; any number of times",
     )
     parser.add_argument("--prompts", metavar="FILE", help="more of them, one a line")
+    parser.add_argument(
+        "--example",
+        action="append",
+        default=[],
+        metavar="[TEXT=]FILE",
+        help="a recording, mono or AmbiX, of what to listen for; it sharpens the prompt TEXT, or "
+        "makes one; any number of times",
+    )
     parser.add_argument("--demo", action="store_true", help="listen to the built-in scene")
     parser.add_argument("--json", action="store_true", help="JSON lines on a terminal too")
     parser.add_argument(
@@ -92,7 +103,9 @@ def run(arguments: argparse.Namespace) -> int:
     return stop.exit_code
 
 
-def _what(arguments: argparse.Namespace) -> tuple[str | Path | None, list[str]]:
+def _what(
+    arguments: argparse.Namespace,
+) -> tuple[str | Path | None, Sequence[str | Rule]]:
     """The source and the prompts that were asked for."""
     prompts = list(arguments.prompt)
     if arguments.prompts is not None:
@@ -100,14 +113,14 @@ def _what(arguments: argparse.Namespace) -> tuple[str | Path | None, list[str]]:
 
         prompts += read_prompts(arguments.prompts)
     if not arguments.demo:
-        return arguments.source, prompts
+        return arguments.source, rules_with(prompts, arguments.example)
     if arguments.source is not None:
         raise UsageError(
             f"--demo brings its own sound: leave out either --demo or {arguments.source!r}"
         )
     from elsa_rt.demo import demo_path, demo_prompts
 
-    return demo_path(), prompts or list(demo_prompts())
+    return demo_path(), rules_with(prompts or list(demo_prompts()), arguments.example)
 
 
 def _json_lines(source: Source, model: str, *, alerts_only: bool) -> AbstractContextManager[Output]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.matching.confirmation import confirmed_level
 from elsa_rt.matching.meaning import Meaning
-from elsa_rt.matching.odds import ACTIVE, Scale, lessen, scale_of, weigh
+from elsa_rt.matching.odds import ACTIVE, Scale, lessen, weigh
 from elsa_rt.matching.regions import Region, RegionGate
 from elsa_rt.matching.statistics import FULL, Background, Names, Statistics
 from elsa_rt.matching.tail import Curves, fit_curve
@@ -45,10 +45,15 @@ def peaks_of(
 ) -> Floats:
     """The highest confirmed log odds (p, n) of each rule in each piece of ``background``.
 
-    ``counts`` are the steps that confirm an alert. Pieces with a sound that the rule means are
-    minus infinity: what it hears there is no false alarm.
+    ``scale`` is of the rules and, after them, of what they exclude; ``counts`` are the steps that
+    confirm an alert. Pieces with a sound that the rule means are minus infinity: what it hears
+    there is no false alarm.
     """
-    factor, offset = statistics.similarity(meaning.embedding * scale.slope[:, None])
+    mine, others = (
+        Scale(scale.slope[part], scale.bias[part])
+        for part in (slice(len(counts)), slice(len(counts), None))
+    )
+    factor, offset = statistics.similarity(meaning.embedding * mine.slope[:, None])
     sounds = background.sounds.astype(np.float32)
     activity = background.activity.astype(np.float32) / 255
     faint = np.flatnonzero(activity < ACTIVE)
@@ -58,8 +63,8 @@ def peaks_of(
         for start in range(0, alike.size, _RULES_AT_ONCE):
             some = alike[start : start + _RULES_AT_ONCE]
             level = sounds @ factor[:, some]  # (m, some)
-            level += offset[some] + scale.bias[some]
-            _exclude(level, some, sounds, statistics, meaning)
+            level += offset[some] + mine.bias[some]
+            _exclude(level, some, sounds, statistics, meaning, others)
             level[faint] = weigh(level[faint], activity[faint, None] / ACTIVE)
             for column, rule in enumerate(some.tolist()):
                 if meaning.regions[rule] != Region():
@@ -79,9 +84,8 @@ def curves_of(peaks: Sequence[Floats], hours: Sequence[float]) -> Curves:
     """
     trust = [1.0] if len(hours) == 1 else [SITE_PRIOR_H, hours[1]]
     share = np.array(trust) / sum(trust)
-    weight = np.concatenate(
-        [np.full(p.shape[1], w / h, np.float32) for p, w, h in zip(peaks, share, hours, strict=True)]
-    )
+    counts = [each.shape[1] for each in peaks]
+    weight = np.repeat((share / np.array(hours)).astype(np.float32), counts)
     fitted = [fit_curve(row, weight) for row in np.concatenate(peaks, axis=1)]
     return Curves(*map(np.stack, zip(*fitted, strict=True))) if fitted else Curves.unknown(0)
 
@@ -92,13 +96,13 @@ def _exclude(
     sounds: Floats,
     statistics: Statistics,
     meaning: Meaning,
+    scale: Scale,
 ) -> None:
     rules, vectors = meaning.against
     here = np.flatnonzero(np.isin(rules, some))
     if here.size:
-        scale = scale_of(statistics, vectors[here])
-        factor, offset = statistics.similarity(vectors[here])
-        excluded = (sounds @ factor + offset) * scale.slope + scale.bias
+        factor, offset = statistics.similarity(vectors[here] * scale.slope[here, None])
+        excluded = sounds @ factor + (offset + scale.bias[here])
         lessen(level, np.searchsorted(some, rules[here]), excluded)
 
 

@@ -15,6 +15,7 @@ from elsa_rt.matching.alerts import AlertGate
 from elsa_rt.matching.levels import LevelGate
 from elsa_rt.matching.prompts import PromptBank
 from elsa_rt.matching.scores import Scorer
+from elsa_rt.matching.site import load_site
 from elsa_rt.matching.statistics import Statistics
 from elsa_rt.matching.thresholds import thresholds
 from elsa_rt.matching.tracks import Tracker
@@ -41,7 +42,9 @@ class Matcher:
         bearings: Bearings,
     ) -> None:
         self._labels = tuple(rule.label for rule in bank.rules)
-        self._scorer = Scorer(bank, Statistics.load(bundle), config, bundle.step_s)
+        statistics = Statistics.load(bundle)
+        site = None if config.site is None else load_site(config.site, bundle, statistics)
+        self._scorer = Scorer(bank, statistics, config, bundle.step_s, site)
         start, end = thresholds(bank.rules, config, self._scorer.curves)
         self._levels = LevelGate(bank.rules)
         self._tracker = Tracker(bundle.step_s, config.track_release_s)

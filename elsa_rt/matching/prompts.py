@@ -37,6 +37,7 @@ class PromptBank:
     meaning: Meaning
     notices: tuple[str, ...]  # what the user should know about the prompts
     text_encoder: str  # sha256 of what encoded them
+    broken: tuple[str, ...] = ()  # words that the text encoder reads in pieces alone
 
     @classmethod
     def encode(
@@ -58,14 +59,14 @@ class PromptBank:
         """
         rules, notices = _rules(prompts)
         texts = texts_of(rules)
-        embedding, more = _encode(bundle, texts, config)
+        embedding, more, broken = _encode(bundle, texts, config)
         notices += more
         encoded = dict(zip(texts, embedding, strict=True))
         meaning = meaning_of(rules, bundle, encoded, encoder, config or Config())
         for vectors in (meaning.embedding, meaning.semantic):
             vectors.flags.writeable = False
         notices += _unheard(rules)
-        return cls(rules, meaning, tuple(notices), bundle.files[TEXT_ENCODER])
+        return cls(rules, meaning, tuple(notices), bundle.files[TEXT_ENCODER], broken)
 
     @classmethod
     def empty(cls, bundle: ModelBundle) -> PromptBank:
@@ -100,7 +101,7 @@ def embed_text(
     given = [check_prompt(text) for text in _as_list(texts)]
     if not given:
         raise UsageError('no texts to embed: give at least one, e.g. "a dog barking"')
-    embedding, notices = _encode(bundle or ModelBundle.load(), given, config)
+    embedding, notices, _ = _encode(bundle or ModelBundle.load(), given, config)
     for notice in notices:
         on_notice(notice)
     return embedding
@@ -161,7 +162,7 @@ def check_prompt(prompt: object, where: str = "") -> str:
 
 def _encode(
     bundle: ModelBundle, texts: Sequence[str], config: Config | None
-) -> tuple[NDArray[np.float32], list[str]]:
+) -> tuple[NDArray[np.float32], list[str], tuple[str, ...]]:
     from elsa_rt.encoder.text import MAX_TOKENS, encode_texts
 
     encoded = encode_texts(bundle, texts, (config or Config()).threads)
@@ -176,7 +177,8 @@ def _encode(
                 f"the prompt {_short(text)} does not look English, and the text encoder knows "
                 "English alone: say it in English, its scores mean little"
             )
-    return encoded.embedding, notices
+    broken = dict.fromkeys(word for words in encoded.broken for word in words)
+    return encoded.embedding, notices, tuple(broken)
 
 
 def _rules(prompts: Iterable[str | Rule]) -> tuple[tuple[Rule, ...], list[str]]:

@@ -39,12 +39,6 @@ COMPONENTS = 64
 FULL = 127.0
 """The largest number that a component or a direction takes."""
 
-QUIET = 0.1
-"""Steps less active than this are left out, but for short gaps."""
-
-GAP = 12
-"""Silent steps between two sounds: no alert is confirmed across them."""
-
 
 @dataclass(frozen=True)
 class Background:
