@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from calibration.platt import platt
 from elsa_rt.encoder.bundle import SCORES, ModelBundle
 from elsa_rt.encoder.text import encode_texts
-from elsa_rt.errors import ElsaError
+from elsa_rt.errors import ElsaError, UsageError
 from elsa_rt.matching.odds import ACTIVE, HIGH, SPREAD_FLOOR
 from elsa_rt.matching.pieces import QUIET, cut, keep
 from elsa_rt.matching.statistics import (
@@ -66,10 +66,19 @@ def steps_of(heard: Iterable[Heard], step_s: float) -> Steps:
         labels += [_sounding(stream, a * step_s, b * step_s) for a, b in found.spans.tolist()]
         position += len(found.steps)
         seconds += len(stream.activity) * step_s
-    joined = [np.concatenate(parts) for parts in zip(*rows, strict=True)]
-    starts = np.concatenate(pieces).astype(np.int32)
-    piece_s = np.concatenate(seconds_of).astype(np.float32)
-    return Steps(*joined, starts, piece_s, np.stack(labels), seconds / 3600)
+    if not labels:
+        raise UsageError("fitting the scores: no step was active: take more --streams")
+    embedding, activity, direction, distance = map(np.concatenate, zip(*rows, strict=True))
+    return Steps(
+        embedding,
+        activity,
+        direction,
+        distance,
+        pieces=np.concatenate(pieces).astype(np.int32),
+        piece_s=np.concatenate(seconds_of).astype(np.float32),
+        piece_labels=np.stack(labels),
+        hours=seconds / 3600,
+    )
 
 
 def statistics_of(steps: Steps, names: Names, components: int = COMPONENTS) -> Statistics:
@@ -118,10 +127,14 @@ def _fit(steps: Steps, names: Names) -> tuple[float, float]:
     """Slope and bias of right against wrong names of the pieces that hold but one."""
     piece = np.repeat(np.arange(len(steps.pieces)), np.diff([*steps.pieces, len(steps.activity)]))
     named = (steps.piece_labels >= 0).sum(1) == 1
-    used = np.flatnonzero((steps.activity > ACTIVE) & named[piece])
+    # a model that was hardly trained is sure of nothing
+    active = steps.activity > min(ACTIVE, float(np.median(steps.activity[steps.activity > 0])))
+    used = np.flatnonzero(active & named[piece])
+    if not used.size:
+        raise UsageError("fitting the scores: nothing with a name was heard: take more --streams")
     label = steps.piece_labels.max(1)[piece[used]]
-    active = steps.embedding[steps.activity > ACTIVE]
-    middle, high = np.quantile(_some(active) @ names.phrases.T, (0.5, HIGH), axis=0)
+    usual = _some(steps.embedding[active]) @ names.phrases.T
+    middle, high = np.quantile(usual, (0.5, HIGH), axis=0)
     similarity = steps.embedding[used] @ names.phrases.T
     z = (similarity - middle) / np.maximum(high - middle, SPREAD_FLOOR)
     return platt(z, names.related[label])

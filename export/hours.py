@@ -118,7 +118,13 @@ def _read(folder: Path | None, name: str) -> Heard | None:
     try:
         with np.load(folder / f"{name}.npz") as stored:
             events = [Event(a, b, int(c), int(d), e, f) for a, b, c, d, e, f in stored["events"]]
-            return Heard(*(stored[field] for field in Heard._fields[:-1]), events)
+            return Heard(
+                stored["embedding"],
+                stored["direction"],
+                stored["activity"],
+                stored["distance"],
+                events,
+            )
     except Exception as error:  # zip, pickle, key and value errors alike mean a bad file
         raise UsageError(f"reading {folder}/{name}.npz: {error}: remove it") from None
 

@@ -77,8 +77,10 @@ class World:
                 self.labels += [str(label) for label in stored["unseen_labels"]]
             held, unseen = stored["validation"], stored.get("unseen", np.zeros(len(self.label_of)))
             groups = [str(json.loads(str(about))["group"]) for about in stored["about"]]
-        self.evaluation = evaluation
-        self.clips = side_of(np.asarray(held | (unseen > 0)), self.label_of, groups, evaluation)
+        self.evaluation, kept = evaluation, np.asarray(held | (unseen > 0))
+        self.clips = side_of(kept, self.label_of, groups, evaluation)
+        if not self.clips.size:  # too few for two sides: of use to try the workshop alone
+            self.clips = np.flatnonzero(kept)
         self._places = Places(_there(work / "rooms.npz").parent, validation=True)
         self._rooms = np.arange(len(self._places))[int(evaluation) :: 2]
         if not self.clips.size or not self._rooms.size:

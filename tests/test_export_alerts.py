@@ -66,7 +66,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     some = {name: np.resize(four[name], (6, *np.shape(four[name])[1:])) for name in four}
     some |= {"responses": anechoic(towards), "direction": towards.astype(np.float32),
              "validation": np.ones(6, bool)}  # fmt: skip
-    np.savez(folder / "rooms.npz", **some)
+    np.savez(folder / "rooms.npz", **some)  # type: ignore[arg-type]
     return folder
 
 
@@ -174,7 +174,7 @@ def test_what_sounds_is_no_false_alarm() -> None:
     heard = Heard(nothing.astype(np.float16), nothing, nothing, nothing, events)
     found = false_alarms(Always(), [heard], ["speech", "dog", "man speaking"])  # type: ignore[arg-type]
     assert found.hours == pytest.approx(1)
-    assert found.count.reshape(-1, 2).tolist() == [[1, 2]] * 2 * len(RATES)
+    assert found.alarms.reshape(-1, 2).tolist() == [[1, 2]] * 2 * len(RATES)
     assert found.confused == {("speech", "nothing"): 1, ("dog", "nothing"): 1,
                               ("dog", "man speaking"): 1}  # fmt: skip
 

@@ -58,7 +58,8 @@ def sound(slots: int = 1, activity: float = 0.8) -> Sound:
 
 def background_of(statistics: Statistics) -> NDArray[np.float64]:
     """The embeddings (m, 512) that the statistics stand for."""
-    return statistics.background.sounds.astype(float) * statistics.scale @ statistics.basis
+    found = statistics.background.sounds.astype(float) * statistics.scale @ statistics.basis
+    return np.asarray(found, float)
 
 
 @pytest.mark.parametrize("count", [1, 2, 17, 100])
@@ -141,7 +142,7 @@ def test_rates_are_what_the_gate_would_do_on_the_background(statistics: Statisti
         for row in range(first, last):
             heard = Sound(
                 background_of(statistics)[row : row + 1].astype(np.float32),
-                ground.direction[row : row + 1].astype(np.float32) / 127,
+                (ground.direction[row : row + 1] / 127).astype(np.float32),
                 np.ones(1, np.float32), np.full(1, np.nan, np.float32),
             )  # fmt: skip
             started |= gate.step(made.step(heard).score >= 1 / (1 + np.exp(-levels)))

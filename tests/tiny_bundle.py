@@ -86,7 +86,7 @@ def _write(
     _save(encoder, directory / "audio_encoder.onnx")
     _save(_text_encoder(_meanings(rng), projection), directory / "text_encoder.onnx")
     _tokenizer().save(str(directory / "tokenizer.json"))
-    np.savez(directory / "scores.npz", **statistics(projection, rng))  # type: ignore[arg-type]
+    np.savez(directory / "scores.npz", **statistics(projection, rng))
     (directory / "MODEL_CARD.md").write_text("# tiny\n\nHears a hum and a hiss.\n", "utf-8")
     manifest |= {
         "schema": 1, "name": "tiny", "version": "1", "licence": "Apache-2.0",

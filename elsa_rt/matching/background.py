@@ -83,7 +83,8 @@ def peaks_of(
     start_s, end_s = background.piece_s.T
     peaks -= lowered_by(total / np.maximum(learned, 1), step_s * learned, start_s, end_s)
     own = own_labels(meaning.semantic, statistics.names)
-    peaks[_own_pieces(background, own) | ~meaning.embedding.any(axis=1)[:, None]] = -np.inf
+    peaks[_own_pieces(background, own)] = -np.inf
+    peaks[~np.any(meaning.embedding, axis=1)] = -np.inf
     return peaks
 
 

@@ -61,7 +61,7 @@ def lessen(level: Floats, rules: NDArray[np.intp], excluded: Floats) -> None:
         own -= np.maximum(excluded[:, column] - own, 0)
 
 
-def weigh(level: Floats, weight: Floats) -> Floats:
+def weigh(level: Floats, weight: NDArray[np.floating]) -> Floats:
     """Log odds of scores ``sigmoid(level) * weight``, weights 0..1; -inf where it is 0."""
     with np.errstate(divide="ignore", over="ignore"):
         return np.asarray(-np.log((1 + np.exp(-level)) / weight - 1))

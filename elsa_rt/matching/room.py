@@ -61,8 +61,11 @@ def above(level: Floats, middle: float | np.float32) -> Floats:
 
 
 def lowered_by(
-    mean_above: Floats, learned_s: Floats, start_s: Floats, end_s: Floats
-) -> NDArray[np.float32]:
+    mean_above: NDArray[np.floating],
+    learned_s: NDArray[np.floating],
+    start_s: Floats,
+    end_s: Floats,
+) -> Floats:
     """What `Room` lowers the log odds of each piece of background by (p, n), piece by piece.
 
     Parameters
@@ -71,7 +74,8 @@ def lowered_by(
     learned_s : (p, n), how long these are
     start_s, end_s : (n,), of each piece; a start before the last end begins another stream
     """
-    found, now = np.zeros_like(mean_above), np.zeros(len(mean_above), np.float32)
+    found = np.zeros(mean_above.shape, np.float32)
+    now = np.zeros(len(mean_above), np.float32)
     keep = np.exp(-learned_s / MEMORY_S).astype(np.float32)
     pause = np.exp(-np.maximum(start_s[1:] - end_s[:-1], 0) / MEMORY_S)
     again = np.where(start_s[1:] < end_s[:-1] - 1e-3, 0, pause).astype(np.float32)

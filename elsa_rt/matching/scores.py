@@ -70,9 +70,7 @@ class Scorer:
         self._gate = None if everywhere else RegionGate(meaning.regions)
         counts = times_of(bank.rules, config, step_s).confirm.tolist()
         grounds = [statistics.background] + ([] if site is None else [site])
-        peaks = [
-            peaks_of(statistics, one, meaning, self._scale, counts, step_s) for one in grounds
-        ]
+        peaks = [peaks_of(statistics, one, meaning, self._scale, counts, step_s) for one in grounds]
         self._room = Room(self._rules, statistics.bias, step_s)
         self.curves = curves_of(peaks, [ground.hours for ground in grounds])
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -35,16 +34,14 @@ def load_site(name: str, bundle: ModelBundle, statistics: Statistics) -> Backgro
     try:
         with np.load(path) as stored:
             schema, fits = int(stored["schema"]), str(stored["fits"])
-            arrays = {field.name: stored[field.name] for field in fields(Background)}
-        found = Background(**(arrays | {"hours": float(arrays["hours"])}))
-        pieces = found.pieces
+            found = Background.of_arrays(stored)
+        pieces, steps = found.pieces, len(found.sounds)
         whole = (
             schema == SCHEMA
             and found.hours > 0
-            and {len(values) for name, values in arrays.items() if name in _STEPS}
-            == {len(found.sounds)}
+            and len(found.activity) == len(found.direction) == len(found.distance) == steps
             and found.piece_s.shape == (len(pieces), 2)
-            and (not pieces.size or (0 == pieces[0] and pieces[-1] < len(found.sounds)))
+            and (not pieces.size or (0 == pieces[0] and pieces[-1] < steps))
         )
     except Exception as error:  # zip, pickle, key and value errors alike mean a bad file
         raise UsageError(f"the site {path}: it is damaged ({error}): {cure} again") from None
@@ -68,9 +65,6 @@ def site_path(name: str) -> Path:
     except RuntimeError:  # a service without a home
         root = Path("/var/lib")
     return root / "elsa-rt" / "sites" / f"{name}.npz"
-
-
-_STEPS = ("sounds", "activity", "direction", "distance")
 
 
 def fits_of(bundle: ModelBundle, statistics: Statistics) -> str:

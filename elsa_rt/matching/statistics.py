@@ -54,6 +54,12 @@ class Background:
     piece_labels: NDArray[np.int16]
     hours: float
 
+    @classmethod
+    def of_arrays(cls, stored: Mapping[str, NDArray[Any]]) -> Background:
+        """A background from arrays by the names of its fields."""
+        arrays: dict[str, Any] = {field.name: stored[field.name] for field in fields(cls)}
+        return cls(**(arrays | {"hours": float(stored["hours"])}))
+
 
 @dataclass(frozen=True)
 class Names:
@@ -106,10 +112,11 @@ class Statistics:
     @classmethod
     def of_arrays(cls, stored: Mapping[str, NDArray[Any]]) -> Statistics:
         """Statistics from arrays by the names at the head of this module."""
-        background = {field.name: stored[field.name] for field in fields(Background)}
         return cls(
-            *(stored[name].astype(np.float32) for name in ("basis", "mean", "scale")),
-            background=Background(**(background | {"hours": float(stored["hours"])})),
+            basis=stored["basis"].astype(np.float32),
+            mean=stored["mean"].astype(np.float32),
+            scale=stored["scale"].astype(np.float32),
+            background=Background.of_arrays(stored),
             names=Names(
                 tuple(map(str, stored["labels"])),
                 stored["phrases"].astype(np.float32),

@@ -77,9 +77,7 @@ class Judge:
         return Starts(starts.step, some[starts.column])
 
 
-def _bare_threshold(
-    statistics: Statistics, bank: PromptBank, rate: float, confirm: int
-) -> float:
+def _bare_threshold(statistics: Statistics, bank: PromptBank, rate: float, confirm: int) -> float:
     """The cosine that background of calibration passes ``rate`` times an hour and prompt."""
     ground = statistics.background
     factor, offset = statistics.similarity(bank.embedding)
@@ -93,19 +91,19 @@ def _bare_threshold(
     return float(np.sort(peaks, axis=None)[-rank])
 
 
-class False_(NamedTuple):
-    """False alarms (methods, rates, labels) in ``hours``; what sounded at the calibrated ones."""
+class FalseAlarms(NamedTuple):
+    """Alarms (methods, rates, labels) in ``hours``, and what sounded at the calibrated ones."""
 
-    count: NDArray[np.int64]
+    alarms: NDArray[np.int64]
     hours: float
     confused: dict[tuple[str, str], int]  # prompt, sound -> alarms at one an hour
 
 
-def false_alarms(judge: Judge, heard: Iterable[Heard], labels: Sequence[str]) -> False_:
+def false_alarms(judge: Judge, heard: Iterable[Heard], labels: Sequence[str]) -> FalseAlarms:
     """Count the alerts of each label's prompt where neither it nor its kin sounds."""
     number = len(judge.labels)
     related = kinds(labels)
-    related = (related | related.T)[: number]
+    related = (related | related.T)[:number]
     count, seconds = np.zeros(2 * len(RATES) * number, np.int64), 0.0
     confused: dict[tuple[str, str], int] = {}
     for stream in heard:
@@ -127,7 +125,7 @@ def false_alarms(judge: Judge, heard: Iterable[Heard], labels: Sequence[str]) ->
                 said = "nothing" if last is None else "music" if last < 0 else labels[last]
                 pair = judge.labels[label], said
                 confused[pair] = confused.get(pair, 0) + 1
-    return False_(count.reshape(2, len(RATES), number), seconds / 3600, confused)
+    return FalseAlarms(count.reshape(2, len(RATES), number), seconds / 3600, confused)
 
 
 class Found(NamedTuple):
@@ -163,9 +161,9 @@ def targets_found(judge: Judge, heard: Sequence[Heard]) -> Found:
     )
 
 
-def place_gate(bundle: ModelBundle, labels: Sequence[str], heard: Sequence[Heard]) -> dict[
-    str, dict[str, float]
-]:
+def place_gate(
+    bundle: ModelBundle, labels: Sequence[str], heard: Sequence[Heard]
+) -> dict[str, dict[str, float]]:
     """For each of `PLACES`: share of the targets there that a rule for it misses at one false alarm
     an hour, and share of those elsewhere that raise it.
     """

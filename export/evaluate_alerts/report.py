@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.evaluate_alerts.measure import RATES, False_, Found
+from export.evaluate_alerts.measure import RATES, FalseAlarms, Found
 
 Report = dict[str, Any]
 
@@ -22,13 +22,13 @@ RESAMPLED, SEED = 1_000, 11
 
 
 def report_of(
-    false: False_, found: Found, places: Mapping[str, Mapping[str, float]], labels: list[str]
+    false: FalseAlarms, found: Found, places: Mapping[str, Mapping[str, float]], labels: list[str]
 ) -> Report:
     """All figures; rates are per prompt."""
     rates = {}
     for method, name in enumerate(METHODS):
         for column, asked in enumerate(RATES):
-            each = false.count[method, column] / false.hours
+            each = false.alarms[method, column] / false.hours
             missed = found.alerts[:, method, column] == 0
             rates[f"{name}, {asked:g}"] = {
                 "asked_per_hour": asked,
@@ -44,7 +44,7 @@ def report_of(
     delays = delays[np.isfinite(delays)]
     return {
         "hours": false.hours,
-        "prompts": int(false.count.shape[2]),
+        "prompts": int(false.alarms.shape[2]),
         "targets": len(found.label),
         "target_labels": len(set(found.label.tolist())),
         "rates": rates,
@@ -113,8 +113,14 @@ def markdown(report: Report, world: str) -> str:
         ("onset to alert, p95 s", delay["p95"], _below(delay["p95"], P95_S), f"<= {P95_S:g}"),
     ):  # fmt: skip
         lines.append(f"| {name} | {'-' if value is None else f'{value:.3g}'} | {_met(met, form)} |")
-    lines += ["", "Most false alarms at one an hour (prompt: what sounded): " + "; ".join(
-        f"{row['prompt']}: {row['sound']} ({row['alarms']})" for row in report["confused"]) + "."]
+    lines += [
+        "",
+        "Most false alarms at one an hour (prompt: what sounded): "
+        + "; ".join(
+            f"{row['prompt']}: {row['sound']} ({row['alarms']})" for row in report["confused"]
+        )
+        + ".",
+    ]
     return "\n".join(lines)
 
 
