@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from elsa_rt.cli import (
     bench,
     calibrate,
+    check,
     compile,
     devices,
     doctor,
@@ -29,7 +30,8 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
 COMMANDS = (
-    listen, embed, embed_text, devices, microphones, calibrate, doctor, bench, compile, warmup, info
+    listen, check, embed, embed_text, devices, microphones, calibrate, doctor, bench, compile, warmup,
+    info,
 )  # fmt: skip
 
 DESCRIPTION = """\

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from elsa_rt.matching.regions import Region
+from elsa_rt.matching.schedule import Schedule
+
+MAX_SLUG = 48
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,14 @@ class Rule:
     confirm_s: float | None = None
     release_s: float | None = None
     cooldown_s: float | None = None  # after an alert's end, before the next
+    schedule: Schedule | None = None  # outside of it no alert starts; None is always
 
     @property
     def label(self) -> str:
         """How it is called where people read it."""
         return self.prompts[0] if self.prompts else self.id
+
+
+def slug_of(prompt: str) -> str:
+    """``prompt`` as an id: plain letters, digits, hyphens and underscores."""
+    return re.sub("[^A-Za-z0-9_]+", "-", prompt).lower()[:MAX_SLUG].strip("-") or "prompt"
