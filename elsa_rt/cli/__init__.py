@@ -23,6 +23,8 @@ from elsa_rt.cli import (
     info,
     listen,
     microphones,
+    replay,
+    tune,
     warmup,
 )
 from elsa_rt.cli.options import Help, Parser
@@ -30,8 +32,8 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
 COMMANDS = (
-    listen, check, embed, embed_text, devices, microphones, calibrate, doctor, bench, compile, warmup,
-    info,
+    listen, check, replay, tune, embed, embed_text, devices, microphones, calibrate, doctor, bench,
+    compile, warmup, info,
 )  # fmt: skip
 
 DESCRIPTION = """\

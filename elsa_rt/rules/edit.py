@@ -44,7 +44,7 @@ def with_starts(path: Path, text: str, starts: Mapping[int, float]) -> str:
     return edited
 
 
-def _change(text: str, rule: yaml.Node, start: float) -> _Change:
+def _change(text: str, rule: yaml.MappingNode, start: float) -> _Change:
     for key, value in rule.value:
         if key.value in (START, ASKED):
             return _Change(key.start_mark.index, value.end_mark.index, f"{START}: {start:g}")

@@ -153,7 +153,7 @@ class _Reader:
         given["prompts"] = lone or tuple(prompt.strip() for prompt in given.get("prompts", ()))
         given.setdefault("id", slug_of(given["prompts"][0]) if given["prompts"] else "")
         if not given["id"]:
-            if "id" not in node.value:
+            if not {"id", "prompt", "prompts"} & node.value.keys():
                 self._say(node.line, "id is missing: a rule without a prompt needs one")
             return None
         if "examples" in given:
@@ -201,11 +201,12 @@ class _Reader:
     def _blame(self, section: str, message: str) -> int:
         """The line of the setting of ``section`` that ``message`` is about."""
         node = self._root.value[section]
-        for key, name in setting_names(section).items():
-            if key in node.key_lines and option(name) in message:
-                line: int = node.key_lines[key]
-                return line
-        return int(node.line)
+        places = {
+            message.find(option(name)): node.key_lines[key]
+            for key, name in setting_names(section).items()
+            if key in node.key_lines and option(name) in message
+        }
+        return places[min(places)] if places else node.line
 
 
 def _silent(line: int, what: str) -> None:
