@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,11 +17,14 @@ from elsa_rt.config import Frame
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.errors import UsageError
-from elsa_rt.hearing import Alert, Angles, Hearing
+from elsa_rt.hearing import Alert, Angles, Hearing, Track
 from elsa_rt.matching.words import direction_words
 
 AT_ONCE = 64
 """Samples that share one look at the timeline; each has its own orientation."""
+
+
+Placed = TypeVar("Placed", Alert, Track)
 
 
 class Bearings:
@@ -121,21 +125,22 @@ class Bearings:
             closed_elevation_deg=closed_angles.elevation_deg,
             world=_angles(world),
             closed_world=_angles(closed_world),
-            alerts=self.place_alerts(hearing.alerts),
+            alerts=self.place_each(hearing.alerts),
+            tracks=self.place_each(hearing.tracks),
         )
 
-    def place_alerts(self, alerts: tuple[Alert, ...]) -> tuple[Alert, ...]:
-        """``alerts`` of the world with both bearings, as of the present step."""
+    def place_each(self, placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
+        """Alerts or tracks of the world with both bearings, as of the present step."""
         if not self._orientation.known:
-            return alerts
-        return tuple(map(self._place_alert, alerts))
+            return placed
+        return tuple(map(self._place, placed))
 
-    def _place_alert(self, alert: Alert) -> Alert:
-        world = Angles(alert.azimuth_deg, alert.elevation_deg)
+    def _place(self, placed: Placed) -> Placed:
+        world = Angles(placed.azimuth_deg, placed.elevation_deg)
         here = _angles(self._turn.T @ direction_from_angles(*world))
         words = direction_words(*(world if self._world else here))
         return replace(
-            alert,
+            placed,
             azimuth_deg=here.azimuth_deg,
             elevation_deg=here.elevation_deg,
             words=words,

@@ -41,6 +41,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "alert_end": (0, 1),
     "alert_confirm_s": (0, inf),
     "alert_release_s": (0, inf),
+    "alert_cooldown_s": (0, inf),
+    "alert_update_s": (0, inf),
+    "track_release_s": (0, inf),
 }
 """What numbers may be, least and most; infinity itself is none."""
 
@@ -107,7 +110,21 @@ class Config:
     alert_confirm_s: float = _setting(
         ALERTS, 0.2, "seconds that the score must hold, short gaps aside, before the start"
     )
-    alert_release_s: float = _setting(ALERTS, 0.8, "seconds below the end score before the end")
+    alert_release_s: float = _setting(
+        ALERTS, 0.8, "an alert whose sound is not heard for so many seconds ends"
+    )
+    alert_cooldown_s: float = _setting(
+        ALERTS, 0.0, "seconds after the end of an alert in which no other of its rule starts"
+    )
+    alert_update_s: float | None = _setting(
+        ALERTS,
+        None,
+        "tell of an open alert each so many seconds, and earlier when its direction moves by more "
+        "than 10 degrees (default: its start and its end alone)",
+    )
+    track_release_s: float = _setting(
+        ALERTS, 2.0, "a sound that is not heard for so many seconds loses its track"
+    )
 
     def __post_init__(self) -> None:
         for setting in described():

@@ -1,7 +1,8 @@
-"""What the listener gives for every step: a Hearing, and the Alerts inside it."""
+"""What the listener gives for every step: a Hearing, and the tracks and alerts inside it."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -24,19 +25,52 @@ class Angles(NamedTuple):
     elevation_deg: float  # -90..90, up positive
 
 
+State = Literal["start", "update", "end"]
+"""A life of an alert or a track: one start, any number of updates, one end."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """One sound, followed from step to step; its direction is smoothed."""
+
+    state: State
+    id: str  # the same for all of its life, and never given again by one listener
+    time_s: float  # stream time
+    azimuth_deg: float  # -180..180, left positive
+    elevation_deg: float  # -90..90, up positive
+    uncertainty_deg: float  # root mean square of the angle to the true direction
+    speed_deg_s: float  # how fast the direction turns
+    distance_m: float  # smoothed; NaN from a model that cannot tell
+    first_s: float  # stream time at which it was first heard
+    last_s: float  # and last
+    words: str  # "behind, left"
+    world: Angles | None = None  # once the listener's orientation was set
+
+
 @dataclass(frozen=True)
 class Alert:
-    """The start or the end of a prompt being heard; both carry the same ``id``."""
+    """A rule's sound begins, goes on or ends; all that is told of one carries the same ``id``."""
 
-    state: Literal["start", "end"]
+    state: State
     id: str
-    prompt: str
+    prompt: str  # the first of its rule's, or the rule's id where it has none
     time_s: float  # stream time
-    score: float  # 0..1: at the start the present score, at the end the highest that was reached
-    azimuth_deg: float  # -180..180, left positive
+    score: float  # 0..1: the present one, at the end the highest that was reached
+    azimuth_deg: float  # -180..180, left positive; smoothed, at the end where it was last heard
     elevation_deg: float  # -90..90, up positive
     words: str  # "behind, left"
     world: Angles | None = None  # once the listener's orientation was set
+    rule: str = ""  # id of the rule
+    event: str = ""  # shared by the alerts of several rules on one sound at one time
+    track: str | None = None  # id of the sound's track; None where its direction is a guess
+    uncertainty_deg: float = math.nan  # root mean square of the angle to the true direction
+    speed_deg_s: float = math.nan  # how fast the direction turns
+    distance_m: float = math.nan
+    peak: float = math.nan  # the highest score up to now
+    mean: float = math.nan  # of the scores of the steps that held
+    onset_s: float = math.nan  # stream time at which the sound began
+    latency_s: float = math.nan  # from the onset to the start of the alert, computing aside
+    duration_s: float | None = None  # from the onset to where it was last heard, at the end
 
 
 @dataclass(frozen=True)
@@ -60,3 +94,4 @@ class Hearing:
     dropped: int  # samples lost since the source was opened
     world: Angles | None = None  # the direction, once the listener's orientation was set
     closed_world: Angles | None = None  # that of the energy flow
+    tracks: tuple[Track, ...] = ()  # the sounds that are followed, those that just ended last

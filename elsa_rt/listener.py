@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from elsa_rt.audio.ambisonics import angles_from_direction
 from elsa_rt.audio.block import Block
 from elsa_rt.audio.foa import ToFoa
 from elsa_rt.audio.health import SignalHealth
@@ -27,11 +26,10 @@ from elsa_rt.encoder.sound import Sound
 from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.features.flow import EnergyFlow, Flow
 from elsa_rt.features.intensity import IntensityFeatures
-from elsa_rt.hearing import Hearing, Score
-from elsa_rt.matching.alerts import AlertGate
+from elsa_rt.hearing import Hearing
+from elsa_rt.matching.matcher import Matcher
 from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.scores import Scorer, Statistics
-from elsa_rt.matching.words import direction_words
+from elsa_rt.matching.rule import rules_of
 from elsa_rt.notices import OnNotice, log_notice
 
 
@@ -92,10 +90,10 @@ class Listener:
         self._features = IntensityFeatures(bundle.features, self._microphone.coincidence_hz)
         self._encoder = encoder.stream()
         self._flow = EnergyFlow(bundle.step_frames)
-        self._scorer = Scorer(prompts, Statistics.load(bundle))
-        self._alerts = AlertGate(prompts.prompts, config, bundle.step_s)
         self._timeline = Timeline(bundle.features.rate)
         self._bearings = Bearings(bundle, config.frame)
+        rules = rules_of(prompts.prompts)
+        self._matcher = Matcher(prompts, rules, config, bundle, self._bearings)
         self.reset()
         for notice in (*prompts.notices, *self._microphone.notices):
             on_notice(notice)
@@ -141,30 +139,7 @@ class Listener:
     def _match(self, sound: Sound, flow: Flow) -> Hearing:
         self._steps += 1
         time_s, dropped = self._timeline.at(self._steps * self.bundle.step_samples)
-        self._bearings.step(time_s)
-        match = self._scorer.step(sound)
-        loudest = int(sound.activity.argmax())
-        azimuth, elevation = angles_from_direction(sound.direction[loudest])
-        hearing = Hearing(
-            time_s=time_s,
-            activity=float(sound.activity[loudest]),
-            azimuth_deg=azimuth,
-            elevation_deg=elevation,
-            distance_m=float(sound.distance_m[loudest]),
-            words=direction_words(azimuth, elevation),
-            scores=tuple(
-                map(Score, self.config.prompts, match.similarity.tolist(), match.score.tolist())
-            ),
-            alerts=self._alerts.step(time_s, match, self._bearings.in_world(sound)),
-            embedding=sound.embedding[loudest],
-            direction=sound.direction[loudest],
-            closed_azimuth_deg=flow.azimuth_deg,
-            closed_elevation_deg=flow.elevation_deg,
-            diffuseness=flow.diffuseness,
-            level_dbfs=flow.level_dbfs,
-            dropped=dropped,
-        )
-        return self._bearings.place(hearing)
+        return self._matcher.step(time_s, dropped, sound, flow)
 
     def set_orientation(
         self,
@@ -213,11 +188,10 @@ class Listener:
             self.on_notice(notice)
         hearings = self._hear(self._to_foa.flush())
         waiting = self._samples - self._steps * self.bundle.step_samples
-        if waiting >= self._features.block or self._alerts.any_open:
+        if waiting >= self._features.block or self._matcher.any_open:
             silence = np.zeros((4, self.bundle.step_samples - waiting), np.float32)
             (last,) = self._hear(silence)
-            ends = self._bearings.place_alerts(self._alerts.finish(last.time_s))
-            hearings.append(replace(last, alerts=last.alerts + ends))
+            hearings.append(self._matcher.finish(last))
         if not self._steps:
             self.on_notice(
                 f"nothing was heard: {self._samples} samples at {self.bundle.features.rate} Hz "
@@ -232,9 +206,10 @@ class Listener:
         self._samples = 0  # that the features took, at the model's rate
         self._steps = 0
         self._health = SignalHealth(self._microphone.channels, self._microphone.silent)
-        for stage in (self._features, self._encoder, self._flow, self._alerts, self._timeline):
+        for stage in (self._features, self._encoder, self._flow, self._matcher):
             stage.reset()
-        self._bearings.reset()
+        for follower in (self._timeline, self._bearings):
+            follower.reset()
 
     @property
     def latencies(self) -> dict[str, float]:
@@ -261,6 +236,7 @@ class Listener:
         channels = block.samples.shape[0]
         if self._to_foa is None:
             self._to_foa = ToFoa(self.config, channels, block.rate, self.bundle.features.rate)
+            self._matcher.begin(self.latency_s - self.bundle.step_s)
         if (channels, block.rate) != (self._to_foa.channels, self._to_foa.rate):
             raise SourceError(
                 f"the stream changed from {self._to_foa.channels} channels at {self._to_foa.rate} "

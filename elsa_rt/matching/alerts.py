@@ -3,115 +3,244 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from elsa_rt.audio.ambisonics import angles_from_direction
+from elsa_rt.audio.ambisonics import angles_from_direction, direction_from_angles
 from elsa_rt.config import Config
 from elsa_rt.encoder.sound import Sound
-from elsa_rt.hearing import Alert
+from elsa_rt.hearing import Alert, State, Track
+from elsa_rt.matching.confirmation import Confirmation
+from elsa_rt.matching.heading import angle_between
+from elsa_rt.matching.rule import Rule, times_of
 from elsa_rt.matching.scores import Match
 from elsa_rt.matching.words import direction_words
 
-MAX_SLUG = 48
+SOUNDING = 0.5
+"""A slot of this activity has a sound in it."""
+
+ONSET_WITHIN_S = 1.0
+"""A sound that began longer before the first step that held is taken for another one."""
+
+MOVED_DEG = 10.0
+"""A direction that moved by more is worth an update before its time."""
+
+UPDATE_LEAST_S = 0.2
+"""But not sooner than this after what was told last."""
+
+
+@dataclass
+class _Open:
+    """What an open alert remembers beside the arrays of its gate."""
+
+    id: str
+    event: str
+    latency_s: float
+    place: Track  # where it was heard last
+    told: Track  # where it was when it was told of
+    told_s: float
 
 
 class AlertGate:
-    """Hysteresis for each of p prompts, counted in steps that were heard.
+    """Confirmation, hysteresis and cooldown for each of p rules, and what is told of them.
 
-    Gaps shorter than the time of confirmation do not break it: knocks are heard one by one.
-    An alert's place is the activity-weighted mean over its steps, the confirming ones included,
-    as long as they score enough to keep it open.
+    Scores start an alert as `Confirmation` says. It ends when they have stayed below the lower
+    threshold for the time of release: that is when its sound counts as not heard any more.
+
+    Parameters
+    ----------
+    rules : sequence of p Rule
+    config : Config
+        What the rules leave open.
+    step_s : seconds of a step
+    start, end : (p,), scores 0 < end <= start
+        From which score on an alert starts, and below which it may end.
+
+    Attributes
+    ----------
+    delay_s : float
+        Seconds by which the stages before are late, for the latency of the alerts.
     """
 
-    def __init__(self, prompts: Sequence[str], config: Config, step_s: float) -> None:
-        self._prompts = prompts
-        self._start, self._end = config.alert_start, config.alert_end
-        self._confirm = _steps(config.alert_confirm_s, step_s)
-        self._release = _steps(config.alert_release_s, step_s)
-        self._number = 0  # outlives reset: an id never comes twice from one gate
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        config: Config,
+        step_s: float,
+        start: NDArray[np.floating],
+        end: NDArray[np.floating],
+    ) -> None:
+        self._rules = rules
+        self._start, self._end = np.asarray(start, float), np.asarray(end, float)
+        self._step_s = step_s
+        self._update_s = config.alert_update_s
+        self._times = times_of(rules, config, step_s)
+        self._confirmation = Confirmation(self._times.confirm)
+        self._alerts = self._events = 0  # outlive reset: an id never comes twice from one gate
+        self.delay_s = 0.0
         self.reset()
 
     def reset(self) -> None:
         """Forget all scores; open alerts vanish without an end."""
-        count = len(self._prompts)
-        self._ids: dict[int, str] = {}  # of the open alerts
+        count = len(self._rules)
+        self._confirmation.reset()
+        self._open: dict[int, _Open] = {}
         self._is_open = np.zeros(count, np.bool_)
-        self._held = np.zeros(count, np.int64)  # steps at or above the threshold, short gaps aside
-        self._missed = np.zeros(count, np.int64)  # steps in a row below it
-        self._peak = np.zeros(count, np.float32)
-        self._towards = np.zeros((count, 3))  # sum of directions, weighted by activity
+        self._ready_s = np.full(count, -math.inf)  # when its cooldown is over
+        self._count = np.zeros(count, np.int64)  # steps that held, of this run or alert
+        self._peak = np.zeros(count, np.float32)  # of their scores
+        self._total = np.zeros(count)  # and their sum
+        self._onset_s = np.zeros(count)
+        self._last_s = np.zeros(count)  # end of the last of them
+        self._sounding_s: NDArray[np.float64] | None = None  # since when each slot is, or NaN
 
     @property
     def any_open(self) -> bool:
         """Whether an alert has started and not ended."""
-        return bool(self._ids)
+        return bool(self._open)
 
-    def step(self, time_s: float, match: Match, sound: Sound) -> tuple[Alert, ...]:
-        """Take one step's match; returns the alerts that it ended and started."""
-        holds = match.score >= np.where(self._is_open, self._end, self._start)
-        self._missed = np.where(holds, 0, self._missed + 1)
-        broken = self._missed >= self._confirm
-        self._held = np.where(broken, 0, self._held + holds)
-        self._forget(~self._is_open & broken)
-        self._peak[holds] = np.maximum(self._peak, match.score)[holds]
-        self._locate(holds, match, sound)
-        ended = np.flatnonzero(self._is_open & (self._missed >= self._release))
-        started = np.flatnonzero(~self._is_open & (self._held >= self._confirm))
+    def step(
+        self, time_s: float, match: Match, sound: Sound, tracks: Sequence[Track | None]
+    ) -> tuple[Alert, ...]:
+        """Take one step's match; returns the alerts that it ended, went on with and started.
+
+        ``sound`` and ``tracks``, that of each slot, are in the axes that alerts are told in.
+        """
+        ready = self._is_open | (time_s > self._ready_s)
+        holds = ready & (match.score >= np.where(self._is_open, self._end, self._start))
+        confirmed = self._confirmation.step(holds)
+        self._forget(~self._is_open & ~self._confirmation.running)
+        self._note(time_s, holds, match, sound)
+        missed = self._confirmation.missed
+        ended = np.flatnonzero(self._is_open & (missed >= self._times.release))
+        started = np.flatnonzero(~self._is_open & confirmed)
+        heard = {rule: int(match.slot[rule]) for rule in (*self._open, *started) if holds[rule]}
+        places = {rule: tracks[k] or _guess(time_s, sound, k) for rule, k in heard.items()}
+        going = self._go_on(time_s, match, places)
         return (
-            *(self._close(int(prompt), time_s) for prompt in ended),
-            *(self._open(int(prompt), time_s, float(match.score[prompt])) for prompt in started),
+            *(self._close(rule, time_s) for rule in ended.tolist()),
+            *going,
+            *(self._begin(rule, time_s, match, places[rule]) for rule in started.tolist()),
         )
 
     def finish(self, time_s: float) -> tuple[Alert, ...]:
         """End every open alert: the stream is over."""
-        return tuple(self._close(prompt, time_s) for prompt in sorted(self._ids))
+        return tuple(self._close(rule, time_s) for rule in sorted(self._open))
 
-    def _locate(self, holds: np.ndarray, match: Match, sound: Sound) -> None:
-        slot = match.slot[holds]
-        self._towards[holds] += sound.activity[slot, None] * sound.direction[slot]
+    def _note(self, time_s: float, holds: NDArray[np.bool_], match: Match, sound: Sound) -> None:
+        """Take the scores that hold into account, and when their sounds began."""
+        begin_s = time_s - self._step_s
+        before = self._sounding_s
+        since = np.full(sound.activity.shape, math.nan) if before is None else before
+        goes_on = np.where(np.isnan(since), begin_s, since)
+        self._sounding_s = np.where(sound.activity >= SOUNDING, goes_on, math.nan)
+        first = holds & (self._count == 0)
+        onset_s = self._sounding_s[match.slot[first]]
+        recent = onset_s >= begin_s - ONSET_WITHIN_S
+        self._onset_s[first] = np.where(recent, onset_s, begin_s)
+        self._count[holds] += 1
+        self._total[holds] += match.score[holds]
+        self._peak[holds] = np.maximum(self._peak, match.score)[holds]
+        self._last_s[holds] = time_s
 
-    def _forget(self, prompts: np.ndarray | int) -> None:
-        self._peak[prompts] = 0
-        self._towards[prompts] = 0
+    def _forget(self, rules: NDArray[np.bool_] | int) -> None:
+        self._count[rules] = 0
+        self._peak[rules] = 0
+        self._total[rules] = 0
 
-    def _open(self, prompt: int, time_s: float, score: float) -> Alert:
-        self._number += 1
-        self._ids[prompt] = f"{_slug(self._prompts[prompt])}-{self._number:06d}"
-        self._is_open[prompt] = True
-        return self._alert("start", prompt, time_s, score)
+    def _begin(self, rule: int, time_s: float, match: Match, place: Track) -> Alert:
+        self._alerts += 1
+        latency_s = time_s + self.delay_s - float(self._onset_s[rule])
+        name = f"{self._rules[rule].id}-{self._alerts:06d}"
+        event = self._event_of(place)
+        self._open[rule] = _Open(name, event, latency_s, place, place, time_s)
+        self._is_open[rule] = True
+        return self._alert("start", rule, time_s, float(match.score[rule]))
 
-    def _close(self, prompt: int, time_s: float) -> Alert:
-        alert = self._alert("end", prompt, time_s, float(self._peak[prompt]))
-        self._is_open[prompt] = False
-        self._held[prompt] = 0
-        self._forget(prompt)
-        del self._ids[prompt]
-        return alert
+    def _event_of(self, place: Track) -> str:
+        """The event of the open alerts on the same track, or a new one."""
+        for other in self._open.values():
+            if place.id and other.place.id == place.id:
+                return other.event
+        self._events += 1
+        return f"event-{self._events:06d}"
 
-    def _alert(
-        self, state: Literal["start", "end"], prompt: int, time_s: float, score: float
-    ) -> Alert:
-        azimuth, elevation = angles_from_direction(self._towards[prompt])
+    def _go_on(self, time_s: float, match: Match, places: dict[int, Track]) -> list[Alert]:
+        """Follow the open alerts that hold, and tell of those that are due."""
+        told = []
+        for rule, alert in self._open.items():
+            if rule not in places:
+                continue
+            alert.place = places[rule]
+            if self._is_due(alert, time_s):
+                alert.told, alert.told_s = alert.place, time_s
+                told.append(self._alert("update", rule, time_s, float(match.score[rule])))
+        return told
+
+    def _is_due(self, alert: _Open, time_s: float) -> bool:
+        if self._update_s is None:
+            return False
+        passed = time_s - alert.told_s + 1e-6
+        if passed >= self._update_s:
+            return True
+        moved = angle_between(_direction(alert.told), _direction(alert.place))
+        return passed >= UPDATE_LEAST_S and moved > math.radians(MOVED_DEG)
+
+    def _close(self, rule: int, time_s: float) -> Alert:
+        last_s, onset_s = float(self._last_s[rule]), float(self._onset_s[rule])
+        alert = self._alert("end", rule, time_s, float(self._peak[rule]))
+        self._is_open[rule] = False
+        self._ready_s[rule] = time_s + self._times.cooldown_s[rule]
+        self._confirmation.restart(rule)
+        self._forget(rule)
+        del self._open[rule]
+        return replace(alert, duration_s=last_s - onset_s)
+
+    def _alert(self, state: State, rule: int, time_s: float, score: float) -> Alert:
+        alert = self._open[rule]
+        place = alert.place
         return Alert(
             state=state,
-            id=self._ids[prompt],
-            prompt=self._prompts[prompt],
+            id=alert.id,
+            prompt=self._rules[rule].label,
             time_s=time_s,
             score=score,
-            azimuth_deg=azimuth,
-            elevation_deg=elevation,
-            words=direction_words(azimuth, elevation),
+            azimuth_deg=place.azimuth_deg,
+            elevation_deg=place.elevation_deg,
+            words=place.words,
+            rule=self._rules[rule].id,
+            event=alert.event,
+            track=place.id or None,
+            uncertainty_deg=place.uncertainty_deg,
+            speed_deg_s=place.speed_deg_s,
+            distance_m=place.distance_m,
+            peak=float(self._peak[rule]),
+            mean=float(self._total[rule] / self._count[rule]),
+            onset_s=float(self._onset_s[rule]),
+            latency_s=alert.latency_s,
         )
 
 
-def _steps(seconds: float, step_s: float) -> int:
-    """Steps that cover ``seconds``, at least the present one."""
-    return max(1, math.ceil(seconds / step_s - 1e-6))
+def _direction(place: Track) -> NDArray[np.float64]:
+    return direction_from_angles(place.azimuth_deg, place.elevation_deg)
 
 
-def _slug(prompt: str) -> str:
-    return re.sub("[^A-Za-z0-9_]+", "-", prompt).lower()[:MAX_SLUG].strip("-") or "prompt"
+def _guess(time_s: float, sound: Sound, slot: int) -> Track:
+    """Where an inactive slot seems to be: a place without an id."""
+    azimuth, elevation = angles_from_direction(sound.direction[slot])
+    return Track(
+        state="update",
+        id="",
+        time_s=time_s,
+        azimuth_deg=azimuth,
+        elevation_deg=elevation,
+        uncertainty_deg=math.nan,
+        speed_deg_s=math.nan,
+        distance_m=float(sound.distance_m[slot]),
+        first_s=time_s,
+        last_s=time_s,
+        words=direction_words(azimuth, elevation),
+    )

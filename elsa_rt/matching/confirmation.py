@@ -46,8 +46,8 @@ class Confirmation:
         """Which rules have steps that count, (p,)."""
         return self._held > 0
 
-    def restart(self, rules: Flags) -> None:
-        """The steps of ``rules`` (p,) up to now do not count any more."""
+    def restart(self, rules: Flags | int) -> None:
+        """The steps of ``rules``, flags (p,) or a number, up to now do not count any more."""
         self._held[rules] = 0
 
 

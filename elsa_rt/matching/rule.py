@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.matching.confirmation import steps_in
 from elsa_rt.matching.regions import Region
 from elsa_rt.matching.schedule import Schedule
+
+if TYPE_CHECKING:
+    from elsa_rt.config import Config
 
 MAX_SLUG = 48
 
@@ -37,7 +46,74 @@ class Rule:
         """How it is called where people read it."""
         return self.prompts[0] if self.prompts else self.id
 
+    @property
+    def has_meaning(self) -> bool:
+        """Whether it says what sounds, by words or examples, and not only how loud."""
+        return bool(self.prompts or self.examples)
+
+
+class Times(NamedTuple):
+    """What a rule waits for, an array (p,) each."""
+
+    confirm: NDArray[np.int64]  # steps that must hold before the start
+    release: NDArray[np.int64]  # steps in a row that do not, before the end
+    cooldown_s: NDArray[np.float64]  # from the end to where the next may begin
+
+
+def rules_of(prompts: Iterable[str]) -> tuple[Rule, ...]:
+    """A rule for each of ``prompts``, called after it."""
+    rules: list[Rule] = []
+    taken: set[str] = set()
+    for prompt in prompts:
+        name = slug = slug_of(prompt)
+        number = 1
+        while name in taken:
+            number += 1
+            name = f"{slug}-{number}"
+        taken.add(name)
+        rules.append(Rule(name, (prompt,)))
+    return tuple(rules)
+
 
 def slug_of(prompt: str) -> str:
     """``prompt`` as an id: plain letters, digits, hyphens and underscores."""
     return re.sub("[^A-Za-z0-9_]+", "-", prompt).lower()[:MAX_SLUG].strip("-") or "prompt"
+
+
+def asked_scores(
+    rules: Sequence[Rule], config: Config
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The scores (p,) that start an alert of each rule, and those (p,) below which it may end.
+
+    What a rule leaves open follows `Config`; where it states the start alone, the end keeps the
+    ratio that the two have there.
+    """
+    ratio = config.alert_end / config.alert_start
+    start = np.array([_first(rule.alert_start, config.alert_start) for rule in rules], float)
+    end = [
+        _first(rule.alert_end, config.alert_end if rule.alert_start is None else ratio * high)
+        for rule, high in zip(rules, start, strict=True)
+    ]
+    return start, np.minimum(end, start)
+
+
+def times_of(rules: Sequence[Rule], config: Config, step_s: float) -> Times:
+    """What ``rules`` wait for in steps of ``step_s``; what they leave open follows `Config`.
+
+    A level is no guess: a rule that says only how loud is not confirmed unless it asks for it.
+    """
+    confirm = [
+        _first(rule.confirm_s, config.alert_confirm_s if rule.has_meaning else 0.0)
+        for rule in rules
+    ]
+    release = [_first(rule.release_s, config.alert_release_s) for rule in rules]
+    cooldown = [_first(rule.cooldown_s, config.alert_cooldown_s) for rule in rules]
+    return Times(
+        np.array([steps_in(seconds, step_s) for seconds in confirm], np.int64),
+        np.array([steps_in(seconds, step_s) for seconds in release], np.int64),
+        np.array(cooldown, float),
+    )
+
+
+def _first(own: float | None, usual: float) -> float:
+    return usual if own is None else own

@@ -31,7 +31,9 @@ from elsa_rt.features.intensity import IntensityFeatures
 from elsa_rt.listener import Listener
 from elsa_rt.matching.alerts import AlertGate
 from elsa_rt.matching.prompts import PromptBank
+from elsa_rt.matching.rule import asked_scores, rules_of
 from elsa_rt.matching.scores import Scorer, Statistics
+from elsa_rt.matching.tracks import Tracker
 from elsa_rt.outputs.jsonl import JsonLines
 from tests.bench.material import PROMPTS, RATE, machine, moving_sounds, verdict
 
@@ -63,7 +65,9 @@ def measure(bundle: ModelBundle, prompts: int, steps: int) -> Stopwatch:
     health, to_foa = SignalHealth(), ToFoa(config, 4, RATE, bundle.features.rate)
     features, stream = IntensityFeatures(bundle.features), encoder.stream()
     flow, scorer = EnergyFlow(bundle.step_frames), Scorer(bank, Statistics.load(bundle))
-    alerts = AlertGate(bank.prompts, config, bundle.step_s)
+    rules = rules_of(bank.prompts)
+    tracker = Tracker(bundle.step_s, config.track_release_s)
+    alerts = AlertGate(rules, config, bundle.step_s, *asked_scores(rules, config))
     listener = Listener(bank, encoder=encoder)
     watch = Stopwatch()
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
@@ -76,13 +80,16 @@ def measure(bundle: ModelBundle, prompts: int, steps: int) -> Stopwatch:
             with watch("features, each hop", bundle.step_frames):
                 frames = features.step(foa)
             with watch("energy flow"):
-                flow.step(frames)
+                (flowing,) = flow.step(frames)
             with watch("audio encoder"):
                 (sound,) = stream.step(frames, foa)
             with watch(f"scores of {prompts} prompts"):
                 match = scorer.step(sound)
+            time_s = (block.start + block.samples.shape[1]) / RATE
+            with watch("tracks"):
+                tracked = tracker.step(time_s, sound, flowing.diffuseness)
             with watch("alerts"):
-                alerts.step(0.0, match, sound)
+                alerts.step(time_s, match, sound, tracked.slots)
             with watch(WHOLE):
                 hearings = listener.push(block)
             for hearing in hearings:

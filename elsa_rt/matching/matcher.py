@@ -1,0 +1,99 @@
+"""The matcher: what the model hears becomes scores, tracks and alerts of one stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from elsa_rt.audio.ambisonics import angles_from_direction
+from elsa_rt.bearings import Bearings
+from elsa_rt.config import Config
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.sound import Sound
+from elsa_rt.features.flow import Flow
+from elsa_rt.hearing import Hearing, Score
+from elsa_rt.matching.alerts import AlertGate
+from elsa_rt.matching.levels import LevelGate
+from elsa_rt.matching.prompts import PromptBank
+from elsa_rt.matching.rule import Rule, asked_scores
+from elsa_rt.matching.scores import Scorer, Statistics
+from elsa_rt.matching.tracks import Tracker
+from elsa_rt.matching.words import direction_words
+
+
+class Matcher:
+    """Matches each step with the rules, and follows its sounds.
+
+    Parameters
+    ----------
+    bank : PromptBank
+    rules : sequence of Rule
+        One for each prompt of ``bank``, in its order.
+    config : Config
+    bundle : ModelBundle
+    bearings : Bearings
+        Of the stream; tracks and alerts are followed in the axes of the world.
+    """
+
+    def __init__(
+        self,
+        bank: PromptBank,
+        rules: Sequence[Rule],
+        config: Config,
+        bundle: ModelBundle,
+        bearings: Bearings,
+    ) -> None:
+        start, end = asked_scores(rules, config)
+        self._labels = tuple(rule.label for rule in rules)
+        self._scorer = Scorer(bank, Statistics.load(bundle))
+        self._levels = LevelGate(rules)
+        self._tracker = Tracker(bundle.step_s, config.track_release_s)
+        self._alerts = AlertGate(rules, config, bundle.step_s, start, end)
+        self._bearings = bearings
+
+    def reset(self) -> None:
+        """Forget all that was heard; open alerts vanish without an end."""
+        for stage in (self._levels, self._tracker, self._alerts):
+            stage.reset()
+
+    def begin(self, delay_s: float) -> None:
+        """A stream begins, which the stages before bring ``delay_s`` seconds late."""
+        self._alerts.delay_s = delay_s
+
+    @property
+    def any_open(self) -> bool:
+        """Whether an alert has started and not ended."""
+        return self._alerts.any_open
+
+    def step(self, time_s: float, dropped: int, sound: Sound, flow: Flow) -> Hearing:
+        """The hearing of the step that ended at ``time_s`` of the stream."""
+        self._bearings.step(time_s)
+        match = self._levels.step(self._scorer.step(sound), sound, flow.level_dbfs)
+        in_world = self._bearings.in_world(sound)
+        heard = self._tracker.step(time_s, in_world, flow.diffuseness)
+        loudest = int(sound.activity.argmax())
+        azimuth, elevation = angles_from_direction(sound.direction[loudest])
+        hearing = Hearing(
+            time_s=time_s,
+            activity=float(sound.activity[loudest]),
+            azimuth_deg=azimuth,
+            elevation_deg=elevation,
+            distance_m=float(sound.distance_m[loudest]),
+            words=direction_words(azimuth, elevation),
+            scores=tuple(map(Score, self._labels, match.similarity.tolist(), match.score.tolist())),
+            alerts=self._alerts.step(time_s, match, in_world, heard.slots),
+            embedding=sound.embedding[loudest],
+            direction=sound.direction[loudest],
+            closed_azimuth_deg=flow.azimuth_deg,
+            closed_elevation_deg=flow.elevation_deg,
+            diffuseness=flow.diffuseness,
+            level_dbfs=flow.level_dbfs,
+            dropped=dropped,
+            tracks=heard.tracks,
+        )
+        return self._bearings.place(hearing)
+
+    def finish(self, last: Hearing) -> Hearing:
+        """``last`` with the ends of the open alerts: the stream is over."""
+        ends = self._bearings.place_each(self._alerts.finish(last.time_s))
+        return replace(last, alerts=last.alerts + ends)
