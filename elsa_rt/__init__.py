@@ -2,9 +2,10 @@
 
 Listening
     Listener      hears a source, or the blocks that you push
-    Hearing       what it gives for every step: activity, direction, scores, alerts
+    Hearing       what it gives for every step: activity, direction, scores, tracks, alerts
     Score         how well one prompt fits
-    Alert         the start or the end of a prompt being heard
+    Track         a sound that is followed: direction, its uncertainty and speed, distance
+    Alert         a prompt begins to be heard, goes on or ends
     Config        every setting, with its default
 
 Sound
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
         SourceError,
         UsageError,
     )
-    from elsa_rt.hearing import Alert, Hearing, Score
+    from elsa_rt.hearing import Alert, Hearing, Score, Track
     from elsa_rt.listener import Listener
     from elsa_rt.matching.prompts import PromptBank, embed_text
 
@@ -69,6 +70,7 @@ __all__ = [
     "PromptBank",
     "Score",
     "SourceError",
+    "Track",
     "UsageError",
     "__version__",
     "embed_text",
@@ -88,7 +90,7 @@ _HOMES = {
         "SourceError",
         "UsageError",
     ),
-    "elsa_rt.hearing": ("Alert", "Hearing", "Score"),
+    "elsa_rt.hearing": ("Alert", "Hearing", "Score", "Track"),
     "elsa_rt.listener": ("Listener",),
     "elsa_rt.matching.prompts": ("PromptBank", "embed_text"),
 }

@@ -2,7 +2,7 @@
 
     {"type": "hearing", "time_s", "activity", "azimuth_deg", "elevation_deg", "distance_m",
      "scores": [{"prompt", "similarity", "score"}, ...], ...}
-    {"type": "alert", "state": "start" | "end", "id", "prompt", "time_s", "score",
+    {"type": "alert", "state": "start" | "update" | "end", "id", "prompt", "time_s", "score",
      "azimuth_deg", "elevation_deg", "words", ...}
 
 Fields may be added, none is ever renamed. A number that does not exist is null, never NaN.
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, TextIO
 
-from elsa_rt.hearing import Alert, Angles, Hearing
+from elsa_rt.hearing import Alert, Angles, Hearing, Track
 
 
 class JsonLines:
@@ -87,11 +87,29 @@ def hearing_fields(hearing: Hearing) -> dict[str, Any]:
         "dropped": hearing.dropped,
         **_world("world", hearing.world),
         **_world("closed_world", hearing.closed_world),
+        "tracks": [track_fields(track) for track in hearing.tracks],
+    }
+
+
+def track_fields(track: Track) -> dict[str, Any]:
+    """The object of a track within a hearing."""
+    return {
+        "state": track.state,
+        "id": track.id,
+        "azimuth_deg": _number(track.azimuth_deg, 1),
+        "elevation_deg": _number(track.elevation_deg, 1),
+        "uncertainty_deg": _number(track.uncertainty_deg, 1),
+        "speed_deg_s": _number(track.speed_deg_s, 1),
+        "distance_m": _number(track.distance_m, 2),
+        "first_s": _number(track.first_s, 3),
+        "last_s": _number(track.last_s, 3),
+        "words": track.words,
+        **_world("world", track.world),
     }
 
 
 def alert_fields(alert: Alert) -> dict[str, Any]:
-    """The object of the start or the end of an alert."""
+    """The object of the start, an update or the end of an alert."""
     return {
         "type": "alert",
         "state": alert.state,
@@ -103,6 +121,17 @@ def alert_fields(alert: Alert) -> dict[str, Any]:
         "elevation_deg": _number(alert.elevation_deg, 1),
         "words": alert.words,
         **_world("world", alert.world),
+        "rule": alert.rule,
+        "event": alert.event,
+        "track": alert.track,
+        "uncertainty_deg": _number(alert.uncertainty_deg, 1),
+        "speed_deg_s": _number(alert.speed_deg_s, 1),
+        "distance_m": _number(alert.distance_m, 2),
+        "peak": _number(alert.peak, 4),
+        "mean": _number(alert.mean, 4),
+        "onset_s": _number(alert.onset_s, 3),
+        "latency_s": _number(alert.latency_s, 3),
+        **({} if alert.duration_s is None else {"duration_s": _number(alert.duration_s, 3)}),
     }
 
 
