@@ -171,6 +171,14 @@ def described() -> list[Field[Any]]:
     return [setting for setting in fields(Config) if "help" in setting.metadata]
 
 
+CHANGEABLE = tuple(
+    setting.name
+    for setting in described()
+    if setting.metadata["group"] == ALERTS and setting.name != "track_release_s"
+)
+"""Settings that may change while listening."""
+
+
 def option(name: str) -> str:
     """How the setting ``name`` is called on the command line."""
     return "--" + name.replace("_", "-")

@@ -14,9 +14,17 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any, TextIO
+from typing import Any, Protocol
 
 from elsa_rt.hearing import Alert, Angles, Hearing, Track
+
+
+class Lines(Protocol):
+    """Takes text, a whole line at a time."""
+
+    def write(self, line: str, /) -> object: ...
+
+    def flush(self) -> object: ...
 
 
 class JsonLines:
@@ -36,7 +44,7 @@ class JsonLines:
 
     def __init__(
         self,
-        stream: TextIO,
+        stream: Lines,
         *,
         common: Mapping[str, Any] | None = None,
         clock: bool = False,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from elsa_rt.config import ALERTS, described
+from elsa_rt.config import CHANGEABLE, described
 from elsa_rt.errors import ElsaError
 from elsa_rt.notices import OnNotice
 from elsa_rt.rules.keys import file_key
@@ -109,7 +109,7 @@ class Watcher:
 
 def _fixed(old: RulesFile, new: RulesFile) -> list[str]:
     """What differs and cannot be changed while listening."""
-    names = [s.name for s in described() if s.metadata["group"] != ALERTS]
+    names = [setting.name for setting in described() if setting.name not in CHANGEABLE]
     found = [file_key(n) for n in names if old.settings.get(n) != new.settings.get(n)]
     for name in ("source", "outputs"):
         if getattr(old, name) != getattr(new, name):
