@@ -267,6 +267,11 @@ class Listener:
             follower.reset()
 
     @property
+    def thresholds(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
+        """The scores (p,) that start an alert of each rule, and (p,) below which it may end."""
+        return self._matcher.start, self._matcher.end
+
+    @property
     def latencies(self) -> dict[str, float]:
         """Seconds that each stage adds; the resampler is known from the first block on."""
         samples = {

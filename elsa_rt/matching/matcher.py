@@ -49,12 +49,12 @@ class Matcher:
         began_s: float | None = None,
     ) -> None:
         self.rules = tuple(rules)
-        start, end = asked_scores(rules, config)
+        self.start, self.end = asked_scores(rules, config)
         self._labels = tuple(rule.label for rule in rules)
         self._scorer = Scorer(bank, Statistics.load(bundle))
         self._levels = LevelGate(rules)
         self._tracker = Tracker(bundle.step_s, config.track_release_s)
-        self._alerts = AlertGate(rules, config, bundle.step_s, start, end)
+        self._alerts = AlertGate(rules, config, bundle.step_s, self.start, self.end)
         self._timetable = Timetable(rules, began_s)
         self._bearings = bearings
         self._leaving: list[AlertGate] = []  # with open alerts of rules that are no more

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
 from elsa_rt.hearing import Alert, Angles, Hearing, Track
@@ -38,6 +38,8 @@ class JsonLines:
         Fields that every line carries at its end, e.g. the model's name.
     clock
         Every line says the time of day: as ``at``, ISO 8601 in UTC. Only of use for live sound.
+    began
+        When the first sample was recorded: ``at`` is counted from there, in its time zone.
     alerts_only
         Hearings are left out.
     """
@@ -48,11 +50,13 @@ class JsonLines:
         *,
         common: Mapping[str, Any] | None = None,
         clock: bool = False,
+        began: datetime | None = None,
         alerts_only: bool = False,
     ) -> None:
         self._stream = stream
         self._common = dict(common or {})
         self._clock = clock
+        self._began = began
         self._alerts_only = alerts_only
 
     def show(self, hearing: Hearing) -> None:
@@ -63,7 +67,10 @@ class JsonLines:
 
     def _write(self, fields: dict[str, Any]) -> None:
         fields |= self._common
-        if self._clock:
+        if self._began is not None:
+            at = self._began + timedelta(seconds=fields["time_s"])
+            fields["at"] = at.isoformat(timespec="milliseconds")
+        elif self._clock:
             now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
             fields["at"] = now.replace("+00:00", "Z")
         self._stream.write(json.dumps(fields, allow_nan=False) + "\n")
