@@ -19,7 +19,7 @@ LIKE = 'write it like "mon-fri 22:00-06:00", "sat,sun" or "08:00-20:00"'
 
 _DAY = f"(?:{'|'.join(DAYS)})"
 _TIME = r"(\d\d?):(\d\d)"
-_WINDOW = re.compile(rf"(?:({_DAY}(?:[-,]{_DAY})*) ?)?(?:{_TIME}-{_TIME})?", re.IGNORECASE)
+_WINDOW = re.compile(rf"(?:({_DAY}(?:[-,]{_DAY})*)(?: |$))?(?:{_TIME}-{_TIME})?", re.IGNORECASE)
 
 
 class Window(NamedTuple):

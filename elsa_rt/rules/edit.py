@@ -11,7 +11,7 @@ import yaml
 from elsa_rt.errors import UsageError
 from elsa_rt.rules.document import Node, parse
 
-START, ASKED = "alert_start", "false_alarms_per_hour"
+START, END, ASKED = "alert_start", "alert_end", "false_alarms_per_hour"
 
 
 class _Change(NamedTuple):
@@ -24,7 +24,7 @@ def with_starts(path: Path, text: str, starts: Mapping[int, float]) -> str:
     """``text`` of the rules file ``path`` with ``alert_start`` of some rules, by their index.
 
     An ``alert_start`` that is there gets the new value, ``false_alarms_per_hour`` gives way to
-    it; else it becomes the rule's second key.
+    it; else it becomes the rule's second key. An ``alert_end`` above it comes down to it.
 
     Raises
     ------
@@ -35,7 +35,11 @@ def with_starts(path: Path, text: str, starts: Mapping[int, float]) -> str:
     rules = _value(root, "rules")
     if not isinstance(rules, yaml.SequenceNode):
         raise _by_hand(path)
-    changes = [_change(text, rules.value[index], start) for index, start in starts.items()]
+    changes = [
+        change
+        for index, start in starts.items()
+        for change in (_start(text, rules.value[index], start), *_end(rules.value[index], start))
+    ]
     edited = text
     for change in sorted(changes, reverse=True):
         edited = edited[: change.start] + change.text + edited[change.end :]
@@ -44,7 +48,7 @@ def with_starts(path: Path, text: str, starts: Mapping[int, float]) -> str:
     return edited
 
 
-def _change(text: str, rule: yaml.MappingNode, start: float) -> _Change:
+def _start(text: str, rule: yaml.MappingNode, start: float) -> _Change:
     for key, value in rule.value:
         if key.value in (START, ASKED):
             return _Change(key.start_mark.index, value.end_mark.index, f"{START}: {start:g}")
@@ -60,11 +64,21 @@ def _change(text: str, rule: yaml.MappingNode, start: float) -> _Change:
     return _Change(at, at, f"{START}: {start:g}\n{' ' * first.start_mark.column}")
 
 
+def _end(rule: yaml.MappingNode, start: float) -> list[_Change]:
+    return [
+        _Change(value.start_mark.index, value.end_mark.index, f"{start:g}")
+        for key, value in rule.value
+        if key.value == END and float(value.value) > start
+    ]
+
+
 def _expected(plain: Any, starts: Mapping[int, float]) -> Any:
     for index, start in starts.items():
         rule = plain["rules"][index]
         rule.pop(ASKED, None)
         rule[START] = float(f"{start:g}")
+        if rule.get(END, 0) > start:
+            rule[END] = rule[START]
     return plain
 
 
