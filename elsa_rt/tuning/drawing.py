@@ -27,17 +27,18 @@ def curve(tradeoff: Tradeoff, proposal: Result | None) -> str:
 
     def place(result: Result) -> tuple[float, float]:
         across = math.sqrt(tradeoff.per_hour(result) / most)
-        return _x(across), _y(1 - result.missed / tradeoff.sounds, HEIGHT)
+        return _x(across), _y(result.missed / tradeoff.sounds, HEIGHT)
 
     parts = [_frame(HEIGHT)]
     for tick in _ticks(most):
         x = _x(math.sqrt(tick / most))
         parts.append(_line("grid", x, TOP, x, HEIGHT - BOTTOM) + _text(x, HEIGHT - 18, f"{tick:g}"))
     for share in (0, 0.5, 1):
-        y = _y(1 - share, HEIGHT)
+        y = _y(share, HEIGHT)
         parts.append(_line("grid", LEFT, y, WIDTH - RIGHT, y))
         parts.append(_text(LEFT - 6, y + 4, f"{share:.0%}", "end"))
     parts.append(_text((LEFT + WIDTH) / 2, HEIGHT - 3, "false alarms an hour"))
+    parts.append(_text(LEFT + 6, TOP + 14, "missed", "start"))
     points = [place(result) for result in tradeoff.results]
     path = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
     path += "".join(f"H{x:.1f}V{y:.1f}" for x, y in points[1:])
@@ -67,9 +68,10 @@ def score_strip(
             f'<rect class="label" x="{left:.1f}" y="{TOP}" width="{max(1, right - left):.1f}" '
             f'height="{STRIP_HEIGHT - TOP - BOTTOM}"/>'
         )
-    width = (WIDTH - LEFT - RIGHT) / COLUMNS
-    column = np.minimum((time_s / length * COLUMNS).astype(int), COLUMNS - 1)
-    highest = np.zeros(COLUMNS)
+    columns = min(COLUMNS, len(score))
+    width = (WIDTH - LEFT - RIGHT) / columns
+    column = np.minimum((time_s / length * columns - 0.5).astype(int), columns - 1)
+    highest = np.zeros(columns)
     np.maximum.at(highest, column, score)
     floor = STRIP_HEIGHT - BOTTOM
     bars = "".join(

@@ -20,8 +20,8 @@ SLACK_S = 1.0
 MOST = 256
 """Thresholds that are tried."""
 
-DIGITS = 4
-"""Of a threshold, as JSON lines and rules files have them."""
+DIGITS = 6
+"""Of a threshold: scores crowd below 1."""
 
 
 class Result(NamedTuple):
