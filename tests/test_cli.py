@@ -21,7 +21,7 @@ from elsa_rt.version import __version__
 Capture = pytest.CaptureFixture[str]
 
 NAMES = (
-    "listen", "embed", "embed-text", "devices", "microphones", "calibrate", "doctor", "bench",
+    "listen", "check", "replay", "tune", "embed", "embed-text", "devices", "microphones", "calibrate", "doctor", "bench",
     "compile", "warmup", "info",
 )  # fmt: skip
 

@@ -153,7 +153,8 @@ class _Reader:
         given["prompts"] = lone or tuple(prompt.strip() for prompt in given.get("prompts", ()))
         given.setdefault("id", slug_of(given["prompts"][0]) if given["prompts"] else "")
         if not given["id"]:
-            if not {"id", "prompt", "prompts"} & node.value.keys():
+            wordless = {"examples", "level_dbfs"} & node.value.keys()
+            if wordless and not {"id", "prompt", "prompts"} & node.value.keys():
                 self._say(node.line, "id is missing: a rule without a prompt needs one")
             return None
         if "examples" in given:
