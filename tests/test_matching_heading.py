@@ -126,6 +126,5 @@ def test_in_a_small_patch_it_is_the_textbook_filter() -> None:
 
 def test_surprise_is_chi_squared() -> None:
     heading = Heading(direction_from_angles(0.0, 0.0), SIGMA)
-    apart = direction_from_angles(10.0, 0.0)
-    assert heading.surprise(apart, SIGMA) == pytest.approx(100 / 50)
-    assert heading.surprise(heading.direction, SIGMA) == 0
+    assert heading.surprise(math.radians(10.0), SIGMA) == pytest.approx(100 / 50)
+    assert heading.surprise(0.0, SIGMA) == 0

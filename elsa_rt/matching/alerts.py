@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.ambisonics import angles_from_direction, direction_from_angles
+from elsa_rt.audio.ambisonics import angles_from_direction
 from elsa_rt.config import Config
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.hearing import Alert, State, Track
 from elsa_rt.matching.confirmation import Confirmation, Origin
-from elsa_rt.matching.heading import angle_between
 from elsa_rt.matching.rule import Rule, times_of
 from elsa_rt.matching.scores import Match
 from elsa_rt.matching.words import direction_words
@@ -137,15 +136,15 @@ class AlertGate:
         self._forget(~self._is_open & ~self._confirmation.running)
         self._note(time_s, holds, match, sound)
         missed = self._confirmation.missed
-        ended = np.flatnonzero(self._is_open & (missed >= self._times.release))
-        started = np.flatnonzero(~self._is_open & confirmed)
+        ended = np.flatnonzero(self._is_open & (missed >= self._times.release)).tolist()
+        started = np.flatnonzero(~self._is_open & confirmed).tolist()
         heard = {rule: int(match.slot[rule]) for rule in (*self._open, *started) if holds[rule]}
         places = {rule: tracks[k] or _guess(time_s, sound, k) for rule, k in heard.items()}
         going = self._go_on(time_s, match, places)
         return (
-            *(self._close(rule, time_s) for rule in ended.tolist()),
+            *(self._close(rule, time_s) for rule in ended),
             *going,
-            *(self._begin(rule, time_s, match, places[rule]) for rule in started.tolist()),
+            *(self._begin(rule, time_s, match, places[rule]) for rule in started),
         )
 
     def finish(self, time_s: float) -> tuple[Alert, ...]:
@@ -208,8 +207,7 @@ class AlertGate:
         passed = time_s - alert.told_s + 1e-6
         if passed >= self._update_s:
             return True
-        moved = angle_between(_direction(alert.told), _direction(alert.place))
-        return passed >= UPDATE_LEAST_S and moved > math.radians(MOVED_DEG)
+        return passed >= UPDATE_LEAST_S and _apart_deg(alert.told, alert.place) > MOVED_DEG
 
     def _close(self, rule: int, time_s: float) -> Alert:
         last_s, onset_s = float(self._last_s[rule]), float(self._onset_s[rule])
@@ -246,8 +244,12 @@ class AlertGate:
         )
 
 
-def _direction(place: Track) -> NDArray[np.float64]:
-    return direction_from_angles(place.azimuth_deg, place.elevation_deg)
+def _apart_deg(one: Track, other: Track) -> float:
+    """Degrees between two places along the great circle."""
+    low, high = math.radians(one.elevation_deg), math.radians(other.elevation_deg)
+    turn = math.radians(one.azimuth_deg - other.azimuth_deg)
+    cosine = math.sin(low) * math.sin(high) + math.cos(low) * math.cos(high) * math.cos(turn)
+    return math.degrees(math.acos(min(max(cosine, -1.0), 1.0)))
 
 
 def _guess(time_s: float, sound: Sound, slot: int) -> Track:

@@ -101,7 +101,8 @@ def follow(speed_deg_s: float, independent_deg: float, lasting_deg: float, seed:
             track.uncertainty_deg,
             track.speed_deg_s,
         ))  # fmt: skip
-    return Run(*np.array(rows).T, len(ids))
+    raw, smooth, behind, stated, speed = np.array(rows).T
+    return Run(raw, smooth, behind, stated, speed, len(ids))
 
 
 def wander(rng: np.random.Generator, steps: int) -> NDArray[np.float64]:
