@@ -21,8 +21,8 @@ from elsa_rt.version import __version__
 Capture = pytest.CaptureFixture[str]
 
 NAMES = (
-    "listen", "check", "replay", "tune", "embed", "embed-text", "devices", "microphones", "calibrate", "doctor", "bench",
-    "compile", "warmup", "info",
+    "listen", "check", "replay", "tune", "embed", "embed-text", "devices", "microphones",
+    "calibrate", "doctor", "bench", "compile", "warmup", "info",
 )  # fmt: skip
 
 

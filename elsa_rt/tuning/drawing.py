@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from elsa_rt.tuning.gate import Floats
 from elsa_rt.tuning.labels import Label
 from elsa_rt.tuning.tradeoff import Result, Tradeoff
 
@@ -54,8 +53,8 @@ def curve(tradeoff: Tradeoff, proposal: Result | None) -> str:
 
 
 def score_strip(
-    time_s: NDArray[np.float64],
-    score: NDArray[Any],
+    time_s: Floats,
+    score: Floats,
     labels: Sequence[Label],
     starts: Mapping[str, float],
 ) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from elsa_rt.matching.confirmation import Confirmation
 
 Flags = NDArray[np.bool_]
+Floats = NDArray[np.floating[Any]]
 
 
 class Timing(NamedTuple):
@@ -28,10 +29,10 @@ class Course(NamedTuple):
 
 
 def courses(
-    time_s: NDArray[np.float64],
-    score: NDArray[Any],
-    start: NDArray[np.float64],
-    end: NDArray[np.float64],
+    time_s: Floats,
+    score: Floats,
+    start: Floats,
+    end: Floats,
     timing: Timing,
 ) -> Course:
     """Run one rule's ``score`` (n,) at ``time_s`` (n,) through gates with ``start``, ``end`` (t,).

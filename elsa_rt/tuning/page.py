@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from elsa_rt.tuning.drawing import curve, score_strip
+from elsa_rt.tuning.gate import Floats
 from elsa_rt.tuning.labels import Label
 from elsa_rt.tuning.tradeoff import SLACK_S, Result, Tradeoff
 
@@ -40,13 +38,11 @@ class Tuned(NamedTuple):
     tradeoff: Tradeoff
     proposal: Result | None
     asked_per_hour: float
-    score: NDArray[Any]  # (n,)
+    score: Floats  # (n,)
     labels: tuple[Label, ...]  # its own
 
 
-def page(
-    recording: str, rules_file: str, time_s: NDArray[np.float64], rules: Sequence[Tuned]
-) -> str:
+def page(recording: str, rules_file: str, time_s: Floats, rules: Sequence[Tuned]) -> str:
     """The page for ``rules`` over the steps that end at ``time_s`` (n,)."""
     length = f"{time_s[-1] / 60:.1f} min" if len(time_s) else "nothing"
     rows = "".join(_row(one) for one in rules)
@@ -88,7 +84,7 @@ def _figures(tradeoff: Tradeoff, result: Result) -> list[str]:
     return [f"{result.threshold:g}", missed, rate(tradeoff.per_hour(result))]
 
 
-def _section(one: Tuned, time_s: NDArray[np.float64]) -> str:
+def _section(one: Tuned, time_s: Floats) -> str:
     tradeoff = one.tradeoff
     name = escape(tradeoff.rule)
     if not tradeoff.sounds:

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elsa_rt.audio.block import Block
 from elsa_rt.errors import SourceError
 from elsa_rt.hearing import Hearing
 from elsa_rt.listener import Listener
 from elsa_rt.matching.rule import times_of
-from elsa_rt.tuning.gate import Timing
+from elsa_rt.tuning.gate import Floats, Timing
 from elsa_rt.tuning.labels import Label
 from elsa_rt.tuning.page import Tuned
 from elsa_rt.tuning.tradeoff import tradeoff
@@ -22,8 +21,8 @@ from elsa_rt.tuning.tradeoff import tradeoff
 class Recorded(NamedTuple):
     """The scores of a recording."""
 
-    time_s: NDArray[np.float64]  # (n,), the ends of steps
-    score: NDArray[np.float64]  # (n, p), in the order of the rules
+    time_s: Floats  # (n,), the ends of steps
+    score: Floats  # (n, p), in the order of the rules
 
     @property
     def length_s(self) -> float:

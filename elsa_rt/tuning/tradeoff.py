@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elsa_rt.matching.confirmation import confirmed_level
-from elsa_rt.tuning.gate import Timing, courses
+from elsa_rt.tuning.gate import Floats, Timing, courses
 from elsa_rt.tuning.labels import Label
 
 SLACK_S = 1.0
@@ -66,8 +65,8 @@ class Tradeoff:
 
 def tradeoff(
     rule: str,
-    time_s: NDArray[np.float64],
-    score: NDArray[Any],
+    time_s: Floats,
+    score: Floats,
     labels: Sequence[Label],
     timing: Timing,
     now: tuple[float, float],
@@ -100,7 +99,7 @@ def tradeoff(
     return Tradeoff(rule, len(own), hours, tuple(found[:-1]), found[-1])
 
 
-def thresholds(level: NDArray[np.float64], most: int = MOST) -> NDArray[np.float64]:
+def thresholds(level: Floats, most: int = MOST) -> Floats:
     """Thresholds between the heights of the peaks of ``level`` (n,), rising, in 0..1.
 
     Where there are too many, all of the highest stay, and some of the others.
