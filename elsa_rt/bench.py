@@ -22,7 +22,8 @@ from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from elsa_rt.features.intensity import CHANNELS, IntensityFeatures
 from elsa_rt.listener import Listener
 from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.scores import Scorer, Statistics
+from elsa_rt.matching.scores import Scorer
+from elsa_rt.matching.statistics import Statistics
 
 RATE = 48_000
 WARM_UP = 20  # steps
@@ -80,7 +81,7 @@ def measure(
     listener = Listener(bank, config=config, encoder=encoder, on_notice=lambda _: None)
     to_foa = ToFoa(config, 4, RATE, bundle.features.rate)
     features, stream = IntensityFeatures(bundle.features), encoder.stream()
-    scorer = Scorer(bank, Statistics.load(bundle))
+    scorer = Scorer(bank, Statistics.load(bundle), config, bundle.step_s)
     batch = encoder.open(streams) if streams > 1 else None
     shape = (streams, bundle.step_frames, len(CHANNELS), bundle.features.mels)
     spent: defaultdict[str, list[float]] = defaultdict(list)

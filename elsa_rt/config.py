@@ -30,6 +30,9 @@ FRAMES: tuple[Frame, ...] = get_args(Frame)
 
 HIGHEST_RATE = 768_000
 
+LEAST_RATE, MOST_RATE = 1e-4, 1_000.0
+"""False alarms an hour that may be asked for; statistics of hours tell nothing of rarer ones."""
+
 SIGNAL, MODEL, ALERTS = "the microphone and its signal", "the model", "alerts"
 """What settings are about."""
 
@@ -39,6 +42,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "threads": (1, inf),
     "alert_start": (0, 1),
     "alert_end": (0, 1),
+    "false_alarms_per_hour": (LEAST_RATE, MOST_RATE),
     "alert_confirm_s": (0, inf),
     "alert_release_s": (0, inf),
     "alert_cooldown_s": (0, inf),
@@ -105,8 +109,18 @@ class Config:
     )
     threads: int = _setting(MODEL, 1, "threads of onnx")
 
-    alert_start: float = _setting(ALERTS, 0.5, "score 0..1 that starts an alert")
-    alert_end: float = _setting(ALERTS, 0.35, "score 0..1 below which an alert may end")
+    false_alarms_per_hour: float = _setting(
+        ALERTS, 1.0, "how often each prompt may raise an alert where its sound is not"
+    )
+    alert_start: float | None = _setting(
+        ALERTS, None, "score 0..1 that starts an alert (default: what keeps the false alarms)"
+    )
+    alert_end: float | None = _setting(
+        ALERTS, None, "score 0..1 below which an alert may end (default: a little below the start)"
+    )
+    site: str | None = _setting(
+        ALERTS, None, "what elsa-rt calibrate site learned of this place: its name, or a file"
+    )
     alert_confirm_s: float = _setting(
         ALERTS, 0.2, "seconds that the score must hold, short gaps aside, before the start"
     )
@@ -144,10 +158,11 @@ class Config:
         if len(set(ids)) < len(ids):
             twice = next(id for id in ids if ids.count(id) > 1)
             raise UsageError(f"two rules are called {twice!r}: each needs an id of its own")
-        if not 0 < self.alert_end <= self.alert_start <= 1:
+        start, end = self.alert_start, self.alert_end
+        if not 0 < (end or start or 1) <= (start or 1) <= 1 or 0 in (start, end):
             raise UsageError(
-                f"alert scores: end {self.alert_end} and start {self.alert_start} must keep "
-                "0 < end <= start <= 1: change --alert-start or --alert-end"
+                f"alert scores: end {end} and start {start} must keep 0 < end <= start <= 1: "
+                "change --alert-start or --alert-end"
             )
         if self.channels is not None and (
             len(self.channels) != 4 or len(set(self.channels)) != 4 or min(self.channels) < 1

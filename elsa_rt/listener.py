@@ -30,8 +30,7 @@ from elsa_rt.features.intensity import IntensityFeatures
 from elsa_rt.hearing import Hearing
 from elsa_rt.matching.matcher import Matcher
 from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.rule import Rule, rules_of
-from elsa_rt.matching.rule_bank import encode_rules
+from elsa_rt.matching.rule import Rule
 from elsa_rt.notices import OnNotice, log_notice
 
 
@@ -43,7 +42,7 @@ class Listener:
 
     Parameters
     ----------
-    prompts : iterable of str, or PromptBank
+    prompts : iterable of str or Rule, or PromptBank
         What to listen for; the rules or the prompts of ``config`` if left out.
     source : path, "-", device name or index, Source, or None for the default microphone
         What iterating opens.
@@ -65,7 +64,7 @@ class Listener:
 
     def __init__(
         self,
-        prompts: Iterable[str] | PromptBank | None = None,
+        prompts: Iterable[str | Rule] | PromptBank | None = None,
         source: Source | str | int | Path | None = None,
         config: Config | None = None,
         *,
@@ -78,20 +77,16 @@ class Listener:
         if encoder is None:
             encoder = AudioEncoder(ModelBundle.load(config.bundle), config, on_notice)
         bundle = encoder.bundle
-        rules = config.rules if prompts is None else ()
-        if rules:
-            prompts = encode_rules(bundle, rules, config)
-        elif not isinstance(prompts, PromptBank):
-            prompts = PromptBank.encode(
-                bundle, config.prompts if prompts is None else prompts, config
-            )
+        if prompts is None:
+            prompts = config.rules or config.prompts
+        if not isinstance(prompts, PromptBank):
+            prompts = PromptBank.encode(bundle, prompts, config, encoder)
         elif prompts.text_encoder != bundle.files[TEXT_ENCODER]:
             raise UsageError(
                 f"the prompt bank was made with another text encoder than that of {bundle.path}: "
                 "make it with PromptBank.encode(encoder.bundle, prompts)"
             )
-        rules = rules or rules_of(prompts.prompts)
-        self.config = replace(config, prompts=prompts.prompts, rules=rules)
+        self.config = replace(config, prompts=prompts.prompts, rules=prompts.rules)
         self.source = source
         self.bundle = bundle
         self.on_notice = on_notice
@@ -102,8 +97,9 @@ class Listener:
         self._flow = EnergyFlow(bundle.step_frames)
         self._timeline = Timeline(bundle.features.rate)
         self._bearings = Bearings(bundle, config.frame)
+        self._model = encoder
         self._began_s = began_s
-        self._matcher = Matcher(prompts, rules, config, bundle, self._bearings, began_s)
+        self._matcher = Matcher(prompts, config, bundle, self._bearings, began_s)
         self._change = threading.Lock()
         self._following: tuple[Matcher, Config] | None = None  # from the next push on
         self.reset()
@@ -177,11 +173,10 @@ class Listener:
                 raise UsageError(
                     f"{name} cannot change while listening: make a new listener for that"
                 )
-        rules = tuple(rules)
-        config = self.config.changed(rules=rules, **settings)
-        bank = encode_rules(self.bundle, rules, config)
-        config = replace(config, prompts=bank.prompts)
-        matcher = Matcher(bank, rules, config, self.bundle, self._bearings, self._began_s)
+        config = self.config.changed(rules=tuple(rules), **settings)
+        bank = PromptBank.encode(self.bundle, config.rules, config, self._model)
+        config = replace(config, prompts=bank.prompts, rules=bank.rules)
+        matcher = Matcher(bank, config, self.bundle, self._bearings, self._began_s)
         for notice in bank.notices:
             self.on_notice(notice)
         with self._change:

@@ -97,7 +97,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("export.prepare", work, "--manifest", manifest, "--sentences", sentences,
         "--rooms", "20", "--synthesised", "1", "--jobs", "1")  # fmt: skip
     run("export.train", work, "--steps", "3", "--validation", "4")
-    run("export.bundle", work, "--sentences", sentences, "-o", bundle, "--scenes", "6")
+    run("export.bundle", work, "--sentences", sentences, "-o", bundle, "--streams", "4")
     report = run("export.evaluate", bundle, work, "--rooms", rooms, "--json", folder / "figures",
                  "--update")  # fmt: skip
     (folder / "report").write_text(report)

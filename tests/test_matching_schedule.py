@@ -85,7 +85,7 @@ def test_no_times() -> None:
 
 def match() -> Match:
     score = np.array([0.9, 0.8], np.float32)
-    return Match(score, score, np.zeros(2, np.intp))
+    return Match(score, score, np.zeros(2, np.intp), score)
 
 
 RULES = (Rule("always", ("a",)), Rule("late", ("b",), schedule=Schedule(("22:00-06:00",), "UTC")))

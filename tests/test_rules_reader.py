@@ -182,7 +182,7 @@ BAD: dict[str, tuple[str, int, str]] = {
     "threads": (RULE + "model: {threads: 0}\n", 3, "1 or more is needed"),
     "half a thread": (RULE + "model: {threads: 1.5}\n", 3, "a whole number is needed"),
     "bundle": (RULE + "model:\n  bundle: nowhere\n", 4, "there is no directory"),
-    "alerts": (RULE + "alerts:\n  alert_end: 0.9\n", 4, "0 < end <= start"),
+    "alerts": (RULE + "alerts:\n  alert_end: 0.9\n  alert_start: 0.5\n", 5, "0 < end <= start"),
     "yes": (RULE + "model: {compile: yes}\n", 3, "write true or false"),
     "output": (RULE + "outputs: [{type: mqtt, path: x}]\n", 3, "'mqtt' is unknown: choose jsonl"),
     "output without path": (RULE + "outputs:\n- type: jsonl\n", 4, "path is missing"),

@@ -20,6 +20,7 @@ from elsa_rt.cli import (
     doctor,
     embed,
     embed_text,
+    explain,
     info,
     listen,
     microphones,
@@ -32,8 +33,8 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
 COMMANDS = (
-    listen, check, replay, tune, embed, embed_text, devices, microphones, calibrate, doctor, bench,
-    compile, warmup, info,
+    listen, check, replay, tune, explain, embed, embed_text, devices, microphones, calibrate,
+    doctor, bench, compile, warmup, info,
 )  # fmt: skip
 
 DESCRIPTION = """\

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elsa_rt.cli.options import Commands, add_command
+from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -130,15 +131,13 @@ def _where(rule: Rule) -> str:
 
 
 def _readily(rule: Rule, settings: dict[str, Any]) -> str:
-    from elsa_rt.config import Config
+    from elsa_rt.matching.thresholds import rate_of
 
+    config = Config(**settings)
+    if not rule.has_meaning:
+        return "its level"
     if rule.alert_start is not None:
         return f"score {rule.alert_start:g}"
-    asked = rule.false_alarms_per_hour
-    if asked is None:
-        asked = settings.get("false_alarms_per_hour")
-    if asked is not None:
-        return f"{asked:g} false alarms an hour"
-    if not (rule.prompts or rule.examples):
-        return "its level"
-    return f"score {settings.get('alert_start', Config.alert_start):g}"
+    if rule.false_alarms_per_hour is None and config.alert_start is not None:
+        return f"score {config.alert_start:g}"
+    return f"{rate_of(rule, config):g} false alarms/h"

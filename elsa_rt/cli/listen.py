@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from elsa_rt.cli.examples import rules_with
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
 from elsa_rt.cli.rules import Files, add_config, asked, following, refuse_prompts
@@ -19,6 +21,7 @@ from elsa_rt.hearing import Hearing
 
 if TYPE_CHECKING:
     from elsa_rt.audio.source import Source
+    from elsa_rt.matching.rule import Rule
 
 MORE = """\
 On a terminal it shows a live view; into a pipe or file it writes JSON, one object a line:
@@ -61,6 +64,14 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--prompts", metavar="FILE", help="more of them, one a line")
     add_config(parser)
+    parser.add_argument(
+        "--example",
+        action="append",
+        default=[],
+        metavar="[TEXT=]FILE",
+        help="a recording, mono or AmbiX, of what to listen for; it sharpens the prompt TEXT, or "
+        "makes one; any number of times",
+    )
     parser.add_argument("--demo", action="store_true", help="listen to the built-in scene")
     parser.add_argument("--json", action="store_true", help="JSON lines on a terminal too")
     parser.add_argument(
@@ -105,7 +116,9 @@ def run(arguments: argparse.Namespace) -> int:
     return stop.exit_code
 
 
-def _what(arguments: argparse.Namespace) -> tuple[str | Path | None, list[str]]:
+def _what(
+    arguments: argparse.Namespace,
+) -> tuple[str | Path | None, Sequence[str | Rule]]:
     """The source and the prompts that were asked for."""
     prompts = list(arguments.prompt)
     if arguments.prompts is not None:
@@ -113,14 +126,14 @@ def _what(arguments: argparse.Namespace) -> tuple[str | Path | None, list[str]]:
 
         prompts += read_prompts(arguments.prompts)
     if not arguments.demo:
-        return arguments.source, prompts
+        return arguments.source, rules_with(prompts, arguments.example)
     if arguments.source is not None:
         raise UsageError(
             f"--demo brings its own sound: leave out either --demo or {arguments.source!r}"
         )
     from elsa_rt.demo import demo_path, demo_prompts
 
-    return demo_path(), prompts or list(demo_prompts())
+    return demo_path(), rules_with(prompts or list(demo_prompts()), arguments.example)
 
 
 def _json_lines(source: Source, model: str, *, alerts_only: bool) -> AbstractContextManager[Output]:

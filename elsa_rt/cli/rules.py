@@ -108,7 +108,10 @@ class Files:
 
 def refuse_prompts(arguments: argparse.Namespace) -> None:
     """Rules and prompts both say what to listen for."""
-    if arguments.config is not None and (arguments.prompt or arguments.prompts):
+    if arguments.config is not None and (
+        arguments.prompt or arguments.prompts or arguments.example
+    ):
         raise UsageError(
-            "--config brings its own rules: leave out --prompt and --prompts, or write them there"
+            "--config brings its own rules: leave out --prompt, --prompts and --example, or write "
+            "them there"
         )

@@ -100,7 +100,7 @@ def steps_in(seconds: float, step_s: float) -> int:
 
 def _highest_before(values: NDArray[Any], reach: int) -> NDArray[Any]:
     """The highest of the ``reach`` values before each one."""
-    before = np.full((reach, *values.shape[1:]), -np.inf, values.dtype)
-    padded = np.concatenate([before, values[:-1]])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=0)
-    return np.asarray(windows.max(axis=-1))
+    highest = np.full_like(values, -np.inf)
+    for back in range(1, min(reach, len(values) - 1) + 1):
+        np.maximum(highest[back:], values[:-back], out=highest[back:])
+    return highest

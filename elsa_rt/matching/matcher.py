@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from elsa_rt.audio.ambisonics import angles_from_direction
@@ -16,8 +15,10 @@ from elsa_rt.matching.alerts import AlertGate
 from elsa_rt.matching.confirmation import Origin
 from elsa_rt.matching.levels import LevelGate
 from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.rule import Rule, asked_scores
-from elsa_rt.matching.scores import Scorer, Statistics
+from elsa_rt.matching.scores import Scorer
+from elsa_rt.matching.site import load_site
+from elsa_rt.matching.statistics import Statistics
+from elsa_rt.matching.thresholds import thresholds
 from elsa_rt.matching.timetable import Timetable
 from elsa_rt.matching.tracks import Tracker
 from elsa_rt.matching.words import direction_words
@@ -29,8 +30,6 @@ class Matcher:
     Parameters
     ----------
     bank : PromptBank
-    rules : sequence of Rule
-        One for each prompt of ``bank``, in its order.
     config : Config
     bundle : ModelBundle
     bearings : Bearings
@@ -42,20 +41,21 @@ class Matcher:
     def __init__(
         self,
         bank: PromptBank,
-        rules: Sequence[Rule],
         config: Config,
         bundle: ModelBundle,
         bearings: Bearings,
         began_s: float | None = None,
     ) -> None:
-        self.rules = tuple(rules)
-        self.start, self.end = asked_scores(rules, config)
-        self._labels = tuple(rule.label for rule in rules)
-        self._scorer = Scorer(bank, Statistics.load(bundle))
-        self._levels = LevelGate(rules)
+        self.rules = bank.rules
+        self._labels = tuple(rule.label for rule in bank.rules)
+        statistics = Statistics.load(bundle)
+        site = None if config.site is None else load_site(config.site, bundle, statistics)
+        self._scorer = Scorer(bank, statistics, config, bundle.step_s, site)
+        self.start, self.end = thresholds(bank.rules, config, self._scorer.curves)
+        self._levels = LevelGate(bank.rules)
         self._tracker = Tracker(bundle.step_s, config.track_release_s)
-        self._alerts = AlertGate(rules, config, bundle.step_s, self.start, self.end)
-        self._timetable = Timetable(rules, began_s)
+        self._alerts = AlertGate(bank.rules, config, bundle.step_s, self.start, self.end)
+        self._timetable = Timetable(bank.rules, began_s)
         self._bearings = bearings
         self._leaving: list[AlertGate] = []  # with open alerts of rules that are no more
 
@@ -103,7 +103,16 @@ class Matcher:
             elevation_deg=elevation,
             distance_m=float(sound.distance_m[loudest]),
             words=direction_words(azimuth, elevation),
-            scores=tuple(map(Score, self._labels, match.similarity.tolist(), match.score.tolist())),
+            scores=tuple(
+                Score(*said)
+                for said in zip(
+                    self._labels,
+                    match.similarity.tolist(),
+                    match.score.tolist(),
+                    match.false_alarms_per_hour.tolist(),
+                    strict=True,
+                )
+            ),
             alerts=left
             + self._alerts.step(time_s, self._timetable.step(match, time_s), in_world, heard.slots),
             embedding=sound.embedding[loudest],

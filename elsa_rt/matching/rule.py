@@ -80,23 +80,6 @@ def slug_of(prompt: str) -> str:
     return re.sub("[^A-Za-z0-9_]+", "-", prompt).lower()[:MAX_SLUG].strip("-") or "prompt"
 
 
-def asked_scores(
-    rules: Sequence[Rule], config: Config
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The scores (p,) that start an alert of each rule, and those (p,) below which it may end.
-
-    What a rule leaves open follows `Config`; where it states the start alone, the end keeps the
-    ratio that the two have there.
-    """
-    ratio = config.alert_end / config.alert_start
-    start = np.array([_first(rule.alert_start, config.alert_start) for rule in rules], float)
-    end = [
-        _first(rule.alert_end, config.alert_end if rule.alert_start is None else ratio * high)
-        for rule, high in zip(rules, start, strict=True)
-    ]
-    return start, np.minimum(end, start)
-
-
 def times_of(rules: Sequence[Rule], config: Config, step_s: float) -> Times:
     """What ``rules`` wait for in steps of ``step_s``; what they leave open follows `Config`.
 

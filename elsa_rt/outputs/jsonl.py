@@ -1,7 +1,7 @@
 """Hearings and alerts as JSON, one object a line: the contract with every program behind a pipe.
 
     {"type": "hearing", "time_s", "activity", "azimuth_deg", "elevation_deg", "distance_m",
-     "scores": [{"prompt", "similarity", "score"}, ...], ...}
+     "scores": [{"prompt", "similarity", "score", "false_alarms_per_hour"}, ...], ...}
     {"type": "alert", "state": "start" | "update" | "end", "id", "prompt", "time_s", "score",
      "azimuth_deg", "elevation_deg", "words", ...}
 
@@ -91,6 +91,7 @@ def hearing_fields(hearing: Hearing) -> dict[str, Any]:
                 "prompt": score.prompt,
                 "similarity": _number(score.similarity, 4),
                 "score": _number(score.score, 4),
+                "false_alarms_per_hour": _significant(score.false_alarms_per_hour),
             }
             for score in hearing.scores
         ],
@@ -158,6 +159,10 @@ def _world(name: str, angles: Angles | None) -> dict[str, Any]:
         f"{name}_azimuth_deg": _number(angles.azimuth_deg, 1),
         f"{name}_elevation_deg": _number(angles.elevation_deg, 1),
     }
+
+
+def _significant(value: float) -> float | None:
+    return float(f"{value:.3g}") if math.isfinite(value) else None
 
 
 def _number(value: float, digits: int) -> float | None:

@@ -81,7 +81,8 @@ def rule_table() -> Table:
                 Number(QUIETEST_DBFS, 0), "at least so loud; without words it alerts by itself"
             ),
             "false_alarms_per_hour": Key(
-                Number(0.001, 1000), "how many false alarms an hour are acceptable"
+                Number(*RANGES["false_alarms_per_hour"]),
+                "how many false alarms an hour it may raise",
             ),
             "alert_start": Key(Number(0, 1), "score that starts an alert"),
             "alert_end": Key(Number(0, 1), "score below which it may end"),

@@ -88,8 +88,9 @@ class _Reader:
             part = {names[key]: value for key, value in given.items() if key in names}
             if "bundle" in part:
                 part["bundle"] = self._bundle(part["bundle"])
-            if _is_file_of_profile(part.get("microphone", "")):
-                part["microphone"] = str(self._resolved(part["microphone"]))
+            for name in part.keys() & {"microphone", "site"}:
+                if _is_file(part[name]):
+                    part[name] = str(self._resolved(part[name]))
             try:
                 profile_of(Config(**part))
             except UsageError as error:
@@ -221,5 +222,6 @@ def _in_keys(message: str) -> str:
     return message
 
 
-def _is_file_of_profile(name: str) -> bool:
-    return "/" in name or name.endswith((".yaml", ".yml"))
+def _is_file(name: str) -> bool:
+    """Whether a profile or a site is a file, and not one that has a name."""
+    return "/" in name or name.endswith((".yaml", ".yml", ".npz"))

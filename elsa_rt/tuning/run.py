@@ -12,6 +12,7 @@ from elsa_rt.errors import SourceError
 from elsa_rt.hearing import Hearing
 from elsa_rt.listener import Listener
 from elsa_rt.matching.rule import times_of
+from elsa_rt.matching.thresholds import rate_of
 from elsa_rt.tuning.gate import Floats, Timing
 from elsa_rt.tuning.labels import Label
 from elsa_rt.tuning.page import Tuned
@@ -58,16 +59,16 @@ def tuned(listener: Listener, recorded: Recorded, labels: Sequence[Label]) -> li
     """The trade-off and the proposal for each rule of ``listener``."""
     rules, config = listener.config.rules, listener.config
     times = times_of(rules, config, listener.bundle.step_s)
-    start, end = listener.thresholds
+    start, _ = listener.thresholds
     found = []
     for index, rule in enumerate(rules):
         timing = Timing(
             int(times.confirm[index]), int(times.release[index]), float(times.cooldown_s[index])
         )
         score = recorded.score[:, index]
-        now = float(start[index]), float(end[index])
-        weighed = tradeoff(rule.id, recorded.time_s, score, labels, timing, now)
-        allowed = rule.false_alarms_per_hour or 1.0
+        now = float(start[index])
+        weighed = tradeoff(rule.id, recorded.time_s, score, labels, timing, now, rule.alert_end)
+        allowed = rate_of(rule, config)
         own = tuple(label for label in labels if label.rule == rule.id)
         found.append(Tuned(weighed, weighed.proposal(allowed), allowed, score, own))
     return found

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from elsa_rt.matching.confirmation import confirmed_level
+from elsa_rt.matching.thresholds import end_below
 from elsa_rt.tuning.gate import Floats, Timing, courses
 from elsa_rt.tuning.labels import Label
 
@@ -69,17 +70,18 @@ def tradeoff(
     score: Floats,
     labels: Sequence[Label],
     timing: Timing,
-    now: tuple[float, float],
+    now: float,
+    alert_end: float | None = None,
 ) -> Tradeoff:
     """Try thresholds on the scores (n,) of ``rule`` at ``time_s`` (n,), the ends of steps.
 
-    ``now`` are the scores that start and end its alerts at present; a threshold below the end
-    takes the end down with it.
+    ``now`` is the score that starts its alerts at present, ``alert_end`` that below which they may
+    end, or lower with a lower start; None puts it below each start.
     """
     own = [label for label in labels if label.rule == rule]
     tried = thresholds(confirmed_level(np.asarray(score, np.float64), timing.confirm))
-    start = np.concatenate([tried, now[:1]])
-    end = np.minimum(start, now[1])
+    start = np.append(tried, now)
+    end = end_below(start) if alert_end is None else np.minimum(start, alert_end)
     course = courses(time_s, score, start, end, timing)
     missed = np.zeros(len(start), np.int64)
     repeats = np.zeros(len(start), np.int64)

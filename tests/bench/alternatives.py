@@ -34,7 +34,8 @@ from elsa_rt.errors import BundleError
 from elsa_rt.features.intensity import CHANNELS, IntensityFeatures, mel_bands
 from elsa_rt.listener import Listener
 from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.scores import Scorer, Statistics
+from elsa_rt.matching.scores import Scorer
+from elsa_rt.matching.statistics import Statistics
 from tests.bench.material import RATE, machine, verdict
 from tests.bench.stages import scene
 
@@ -130,15 +131,12 @@ def step_jobs(bundle: ModelBundle) -> Jobs:
 
 def growth_jobs(bundle: ModelBundle) -> Jobs:
     """Scores of more and more prompts, the encoder with more and more streams at once."""
-    rng = np.random.default_rng(0)
     encoder = AudioEncoder(bundle, Config())
     (sound,) = encoder.stream().step(*_step(bundle))
     jobs: Jobs = {}
     for count in PROMPT_COUNTS:
-        rows = rng.normal(size=(count, bundle.embedding)).astype(np.float32)
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-        bank = PromptBank(tuple(map(str, range(count))), rows, (), "")
-        scorer = Scorer(bank, Statistics.load(bundle))
+        bank = PromptBank.encode(bundle, [f"sound {n}" for n in range(count)], Config())
+        scorer = Scorer(bank, Statistics.load(bundle), Config(), bundle.step_s)
         jobs[f"scores of {count} prompts"] = partial(scorer.step, sound)
     for streams in STREAM_COUNTS:
         try:

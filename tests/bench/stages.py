@@ -31,8 +31,9 @@ from elsa_rt.features.intensity import IntensityFeatures
 from elsa_rt.listener import Listener
 from elsa_rt.matching.alerts import AlertGate
 from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.rule import asked_scores, rules_of
-from elsa_rt.matching.scores import Scorer, Statistics
+from elsa_rt.matching.scores import Scorer
+from elsa_rt.matching.statistics import Statistics
+from elsa_rt.matching.thresholds import thresholds
 from elsa_rt.matching.tracks import Tracker
 from elsa_rt.outputs.jsonl import JsonLines
 from tests.bench.material import PROMPTS, RATE, machine, moving_sounds, verdict
@@ -64,10 +65,11 @@ def measure(bundle: ModelBundle, prompts: int, steps: int) -> Stopwatch:
     bank = PromptBank.encode(bundle, [f"{PROMPTS[n % 10]} {n}" for n in range(prompts)], config)
     health, to_foa = SignalHealth(), ToFoa(config, 4, RATE, bundle.features.rate)
     features, stream = IntensityFeatures(bundle.features), encoder.stream()
-    flow, scorer = EnergyFlow(bundle.step_frames), Scorer(bank, Statistics.load(bundle))
-    rules = rules_of(bank.prompts)
+    flow = EnergyFlow(bundle.step_frames)
+    scorer = Scorer(bank, Statistics.load(bundle), config, bundle.step_s)
+    start, end = thresholds(bank.rules, config, scorer.curves)
     tracker = Tracker(bundle.step_s, config.track_release_s)
-    alerts = AlertGate(rules, config, bundle.step_s, *asked_scores(rules, config))
+    alerts = AlertGate(bank.rules, config, bundle.step_s, start, end)
     listener = Listener(bank, encoder=encoder)
     watch = Stopwatch()
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
