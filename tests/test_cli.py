@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,19 @@ def test_notices_of_months_do_not_pile_up(capsys: Capture) -> None:
     say.hand_to(taken.append)
     assert len(taken) == EARLY_KEPT
     assert capsys.readouterr().err.count("elsa-rt: notice") == 1_000
+
+
+def test_a_screen_gets_what_other_threads_say_when_it_is_ready(capsys: Capture) -> None:
+    say = Notices()
+    taken: list[str] = []
+    say.hand_to(taken.append)
+    thread = threading.Thread(target=say, args=("from elsewhere",))
+    thread.start()
+    thread.join()
+    assert taken == []
+    say.pass_on()
+    assert taken == ["from elsewhere"]
+    assert capsys.readouterr().err == ""
 
 
 def test_info_shows_versions_and_the_card(bundle: Path, capsys: Capture) -> None:

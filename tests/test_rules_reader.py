@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
+import soundfile
 
 from elsa_rt.config import Config, described
 from elsa_rt.matching.regions import Region
@@ -77,7 +79,7 @@ def mistakes(directory: Path, text: str) -> list[Mistake]:
 
 
 def test_the_whole_file(tmp_path: Path) -> None:
-    (tmp_path / "clip.wav").touch()
+    soundfile.write(tmp_path / "clip.wav", np.zeros(100), 16_000)
     file = read(tmp_path, WHOLE)
     assert file.settings == {
         "microphone": "respeaker-4-mic", "mount": "inverted", "yaw_deg": 90.0,
@@ -167,6 +169,7 @@ BAD: dict[str, tuple[str, int, str]] = {
         RULE + "    alert_start: 0.5\n    alert_end: 0.6\n", 4, "0 < end <= start"
     ),
     "missing example": (RULE + "    examples: [none.wav]\n", 3, "none.wav is no file"),
+    "silent example": (RULE + "    examples: rules.yaml\n", 3, "cannot be read as sound"),
     "no schedule": (RULE + "    schedule: at night\n", 3, "mon-fri 22:00-06:00"),
     "a day that is none": (RULE + "    schedule: fry 22:00-06:00\n", 3, "'fry 22:00-06:00'"),
     "an hour that is none": (RULE + "    schedule: 25:00-26:00\n", 3, "00:00..24:00"),
@@ -182,6 +185,7 @@ BAD: dict[str, tuple[str, int, str]] = {
     "threads": (RULE + "model: {threads: 0}\n", 3, "1 or more is needed"),
     "half a thread": (RULE + "model: {threads: 1.5}\n", 3, "a whole number is needed"),
     "bundle": (RULE + "model:\n  bundle: nowhere\n", 4, "there is no directory"),
+    "site": (RULE + "alerts:\n  site: ./home.npz\n", 4, "learn it with elsa-rt calibrate site"),
     "alerts": (RULE + "alerts:\n  alert_end: 0.9\n  alert_start: 0.5\n", 5, "0 < end <= start"),
     "yes": (RULE + "model: {compile: yes}\n", 3, "write true or false"),
     "output": (RULE + "outputs: [{type: mqtt, path: x}]\n", 3, "'mqtt' is unknown: choose jsonl"),
@@ -284,8 +288,9 @@ GOOD = (
 ONLY_CHECK_KNOWS = {
     "no word", "long prompt", "no id", "two ids", "elevation upside down", "distance upside down",
     "azimuth to itself", "infinite time", "not a number", "end over start", "missing example",
+    "silent example",
     "no schedule", "a day that is none", "an hour that is none", "time zone", "time zone outside",
-    "profile", "profile file", "format of profile", "channels", "bundle", "alerts",
+    "profile", "profile file", "format of profile", "channels", "bundle", "alerts", "site",
     "output to nowhere", "key twice", "section twice", "tag", "tag of a table", "key of a list",
     "tab", "syntax", "control character", "raw control character", "two documents",
 }  # fmt: skip
@@ -293,7 +298,7 @@ ONLY_CHECK_KNOWS = {
 
 @pytest.mark.parametrize("text", GOOD)
 def test_what_check_accepts_the_schema_accepts(text: str, tmp_path: Path) -> None:
-    (tmp_path / "clip.wav").touch()
+    soundfile.write(tmp_path / "clip.wav", np.zeros(100), 16_000)
     read(tmp_path, text)
     assert accepts(text)
 

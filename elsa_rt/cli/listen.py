@@ -109,6 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
             with output as shown, files, following(file, listener, arguments, notices):
 
                 def show(hearing: Hearing) -> None:
+                    notices.pass_on()
                     files.show(hearing)
                     shown.show(hearing)
 

@@ -15,6 +15,7 @@ from elsa_rt.errors import UsageError
 from elsa_rt.matching.regions import Region
 from elsa_rt.matching.rule import Rule, slug_of
 from elsa_rt.matching.schedule import Schedule
+from elsa_rt.matching.site import site_path
 from elsa_rt.outputs.rotating import JsonlFile
 from elsa_rt.rules.document import Node, parse, read_text
 from elsa_rt.rules.keys import SECTIONS, file_key, file_table, rule_table, setting_names
@@ -91,6 +92,10 @@ class _Reader:
             for name in part.keys() & {"microphone", "site"}:
                 if _is_file(part[name]):
                     part[name] = str(self._resolved(part[name]))
+            if "site" in part and not site_path(part["site"]).is_file():
+                line = self._root.value[section].key_lines["site"]
+                cure = "learn it with elsa-rt calibrate site"
+                self._say(line, f"site: there is no {site_path(part['site'])}: {cure}")
             try:
                 profile_of(Config(**part))
             except UsageError as error:
@@ -169,11 +174,13 @@ class _Reader:
 
     def _example(self, path: str, node: Node) -> str:
         example = self._resolved(path)
+        line, reason = node.key_lines["examples"], ""
         if not (example.is_file() and os.access(example, os.R_OK)):
-            self._say(
-                node.key_lines["examples"],
-                f"examples: {example} is no file that can be read: paths start at the rules file",
-            )
+            reason = "is no file that can be read: paths start at the rules file"
+        elif not _is_sound(example):
+            reason = "cannot be read as sound: convert it, e.g. with ffmpeg"
+        if reason:
+            self._say(line, f"examples: {example} {reason}")
         return str(example)
 
     def _region(self, given: dict[str, Any], node: Node) -> Region | None:
@@ -209,6 +216,15 @@ class _Reader:
             if key in node.key_lines and option(name) in message
         }
         return places[min(places)] if places else node.line
+
+
+def _is_sound(path: Path) -> bool:
+    import soundfile  # only where there are examples
+
+    try:
+        return bool(soundfile.info(path).frames > 0)
+    except (OSError, soundfile.SoundFileError):
+        return False
 
 
 def _silent(line: int, what: str) -> None:
