@@ -20,8 +20,8 @@ SLACK_S = 1.0
 MOST = 256
 """Thresholds that are tried."""
 
-DIGITS = 6
-"""Of a threshold: scores crowd below 1."""
+DIGITS = 3
+"""Of a threshold, or of what it lacks to 1, whichever is less: scores crowd at both ends."""
 
 
 class Result(NamedTuple):
@@ -111,12 +111,17 @@ def thresholds(level: Floats, most: int = MOST) -> Floats:
     peaks = np.unique(level[(level >= before) & (level >= after) & (level > 0)])
     between = (peaks[1:] + peaks[:-1]) / 2
     edges = np.concatenate([peaks[:1] / 2, between, (peaks[-1:] + 1) / 2])
-    tried = np.unique(np.round(edges, DIGITS))
-    tried = tried[(tried > 0) & (tried <= 1)]
+    tried = np.unique([_rounded(edge) for edge in edges])
+    tried = tried[(tried > 0) & (tried < 1)]
     if len(tried) > most:
         some = np.linspace(0, len(tried) - most // 2 - 1, most - most // 2)
         tried = np.concatenate([tried[np.unique(some.astype(int))], tried[-(most // 2) :]])
     return tried if len(tried) else np.array([0.5])
+
+
+def _rounded(threshold: float) -> float:
+    rest = max(min(threshold, 1 - threshold), 1e-6)
+    return round(threshold, DIGITS - 1 - math.floor(math.log10(rest)))
 
 
 def poisson_bound(count: int, confidence: float = 0.95) -> float:
