@@ -327,7 +327,7 @@ def test_rules_that_hear_one_sound_share_its_event() -> None:
     assert (dog.event, dog.track, bark.event, bark.track) == (
         "event-000001", "track-000001", "event-000001", "track-000001"
     )  # fmt: skip
-    assert cat.track == "track-000002"
+    assert (cat.event, cat.track) == ("event-000002", "track-000002")
     gate.reset()
     (again, *_) = feed(gate, first)
     assert again.event not in (dog.event, cat.event)

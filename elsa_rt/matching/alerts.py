@@ -37,6 +37,7 @@ class _Open:
 
     id: str
     event: str
+    track: str  # id of that on which it began
     latency_s: float
     place: Track  # where it was heard last
     told: Track  # where it was when it was told of
@@ -177,14 +178,14 @@ class AlertGate:
         latency_s = time_s + self.delay_s - float(self._onset_s[rule])
         name = f"{self._rules[rule].id}-{self._alerts:06d}"
         event = self._event_of(place)
-        self._open[rule] = _Open(name, event, latency_s, place, place, time_s)
+        self._open[rule] = _Open(name, event, place.id, latency_s, place, place, time_s)
         self._is_open[rule] = True
         return self._alert("start", rule, time_s, float(match.score[rule]))
 
     def _event_of(self, place: Track) -> str:
-        """The event of the open alerts on the same track, or a new one."""
+        """The event of the open alerts that began on the same track, or a new one."""
         for other in self._open.values():
-            if place.id and other.place.id == place.id:
+            if place.id and other.track == place.id:
                 return other.event
         self._events += 1
         return f"event-{self._events:06d}"
