@@ -49,24 +49,27 @@ class Steps(NamedTuple):
     direction: NDArray[np.float32]
     distance: NDArray[np.float32]
     pieces: NDArray[np.int32]
+    piece_s: NDArray[np.float32]
     piece_labels: NDArray[np.int16]
     hours: float
 
 
 def steps_of(heard: Iterable[Heard], step_s: float) -> Steps:
     """What is active in streams, cut into pieces, silence between them."""
-    rows, pieces, labels = [], [], []
+    rows, pieces, seconds_of, labels = [], [], [], []
     position, seconds = 0, 0.0
     for stream in heard:
         found = cut(stream.activity, step_s)
         rows.append([keep(getattr(stream, name), found.steps) for name in Steps._fields[:4]])
         pieces.append(position + found.starts)
+        seconds_of.append(found.spans * step_s)
         labels += [_sounding(stream, a * step_s, b * step_s) for a, b in found.spans.tolist()]
         position += len(found.steps)
         seconds += len(stream.activity) * step_s
     joined = [np.concatenate(parts) for parts in zip(*rows, strict=True)]
     starts = np.concatenate(pieces).astype(np.int32)
-    return Steps(*joined, starts, np.stack(labels), seconds / 3600)
+    piece_s = np.concatenate(seconds_of).astype(np.float32)
+    return Steps(*joined, starts, piece_s, np.stack(labels), seconds / 3600)
 
 
 def statistics_of(steps: Steps, names: Names, components: int = COMPONENTS) -> Statistics:
@@ -83,6 +86,7 @@ def statistics_of(steps: Steps, names: Names, components: int = COMPONENTS) -> S
         direction=np.round(FULL * steps.direction).astype(np.int8),
         distance=steps.distance.astype(np.float16),
         pieces=steps.pieces,
+        piece_s=steps.piece_s,
         piece_labels=steps.piece_labels,
         hours=steps.hours,
     )

@@ -82,9 +82,9 @@ def test_no_prompts(statistics: Statistics) -> None:
 
 
 def test_doubtful_activity_lowers_scores(statistics: Statistics) -> None:
-    made = scorer(bank(5), statistics)
     full, half, faint, none = (
-        made.step(sound(activity=activity)).score for activity in (1.0, 0.5, 0.1, 0.0)
+        scorer(bank(5), statistics).step(sound(activity=activity)).score
+        for activity in (1.0, 0.5, 0.1, 0.0)
     )
     np.testing.assert_allclose(half, full, rtol=1e-5)
     np.testing.assert_allclose(faint, 0.2 * full, rtol=1e-4)
@@ -137,6 +137,7 @@ def test_rates_are_what_the_gate_would_do_on_the_background(statistics: Statisti
     ends = [*ground.pieces[1:].tolist(), len(ground.sounds)]
     for first, last in zip(ground.pieces.tolist(), ends, strict=True):
         gate, started = Confirmation(np.full(6, 3)), np.zeros(6, bool)
+        made.reset()
         for row in range(first, last):
             heard = Sound(
                 background_of(statistics)[row : row + 1].astype(np.float32),

@@ -1,4 +1,4 @@
-"""What a site sounds like: learned by the command, used by listen, refused where it does not fit."""
+"""What a site sounds like: learned by the command, used by listen, refused where it is no fit."""
 
 from __future__ import annotations
 

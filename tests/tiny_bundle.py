@@ -112,6 +112,7 @@ def statistics(projection: NDArray[np.float32], rng: np.random.Generator) -> dic
         "activity": np.full(400, 255, np.uint8), "direction": np.tile([[127, 0, 0]], (400, 1))
         .astype(np.int8), "distance": np.full(400, np.nan, np.float16),
         "pieces": np.arange(0, 400, 10, dtype=np.int32),
+        "piece_s": np.tile(np.array([[0.0, 1.0]], np.float32), (40, 1)),
         "piece_labels": np.full((40, 1), -1, np.int16), "hours": 0.5,
         "labels": np.array(["hum", "hiss"]), "phrases": phrases.astype(np.float16),
         "wider": np.array([-1, -1], np.int16), "detected": np.array([0.9, np.nan], np.float32),

@@ -60,6 +60,7 @@ class SiteEar:
             direction=np.round(FULL * keep(np.stack(direction, 1), steps)).astype(np.int8),
             distance=keep(distance, steps).astype(np.float16),
             pieces=pieces.starts.astype(np.int32),
+            piece_s=(pieces.spans * self._step_s).astype(np.float32),
             piece_labels=np.full((len(pieces.starts), 1), -1, np.int16),
             hours=self.seconds / 3600,
         )

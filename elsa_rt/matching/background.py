@@ -11,6 +11,7 @@ from elsa_rt.matching.confirmation import confirmed_level
 from elsa_rt.matching.meaning import Meaning
 from elsa_rt.matching.odds import ACTIVE, Scale, lessen, weigh
 from elsa_rt.matching.regions import Region, RegionGate
+from elsa_rt.matching.room import LIKELY, above, lowered_by
 from elsa_rt.matching.statistics import FULL, Background, Names, Statistics
 from elsa_rt.matching.tail import Curves, fit_curve
 
@@ -42,6 +43,7 @@ def peaks_of(
     meaning: Meaning,
     scale: Scale,
     counts: Sequence[int],
+    step_s: float,
 ) -> Floats:
     """The highest confirmed log odds (p, n) of each rule in each piece of ``background``.
 
@@ -57,7 +59,10 @@ def peaks_of(
     sounds = background.sounds.astype(np.float32)
     activity = background.activity.astype(np.float32) / 255
     faint = np.flatnonzero(activity < ACTIVE)
-    peaks = np.empty((len(meaning.embedding), len(background.pieces)), np.float32)
+    peaks, total, learned = (
+        np.empty((len(meaning.embedding), len(background.pieces)), np.float32) for _ in range(3)
+    )
+    pieces, middle = background.pieces, np.float32(statistics.bias)
     for count in sorted(set(counts)):
         alike = np.flatnonzero(np.array(counts) == count)
         for start in range(0, alike.size, _RULES_AT_ONCE):
@@ -65,13 +70,18 @@ def peaks_of(
             level = sounds @ factor[:, some]  # (m, some)
             level += offset[some] + mine.bias[some]
             _exclude(level, some, sounds, statistics, meaning, others)
+            learns = (level < LIKELY) & (activity[:, None] >= ACTIVE)
+            total[some] = np.add.reduceat(above(level, middle) * learns, pieces, axis=0).T
+            learned[some] = np.add.reduceat(learns, pieces, axis=0, dtype=np.float32).T
             level[faint] = weigh(level[faint], activity[faint, None] / ACTIVE)
             for column, rule in enumerate(some.tolist()):
                 if meaning.regions[rule] != Region():
                     place = _weight(background, meaning.regions[rule])
                     level[:, column] = weigh(level[:, column], place)
             level = confirmed_level(level, count)
-            peaks[some] = np.maximum.reduceat(level, background.pieces, axis=0).T
+            peaks[some] = np.maximum.reduceat(level, pieces, axis=0).T
+    start_s, end_s = background.piece_s.T
+    peaks -= lowered_by(total / np.maximum(learned, 1), step_s * learned, start_s, end_s)
     own = own_labels(meaning.semantic, statistics.names)
     peaks[_own_pieces(background, own) | ~meaning.embedding.any(axis=1)[:, None]] = -np.inf
     return peaks

@@ -61,7 +61,7 @@ class Matcher:
 
     def reset(self) -> None:
         """Forget all that was heard; open alerts vanish without an end."""
-        for stage in (self._levels, self._tracker, self._alerts):
+        for stage in (self._scorer, self._levels, self._tracker, self._alerts):
             stage.reset()
         self._leaving = []
 

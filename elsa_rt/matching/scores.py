@@ -13,6 +13,7 @@ from elsa_rt.matching.background import curves_of, peaks_of
 from elsa_rt.matching.odds import ACTIVE, lessen, scale_of, score_of, weigh
 from elsa_rt.matching.prompts import PromptBank
 from elsa_rt.matching.regions import Region, RegionGate
+from elsa_rt.matching.room import Room
 from elsa_rt.matching.rule import times_of
 from elsa_rt.matching.statistics import Background, Statistics
 
@@ -36,7 +37,9 @@ class Match(NamedTuple):
 
 
 class Scorer:
-    """Scores a sound against all rules (`elsa_rt.matching.odds`); the same for every stream.
+    """Scores the sounds of one stream against all rules (`elsa_rt.matching.odds`).
+
+    What the room sounds like all the time counts less (`elsa_rt.matching.room`).
 
     Parameters
     ----------
@@ -67,12 +70,17 @@ class Scorer:
         self._gate = None if everywhere else RegionGate(meaning.regions)
         counts = times_of(bank.rules, config, step_s).confirm.tolist()
         grounds = [statistics.background] + ([] if site is None else [site])
-        peaks = [peaks_of(statistics, one, meaning, self._scale, counts) for one in grounds]
+        peaks = [
+            peaks_of(statistics, one, meaning, self._scale, counts, step_s) for one in grounds
+        ]
+        self._room = Room(self._rules, statistics.bias, step_s)
         self.curves = curves_of(peaks, [ground.hours for ground in grounds])
 
     def step(self, sound: Sound) -> Match:
         """Match ``sound`` with every rule, each in the slot that scores best."""
-        similarity, level = self.levels(sound)
+        similarity, level = self.likeness(sound)
+        lowered = self._room.step(level.max(axis=0), float(sound.activity.max()))
+        level = self.placed(level - lowered, sound)
         slot = level.argmax(axis=0)
         rule = np.arange(slot.size)
         best = level[slot, rule]
@@ -83,15 +91,31 @@ class Scorer:
             self.curves.rate(best).astype(np.float32),
         )
 
-    def levels(self, sound: Sound) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Similarities and log odds (K, p) of K slots, or of as many steps of one slot."""
+    def reset(self) -> None:
+        """The next step is the first of a stream."""
+        self._room.reset()
+
+    def levels(self, stream: Sound) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Similarities and log odds (n, p) of a whole stream, n steps in place of the slots."""
+        similarity, level = self.likeness(stream)
+        self.reset()
+        for row, activity in zip(level, stream.activity.tolist(), strict=True):
+            row -= self._room.step(row, activity)
+        return similarity, self.placed(level, stream)
+
+    def likeness(self, sound: Sound) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Similarities (K, p) of K slots, and the log odds that these alone make."""
         # not matmul: BLAS would wake threads for this, and on a busy computer wait for them
         similarity = np.einsum("kd,pd->kp", sound.embedding, self._vectors).clip(-1, 1)
         level = similarity * self._scale.slope + self._scale.bias
         level, excluded = level[:, : self._rules], level[:, self._rules :]
         lessen(level, self._against, excluded)
+        return similarity[:, : self._rules], level
+
+    def placed(self, level: NDArray[np.float32], sound: Sound) -> NDArray[np.float32]:
+        """What activity and place leave of log odds (K, p)."""
         faint = sound.activity < ACTIVE
         level[faint] = weigh(level[faint], sound.activity[faint, None] / np.float32(ACTIVE))
         if self._gate is not None:
             level = weigh(level, self._gate.step(sound.direction, sound.distance_m))
-        return similarity[:, : self._rules], np.asarray(level, np.float32)
+        return np.asarray(level, np.float32)

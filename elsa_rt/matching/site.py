@@ -43,6 +43,7 @@ def load_site(name: str, bundle: ModelBundle, statistics: Statistics) -> Backgro
             and found.hours > 0
             and {len(values) for name, values in arrays.items() if name in _STEPS}
             == {len(found.sounds)}
+            and found.piece_s.shape == (len(pieces), 2)
             and (not pieces.size or (0 == pieces[0] and pieces[-1] < len(found.sounds)))
         )
     except Exception as error:  # zip, pickle, key and value errors alike mean a bad file

@@ -8,6 +8,7 @@ activity     uint8 (m,)       0..255 for 0..1
 direction    int8 (m, 3)      unit vectors, 127 long
 distance     float16 (m,)     metres, NaN where unknown
 pieces       int32 (n,)       first step of each piece
+piece_s      float32 (n, 2)   start and end of each in its stream, seconds
 piece_labels int16 (n, k)     labels that sound in it, -1 for none
 hours        float            of listening that the pieces come from
 labels       str (l,)         sounds that the workshop knows by name
@@ -49,6 +50,7 @@ class Background:
     direction: NDArray[np.int8]
     distance: NDArray[np.float16]
     pieces: NDArray[np.int32]
+    piece_s: NDArray[np.float32]
     piece_labels: NDArray[np.int16]
     hours: float
 
@@ -151,11 +153,12 @@ class Statistics:
             (b.sounds.shape, (steps, components)), (b.activity.shape, (steps,)),
             (b.direction.shape, (steps, 3)), (b.distance.shape, (steps,)),
             (self.mean.shape, (width,)), (self.scale.shape, (components,)),
-            (b.piece_labels.shape[:1], b.pieces.shape),
+            (b.piece_labels.shape[:1], b.pieces.shape), (b.piece_s.shape, (len(b.pieces), 2)),
             (n.phrases.shape, (len(n.labels), width)), (n.wider.shape, (len(n.labels),)),
             (n.detected.shape, (len(n.labels),)),
         )  # fmt: skip
-        numbers = (self.basis, self.mean, self.scale, n.phrases, [self.slope, self.bias, b.hours])
+        single = (self.slope, self.bias, b.hours)
+        numbers = (self.basis, self.mean, self.scale, n.phrases, b.piece_s, single)
         return (
             all(found == wanted for found, wanted in shapes)
             and all(np.isfinite(values).all() for values in numbers)

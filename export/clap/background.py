@@ -128,6 +128,7 @@ def fit_scores(sounds: Sounds, embed: Embed, read: Read, samples: int, count: in
         direction / np.linalg.norm(direction, axis=1, keepdims=True),
         np.full(count, np.nan, np.float32),
         np.arange(count, dtype=np.int32),
+        np.tile(np.array([[0.0, 1.0]], np.float32), (count, 1)),  # each in a stream of its own
         np.array(labels, np.int16)[:, None],
         count * SOUND_SHARE / SOUNDS_PER_HOUR,
     )
