@@ -114,6 +114,17 @@ def test_the_model_and_the_tracks_live_on(encoder: AudioEncoder, scene: Foa) -> 
     assert listener.config.rules[0].region == Region((45, 135))
 
 
+def test_what_the_room_sounds_like_is_remembered(encoder: AudioEncoder, scene: Foa) -> None:
+    dull = replace(HISS, but_not=("a dog",))
+    listener, undisturbed = listen(encoder, HUM, dull), listen(encoder, HUM, dull)
+    want = hear(undisturbed, scene, 0, 6)
+    found = hear(listener, scene, 0, 2)
+    listener.change_rules([dull, HUM, Rule("dog", ("a dog",))])
+    found += hear(listener, scene, 2, 6)
+    after = [[h.scores[1].score, h.scores[0].score] for h in found[20:]]
+    np.testing.assert_allclose(after, [[s.score for s in h.scores] for h in want[20:]], atol=1e-6)
+
+
 def test_two_changes_without_a_step_between_end_all_that_is_gone(
     encoder: AudioEncoder, scene: Foa
 ) -> None:

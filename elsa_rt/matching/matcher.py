@@ -77,6 +77,7 @@ class Matcher:
         old = {rule: index for index, rule in enumerate(before.rules)}
         here = [index for index, rule in enumerate(self.rules) if rule in old]
         origin = Origin(here, [old[self.rules[index]] for index in here])
+        self._scorer.take_over(before._scorer, origin)
         self._levels.take_over(before._levels, origin)
         self._alerts.take_over(before._alerts, origin)
         self._tracker = before._tracker
