@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 from numpy.typing import NDArray
 
 from elsa_rt.cli import main
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.rules.doubts import doubts
 from elsa_rt.rules.reader import read_rules
 from tests.test_cli_bad_input import refused
 
@@ -205,6 +208,22 @@ def test_check_shows_rules_and_warnings(rules: Path, capsys: Capture) -> None:
     ):
         assert said in err
     assert all(line.startswith(f"warning: {rules}, line ") for line in err.splitlines())
+
+
+def test_regions_narrower_than_the_model_is_exact_are_doubted(rules: Path, bundle: Path) -> None:
+    rules.write_text(
+        "rules:\n- {id: a, prompt: a hum, region: {azimuth_deg: [170, -175]}}\n"
+        "- {id: b, prompt: a hum, region: {azimuth_deg: [170, -160]}}\n"
+        "- {id: c, prompt: a hum, region: {elevation_deg: [0, 19]}}\n",
+        encoding="utf-8",
+    )
+    known = {"here": {"direction_step_median_deg": 8.0}, "there": {"direction_step_median_deg": 10}}
+    plain = ModelBundle.load(bundle)
+    assert doubts(read_rules(rules), plain) == []
+    found = doubts(read_rules(rules), replace(plain, measured=known))
+    assert [(doubt.line, doubt.what.split(",")[0]) for doubt in found] == [
+        (2, "rule a: azimuth_deg is 15° wide"), (4, "rule c: elevation_deg is 19° wide"),
+    ]  # fmt: skip
 
 
 def test_check_says_all_mistakes_and_ends_with_2(rules: Path, capsys: Capture) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,7 @@ def _tell(found: list[Tuned], target: Path) -> None:
 def _write(file: RulesFile, found: list[Tuned]) -> None:
     from elsa_rt.rules.document import read_text
     from elsa_rt.rules.edit import with_starts
+    from elsa_rt.rules.reader import read_rules
 
     places = {rule.id: index for index, rule in enumerate(file.rules)}
     starts = {
@@ -106,10 +108,15 @@ def _write(file: RulesFile, found: list[Tuned]) -> None:
         print(f"{file.path} stays as it is")
         return
     edited = with_starts(file.path, read_text(file.path), starts)
-    part = file.path.with_name(f"{file.path.name}.part")
+    path = file.path.resolve()
+    part = path.with_name(f"{path.name}.part")
     try:
         part.write_text(edited, encoding="utf-8")
-        part.replace(file.path)
+        shutil.copymode(path, part)
+        read_rules(part)
+        part.replace(path)
     except OSError as error:
-        raise UsageError(f"writing {file.path}: {error.strerror}") from None
+        raise UsageError(f"writing {path}: {error.strerror}: see that it is writable") from None
+    finally:
+        part.unlink(missing_ok=True)
     print(f"{file.path}: alert_start of {len(starts)} rule{'s' * (len(starts) > 1)} is written")
