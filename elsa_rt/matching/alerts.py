@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.ambisonics import angles_from_direction
 from elsa_rt.config import Config
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.hearing import Alert, State, Track
 from elsa_rt.matching.confirmation import Confirmation, Origin
 from elsa_rt.matching.rule import Rule, times_of
 from elsa_rt.matching.scores import Match
-from elsa_rt.matching.words import direction_words
+from elsa_rt.matching.tracks import guess
 
 SOUNDING = 0.5
 """A slot of this activity has a sound in it."""
@@ -132,7 +131,7 @@ class AlertGate:
         ``sound`` and ``tracks``, that of each slot, are in the axes that alerts are told in.
         """
         ready = self._is_open | (time_s > self._ready_s)
-        holds = ready & (match.score >= np.where(self._is_open, self._end, self._start))
+        holds = ready & (match.score >= self._asked(match, tracks))
         confirmed = self._confirmation.step(holds)
         self._forget(~self._is_open & ~self._confirmation.running)
         self._note(time_s, holds, match, sound)
@@ -140,7 +139,7 @@ class AlertGate:
         ended = np.flatnonzero(self._is_open & (missed >= self._times.release)).tolist()
         started = np.flatnonzero(~self._is_open & confirmed).tolist()
         heard = {rule: int(match.slot[rule]) for rule in (*self._open, *started) if holds[rule]}
-        places = {rule: tracks[k] or _guess(time_s, sound, k) for rule, k in heard.items()}
+        places = {rule: tracks[k] or guess(time_s, sound, k) for rule, k in heard.items()}
         going = self._go_on(time_s, match, places)
         return (
             *(self._close(rule, time_s) for rule in ended),
@@ -151,6 +150,18 @@ class AlertGate:
     def finish(self, time_s: float) -> tuple[Alert, ...]:
         """End every open alert: the stream is over."""
         return tuple(self._close(rule, time_s) for rule in sorted(self._open))
+
+    def _asked(self, match: Match, tracks: Sequence[Track | None]) -> NDArray[np.float64]:
+        """The score that each rule must reach (p,): the lower one for open alerts.
+
+        Another sound than that of the alert does not keep it open so easily.
+        """
+        asked = np.where(self._is_open, self._end, self._start)
+        for rule, alert in self._open.items():
+            track = tracks[match.slot[rule]]
+            if track is not None and alert.place.id and track.id != alert.place.id:
+                asked[rule] = self._start[rule]
+        return asked
 
     def _note(self, time_s: float, holds: NDArray[np.bool_], match: Match, sound: Sound) -> None:
         """Take the scores that hold into account, and when their sounds began."""
@@ -251,21 +262,3 @@ def _apart_deg(one: Track, other: Track) -> float:
     turn = math.radians(one.azimuth_deg - other.azimuth_deg)
     cosine = math.sin(low) * math.sin(high) + math.cos(low) * math.cos(high) * math.cos(turn)
     return math.degrees(math.acos(min(max(cosine, -1.0), 1.0)))
-
-
-def _guess(time_s: float, sound: Sound, slot: int) -> Track:
-    """Where an inactive slot seems to be: a place without an id."""
-    azimuth, elevation = angles_from_direction(sound.direction[slot])
-    return Track(
-        state="update",
-        id="",
-        time_s=time_s,
-        azimuth_deg=azimuth,
-        elevation_deg=elevation,
-        uncertainty_deg=math.nan,
-        speed_deg_s=math.nan,
-        distance_m=float(sound.distance_m[slot]),
-        first_s=time_s,
-        last_s=time_s,
-        words=direction_words(azimuth, elevation),
-    )

@@ -221,3 +221,21 @@ class Tracker:
         """Whether it has been silent for too long."""
         wait_s = self._release_s if followed.told else FORGOTTEN_S
         return self._time_s - followed.last_s >= wait_s
+
+
+def guess(time_s: float, sound: Sound, slot: int) -> Track:
+    """Where a slot seems to be that has no track, in the form of one without an id."""
+    azimuth, elevation = angles_from_direction(sound.direction[slot])
+    return Track(
+        state="update",
+        id="",
+        time_s=time_s,
+        azimuth_deg=azimuth,
+        elevation_deg=elevation,
+        uncertainty_deg=math.nan,
+        speed_deg_s=math.nan,
+        distance_m=float(sound.distance_m[slot]),
+        first_s=time_s,
+        last_s=time_s,
+        words=direction_words(azimuth, elevation),
+    )
