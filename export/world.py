@@ -21,7 +21,8 @@ from elsa_rt.errors import UsageError
 from export.background import Hiss, diffuse_noise
 from export.melody import melody
 from export.places import Places
-from export.settings import FEATURES
+from export.scenes import QUIET_DB
+from export.settings import FEATURES, STEP_S
 
 RATE = FEATURES.rate
 STREAM_S = 120.0
@@ -34,7 +35,7 @@ PAUSE_S = {"quiet": 60.0, "home": 25.0, "talk": 0.8, "music": 60.0, "noise": 45.
 BED_DBFS = {"quiet": (-80, -65), "home": (-70, -50), "talk": (-70, -50), "music": (-70, -50),
             "noise": (-50, -30)}  # fmt: skip
 HISS_DBFS = (-95.0, -70.0)
-SNR_DB = (3.0, 35.0)  # of a sound above the bed
+SNR_DB = (0.0, 30.0)  # of a sound above the bed
 TALK = ("speech", "man speaking", "woman speaking", "child speaking", "laughing", "shouting",
         "crowd", "coughing", "throat clearing")  # fmt: skip
 HUM_S = (10.0, 60.0)  # between two changes of a steady noise
@@ -150,12 +151,12 @@ class World:
         response = self._places.responses(place)[0]
         turn = rotation(turn_deg, 0, 0)
         wet = fftconvolve(mono[None], rotate_foa(turn).astype(np.float32) @ response, axes=1)
-        loud = np.sqrt(np.quantile(wet[0, : mono.size // 320 * 320].reshape(-1, 320) ** 2, 0.9))
+        delay = int(np.abs(response[0]).argmax())
+        loud = _loudness(mono, wet[0, delay:])
         level = bed * 10 ** ((rng.uniform(*SNR_DB) if snr_db is None else snr_db) / 20)
         wet = wet[:, : foa.shape[1] - start]
         foa[:, start : start + wet.shape[1]] += np.float32(level / max(loud, 1e-9)) * wet
         x, y, z = turn @ self._places.where(place, _first(self._places, place)).direction[0]
-        delay = int(np.abs(response[0]).argmax())
         first, last = (start + delay) / RATE, min(start + delay + mono.size, foa.shape[1]) / RATE
         angles = np.degrees([np.arctan2(y, x), np.arcsin(np.clip(z, -1, 1))])
         events.append(Event(first, last, *about, *map(float, angles)))
@@ -183,6 +184,14 @@ def _first(places: Places, place: int) -> NDArray[np.float32]:
     shares = np.zeros((len(places.responses(place)), 1), np.float32)
     shares[0] = 1
     return shares
+
+
+def _loudness(dry: NDArray[np.float32], wet: NDArray[np.float32]) -> float:
+    """RMS of ``wet`` in the steps in which ``dry`` (n,), at the same time, is loud."""
+    size = min(round(STEP_S * RATE), dry.size)
+    count = min(dry.size, wet.size) // size
+    source, heard = ((x[: count * size].reshape(count, size) ** 2).mean(1) for x in (dry, wet))
+    return float(np.sqrt(heard[source >= source.max() * 10 ** (-QUIET_DB / 10)].mean()))
 
 
 def _hum(length: int, rng: np.random.Generator) -> NDArray[np.float32]:

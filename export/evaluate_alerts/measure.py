@@ -175,9 +175,13 @@ def place_gate(bundle: ModelBundle, labels: Sequence[str], heard: Sequence[Heard
         off = np.abs((told.azimuth_deg - azimuth + 180) % 360 - 180)
         fired = told.alerts[:, 0, RATES.index(1.0)] > 0
         found[place] = {
-            "missed": float(1 - fired[off <= WITHIN_DEG].mean()),
-            "fired_elsewhere": float(fired[off > BEYOND_DEG].mean()),
+            "missed": 1 - _share(fired[off <= WITHIN_DEG]),
+            "fired_elsewhere": _share(fired[off > BEYOND_DEG]),
             "targets": int((off <= WITHIN_DEG).sum()),
             "elsewhere": int((off > BEYOND_DEG).sum()),
         }
     return found
+
+
+def _share(flags: NDArray[np.bool_]) -> float:
+    return float(flags.mean()) if flags.size else float("nan")
