@@ -2,10 +2,14 @@
 
 Listening
     Listener      hears a source, or the blocks that you push
-    Hearing       what it gives for every step: activity, direction, scores, alerts
+    Hearing       what it gives for every step: activity, direction, scores, tracks, alerts
     Score         how well one prompt fits
-    Alert         the start or the end of a prompt being heard
+    Track         a sound that is followed: direction, its uncertainty and speed, distance
+    Alert         a prompt begins to be heard, goes on or ends
     Config        every setting, with its default
+    Rule          what to listen for, where, when, and how readily it alerts
+    Region        a part of the space around the listener
+    Schedule      windows of the week
 
 Sound
     Block         a run of samples
@@ -49,9 +53,12 @@ if TYPE_CHECKING:
         SourceError,
         UsageError,
     )
-    from elsa_rt.hearing import Alert, Hearing, Score
+    from elsa_rt.hearing import Alert, Hearing, Score, Track
     from elsa_rt.listener import Listener
     from elsa_rt.matching.prompts import PromptBank, embed_text
+    from elsa_rt.matching.regions import Region
+    from elsa_rt.matching.rule import Rule
+    from elsa_rt.matching.schedule import Schedule
 
 __all__ = [
     "Alert",
@@ -67,8 +74,12 @@ __all__ = [
     "Listener",
     "ModelBundle",
     "PromptBank",
+    "Region",
+    "Rule",
+    "Schedule",
     "Score",
     "SourceError",
+    "Track",
     "UsageError",
     "__version__",
     "embed_text",
@@ -88,9 +99,12 @@ _HOMES = {
         "SourceError",
         "UsageError",
     ),
-    "elsa_rt.hearing": ("Alert", "Hearing", "Score"),
+    "elsa_rt.hearing": ("Alert", "Hearing", "Score", "Track"),
     "elsa_rt.listener": ("Listener",),
     "elsa_rt.matching.prompts": ("PromptBank", "embed_text"),
+    "elsa_rt.matching.regions": ("Region",),
+    "elsa_rt.matching.rule": ("Rule",),
+    "elsa_rt.matching.schedule": ("Schedule",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

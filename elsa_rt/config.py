@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from elsa_rt.audio.ambisonics import FORMATS, MOUNTS, Format, Mount
 from elsa_rt.errors import UsageError
+from elsa_rt.matching.rule import Rule
 
 SAMPLE_FORMATS = ("s16", "s24", "s32", "f32")
 """Little-endian PCM that standard input may carry."""
@@ -35,6 +36,21 @@ LEAST_RATE, MOST_RATE = 1e-4, 1_000.0
 SIGNAL, MODEL, ALERTS = "the microphone and its signal", "the model", "alerts"
 """What settings are about."""
 
+RANGES: dict[str, tuple[float, float]] = {
+    "rate": (1, HIGHEST_RATE),
+    "input_channels": (1, inf),
+    "threads": (1, inf),
+    "alert_start": (0, 1),
+    "alert_end": (0, 1),
+    "false_alarms_per_hour": (LEAST_RATE, MOST_RATE),
+    "alert_confirm_s": (0, inf),
+    "alert_release_s": (0, inf),
+    "alert_cooldown_s": (0, inf),
+    "alert_update_s": (0, inf),
+    "track_release_s": (0, inf),
+}
+"""What numbers may be, least and most; infinity itself is none."""
+
 
 def _setting(group: str, default: Any, help: str, choices: tuple[str, ...] | None = None) -> Any:
     return field(default=default, metadata={"group": group, "help": help, "choices": choices})
@@ -45,6 +61,7 @@ class Config:
     """What to listen for, and how."""
 
     prompts: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
     frame: Frame = "microphone"
 
     microphone: str | None = _setting(
@@ -132,21 +149,15 @@ class Config:
                 )
         if self.frame not in FRAMES:
             raise UsageError(f"frame {self.frame!r} is unknown: choose {' | '.join(FRAMES)}")
-        for name, least, most in (
-            ("rate", 1, HIGHEST_RATE),
-            ("input_channels", 1, inf),
-            ("threads", 1, inf),
-            ("false_alarms_per_hour", LEAST_RATE, MOST_RATE),
-            ("alert_confirm_s", 0, inf),
-            ("alert_release_s", 0, inf),
-            ("alert_cooldown_s", 0, inf),
-            ("alert_update_s", 0, inf),
-            ("track_release_s", 0, inf),
-        ):
+        for name, (least, most) in RANGES.items():
             value = getattr(self, name)
             if value is not None and not (least <= value <= most and value < inf):
                 allowed = f"{least} or more" if most == inf else f"{least}..{most}"
                 raise UsageError(f"{option(name)} {value}: {allowed} is needed")
+        ids = [rule.id for rule in self.rules]
+        if len(set(ids)) < len(ids):
+            twice = next(id for id in ids if ids.count(id) > 1)
+            raise UsageError(f"two rules are called {twice!r}: each needs an id of its own")
         start, end = self.alert_start, self.alert_end
         if not 0 < (end or start or 1) <= (start or 1) <= 1 or 0 in (start, end):
             raise UsageError(
@@ -171,8 +182,16 @@ class Config:
 
 
 def described() -> list[Field[Any]]:
-    """The settings that are options, too: all but the prompts and the frame."""
+    """The settings that are options, too: all but prompts, rules and the frame."""
     return [setting for setting in fields(Config) if "help" in setting.metadata]
+
+
+CHANGEABLE = tuple(
+    setting.name
+    for setting in described()
+    if setting.metadata["group"] == ALERTS and setting.name != "track_release_s"
+)
+"""Settings that may change while listening."""
 
 
 def option(name: str) -> str:
@@ -184,6 +203,7 @@ Config.__doc__ = "\n".join(
     [
         f"{Config.__doc__}\n",
         "prompts : sentences to listen for",
+        "rules : the same in detail, in place of prompts",
         "frame : whose axes prompts and words mean, those of the microphone or, after "
         "Listener.set_orientation, of the world",
         *(f"{setting.name} : {setting.metadata['help']}" for setting in described()),

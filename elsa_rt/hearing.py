@@ -62,7 +62,7 @@ class Alert:
     words: str  # "behind, left"
     world: Angles | None = None  # once the listener's orientation was set
     rule: str = ""  # id of the rule
-    event: str = ""  # shared by the alerts of several rules on one sound at one time
+    event: str = ""  # shared by alerts of several rules that are open and began on one track
     track: str | None = None  # id of the sound's track; None where its direction is a guess
     uncertainty_deg: float = math.nan  # root mean square of the angle to the true direction
     speed_deg_s: float = math.nan  # how fast the direction turns

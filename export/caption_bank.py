@@ -51,16 +51,18 @@ class CaptionBank:
         chosen = self._one(label, np.full_like(label, self._plain), rng)
         return self.pooled[torch.from_numpy(chosen)]
 
-    def draw(self, attributes: Attributes, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Captions (3 n + 2 (n // 4),) for n sounds of known label.
+    def draw(
+        self, attributes: Attributes, rng: np.random.Generator, rivals: int = 1
+    ) -> NDArray[np.int64]:
+        """Captions (n (1 + 2 rivals) + 2 (n // 4),) for n sounds of known label.
 
-        First n triples: a true one of what and where, the same sound elsewhere, another sound
-        here. Where nothing is worded of a place, the true one is of the sound alone. Then a
-        true one of the label only and one of the place only for a quarter of the sounds each.
+        First for each sound a true one of what and where, then ``rivals`` pairs of the same sound
+        elsewhere and another sound here. Where nothing is worded of a place, the true one is of
+        the sound alone. Then a true one of the label only and one of the place only for a quarter
+        of the sounds each.
         """
         rows = np.arange(attributes.label.size)
         label = self._true_label(attributes.label, rng)
-        wrong = _pick(~self.kinds[attributes.label], rng)
         places = np.column_stack([np.full(len(self.regions), ANY), self.regions])
         holds = claims_true(attributes, places, self.kinds)
         holds[:, self._plain] = False
@@ -69,19 +71,21 @@ class CaptionBank:
         here = _pick(holds * self._weight, rng)
         false = ~claims_true(attributes, places, self.kinds) & claims_known(attributes, places)
         like = false & self._like[here]
-        elsewhere = _pick(np.where(like.any(1)[:, None], like, false), rng)
         lost = ~false.any(1)  # nothing is known of its place: another sound stands in
-        elsewhere[lost] = self._plain
-        triples = [
-            self._one(label, here, rng),
-            self._one(np.where(lost, wrong, label), elsewhere, rng),
-            self._one(wrong, here, rng),
-        ]
+        groups = [self._one(label, here, rng)]
+        for _ in range(rivals):
+            wrong = _pick(~self.kinds[attributes.label], rng)
+            elsewhere = _pick(np.where(like.any(1)[:, None], like, false), rng)
+            elsewhere[lost] = self._plain
+            groups += [
+                self._one(np.where(lost, wrong, label), elsewhere, rng),
+                self._one(wrong, here, rng),
+            ]
         some = rng.permutation(rows)[: int(PARTIAL * rows.size / 2)]
         alone = self._one(label[some], np.full_like(some, self._plain), rng)
         placed = np.where(nowhere[some], label[some], ANY)
         only = self._one(placed, here[some], rng)
-        return np.concatenate([np.stack(triples, 1).reshape(-1), alone, only])
+        return np.concatenate([np.stack(groups, 1).reshape(-1), alone, only])
 
     def _true_label(self, label: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         wider = self.kinds[label]

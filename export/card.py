@@ -30,6 +30,8 @@ WIDTH = 100
 MINILM = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2"
 EFFICIENT_AT = "https://github.com/fschmid56/EfficientAT"
 
+TAGGED = "; the tagger heard such sounds, and the names of its classes were trained with"
+
 _CARD = """# {name} {version}
 
 A causal, stateful encoder of first-order ambisonics and a text encoder that meet in one space of
@@ -124,9 +126,14 @@ def _training(training: Mapping[str, Any]) -> Iterator[str]:
         f"{training['steps']} optimisation steps of {BATCH} scenes of {SCENE_S:g} seconds"
         f"{', {:g} hours'.format(training['hours']) if 'hours' in training else ''}."
     )
+    if training.get("aligned_steps"):
+        yield f"Then {training['aligned_steps']} steps of embedding and text alone."
     yield f"{training['validation_clips']} further clips, of other recordings, for validation."
     if training.get("unseen"):
-        yield f"Kept out, sounds and words, to be judged by: {', '.join(training['unseen'])}."
+        yield (
+            f"Kept out, clips and captions, to be judged by: {', '.join(training['unseen'])}"
+            f"{TAGGED if training.get('tagger') else ''}."
+        )
     for key, title in (
         ("rooms", "Rooms"), ("semantic_tower", "Semantic tower"), ("teacher", "Teacher"),
         ("tagger", "Tagger"), ("text", "Text"),

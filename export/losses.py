@@ -16,19 +16,23 @@ from export.student import Heard
 
 WEIGHTS = {
     "contrast": 3.0,
+    "rivals": 3.0,
     "label": 2.0,
     "direction": 2.0,
     "activity": 0.5,
     "distance": 0.3,
     "tags": 1.0,
     "features": 1.0,
-    "tag_names": 2.0,
+    "tag_names": 4.0,
     "teacher": 1.0,
 }
 """Weight of each loss in the sum; those whose teacher is not given are left out."""
 
 TEACHER_SCALE = 20.0
 """Inverse temperature of the teacher's rankings."""
+
+STANDING = 2.0
+"""Inverse temperature of the tagger's tags where they are put into words."""
 
 
 class Steps(NamedTuple):
@@ -108,6 +112,22 @@ def contrast_loss(sounds: Tensor, captions: Tensor, scale: Tensor, true: Tensor)
     return 0.5 * (multi_positive(logits, true) + multi_positive(logits.T, true.T))
 
 
+def rival_loss(sounds: Tensor, captions: Tensor, scale: Tensor, true: Tensor, each: int) -> Tensor:
+    """Cross entropy of each sound (n, 512) among its own ``each`` captions, of which the first is
+    right: the rest say that it sounds elsewhere, or that another sounds here.
+
+    ``captions`` (c, 512) begin with those of the first sound; ``true`` (n, c) as in
+    `contrast_loss`.
+    """
+    count = sounds.shape[0]
+    own = captions[: count * each].view(count, each, -1)
+    logits = scale * torch.einsum("nd,ncd->nc", sounds, own)
+    rows = torch.arange(count, device=true.device)[:, None]
+    too = true[rows, torch.arange(count * each, device=true.device).view(count, each)].clone()
+    too[:, 0] = False
+    return -F.log_softmax(logits.masked_fill(too, -1e4), dim=1)[:, 0].mean()
+
+
 def ranking_loss(
     sounds: Tensor, captions: Tensor, scale: Tensor, taught: Tensor, read: Tensor
 ) -> Tensor:
@@ -143,12 +163,16 @@ def tag_losses(head: TagHead, sound: Tensor, logits: Tensor, features: Tensor) -
     }
 
 
-def tag_name_loss(sounds: Tensor, names: Tensor, scale: Tensor, logits: Tensor) -> Tensor:
+def tag_name_loss(sounds: Tensor, names: Tensor, scale: Tensor, standing: Tensor) -> Tensor:
     """Cross entropy of the sounds (n, 512) over the names of AudioSet's tags (527, 512).
 
-    The target is the tagger's posterior of each tag, made to sum to one: so that words for which
-    there is no clip still find a place among the sounds.
+    ``standing`` (n, 527) are the tagger's logits, each tag standardised over all clips: so that
+    words for which there is no clip still find a place among the sounds, rare ones like common.
     """
-    posterior = logits.sigmoid()
-    target = posterior / posterior.sum(1, keepdim=True)
+    target = (STANDING * standing).softmax(dim=1)
     return -(target * F.log_softmax(scale * sounds @ names.T, dim=1)).sum(1).mean()
+
+
+def standardised(values: Tensor) -> Tensor:
+    """Columns of ``values`` (n, m) with mean 0 and deviation 1."""
+    return (values - values.mean(0)) / (values.std(0) + 1e-3)

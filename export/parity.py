@@ -91,13 +91,13 @@ def hear(model: StepModel, frames: FrameSet) -> Answers:
     return Answers(np.stack(embeddings), np.stack(directions), float(np.median(spent[WARM_UP:])))
 
 
-def hear_torch(checkpoint: Path, frames: FrameSet) -> Answers:
-    """The same of the student in a checkpoint, each sound in one call."""
+def hear_torch(work: Path, frames: FrameSet) -> Answers:
+    """The same of the student that was trained in ``work``, each sound in one call."""
     import torch
 
     from export.bundle import load_run
 
-    student, _ = load_run(checkpoint, SENTENCE_WIDTH)
+    student, _ = load_run(work, SENTENCE_WIDTH)
     embeddings, directions = [], []
     begun = time.thread_time_ns()
     with torch.inference_mode():
@@ -194,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prompts = embed_text([f"the sound of {label}" for label in labels], bundle)
         torch = None
         if args.work is not None:
-            torch = hear_torch(args.work / "run" / "checkpoint.pt", frames)
+            torch = hear_torch(args.work, frames)
         rows = measure(bundle, frames, prompts, torch)
     except ElsaError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -52,6 +52,7 @@ class Heard(NamedTuple):
     activity: Tensor  # (batch, steps, K), logit
     distance: Tensor  # (batch, steps, K), log of metres
     sound: Tensor  # (batch, steps, sound), the semantic memory
+    place: Tensor  # (batch, steps, place), the spatial memory
 
 
 class RunningLevel(nn.Module):
@@ -154,12 +155,16 @@ class Student(nn.Module):
         direction = F.normalize(aimed + self.correct(where), dim=-1, eps=1e-6)
         distance = self.far(where)
         active = self.active(torch.cat([now, features], dim=2))
-        kept = self.dropout(sound)
-        spot = torch.cat([direction, distance], dim=2)
-        fused = self.fuse(torch.cat([kept, where, spot], dim=2))
-        embedding = F.normalize(self.name(kept) + self.whereabouts(spot) + fused, dim=-1)
-        heard = Heard(embedding[:, :, None], direction[:, :, None], active, distance, sound)
+        embedding = self.embed(sound, where, direction, distance)
+        heard = Heard(embedding[:, :, None], direction[:, :, None], active, distance, sound, where)
         return heard, [after_sound, after_where, after_aim]
+
+    def embed(self, sound: Tensor, place: Tensor, direction: Tensor, distance: Tensor) -> Tensor:
+        """Embedding (..., 512) of memories (..., width), direction (..., 3), distance (..., 1)."""
+        kept = self.dropout(sound)
+        spot = torch.cat([direction, distance], dim=-1)
+        fused = self.fuse(torch.cat([kept, place, spot], dim=-1))
+        return F.normalize(self.name(kept) + self.whereabouts(spot) + fused, dim=-1)
 
 
 def remember_direction(flow: Tensor, gate: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:

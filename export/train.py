@@ -35,6 +35,7 @@ from export.losses import (
     label_loss,
     place_losses,
     ranking_loss,
+    standardised,
     tag_losses,
     tag_name_loss,
 )
@@ -48,7 +49,6 @@ PER_SCENE = 8  # steps of each scene that meet captions
 AVERAGING = 0.999  # of the weights that are shipped
 LEARNING_RATE = 1.5e-3
 TOWER_RATE = 0.25  # share of it for the semantic tower, which starts from the tagger's weights
-CAPTIONS_RATE = 3.0  # times it where only what meets the captions learns
 WARM_UP = 300  # steps
 SAVE_EVERY_S = 120.0
 LOG_EVERY = 250  # steps, with a look at the validation scenes
@@ -64,7 +64,7 @@ class Trainer:
         tagger: Path | None,
         teacher: Path | None,
         device: str,
-        only_captions: bool = False,
+        hold_sound: bool = False,
     ) -> None:
         self.device = torch.device(device)
         self.captions = CaptionBank(work)
@@ -78,8 +78,8 @@ class Trainer:
                 if has_tags
             }
         if self.tags:  # most of a feature vector is what all sounds share
-            features = self.tags["features"]
-            self.tags["features"] = (features - features.mean(0)) / (features.std(0) + 1e-3)
+            self.tags["features"] = standardised(self.tags["features"])
+            self.tags["standing"] = standardised(self.tags["logits"])
         kinds = torch.from_numpy(self.captions.kinds)
         self.wider = kinds & ~torch.eye(len(kinds), dtype=torch.bool)
         self.student = Student()
@@ -96,10 +96,14 @@ class Trainer:
         self.average = deepcopy(self.student).requires_grad_(False)
         self.average_projection = deepcopy(self.projection).requires_grad_(False)
         self.optimizer = self._optimizer(TOWER_RATE if tagger else 1.0)
-        self.rate = LEARNING_RATE
-        if only_captions:
-            self.rate *= CAPTIONS_RATE
-            self._freeze_hearing()
+        if hold_sound:
+            held: tuple[torch.nn.Module, ...] = (
+                self.student.semantic,
+                self.student.sound,
+                self.head,
+            )
+            for module in held:
+                module.requires_grad_(False)
         self.total = total
         self.step = 0
         self.seconds = 0.0  # of training so far
@@ -117,13 +121,6 @@ class Trainer:
         others = [p for part in parts for p in part.parameters() if p not in known]
         groups = [{"params": others, "share": 1.0}, {"params": tower, "share": tower_rate}]
         return torch.optim.AdamW(groups, LEARNING_RATE, weight_decay=0.02)
-
-    def _freeze_hearing(self) -> None:
-        """Train on what meets the captions alone: towers, memories and directions stay."""
-        self.student.requires_grad_(False)
-        for part in (self.student.name, self.student.whereabouts, self.student.fuse):
-            part.requires_grad_(True)
-        self.student.spatial.eval()  # its norms keep their statistics
 
     _parts = ("student", "projection", "head", "temperature", "average", "average_projection",
               "optimizer")  # fmt: skip
@@ -150,15 +147,15 @@ class Trainer:
         losses = self.losses(mel, truth, rng)
         total = torch.stack([WEIGHTS[name] * loss for name, loss in losses.items()]).sum()
         for group in self.optimizer.param_groups:
-            group["lr"] = group["share"] * self.rate * schedule(self.step, self.total)
+            group["lr"] = group["share"] * LEARNING_RATE * schedule(self.step, self.total)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.student.parameters(), 5.0)
         self.optimizer.step()
         self.step += 1
         decay = min(AVERAGING, self.step / (self.step + 50))
-        _average(self.average, self.student, decay)
-        _average(self.average_projection, self.projection, decay)
+        average_into(self.average, self.student, decay)
+        average_into(self.average_projection, self.projection, decay)
         self.seconds += time.monotonic() - began
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
@@ -178,11 +175,11 @@ class Trainer:
         taught = truth.taught[which.nonzero()[:, 0]]
         losses |= self._caption_losses(sounds, attributes, taught, rng)
         if self.tags:
-            logits, features = (self._there(self.tags[n][clip]) for n in ("logits", "features"))
-            losses |= tag_losses(self.head, heard.sound[which], logits, features)
+            tags = {name: self._there(values[clip]) for name, values in self.tags.items()}
+            losses |= tag_losses(self.head, heard.sound[which], tags["logits"], tags["features"])
             if self.captions.tag_pooled is not None:
                 names = self.projection(self._there(self.captions.tag_pooled))
-                losses["tag_names"] = tag_name_loss(sounds, names, scale, logits)
+                losses["tag_names"] = tag_name_loss(sounds, names, scale, tags["standing"])
         return losses
 
     def _caption_losses(
@@ -227,7 +224,7 @@ def _choose_steps(active: Tensor, rng: np.random.Generator) -> Tensor:
     return (lottery <= limit) & active
 
 
-def _average(slow: torch.nn.Module, fast: torch.nn.Module, decay: float) -> None:
+def average_into(slow: torch.nn.Module, fast: torch.nn.Module, decay: float) -> None:
     with torch.no_grad():
         for mean, now in zip(slow.parameters(), fast.parameters(), strict=True):
             mean.lerp_(now, 1 - decay)
@@ -244,7 +241,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--teacher", type=Path, help="checkpoint of export.teacher to learn from")
     parser.add_argument("--shards", type=Path, help="scenes of export.shards in place of new ones")
     parser.add_argument(
-        "--only-captions", action="store_true", help="train on only what meets the captions"
+        "--hold-sound", action="store_true", help="go on without the semantic tower, at less cost"
     )
     parser.add_argument("--device", default="cpu", help="cpu, or cuda in bfloat16")
     parser.add_argument("--workers", type=int, default=1, help="processes that make scenes")
@@ -258,7 +255,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     run.mkdir(exist_ok=True)
     torch.manual_seed(args.seed)
     trainer = Trainer(
-        args.work, args.steps, args.tagger, args.teacher, args.device, args.only_captions
+        args.work, args.steps, args.tagger, args.teacher, args.device, args.hold_sound
     )
     if (run / "checkpoint.pt").exists():
         trainer.resume(run / "checkpoint.pt")

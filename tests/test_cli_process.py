@@ -221,7 +221,7 @@ def test_a_dumb_terminal_gets_plain_lines(listen: list[str], recording: Path) ->
     code, written = on_a_terminal([*listen, str(recording)], term="dumb")
     assert code == 0
     assert "\x1b" not in written
-    assert re.search(r"0:01\.\d  start  a hum  \(left\)", written)
+    assert re.search(r"0:01\.\d  start   a hum  \(left ±\d+°\)", written)
 
 
 def test_json_on_a_terminal(listen: list[str], recording: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,10 @@ import pytest
 import soundfile
 
 from elsa_rt import Block, Listener, ModelBundle
+from export.batches import Feed
+from export.memories import gather
 from export.rooms import room_response
+from export.student import Student
 from export.synthesis import synthesise
 
 LABELS = ("door knock", "smoke alarm", "rain")
@@ -97,6 +101,8 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("export.prepare", work, "--manifest", manifest, "--sentences", sentences,
         "--rooms", "20", "--synthesised", "1", "--jobs", "1")  # fmt: skip
     run("export.train", work, "--steps", "3", "--validation", "4")
+    shutil.copy(work / "run" / "checkpoint.pt", work / "run" / "before-aligning.pt")
+    run("export.align", work, "--scenes", "16", "--steps", "3", "--validation", "16")
     run("export.bundle", work, "--sentences", sentences, "-o", bundle, "--streams", "4")
     report = run("export.evaluate", bundle, work, "--rooms", rooms, "--json", folder / "figures",
                  "--update")  # fmt: skip
@@ -130,11 +136,38 @@ def test_training_resumes_where_it_stopped(workshop: Path) -> None:
         assert after["optimizer"]["state"][name]["exp_avg"].shape == moments["exp_avg"].shape
         assert after["optimizer"]["state"][name]["step"] == 4
 
-    run("export.train", workshop / "work", "--steps", "5", "--validation", "4", "--only-captions")
+    run("export.train", workshop / "work", "--steps", "5", "--validation", "4", "--hold-sound")
     last = torch.load(checkpoint, weights_only=True)["student"]
-    for name, weights in after["student"].items():
+    held = ("semantic.", "sound.", "level.")
+    for name in dict(Student().named_parameters()):
+        learns = not name.startswith(held)
+        assert torch.equal(last[name], after["student"][name]) != learns, name
+
+
+def test_aligning_leaves_what_is_heard_alone(workshop: Path) -> None:
+    import torch
+
+    runs = workshop / "work" / "run"
+    aligned = torch.load(runs / "aligned.pt", weights_only=True)
+    before = torch.load(runs / "before-aligning.pt", weights_only=True)
+    assert aligned["aligned"] == 3
+    for name, weights in before["average"].items():
         learns = name.startswith(("name.", "whereabouts.", "fuse."))
-        assert torch.equal(last[name], weights) != learns, name
+        assert torch.equal(aligned["average"][name], weights) != learns, name
+    linear = "linear.weight"
+    assert not torch.equal(
+        aligned["average_projection"][linear], before["average_projection"][linear]
+    )
+
+
+def test_memories_are_gathered_once(workshop: Path) -> None:
+    (folder,) = (workshop / "work" / "run").glob("memories-*")
+    kept = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert kept
+    memories = gather(Feed(workshop / "work"), Student(), 16, folder, 1, seed=1)
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == kept
+    assert len(memories.label) == len(memories.sound) == len(memories.truth)
+    assert np.allclose(np.linalg.norm(memories.truth[:, :3], axis=1), 1, atol=1e-5)
 
 
 def test_bundle_listens(workshop: Path) -> None:

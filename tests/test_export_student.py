@@ -214,7 +214,7 @@ def test_tag_names_pull_a_sound_to_what_the_tagger_says() -> None:
 def test_unknown_distances_train_nothing() -> None:
     ones, unknown = torch.ones(1, 2), torch.tensor([[2.0, torch.nan]])
     heard = Heard(ones[..., None, None], torch.tensor([[[[1.0, 0, 0]]] * 2]), ones[..., None],
-                  torch.zeros(1, 2, 1), ones)  # fmt: skip
+                  torch.zeros(1, 2, 1), ones, ones)  # fmt: skip
     towards = torch.tensor([[[1.0, 0, 0]] * 2])
     truth = Steps(ones > 0, ones, ones, towards, unknown, ones, ones, ones)
     losses = place_losses(heard, truth)

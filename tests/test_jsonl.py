@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from elsa_rt.hearing import Alert, Hearing, Score
+from elsa_rt.hearing import Alert, Angles, Hearing, Score, Track
 from elsa_rt.outputs.jsonl import JsonLines
 
 HEARING_FIELDS = {
@@ -22,6 +22,9 @@ ALERT_FIELDS = {
 }  # fmt: skip
 
 ALERT = Alert("start", "a-dog-000001", "a dog", 1.5, 0.91, 135.04, -3.0, "behind, left")
+TRACK = Track(
+    "update", "track-000001", 1.5, 135.04, -3.0, 7.66, 12.3, 2.345, 0.5, 1.5, "behind, left"
+)
 HEARING = Hearing(
     time_s=1.5,
     activity=0.9,
@@ -38,6 +41,7 @@ HEARING = Hearing(
     diffuseness=0.25,
     level_dbfs=-30.0,
     dropped=480,
+    tracks=(TRACK,),
 )
 
 
@@ -65,6 +69,33 @@ def test_a_hearing_and_its_alert_keep_the_contract() -> None:
     assert alert.keys() >= ALERT_FIELDS
     assert (alert["type"], alert["state"], alert["id"]) == ("alert", "start", "a-dog-000001")
     assert (alert["prompt"], alert["score"], alert["words"]) == ("a dog", 0.91, "behind, left")
+
+
+def test_what_is_known_of_an_alert_is_told() -> None:
+    more = replace(
+        ALERT, rule="dog", event="event-000001", track="track-000001", uncertainty_deg=7.66,
+        speed_deg_s=0.04, distance_m=2.0, peak=0.95, mean=0.9, onset_s=1.2, latency_s=0.316,
+        world=Angles(-45.0, -3.0),
+    )  # fmt: skip
+    _, alert = lines(replace(HEARING, alerts=(more,)))
+    want = {
+        "rule": "dog", "event": "event-000001", "track": "track-000001", "uncertainty_deg": 7.7,
+        "speed_deg_s": 0.0, "distance_m": 2.0, "peak": 0.95, "mean": 0.9, "onset_s": 1.2,
+        "latency_s": 0.316, "world_azimuth_deg": -45.0,
+    }  # fmt: skip
+    assert {name: alert[name] for name in want} == want
+    assert "duration_s" not in alert
+    _, end = lines(replace(HEARING, alerts=(replace(more, state="end", duration_s=0.88),)))
+    assert (end["state"], end["duration_s"]) == ("end", 0.88)
+
+
+def test_a_hearing_has_its_tracks() -> None:
+    hearing, _ = lines(HEARING)
+    assert hearing["tracks"] == [{
+        "state": "update", "id": "track-000001", "azimuth_deg": 135.0, "elevation_deg": -3.0,
+        "uncertainty_deg": 7.7, "speed_deg_s": 12.3, "distance_m": 2.35, "first_s": 0.5,
+        "last_s": 1.5, "words": "behind, left",
+    }]  # fmt: skip
 
 
 def test_a_number_that_does_not_exist_is_null() -> None:

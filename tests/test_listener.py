@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from elsa_rt import ArraySource, AudioEncoder, Block, Hearing, Listener, ModelBundle, PromptBank
+from elsa_rt import (
+    Alert,
+    ArraySource,
+    AudioEncoder,
+    Block,
+    Hearing,
+    Listener,
+    ModelBundle,
+    PromptBank,
+    Track,
+)
 from elsa_rt.audio.ambisonics import direction_from_angles
 from elsa_rt.config import Config
 from elsa_rt.errors import BundleError, SourceError, UsageError
@@ -68,7 +78,15 @@ def assert_same(got: list[Hearing], want: list[Hearing], tolerance: float = 1e-4
     for one, other in zip(got, want, strict=True):
         assert one.time_s == pytest.approx(other.time_s, abs=1e-9)
         assert (one.words, one.dropped) == (other.words, other.dropped)
-        assert [(a.state, a.id) for a in one.alerts] == [(a.state, a.id) for a in other.alerts]
+        told: list[Alert | Track] = [*one.alerts, *one.tracks]
+        want_told: list[Alert | Track] = [*other.alerts, *other.tracks]
+        assert [(x.state, x.id, x.words) for x in told] == [
+            (x.state, x.id, x.words) for x in want_told
+        ]
+        for found, expected in zip(told, want_told, strict=True):
+            for name in ("uncertainty_deg", "speed_deg_s", "distance_m", "latency_s", "onset_s"):
+                value = getattr(expected, name, 0.0)
+                assert getattr(found, name, 0.0) == pytest.approx(value, abs=0.01)
         np.testing.assert_allclose(one.embedding, other.embedding, atol=tolerance)
         np.testing.assert_allclose(one.direction, other.direction, atol=tolerance)
         np.testing.assert_allclose(
@@ -335,6 +353,47 @@ def test_latency_is_arithmetic(encoder: AudioEncoder, bank: PromptBank) -> None:
     listener.push(Block(np.zeros((4, 480), np.float32), 48_000))
     assert listener.latency_s == pytest.approx(0.116 + listener.latencies["resampling"])
     assert 0 < listener.latencies["resampling"] < 0.1
+
+
+@pytest.mark.parametrize(("rate", "begin"), [(16_000, 1.0), (48_000, 1.03), (44_100, 1.07)])
+def test_the_latency_of_an_alert_is_that_of_the_world(
+    encoder: AudioEncoder, bank: PromptBank, rate: int, begin: float
+) -> None:
+    foa = sound("hum", 2, 90, rate=rate)
+    foa[:, : round(begin * rate)] *= 1e-4
+    listener = listen(encoder, bank)
+    for block in blocks(foa, [rate // 100], rate):
+        started = [a for h in listener.push(block) for a in h.alerts]
+        if started:
+            break
+    (alert,) = started
+    pushed = (block.start + block.samples.shape[1]) / rate
+    step_s = listener.bundle.step_s
+    assert alert.latency_s == pytest.approx(pushed - begin, abs=step_s)
+    held = alert.time_s - alert.onset_s
+    assert alert.latency_s == pytest.approx(held + listener.latency_s - step_s)
+    assert held == pytest.approx(2 * step_s)  # the time of confirmation
+
+
+def test_an_alert_of_a_moving_sound_is_told_where_it_goes(
+    encoder: AudioEncoder, bank: PromptBank
+) -> None:
+    length, speed = 4, 60.0
+    mono = sound("hum", length, 0)[0]
+    azimuth = np.radians(120 + speed * np.arange(mono.size) / RATE)  # to the left, over the back
+    foa = mono * np.stack([np.ones(mono.size), np.sin(azimuth), 0 * azimuth, np.cos(azimuth)])
+    listener = listen(encoder, bank, alert_update_s=0.5)
+    hearings = whole(listener, foa.astype(np.float32))
+    start, *updates, end = alerts(hearings)
+    assert len(updates) > 10
+    for alert in updates:
+        true = 120 + speed * (alert.time_s - 0.06)  # of the middle of its step
+        assert (alert.azimuth_deg - true + 180) % 360 - 180 == pytest.approx(0, abs=6)
+    assert updates[-1].speed_deg_s == pytest.approx(speed, rel=0.15)
+    assert {alert.track for alert in alerts(hearings)} == {start.track}
+    gaps = np.diff([a.time_s for a in (start, *updates)])
+    assert gaps.min() >= 0.2 - 1e-6
+    assert end.duration_s == pytest.approx(length, abs=0.3)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,21 @@ def test_an_alert_knows_both_bearings(encoder: AudioEncoder, frame: str) -> None
     assert start.words == direction_words(*seen)
 
 
+@pytest.mark.parametrize("frame", ["microphone", "world"])
+def test_a_track_is_followed_in_the_world(encoder: AudioEncoder, frame: str) -> None:
+    hearings = list(robot(encoder, frame, 70.0, 3))
+    for hearing in hearings[8:29]:
+        (track,) = hearing.tracks
+        assert track.id == "track-000001"
+        assert track.world is not None
+        assert turned_away(track.world.azimuth_deg, 70.0) < 5
+        yaw = SPIN_DEG_S * (hearing.time_s - 0.061)
+        assert turned_away(track.azimuth_deg, track.world.azimuth_deg - yaw) < 1
+        assert track.speed_deg_s < 20  # the robot spins by 180, not the sound
+        seen = track.world if frame == "world" else (track.azimuth_deg, track.elevation_deg)
+        assert track.words == direction_words(*seen)
+
+
 def test_json_lines_carry_the_world_only_when_it_is_known(encoder: AudioEncoder) -> None:
     out = StringIO()
     lines = JsonLines(out)

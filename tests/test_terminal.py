@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Literal, get_args
+from dataclasses import replace
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from elsa_rt.hearing import Alert, Hearing, Score
+from elsa_rt.hearing import Alert, Hearing, Score, Track
+from elsa_rt.hearing import State as Life
 from elsa_rt.screens.compass import Mark, compass
 from elsa_rt.screens.picture import State, picture
 from elsa_rt.screens.plain import PlainLines, clock
@@ -39,8 +41,14 @@ def hearing(time_s: float, azimuth_deg: float = 120.0, alerts: tuple[Alert, ...]
     )
 
 
-def alert(state: Literal["start", "end"], time_s: float) -> Alert:
-    return Alert(state, "g-1", PROMPTS[0], time_s, 0.9, 120.0, 0.0, "behind, left")
+def alert(state: Life, time_s: float, **more: Any) -> Alert:
+    return Alert(state, "g-1", PROMPTS[0], time_s, 0.9, 120.0, 0.0, "behind, left", **more)
+
+
+def track(time_s: float, last_s: float, azimuth_deg: float, speed_deg_s: float = 0.0) -> Track:
+    return Track(
+        "update", "track-1", time_s, azimuth_deg, 0.0, 8.4, speed_deg_s, 1.5, 1.0, last_s, ""
+    )
 
 
 def drawn(state: State, width: int, height: int) -> list[str]:
@@ -91,10 +99,26 @@ def test_the_picture_shows_what_is_heard_and_where() -> None:
 def test_an_alert_that_ended_says_how_long_it_was() -> None:
     state = State("microphone", "tiny 1", PROMPTS)
     state.take(hearing(61.0, alerts=(alert("start", 60.9),)))
-    state.take(hearing(63.0, alerts=(alert("end", 63.2),)))
+    state.take(hearing(62.0, alerts=(alert("update", 62.0, uncertainty_deg=7.6),)))
+    text = "\n".join(drawn(state, 80, 24))
+    assert "behind, left ±8°" in text
+    assert " now " in text
+    state.take(hearing(63.0, alerts=(alert("end", 63.2, duration_s=2.3),)))
     text = "\n".join(drawn(state, 80, 24))
     assert "2.3 s" in text
     assert " now " not in text
+
+
+def test_sounds_that_are_followed_are_on_the_compass() -> None:
+    state = State("microphone", "tiny 1", PROMPTS)
+    state.take(replace(hearing(5.0), tracks=(track(5.0, 4.0, 20.0), track(5.0, 5.0, 121.0, 31.0))))
+    text = "\n".join(drawn(state, 80, 24))
+    assert "behind, left  ±8°, turning 31°/s" in text
+    assert text.count("◇") == 1  # the other one is the dot
+    state.take(replace(hearing(6.0), tracks=(track(6.0, 6.0, 20.0, 5.0),)))
+    text = "\n".join(drawn(state, 80, 24))
+    assert "±8°" in text
+    assert "turning" not in text
 
 
 def test_bars_are_in_the_order_of_what_is_heard_best() -> None:
@@ -107,7 +131,7 @@ def test_bars_are_in_the_order_of_what_is_heard_best() -> None:
 def test_alerts_of_months_do_not_pile_up() -> None:
     state = State("microphone", "tiny 1", PROMPTS)
     for number in range(1_000):
-        for kind in get_args(Literal["start", "end"]):
+        for kind in get_args(Life):
             one = Alert(kind, f"x-{number}", "x", number, 0.9, 0.0, 0.0, "front")
             state.take(hearing(number, alerts=(one,)))
     late = Alert("end", "x-0", "x", 1_000.0, 0.9, 0.0, 0.0, "front")  # its start is forgotten
@@ -162,7 +186,7 @@ def test_the_screen_is_drawn_ten_times_a_second_at_most(monkeypatch: pytest.Monk
 def test_a_plain_terminal_gets_lines() -> None:
     out = io.StringIO()
     PlainLines(out).show(hearing(61.0, alerts=(alert("start", 60.9),)))
-    assert out.getvalue() == "1:00.9  start  a glass breaking  (behind, left)  0.90\n"
+    assert out.getvalue() == "1:00.9  start   a glass breaking  (behind, left)  0.90\n"
 
 
 @pytest.mark.parametrize(

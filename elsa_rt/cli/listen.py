@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 from elsa_rt.cli.examples import rules_with
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
+from elsa_rt.cli.rules import Files, add_config, asked, following, refuse_prompts
 from elsa_rt.cli.stop import Stop, hear
-from elsa_rt.config import ALERTS, MODEL, SIGNAL, Config
+from elsa_rt.config import ALERTS, MODEL, SIGNAL
 from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Hearing
 
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 MORE = """\
 On a terminal it shows a live view; into a pipe or file it writes JSON, one object a line:
 a "hearing" for every step of the model (80 ms in the one inside), an "alert" where a prompt begins
-to be heard and where it ends.
+to be heard and where it ends, and between them with --alert-update-s.
 --channels 4 says how many channels come in, --channels 1,2,3,4 which of them to use.
 Ctrl-C and SIGTERM end the open alerts first.
 
   elsa-rt listen --demo
   elsa-rt listen --prompt "a glass breaking behind me" --prompt "a smoke alarm"
   elsa-rt listen hw:1 --format a-format --mount inverted --prompts prompts.txt
+  elsa-rt listen --config rules.yaml
   elsa-rt listen room.wav --prompt "a dog barking" | jq 'select(.type == "alert")'
   arecord -D hw:1 -f S16_LE -c 4 -r 48000 -t raw |
       elsa-rt listen - --rate 48000 --channels 4 --prompt "someone knocking"
@@ -61,6 +63,7 @@ def add(commands: Commands) -> None:
         help="a sentence to listen for; any number of times",
     )
     parser.add_argument("--prompts", metavar="FILE", help="more of them, one a line")
+    add_config(parser)
     parser.add_argument(
         "--example",
         action="append",
@@ -78,19 +81,21 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    given = settings(arguments)
+    refuse_prompts(arguments)
     as_json = arguments.json or arguments.alerts_only or not sys.stdout.isatty()
-    if arguments.demo and not as_json:
-        given.setdefault("realtime", True)  # nobody can watch it at thirty times its speed
+    config, file = asked(arguments)
+    if arguments.demo and not as_json and "realtime" not in settings(arguments):
+        config = config.changed(realtime=True)  # nobody can watch it at thirty times its speed
     source, prompts = _what(arguments)
-    config = Config(**given)
+    if file is not None and source is None:
+        source = file.source
     notices = Notices()
     with Stop() as stop:
         say_loading()
         from elsa_rt.audio.sources import open_source
         from elsa_rt.listener import Listener
 
-        listener = Listener(prompts, config=config, on_notice=notices)
+        listener = Listener(None if file else prompts, config=config, on_notice=notices)
         model = f"{listener.bundle.name} {listener.bundle.version}"
         with open_source(source, config, notices) as opened:
             if as_json:
@@ -98,8 +103,17 @@ def run(arguments: argparse.Namespace) -> int:
             else:
                 label = "the built-in scene" if arguments.demo else _label(opened)
                 output = _screen(label, model, listener.config.prompts, notices)
-            with output as shown:
-                hear(listener, opened, shown.show, stop)
+            files = Files(
+                file.outputs if file else (), notices, {"model": model}, clock=opened.live
+            )
+            with output as shown, files, following(file, listener, arguments, notices):
+
+                def show(hearing: Hearing) -> None:
+                    notices.pass_on()
+                    files.show(hearing)
+                    shown.show(hearing)
+
+                hear(listener, opened, show, stop)
     return stop.exit_code
 
 

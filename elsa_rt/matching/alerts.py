@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.ambisonics import angles_from_direction, direction_from_angles
 from elsa_rt.config import Config
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.hearing import Alert, State, Track
-from elsa_rt.matching.confirmation import Confirmation
-from elsa_rt.matching.heading import angle_between
+from elsa_rt.matching.confirmation import Confirmation, Origin
 from elsa_rt.matching.rule import Rule, times_of
 from elsa_rt.matching.scores import Match
-from elsa_rt.matching.words import direction_words
+from elsa_rt.matching.tracks import guess
 
 SOUNDING = 0.5
 """A slot of this activity has a sound in it."""
@@ -38,6 +36,7 @@ class _Open:
 
     id: str
     event: str
+    track: str  # id of that on which it began
     latency_s: float
     place: Track  # where it was heard last
     told: Track  # where it was when it was told of
@@ -97,6 +96,28 @@ class AlertGate:
         self._last_s = np.zeros(count)  # end of the last of them
         self._sounding_s: NDArray[np.float64] | None = None  # since when each slot is, or NaN
 
+    def take_over(self, before: AlertGate, origin: Origin) -> None:
+        """Go on with the open alerts and the scores of the rules that ``before`` has, too.
+
+        What it has open of others stays with it, to be ended by its ``finish``.
+        """
+        self._alerts, self._events = before._alerts, before._events
+        self._sounding_s, self.delay_s = before._sounding_s, before.delay_s
+        self._confirmation.take_over(before._confirmation, origin)
+        for mine, old in (
+            (self._is_open, before._is_open),
+            (self._ready_s, before._ready_s),
+            (self._count, before._count),
+            (self._peak, before._peak),
+            (self._total, before._total),
+            (self._onset_s, before._onset_s),
+            (self._last_s, before._last_s),
+        ):
+            mine[origin.here] = old[origin.there]
+        for here, there in zip(*origin, strict=True):
+            if there in before._open:
+                self._open[here] = before._open.pop(there)
+
     @property
     def any_open(self) -> bool:
         """Whether an alert has started and not ended."""
@@ -110,25 +131,37 @@ class AlertGate:
         ``sound`` and ``tracks``, that of each slot, are in the axes that alerts are told in.
         """
         ready = self._is_open | (time_s > self._ready_s)
-        holds = ready & (match.score >= np.where(self._is_open, self._end, self._start))
+        holds = ready & (match.score >= self._asked(match, tracks))
         confirmed = self._confirmation.step(holds)
         self._forget(~self._is_open & ~self._confirmation.running)
         self._note(time_s, holds, match, sound)
         missed = self._confirmation.missed
-        ended = np.flatnonzero(self._is_open & (missed >= self._times.release))
-        started = np.flatnonzero(~self._is_open & confirmed)
+        ended = np.flatnonzero(self._is_open & (missed >= self._times.release)).tolist()
+        started = np.flatnonzero(~self._is_open & confirmed).tolist()
         heard = {rule: int(match.slot[rule]) for rule in (*self._open, *started) if holds[rule]}
-        places = {rule: tracks[k] or _guess(time_s, sound, k) for rule, k in heard.items()}
+        places = {rule: tracks[k] or guess(time_s, sound, k) for rule, k in heard.items()}
         going = self._go_on(time_s, match, places)
         return (
-            *(self._close(rule, time_s) for rule in ended.tolist()),
+            *(self._close(rule, time_s) for rule in ended),
             *going,
-            *(self._begin(rule, time_s, match, places[rule]) for rule in started.tolist()),
+            *(self._begin(rule, time_s, match, places[rule]) for rule in started),
         )
 
     def finish(self, time_s: float) -> tuple[Alert, ...]:
         """End every open alert: the stream is over."""
         return tuple(self._close(rule, time_s) for rule in sorted(self._open))
+
+    def _asked(self, match: Match, tracks: Sequence[Track | None]) -> NDArray[np.float64]:
+        """The score that each rule must reach (p,): the lower one for open alerts.
+
+        Another sound than that of the alert does not keep it open so easily.
+        """
+        asked = np.where(self._is_open, self._end, self._start)
+        for rule, alert in self._open.items():
+            track = tracks[match.slot[rule]]
+            if track is not None and alert.place.id and track.id != alert.place.id:
+                asked[rule] = self._start[rule]
+        return asked
 
     def _note(self, time_s: float, holds: NDArray[np.bool_], match: Match, sound: Sound) -> None:
         """Take the scores that hold into account, and when their sounds began."""
@@ -156,14 +189,14 @@ class AlertGate:
         latency_s = time_s + self.delay_s - float(self._onset_s[rule])
         name = f"{self._rules[rule].id}-{self._alerts:06d}"
         event = self._event_of(place)
-        self._open[rule] = _Open(name, event, latency_s, place, place, time_s)
+        self._open[rule] = _Open(name, event, place.id, latency_s, place, place, time_s)
         self._is_open[rule] = True
         return self._alert("start", rule, time_s, float(match.score[rule]))
 
     def _event_of(self, place: Track) -> str:
-        """The event of the open alerts on the same track, or a new one."""
+        """The event of the open alerts that began on the same track, or a new one."""
         for other in self._open.values():
-            if place.id and other.place.id == place.id:
+            if place.id and other.track == place.id:
                 return other.event
         self._events += 1
         return f"event-{self._events:06d}"
@@ -186,8 +219,7 @@ class AlertGate:
         passed = time_s - alert.told_s + 1e-6
         if passed >= self._update_s:
             return True
-        moved = angle_between(_direction(alert.told), _direction(alert.place))
-        return passed >= UPDATE_LEAST_S and moved > math.radians(MOVED_DEG)
+        return passed >= UPDATE_LEAST_S and _apart_deg(alert.told, alert.place) > MOVED_DEG
 
     def _close(self, rule: int, time_s: float) -> Alert:
         last_s, onset_s = float(self._last_s[rule]), float(self._onset_s[rule])
@@ -224,23 +256,9 @@ class AlertGate:
         )
 
 
-def _direction(place: Track) -> NDArray[np.float64]:
-    return direction_from_angles(place.azimuth_deg, place.elevation_deg)
-
-
-def _guess(time_s: float, sound: Sound, slot: int) -> Track:
-    """Where an inactive slot seems to be: a place without an id."""
-    azimuth, elevation = angles_from_direction(sound.direction[slot])
-    return Track(
-        state="update",
-        id="",
-        time_s=time_s,
-        azimuth_deg=azimuth,
-        elevation_deg=elevation,
-        uncertainty_deg=math.nan,
-        speed_deg_s=math.nan,
-        distance_m=float(sound.distance_m[slot]),
-        first_s=time_s,
-        last_s=time_s,
-        words=direction_words(azimuth, elevation),
-    )
+def _apart_deg(one: Track, other: Track) -> float:
+    """Degrees between two places along the great circle."""
+    low, high = math.radians(one.elevation_deg), math.radians(other.elevation_deg)
+    turn = math.radians(one.azimuth_deg - other.azimuth_deg)
+    cosine = math.sin(low) * math.sin(high) + math.cos(low) * math.cos(high) * math.cos(turn)
+    return math.degrees(math.acos(min(max(cosine, -1.0), 1.0)))

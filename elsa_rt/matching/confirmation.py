@@ -9,12 +9,19 @@ round: up to which threshold would each step have been confirmed?
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Flags = NDArray[np.bool_]
+
+
+class Origin(NamedTuple):
+    """Which rules of a new set are those of an old one."""
+
+    here: list[int]  # their indices in the new set
+    there: list[int]  # and in the old one
 
 
 class Confirmation:
@@ -45,6 +52,11 @@ class Confirmation:
     def running(self) -> Flags:
         """Which rules have steps that count, (p,)."""
         return self._held > 0
+
+    def take_over(self, before: Confirmation, origin: Origin) -> None:
+        """Go on with the rules that ``before`` counted, see `Origin`."""
+        self._held[origin.here] = before._held[origin.there]
+        self.missed[origin.here] = before.missed[origin.there]
 
     def restart(self, rules: Flags | int) -> None:
         """The steps of ``rules``, flags (p,) or a number, up to now do not count any more."""

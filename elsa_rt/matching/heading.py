@@ -26,7 +26,10 @@ SPEED_SIGMA_DEG = 30.0
 """How fast sources turn: standard deviation of each axis of the velocity, degrees a second."""
 
 SPEED_MEMORY_S = 4.0
-"""For so long a velocity goes on, roughly, where nothing is measured."""
+"""For so long a velocity goes on, roughly."""
+
+SILENT_MEMORY_S = 0.5
+"""The same of a sound that is silent: where it went on to is anybody's guess."""
 
 
 class Heading:
@@ -56,22 +59,25 @@ class Heading:
         """Of each axis of the direction, in squared radians."""
         return self._place
 
-    def predict(self, seconds: float) -> None:
+    def predict(self, seconds: float, memory_s: float = SPEED_MEMORY_S) -> None:
         """Turn on for ``seconds``: the exact integral of an Ornstein-Uhlenbeck velocity."""
-        kept = math.exp(-seconds / SPEED_MEMORY_S)
-        reach = SPEED_MEMORY_S * (1 - kept)  # seconds that the velocity is good for
+        kept = math.exp(-seconds / memory_s)
+        reach = memory_s * (1 - kept)  # seconds that the velocity is good for
         self._move(reach * self.velocity)
         self.velocity *= kept
         usual = math.radians(SPEED_SIGMA_DEG) ** 2
-        drift = seconds - 2 * reach + SPEED_MEMORY_S / 2 * (1 - kept**2)
+        drift = seconds - 2 * reach + memory_s / 2 * (1 - kept**2)
         self._place += 2 * reach * self._cross + reach**2 * self._speed
-        self._place += 2 * usual * SPEED_MEMORY_S * drift
+        self._place += 2 * usual * memory_s * drift
         self._cross = kept * (self._cross + reach * self._speed) + usual * reach * (1 - kept)
         self._speed = kept**2 * self._speed + usual * (1 - kept**2)
 
-    def surprise(self, direction: NDArray[np.floating], sigma: float) -> float:
-        """Squared Mahalanobis distance of a measurement; chi-squared of 2 degrees if it fits."""
-        return angle_between(self.direction, direction) ** 2 / (self._place + sigma**2)
+    def surprise(self, angle: float, sigma: float) -> float:
+        """Squared Mahalanobis distance of a measurement at ``angle``, radians.
+
+        If it fits it is chi-squared, of two degrees of freedom.
+        """
+        return angle**2 / (self._place + sigma**2)
 
     def update(self, direction: NDArray[np.floating], sigma: float) -> None:
         """Take a measurement (3,) with the standard deviation ``sigma`` of each axis, radians."""
@@ -96,7 +102,7 @@ class Heading:
 
 def exponential(direction: Vector, tangent: Vector) -> Vector:
     """Where the great circle from ``direction`` along ``tangent`` is after its length, radians."""
-    angle = float(np.linalg.norm(tangent))
+    angle = length(tangent)
     if angle < 1e-12:
         return direction
     return _unit(math.cos(angle) * direction + math.sin(angle) / angle * tangent)
@@ -108,21 +114,23 @@ def logarithm(direction: Vector, other: Vector) -> Vector:
     Of the many ways to the opposite point any one is taken.
     """
     across = other - float(direction @ other) * direction
-    length = float(np.linalg.norm(across))
-    if length < 1e-12:
+    if length(across) < 1e-12:
         if float(direction @ other) > 0:
             return np.zeros(3)
         axis = np.eye(3)[int(np.abs(direction).argmin())]
         across = axis - float(axis @ direction) * direction
-        length = float(np.linalg.norm(across))
-    return np.asarray(across * (angle_between(direction, other) / length))
+    return np.asarray(across * (angle_between(direction, other) / length(across)))
 
 
 def angle_between(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     """Radians between two unit vectors (3,), 0..pi; exact for small angles, too."""
-    apart = float(np.linalg.norm(one - other))
-    return 2 * math.asin(min(apart / 2, 1.0))
+    return 2 * math.asin(min(length(one - other) / 2, 1.0))
+
+
+def length(vector: NDArray[np.floating]) -> float:
+    """Of a vector (3,); quicker than `numpy.linalg.norm` for so short ones."""
+    return math.sqrt(float(vector @ vector))
 
 
 def _unit(vector: Vector) -> Vector:
-    return np.asarray(vector / np.linalg.norm(vector))
+    return np.asarray(vector / length(vector))

@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.matching.confirmation import Origin
 from elsa_rt.matching.odds import ACTIVE
 
 Floats = NDArray[np.float32]
@@ -43,6 +44,10 @@ class Room:
     def reset(self) -> None:
         """The next step is the first."""
         self._above[:] = 0
+
+    def take_over(self, before: Room, origin: Origin) -> None:
+        """Go on with the rules that ``before`` has, too."""
+        self._above[origin.here] = before._above[origin.there]
 
     def step(self, level: Floats, activity: float) -> Floats:
         """Take the log odds (p,) of one step; returns by how much to lower them (p,)."""

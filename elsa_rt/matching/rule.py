@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.matching.confirmation import steps_in
 from elsa_rt.matching.regions import Region
+from elsa_rt.matching.schedule import Schedule
 
 if TYPE_CHECKING:
     from elsa_rt.config import Config
@@ -38,6 +39,7 @@ class Rule:
     confirm_s: float | None = None
     release_s: float | None = None
     cooldown_s: float | None = None  # after an alert's end, before the next
+    schedule: Schedule | None = None  # outside of it no alert starts; None is always
 
     @property
     def label(self) -> str:

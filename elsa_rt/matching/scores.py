@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from elsa_rt.config import Config
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.matching.background import curves_of, peaks_of
+from elsa_rt.matching.confirmation import Origin
 from elsa_rt.matching.odds import ACTIVE, lessen, scale_of, score_of, weigh
 from elsa_rt.matching.prompts import PromptBank
 from elsa_rt.matching.regions import Region, RegionGate
@@ -92,6 +93,10 @@ class Scorer:
     def reset(self) -> None:
         """The next step is the first of a stream."""
         self._room.reset()
+
+    def take_over(self, before: Scorer, origin: Origin) -> None:
+        """Go on with the room of the rules that ``before`` has, too."""
+        self._room.take_over(before._room, origin)
 
     def levels(self, stream: Sound) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Similarities and log odds (n, p) of a whole stream, n steps in place of the slots."""

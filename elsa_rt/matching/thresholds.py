@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ def thresholds(
         given = rule.alert_start if rule.alert_start is not None else _plain(rule, config)
         if given is not None:
             start[index] = given
-    end = score_of(level_of(start) - KEEPS_OPEN)
+    end = end_below(start)
     for index, rule in enumerate(rules):
         given = rule.alert_end
         if given is None and rule.alert_start is None:
@@ -43,6 +44,11 @@ def thresholds(
         if given is not None:
             end[index] = min(given, start[index])
     return start.astype(np.float32), end.astype(np.float32)
+
+
+def end_below(start: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Below which scores alerts may end that start at ``start`` and say nothing of their end."""
+    return score_of(level_of(start) - KEEPS_OPEN)
 
 
 def rate_of(rule: Rule, config: Config) -> float:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from elsa_rt.audio.ambisonics import angles_from_direction
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.hearing import State, Track
-from elsa_rt.matching.heading import Heading, angle_between
+from elsa_rt.matching.confirmation import steps_in
+from elsa_rt.matching.heading import SILENT_MEMORY_S, SPEED_MEMORY_S, Heading, angle_between, length
 from elsa_rt.matching.words import direction_words
 
 ACTIVE = 0.3
@@ -29,8 +30,8 @@ GATE = 18.4
 WIDEST_GATE_DEG = 45.0
 """Beyond this it is another sound, however uncertain the track has become."""
 
-TOLD_AFTER = 3
-"""Steps that must have been heard before a track is told of."""
+TOLD_AFTER_S = 0.2
+"""So much must have been heard of a track before it is told of."""
 
 FORGOTTEN_S = 0.5
 """A track that was not told of is dropped when it is not heard for so long."""
@@ -45,9 +46,11 @@ BIAS_KEPT = 0.8
 class Noise(NamedTuple):
     """How far measured directions are off, degrees in each axis of the tangent plane.
 
-    Roughly what the shipped model does with validation clips in simulated and in measured rooms.
-    Most of it lasts: a room bends a direction the same way from step to step (correlation 0.9 of
-    neighbouring steps), and no smoothing can help. The rest is taken as independent.
+    Most of it lasts: a room bends a direction the same way from step to step, and no smoothing can
+    help. The rest is taken as independent. The lasting part lies between what the shipped model
+    does in simulated and in measured rooms (`calibration/tracks.py`: 5.5 and 2.9 degrees for direct
+    sound, 9.2 and 4.0 for diffuse); the independent part is half as much again as there (2 to 3.4
+    degrees), for single steps that go astray.
     """
 
     clear: float = 3.0  # of a sound that is fully active and comes straight
@@ -99,17 +102,17 @@ class _Followed:
 
     def range(self, distance_m: float) -> None:
         """Take a distance; an unknown one, NaN, changes nothing."""
-        if not distance_m > 0:
+        if not 0 < distance_m < math.inf:
             return
         if math.isnan(self.distance):
-            self.distance = math.log(distance_m)
+            self.distance, self.spread = math.log(distance_m), DISTANCE_SIGMA**2
             return
         gain = self.spread / (self.spread + DISTANCE_SIGMA**2)
         self.distance += gain * (math.log(distance_m) - self.distance)
         self.spread *= 1 - gain
 
-    def predict(self, seconds: float) -> None:
-        self.heading.predict(seconds)
+    def predict(self, seconds: float, silent: bool) -> None:
+        self.heading.predict(seconds, SILENT_MEMORY_S if silent else SPEED_MEMORY_S)
         self.spread += DISTANCE_DRIFT**2 * seconds
 
     def track(self, state: State, time_s: float) -> Track:
@@ -122,7 +125,7 @@ class _Followed:
             azimuth_deg=azimuth,
             elevation_deg=elevation,
             uncertainty_deg=math.degrees(math.sqrt(2 * variance)),
-            speed_deg_s=math.degrees(float(np.linalg.norm(self.heading.velocity))),
+            speed_deg_s=math.degrees(length(self.heading.velocity)),
             distance_m=math.exp(self.distance),
             first_s=self.first_s,
             last_s=self.last_s,
@@ -142,20 +145,20 @@ class Tracker:
     def __init__(self, step_s: float, release_s: float) -> None:
         self._step_s = step_s
         self._release_s = release_s
+        self._told_after = steps_in(TOLD_AFTER_S, step_s)
         self._number = 0  # outlives reset: an id never comes twice from one tracker
         self.reset()
 
     def reset(self) -> None:
         """Forget all tracks; they vanish without an end."""
         self._followed: list[_Followed] = []
-        self._time_s: float | None = None
+        self._time_s = 0.0  # end of the last step
 
     def step(self, time_s: float, sound: Sound, diffuseness: float) -> Heard:
         """Take what was heard up to ``time_s``; its directions are in the axes of the tracks."""
-        passed = 0.0 if self._time_s is None else time_s - self._time_s
-        self._time_s = time_s
         for followed in self._followed:
-            followed.predict(passed)
+            followed.predict(time_s - self._time_s, silent=followed.last_s < self._time_s)
+        self._time_s = time_s
         slots = self._take(time_s, sound, diffuseness)
         return self._tell(time_s, slots)
 
@@ -181,12 +184,12 @@ class Tracker:
     def _pairs(self, sound: Sound, sigma: dict[int, float]) -> list[tuple[_Followed, int]]:
         """Tracks and slots that may belong together, the likeliest first."""
         pairs: list[tuple[float, int, _Followed, int]] = []
-        for followed in self._followed:
+        alive = [followed for followed in self._followed if not self._is_over(followed)]
+        for followed in alive:
             heading = followed.heading
             for slot, width in sigma.items():
-                direction = sound.direction[slot]
-                surprise = heading.surprise(direction, width)
-                apart = angle_between(heading.direction, direction)
+                apart = angle_between(heading.direction, sound.direction[slot])
+                surprise = heading.surprise(apart, width)
                 if surprise <= GATE and apart <= math.radians(WIDEST_GATE_DEG):
                     # less twice the log likelihood: a vague track must not win for its width
                     cost = surprise + 2 * math.log(heading.variance + width**2)
@@ -200,18 +203,39 @@ class Tracker:
         return self._followed[-1]
 
     def _tell(self, time_s: float, slots: list[_Followed | None]) -> Heard:
-        kept, going, gone = [], [], []
+        going: dict[str, Track] = {}
+        gone: list[Track] = []
         for followed in self._followed:
-            silent_s = time_s - followed.last_s
-            begins = not followed.told and followed.heard >= TOLD_AFTER
+            begins = not followed.told and followed.heard >= self._told_after
             followed.told |= begins
-            if silent_s >= (self._release_s if followed.told else FORGOTTEN_S):
-                if followed.told:
-                    gone.append(followed.track("end", time_s))
-                continue
-            kept.append(followed)
-            if followed.told:
-                going.append(followed.track("start" if begins else "update", time_s))
-        self._followed = kept
-        of_slots = (found.track("update", time_s) if found else None for found in slots)
-        return Heard((*going, *gone), tuple(of_slots))
+            if not self._is_over(followed):
+                going[followed.id] = followed.track("start" if begins else "update", time_s)
+            elif followed.told:
+                gone.append(followed.track("end", time_s))
+        told = [going[f.id] for f in self._followed if f.told and f.id in going]
+        self._followed = [followed for followed in self._followed if followed.id in going]
+        of_slots = (going.get(followed.id) if followed else None for followed in slots)
+        return Heard((*told, *gone), tuple(of_slots))
+
+    def _is_over(self, followed: _Followed) -> bool:
+        """Whether it has been silent for too long."""
+        wait_s = self._release_s if followed.told else FORGOTTEN_S
+        return self._time_s - followed.last_s >= wait_s
+
+
+def guess(time_s: float, sound: Sound, slot: int) -> Track:
+    """Where a slot seems to be that has no track, in the form of one without an id."""
+    azimuth, elevation = angles_from_direction(sound.direction[slot])
+    return Track(
+        state="update",
+        id="",
+        time_s=time_s,
+        azimuth_deg=azimuth,
+        elevation_deg=elevation,
+        uncertainty_deg=math.nan,
+        speed_deg_s=math.nan,
+        distance_m=float(sound.distance_m[slot]),
+        first_s=time_s,
+        last_s=time_s,
+        words=direction_words(azimuth, elevation),
+    )

@@ -2,7 +2,7 @@
 
     {"type": "hearing", "time_s", "activity", "azimuth_deg", "elevation_deg", "distance_m",
      "scores": [{"prompt", "similarity", "score", "false_alarms_per_hour"}, ...], ...}
-    {"type": "alert", "state": "start" | "end", "id", "prompt", "time_s", "score",
+    {"type": "alert", "state": "start" | "update" | "end", "id", "prompt", "time_s", "score",
      "azimuth_deg", "elevation_deg", "words", ...}
 
 Fields may be added, none is ever renamed. A number that does not exist is null, never NaN.
@@ -13,10 +13,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from datetime import datetime, timezone
-from typing import Any, TextIO
+from datetime import datetime, timedelta, timezone
+from typing import Any, Protocol
 
-from elsa_rt.hearing import Alert, Angles, Hearing
+from elsa_rt.hearing import Alert, Angles, Hearing, Track
+
+
+class Lines(Protocol):
+    """Takes text, a whole line at a time."""
+
+    def write(self, line: str, /) -> object: ...
+
+    def flush(self) -> object: ...
 
 
 class JsonLines:
@@ -30,21 +38,25 @@ class JsonLines:
         Fields that every line carries at its end, e.g. the model's name.
     clock
         Every line says the time of day: as ``at``, ISO 8601 in UTC. Only of use for live sound.
+    began
+        When the first sample was recorded: ``at`` is counted from there, in its time zone.
     alerts_only
         Hearings are left out.
     """
 
     def __init__(
         self,
-        stream: TextIO,
+        stream: Lines,
         *,
         common: Mapping[str, Any] | None = None,
         clock: bool = False,
+        began: datetime | None = None,
         alerts_only: bool = False,
     ) -> None:
         self._stream = stream
         self._common = dict(common or {})
         self._clock = clock
+        self._began = began
         self._alerts_only = alerts_only
 
     def show(self, hearing: Hearing) -> None:
@@ -55,7 +67,10 @@ class JsonLines:
 
     def _write(self, fields: dict[str, Any]) -> None:
         fields |= self._common
-        if self._clock:
+        if self._began is not None:
+            at = self._began + timedelta(seconds=fields["time_s"])
+            fields["at"] = at.isoformat(timespec="milliseconds")
+        elif self._clock:
             now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
             fields["at"] = now.replace("+00:00", "Z")
         self._stream.write(json.dumps(fields, allow_nan=False) + "\n")
@@ -88,11 +103,29 @@ def hearing_fields(hearing: Hearing) -> dict[str, Any]:
         "dropped": hearing.dropped,
         **_world("world", hearing.world),
         **_world("closed_world", hearing.closed_world),
+        "tracks": [track_fields(track) for track in hearing.tracks],
+    }
+
+
+def track_fields(track: Track) -> dict[str, Any]:
+    """The object of a track within a hearing."""
+    return {
+        "state": track.state,
+        "id": track.id,
+        "azimuth_deg": _number(track.azimuth_deg, 1),
+        "elevation_deg": _number(track.elevation_deg, 1),
+        "uncertainty_deg": _number(track.uncertainty_deg, 1),
+        "speed_deg_s": _number(track.speed_deg_s, 1),
+        "distance_m": _number(track.distance_m, 2),
+        "first_s": _number(track.first_s, 3),
+        "last_s": _number(track.last_s, 3),
+        "words": track.words,
+        **_world("world", track.world),
     }
 
 
 def alert_fields(alert: Alert) -> dict[str, Any]:
-    """The object of the start or the end of an alert."""
+    """The object of the start, an update or the end of an alert."""
     return {
         "type": "alert",
         "state": alert.state,
@@ -104,6 +137,17 @@ def alert_fields(alert: Alert) -> dict[str, Any]:
         "elevation_deg": _number(alert.elevation_deg, 1),
         "words": alert.words,
         **_world("world", alert.world),
+        "rule": alert.rule,
+        "event": alert.event,
+        "track": alert.track,
+        "uncertainty_deg": _number(alert.uncertainty_deg, 1),
+        "speed_deg_s": _number(alert.speed_deg_s, 1),
+        "distance_m": _number(alert.distance_m, 2),
+        "peak": _number(alert.peak, 4),
+        "mean": _number(alert.mean, 4),
+        "onset_s": _number(alert.onset_s, 3),
+        "latency_s": _number(alert.latency_s, 3),
+        **({} if alert.duration_s is None else {"duration_s": _number(alert.duration_s, 3)}),
     }
 
 

@@ -13,15 +13,18 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from elsa_rt.hearing import Alert, Hearing, Score
+from elsa_rt.hearing import Alert, Hearing, Score, Track
 from elsa_rt.screens.compass import Mark, compass
-from elsa_rt.screens.plain import clock
+from elsa_rt.screens.plain import clock, place
 
 FALL = 0.85
 """A bar keeps this share of its length from step to step, so that the eye can follow."""
 
 ACTIVE = 0.5
 """Below this activity the direction is shown faintly: there is little to point at."""
+
+TURNING = 15.0
+"""Degrees a second above which a sound is said to turn: below it may well stand still."""
 
 LEVEL_DBFS = (-72.0, 0.0)
 
@@ -34,10 +37,10 @@ _NO_ALERTS = Text("none yet", "dim")
 
 
 class Event(NamedTuple):
-    """An alert from its start to its end, if that has come."""
+    """An alert from its start to what was told of it last."""
 
     start: Alert
-    end: Alert | None = None
+    last: Alert
 
 
 @dataclass
@@ -64,15 +67,18 @@ class State:
 
     def take(self, hearing: Hearing) -> None:
         self.hearing = hearing
+        bars = {}
         for score in hearing.scores:
-            self.bars[score.prompt] = max(score.score, FALL * self.bars[score.prompt])
+            before = self.bars.get(score.prompt, 0.0)  # rules may change while listening
+            bars[score.prompt] = max(score.score, FALL * before)
             if self.best is None or score.score > self.best.score:
                 self.best = score
+        self.bars = bars
         for alert in hearing.alerts:
             if alert.state == "start":
-                self.alerts[alert.id] = Event(alert)
+                self.alerts[alert.id] = Event(alert, alert)
             elif alert.id in self.alerts:
-                self.alerts[alert.id] = Event(self.alerts[alert.id].start, alert)
+                self.alerts[alert.id] = self.alerts[alert.id]._replace(last=alert)
         while len(self.alerts) > ALERTS_KEPT:
             del self.alerts[next(iter(self.alerts))]
 
@@ -113,13 +119,14 @@ def alert_table(alerts: Iterable[Event]) -> Table:
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
-    for start, end in alerts:
+    for start, last in alerts:
+        length = last.duration_s
         table.add_row(
             clock(start.time_s),
-            Text(f"{end.time_s - start.time_s:4.1f} s") if end else Text(" now  ", "reverse red"),
-            Text(start.prompt, "default" if end else "bold"),
-            Text((end or start).words, "cyan"),
-            f"{(end or start).score:.2f}",
+            Text(" now  ", "reverse red") if length is None else Text(f"{length:4.1f} s"),
+            Text(start.prompt, "bold" if length is None else "default"),
+            Text(place(last), "cyan"),
+            f"{last.score:.2f}",
         )
     return table
 
@@ -149,10 +156,12 @@ def _dial(state: State, rows: int) -> Text:
     if heard is None:
         return compass(rows, fixed)
     faint = "dim " if heard.activity < ACTIVE else "bold "
+    now = _followed(heard)
     return compass(
         rows,
         [
             *fixed,
+            *(Mark(t.azimuth_deg, t.elevation_deg, "◇", "cyan") for t in heard.tracks if t != now),
             Mark(heard.closed_azimuth_deg, heard.closed_elevation_deg, "○", faint + "yellow"),
             Mark(heard.azimuth_deg, heard.elevation_deg, "●", faint + "green"),
         ],
@@ -165,7 +174,7 @@ def _where(state: State) -> RenderableType:
         return Text("waiting for sound ...", "dim")
     style = "dim" if heard.activity < ACTIVE else "bold"
     return Group(
-        Text(heard.words, style),
+        Text.assemble((heard.words, style), (_course(_followed(heard)), "cyan")),
         Text.assemble(
             ("● ", "green"),
             _angles(heard.azimuth_deg, heard.elevation_deg),
@@ -178,6 +187,19 @@ def _where(state: State) -> RenderableType:
             (f"   energy flow, {1 - heard.diffuseness:.0%} direct", "dim"),
         ),
     )
+
+
+def _followed(heard: Hearing) -> Track | None:
+    """The track of what is heard now."""
+    return next((track for track in heard.tracks if track.last_s == heard.time_s), None)
+
+
+def _course(track: Track | None) -> str:
+    """How sure a direction is, and how fast it turns."""
+    if track is None:
+        return ""
+    turns = f", turning {track.speed_deg_s:.0f}°/s" if track.speed_deg_s > TURNING else ""
+    return f"  ±{track.uncertainty_deg:.0f}°{turns}"
 
 
 def _angles(azimuth_deg: float, elevation_deg: float) -> str:
@@ -194,9 +216,7 @@ def _prompts(state: State, rows: int) -> Table:
     for prompt in best:
         length = state.bars[prompt]
         style = "green" if length >= ACTIVE else "dim"
-        table.add_row(
-            bar(length, 10, style), f"{scores.get(prompt, 0.0):.2f}", Text(prompt, style)
-        )
+        table.add_row(bar(length, 10, style), f"{scores.get(prompt, 0.0):.2f}", Text(prompt, style))
     return table
 
 

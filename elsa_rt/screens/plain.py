@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TextIO
 
-from elsa_rt.hearing import Hearing
+from elsa_rt.hearing import Alert, Hearing
 
 
 class PlainLines:
-    """A line for each start and each end of an alert, and for each notice."""
+    """A line for all that is told of an alert, and for each notice."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -16,12 +17,19 @@ class PlainLines:
     def show(self, hearing: Hearing) -> None:
         for alert in hearing.alerts:
             self.notice(
-                f"{clock(alert.time_s)}  {alert.state:5}  {alert.prompt}"
-                f"  ({alert.words})  {alert.score:.2f}"
+                f"{clock(alert.time_s)}  {alert.state:6}  {alert.prompt}"
+                f"  ({place(alert)})  {alert.score:.2f}"
             )
 
     def notice(self, message: str) -> None:
         print(message, file=self._stream, flush=True)
+
+
+def place(alert: Alert) -> str:
+    """Where an alert is, and how sure that is: "behind, left ±8°"."""
+    if math.isnan(alert.uncertainty_deg):
+        return alert.words
+    return f"{alert.words} ±{alert.uncertainty_deg:.0f}°"
 
 
 def clock(time_s: float) -> str:
