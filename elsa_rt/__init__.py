@@ -7,6 +7,9 @@ Listening
     Track         a sound that is followed: direction, its uncertainty and speed, distance
     Alert         a prompt begins to be heard, goes on or ends
     Config        every setting, with its default
+    Rule          what to listen for, where, when, and how readily it alerts
+    Region        a part of the space around the listener
+    Schedule      windows of the week
 
 Sound
     Block         a run of samples
@@ -53,6 +56,9 @@ if TYPE_CHECKING:
     from elsa_rt.hearing import Alert, Hearing, Score, Track
     from elsa_rt.listener import Listener
     from elsa_rt.matching.prompts import PromptBank, embed_text
+    from elsa_rt.matching.regions import Region
+    from elsa_rt.matching.rule import Rule
+    from elsa_rt.matching.schedule import Schedule
 
 __all__ = [
     "Alert",
@@ -68,6 +74,9 @@ __all__ = [
     "Listener",
     "ModelBundle",
     "PromptBank",
+    "Region",
+    "Rule",
+    "Schedule",
     "Score",
     "SourceError",
     "Track",
@@ -93,6 +102,9 @@ _HOMES = {
     "elsa_rt.hearing": ("Alert", "Hearing", "Score", "Track"),
     "elsa_rt.listener": ("Listener",),
     "elsa_rt.matching.prompts": ("PromptBank", "embed_text"),
+    "elsa_rt.matching.regions": ("Region",),
+    "elsa_rt.matching.rule": ("Rule",),
+    "elsa_rt.matching.schedule": ("Schedule",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

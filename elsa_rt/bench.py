@@ -27,7 +27,8 @@ from elsa_rt.features.flow import EnergyFlow
 from elsa_rt.features.intensity import CHANNELS, IntensityFeatures
 from elsa_rt.listener import Listener
 from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.scores import Scorer, Statistics
+from elsa_rt.matching.scores import Scorer
+from elsa_rt.matching.statistics import Statistics
 from elsa_rt.outputs.jsonl import hearing_fields
 
 RATE = 48_000
@@ -96,7 +97,8 @@ def measure(
     listener = Listener(bank, config=config, encoder=encoder, on_notice=lambda _: None)
     health, to_foa = SignalHealth(), ToFoa(config, 4, RATE, bundle.features.rate)
     features, stream = IntensityFeatures(bundle.features), encoder.stream()
-    flow, scorer = EnergyFlow(bundle.step_frames), Scorer(bank, Statistics.load(bundle))
+    flow = EnergyFlow(bundle.step_frames)
+    scorer = Scorer(bank, Statistics.load(bundle), config, bundle.step_s)
     batch = encoder.open(streams) if streams > 1 else None
     shape = (streams, bundle.step_frames, len(CHANNELS), bundle.features.mels)
     spent: defaultdict[str, list[float]] = defaultdict(list)

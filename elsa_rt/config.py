@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from elsa_rt.audio.ambisonics import FORMATS, MOUNTS, Format, Mount
 from elsa_rt.errors import UsageError
+from elsa_rt.matching.rule import Rule
 
 SAMPLE_FORMATS = ("s16", "s24", "s32", "f32")
 """Little-endian PCM that standard input may carry."""
@@ -29,8 +30,26 @@ FRAMES: tuple[Frame, ...] = get_args(Frame)
 
 HIGHEST_RATE = 768_000
 
+LEAST_RATE, MOST_RATE = 1e-4, 1_000.0
+"""False alarms an hour that may be asked for; statistics of hours tell nothing of rarer ones."""
+
 SIGNAL, MODEL, ALERTS = "the microphone and its signal", "the model", "alerts"
 """What settings are about."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    "rate": (1, HIGHEST_RATE),
+    "input_channels": (1, inf),
+    "threads": (1, inf),
+    "alert_start": (0, 1),
+    "alert_end": (0, 1),
+    "false_alarms_per_hour": (LEAST_RATE, MOST_RATE),
+    "alert_confirm_s": (0, inf),
+    "alert_release_s": (0, inf),
+    "alert_cooldown_s": (0, inf),
+    "alert_update_s": (0, inf),
+    "track_release_s": (0, inf),
+}
+"""What numbers may be, least and most; infinity itself is none."""
 
 
 def _setting(group: str, default: Any, help: str, choices: tuple[str, ...] | None = None) -> Any:
@@ -42,6 +61,7 @@ class Config:
     """What to listen for, and how."""
 
     prompts: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
     frame: Frame = "microphone"
 
     microphone: str | None = _setting(
@@ -89,8 +109,18 @@ class Config:
     )
     threads: int = _setting(MODEL, 1, "threads of onnx")
 
-    alert_start: float = _setting(ALERTS, 0.5, "score 0..1 that starts an alert")
-    alert_end: float = _setting(ALERTS, 0.35, "score 0..1 below which an alert may end")
+    false_alarms_per_hour: float = _setting(
+        ALERTS, 1.0, "how often each prompt may raise an alert where its sound is not"
+    )
+    alert_start: float | None = _setting(
+        ALERTS, None, "score 0..1 that starts an alert (default: what keeps the false alarms)"
+    )
+    alert_end: float | None = _setting(
+        ALERTS, None, "score 0..1 below which an alert may end (default: a little below the start)"
+    )
+    site: str | None = _setting(
+        ALERTS, None, "what elsa-rt calibrate site learned of this place: its name, or a file"
+    )
     alert_confirm_s: float = _setting(
         ALERTS, 0.2, "seconds that the score must hold, short gaps aside, before the start"
     )
@@ -119,24 +149,20 @@ class Config:
                 )
         if self.frame not in FRAMES:
             raise UsageError(f"frame {self.frame!r} is unknown: choose {' | '.join(FRAMES)}")
-        for name, least, most in (
-            ("rate", 1, HIGHEST_RATE),
-            ("input_channels", 1, inf),
-            ("threads", 1, inf),
-            ("alert_confirm_s", 0, inf),
-            ("alert_release_s", 0, inf),
-            ("alert_cooldown_s", 0, inf),
-            ("alert_update_s", 0, inf),
-            ("track_release_s", 0, inf),
-        ):
+        for name, (least, most) in RANGES.items():
             value = getattr(self, name)
             if value is not None and not (least <= value <= most and value < inf):
                 allowed = f"{least} or more" if most == inf else f"{least}..{most}"
                 raise UsageError(f"{option(name)} {value}: {allowed} is needed")
-        if not 0 < self.alert_end <= self.alert_start <= 1:
+        ids = [rule.id for rule in self.rules]
+        if len(set(ids)) < len(ids):
+            twice = next(id for id in ids if ids.count(id) > 1)
+            raise UsageError(f"two rules are called {twice!r}: each needs an id of its own")
+        start, end = self.alert_start, self.alert_end
+        if not 0 < (end or start or 1) <= (start or 1) <= 1 or 0 in (start, end):
             raise UsageError(
-                f"alert scores: end {self.alert_end} and start {self.alert_start} must keep "
-                "0 < end <= start <= 1: change --alert-start or --alert-end"
+                f"alert scores: end {end} and start {start} must keep 0 < end <= start <= 1: "
+                "change --alert-start or --alert-end"
             )
         if self.channels is not None and (
             len(self.channels) != 4 or len(set(self.channels)) != 4 or min(self.channels) < 1
@@ -156,8 +182,16 @@ class Config:
 
 
 def described() -> list[Field[Any]]:
-    """The settings that are options, too: all but the prompts and the frame."""
+    """The settings that are options, too: all but prompts, rules and the frame."""
     return [setting for setting in fields(Config) if "help" in setting.metadata]
+
+
+CHANGEABLE = tuple(
+    setting.name
+    for setting in described()
+    if setting.metadata["group"] == ALERTS and setting.name != "track_release_s"
+)
+"""Settings that may change while listening."""
 
 
 def option(name: str) -> str:
@@ -169,6 +203,7 @@ Config.__doc__ = "\n".join(
     [
         f"{Config.__doc__}\n",
         "prompts : sentences to listen for",
+        "rules : the same in detail, in place of prompts",
         "frame : whose axes prompts and words mean, those of the microphone or, after "
         "Listener.set_orientation, of the world",
         *(f"{setting.name} : {setting.metadata['help']}" for setting in described()),

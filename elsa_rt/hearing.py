@@ -16,6 +16,7 @@ class Score(NamedTuple):
     prompt: str
     similarity: float  # cosine, -1..1
     score: float  # calibrated, 0..1
+    false_alarms_per_hour: float = math.nan  # how often background alone reaches this score
 
 
 class Angles(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from elsa_rt.audio.source import Source
 from elsa_rt.audio.sources import open_source
 from elsa_rt.audio.timeline import Timeline
 from elsa_rt.bearings import Bearings
-from elsa_rt.config import Config
+from elsa_rt.config import CHANGEABLE, Config
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
 from elsa_rt.encoder.sound import Sound
@@ -29,7 +30,7 @@ from elsa_rt.features.intensity import IntensityFeatures
 from elsa_rt.hearing import Hearing
 from elsa_rt.matching.matcher import Matcher
 from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.rule import rules_of
+from elsa_rt.matching.rule import Rule
 from elsa_rt.notices import OnNotice, log_notice
 
 
@@ -41,8 +42,8 @@ class Listener:
 
     Parameters
     ----------
-    prompts : iterable of str, or PromptBank
-        What to listen for; those of ``config`` if left out.
+    prompts : iterable of str or Rule, or PromptBank
+        What to listen for; the rules or the prompts of ``config`` if left out.
     source : path, "-", device name or index, Source, or None for the default microphone
         What iterating opens.
     config : Config
@@ -51,6 +52,9 @@ class Listener:
         A loaded model to share; by default the listener loads ``config.bundle``.
     on_notice : callable
         Takes what the user should know though nothing failed; by default it is logged.
+    began_s : float, seconds of Unix time
+        When the stream began, for schedules of a recording's rules; by default they go by the
+        clock.
 
     Raises
     ------
@@ -60,28 +64,29 @@ class Listener:
 
     def __init__(
         self,
-        prompts: Iterable[str] | PromptBank | None = None,
+        prompts: Iterable[str | Rule] | PromptBank | None = None,
         source: Source | str | int | Path | None = None,
         config: Config | None = None,
         *,
         encoder: AudioEncoder | None = None,
         on_notice: OnNotice = log_notice,
+        began_s: float | None = None,
         **settings: Any,
     ) -> None:
         config = (config or Config()).changed(**settings)
         if encoder is None:
             encoder = AudioEncoder(ModelBundle.load(config.bundle), config, on_notice)
         bundle = encoder.bundle
+        if prompts is None:
+            prompts = config.rules or config.prompts
         if not isinstance(prompts, PromptBank):
-            prompts = PromptBank.encode(
-                bundle, config.prompts if prompts is None else prompts, config
-            )
+            prompts = PromptBank.encode(bundle, prompts, config, encoder)
         elif prompts.text_encoder != bundle.files[TEXT_ENCODER]:
             raise UsageError(
                 f"the prompt bank was made with another text encoder than that of {bundle.path}: "
                 "make it with PromptBank.encode(encoder.bundle, prompts)"
             )
-        self.config = replace(config, prompts=prompts.prompts)
+        self.config = replace(config, prompts=prompts.prompts, rules=prompts.rules)
         self.source = source
         self.bundle = bundle
         self.on_notice = on_notice
@@ -92,8 +97,11 @@ class Listener:
         self._flow = EnergyFlow(bundle.step_frames)
         self._timeline = Timeline(bundle.features.rate)
         self._bearings = Bearings(bundle, config.frame)
-        rules = rules_of(prompts.prompts)
-        self._matcher = Matcher(prompts, rules, config, bundle, self._bearings)
+        self._model = encoder
+        self._began_s = began_s
+        self._matcher = Matcher(prompts, config, bundle, self._bearings, began_s)
+        self._change = threading.Lock()
+        self._following: tuple[Matcher, Config] | None = None  # from the next push on
         self.reset()
         for notice in (*prompts.notices, *self._microphone.notices):
             on_notice(notice)
@@ -122,6 +130,7 @@ class Listener:
         SourceError
             There are fewer than four channels, or rate or channels changed.
         """
+        self._adopt()
         to_foa = self._admit(block)
         for notice in self._health.step(block):
             self.on_notice(notice)
@@ -140,6 +149,47 @@ class Listener:
         self._steps += 1
         time_s, dropped = self._timeline.at(self._steps * self.bundle.step_samples)
         return self._matcher.step(time_s, dropped, sound, flow)
+
+    def change_rules(self, rules: Iterable[Rule], **settings: Any) -> None:
+        """Listen by other ``rules`` from the next push on; any thread may call it.
+
+        They are prepared here and now, so that the stream does not wait for them. What is heard
+        lives on: the model's memory, the tracks, and the open alerts of rules that stay as they
+        are. Alerts of other rules end.
+
+        Parameters
+        ----------
+        rules : iterable of Rule
+        **settings
+            Settings of alerts in `Config` that change as well.
+
+        Raises
+        ------
+        UsageError
+            A rule or a setting makes no sense, or cannot change; the old ones go on.
+        """
+        for name in settings:
+            if name not in CHANGEABLE:
+                raise UsageError(
+                    f"{name} cannot change while listening: make a new listener for that"
+                )
+        config = self.config.changed(rules=tuple(rules), **settings)
+        bank = PromptBank.encode(self.bundle, config.rules, config, self._model)
+        config = replace(config, prompts=bank.prompts, rules=bank.rules)
+        matcher = Matcher(bank, config, self.bundle, self._bearings, self._began_s)
+        for notice in bank.notices:
+            self.on_notice(notice)
+        with self._change:
+            self._following = matcher, config
+
+    def _adopt(self) -> None:
+        """Change over to the rules that are waiting, if any."""
+        with self._change:
+            following, self._following = self._following, None
+        if following is not None:
+            before = self._matcher
+            self._matcher, self.config = following
+            self._matcher.take_over(before)
 
     def set_orientation(
         self,
@@ -210,6 +260,11 @@ class Listener:
             stage.reset()
         for follower in (self._timeline, self._bearings):
             follower.reset()
+
+    @property
+    def thresholds(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
+        """The scores (p,) that start an alert of each rule, and (p,) below which it may end."""
+        return self._matcher.start, self._matcher.end
 
     @property
     def latencies(self) -> dict[str, float]:

@@ -20,7 +20,7 @@ import yaml
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from calibration.scores import SCENES, fit_scores
+from calibration.scores import STREAMS, calibrate
 from elsa_rt.encoder.bundle import (
     AUDIO_ENCODER,
     MANIFEST,
@@ -29,13 +29,15 @@ from elsa_rt.encoder.bundle import (
     SCORES,
     TEXT_ENCODER,
     TOKENIZER,
+    ModelBundle,
 )
-from elsa_rt.encoder.onnx import STREAMS
+from elsa_rt.encoder.onnx import STREAMS as FREE
 from elsa_rt.features.intensity import CHANNELS
 from elsa_rt.features.kernels import LOG_FLOOR
 from elsa_rt.version import __version__
 from export.card import write_card
 from export.graphs import export_graph, export_text, name_nodes, save_graph
+from export.manifest import rehash
 from export.settings import EMBEDDING, FEATURES, STEP_FRAMES
 from export.student import Student, StudentSize
 from export.text import (
@@ -105,7 +107,7 @@ def export_audio(student: Student, path: Path) -> None:
         first, *others = value.type.tensor_type.shape.dim
         if not first.dim_param or any(size.dim_param for size in others):
             raise RuntimeError(f"{path}: {value.name} has not the streams alone as free dimension")
-        first.dim_param = STREAMS
+        first.dim_param = FREE
     del model.graph.value_info[:]
     name_nodes(model)
     save_graph(model, path)
@@ -154,7 +156,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--sentences", type=Path, required=True, help="MiniLM directory")
     parser.add_argument("-o", "--output", type=Path, required=True, help="bundle to write")
     parser.add_argument("--name", default=NAME)
-    parser.add_argument("--scenes", type=int, default=SCENES, help="for the score statistics")
+    parser.add_argument("--streams", type=int, default=STREAMS, help="for the score statistics")
+    parser.add_argument("--cache", type=Path, help="directory that keeps what was heard in them")
     args = parser.parse_args(argv)
     args.output.mkdir(parents=True, exist_ok=True)
     sentences = SentenceEncoder(args.sentences).eval()
@@ -165,9 +168,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     sample = tokenize(tokenizer, ["a dog barking behind me", "glass breaking"])
     export_text(TextTower(sentences, projection), sample, args.output / TEXT_ENCODER)
     shutil.copyfile(args.sentences / "tokenizer.json", args.output / TOKENIZER)
-    background, slope, bias = fit_scores(args.work, student, projection, args.scenes)
-    np.savez_compressed(args.output / SCORES, background=background, slope=slope, bias=bias)
+    (args.output / SCORES).touch()  # the bundle must be whole to be heard
     write_manifest(args.output, args.name, student, _training(args.work))
+    bundle = ModelBundle.load(args.output)
+    calibrate(bundle, args.work, args.streams, args.cache).save(args.output / SCORES)
+    rehash(args.output)
     write_card(args.output, args.work)
 
 

@@ -81,8 +81,14 @@ def phrases(label: str) -> list[str]:
 
 def kinds(labels: Sequence[str]) -> NDArray[np.bool_]:
     """(labels, labels): whether the first is the second, or a kind of it."""
-    wider = [_entries().get(label, {}).get("is") for label in labels]
-    return np.array([[b in (a, w) for b in labels] for a, w in zip(labels, wider, strict=True)])
+    names = [_entries().get(label, {}).get("is") for label in labels]
+    return np.array([[b in (a, w) for b in labels] for a, w in zip(labels, names, strict=True)])
+
+
+def wider(labels: Sequence[str]) -> NDArray[np.int64]:
+    """The label (labels,) that each is a kind of, -1 where that is none of them."""
+    names = [_entries().get(label, {}).get("is") for label in labels]
+    return np.array([labels.index(name) if name in labels else -1 for name in names], np.int64)
 
 
 def read_manifest(path: Path) -> list[Clip]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from elsa_rt.encoder import bundle as module
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import BundleError
 from elsa_rt.features.intensity import FeatureSettings
-from elsa_rt.matching.scores import Statistics
+from elsa_rt.matching.statistics import Statistics
 from tests.tiny_bundle import make_bundle, rehash, rewrite
 
 SETTINGS = FeatureSettings().as_dict()
@@ -108,21 +109,38 @@ def test_absent_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_statistics(path: Path) -> None:
     found = Statistics.load(ModelBundle.load(path))
-    assert found.background.shape == (400, 512)
+    assert found.background.sounds.shape == (400, 64)
+    assert len(found.background.pieces) == 40
+    assert found.names.labels == ("hum", "hiss")
     assert (found.slope, found.bias) == (2.0, -4.0)
 
 
+def test_statistics_come_back_as_they_were_saved(path: Path, tmp_path: Path) -> None:
+    found = Statistics.load(ModelBundle.load(path))
+    found.save(tmp_path / "again.npz")
+    with np.load(tmp_path / "again.npz") as again, np.load(path / "scores.npz") as stored:
+        assert set(again.files) == set(stored.files) != set()
+        for name in stored.files:
+            np.testing.assert_array_equal(again[name], stored[name], err_msg=name)
+
+
 @pytest.mark.parametrize(
-    ("stored", "said"),
+    ("changed", "said"),
     [
-        ({"background": np.ones((9, 512))}, "slope"),
-        ({"background": np.ones((9, 8)), "slope": 1.0, "bias": 0.0}, r"shape \(9, 8\)"),
-        ({"background": np.full((9, 512), np.nan), "slope": 1.0, "bias": 0.0}, "NaN"),
-        ({"background": np.ones((9, 512)), "slope": np.inf, "bias": 0.0}, "NaN"),
+        ({"slope": None}, "slope"),
+        ({"sounds": np.ones((9, 64), np.int8)}, "do not fit each other"),
+        ({"basis": np.ones((64, 8), np.float16)}, "the embedding of 512"),
+        ({"mean": np.full(512, np.nan, np.float32)}, "NaN"),
+        ({"slope": np.inf}, "NaN"),
+        ({"hours": 0.0}, "do not fit"),
+        ({"pieces": np.arange(0, 800, 20, dtype=np.int32)}, "do not fit"),
+        ({"piece_labels": np.full((40, 1), 2, np.int16)}, "do not fit"),
     ],
 )
-def test_bad_statistics(path: Path, stored: dict[str, np.ndarray], said: str) -> None:
-    np.savez(path / "scores.npz", **stored)  # type: ignore[arg-type]
+def test_bad_statistics(path: Path, changed: dict[str, Any], said: str) -> None:
+    with np.load(path / "scores.npz") as stored:
+        arrays = {name: stored[name] for name in stored.files} | changed
+    np.savez(path / "scores.npz", **{k: v for k, v in arrays.items() if v is not None})
     rehash(path)
     with pytest.raises(BundleError, match=said):
         Statistics.load(ModelBundle.load(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from elsa_rt.version import __version__
 Capture = pytest.CaptureFixture[str]
 
 NAMES = (
-    "listen", "embed", "embed-text", "devices", "microphones", "calibrate", "doctor", "bench",
-    "compile", "warmup", "info",
+    "listen", "check", "replay", "tune", "embed", "embed-text", "devices", "microphones",
+    "calibrate", "doctor", "bench", "compile", "warmup", "info",
 )  # fmt: skip
 
 
@@ -141,6 +142,19 @@ def test_notices_of_months_do_not_pile_up(capsys: Capture) -> None:
     assert capsys.readouterr().err.count("elsa-rt: notice") == 1_000
 
 
+def test_a_screen_gets_what_other_threads_say_when_it_is_ready(capsys: Capture) -> None:
+    say = Notices()
+    taken: list[str] = []
+    say.hand_to(taken.append)
+    thread = threading.Thread(target=say, args=("from elsewhere",))
+    thread.start()
+    thread.join()
+    assert taken == []
+    say.pass_on()
+    assert taken == ["from elsewhere"]
+    assert capsys.readouterr().err == ""
+
+
 def test_info_shows_versions_and_the_card(bundle: Path, capsys: Capture) -> None:
     assert main(["info", str(bundle)]) == 0
     out = capsys.readouterr().out
@@ -184,6 +198,7 @@ def test_every_setting_is_an_option_of_listen() -> None:
         "rate": "48000",
         "sample_format": "s24", "input_channels": "6", "bundle": "somewhere", "engine": "onnx",
         "precision": "fp16", "provider": "cuda", "threads": "2", "alert_start": "0.9",
+        "site": "home",
     }  # fmt: skip
     expected: dict[str, Any] = dict(text) | {
         "channels": (4, 3, 2, 1), "rate": 48000, "input_channels": 6, "threads": 2,

@@ -20,7 +20,7 @@ import elsa_rt
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.window import WindowSettings
 from elsa_rt.errors import UsageError
-from elsa_rt.matching.scores import Statistics
+from elsa_rt.matching.statistics import Statistics
 from export.clap.__main__ import main
 from export.clap.background import (
     LEAST_SLOPE,
@@ -127,7 +127,8 @@ def test_what_the_bundle_says(exported: Path) -> None:
     assert "CC0-1.0" in bundle.card
     assert "19 kinds of synthesised sounds" in bundle.card
     statistics = Statistics.load(bundle)
-    assert statistics.background.shape == (30, EMBEDDING)
+    assert statistics.background.sounds.shape == (30, min(30, EMBEDDING))
+    assert len(statistics.background.pieces) == 30
     assert statistics.slope > 0
     assert yaml.safe_load((exported / "model.yaml").read_text())["parameters"] > 10_000
 
@@ -206,11 +207,11 @@ def test_scores_are_fitted_to_what_the_model_knows(knowing: bool) -> None:
         return meaning[[which + 1 if knowing else 0]]
 
     fit = fit_scores(Sounds(RATE, labels, draw, "tones"), embed, read, SAMPLES, 80)
-    assert fit.background.shape == (80, 6)
+    assert fit.statistics.background.sounds.shape == (80, 6)
     assert fit.separates is knowing
-    assert fit.slope >= LEAST_SLOPE
+    assert fit.statistics.slope >= LEAST_SLOPE
     if knowing:
-        assert fit.slope > 0.5
+        assert fit.statistics.slope > 0.5
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("export.train", work, "--steps", "3", "--validation", "4")
     shutil.copy(work / "run" / "checkpoint.pt", work / "run" / "before-aligning.pt")
     run("export.align", work, "--scenes", "16", "--steps", "3", "--validation", "16")
-    run("export.bundle", work, "--sentences", sentences, "-o", bundle, "--scenes", "6")
+    run("export.bundle", work, "--sentences", sentences, "-o", bundle, "--streams", "4")
     report = run("export.evaluate", bundle, work, "--rooms", rooms, "--json", folder / "figures",
                  "--update")  # fmt: skip
     (folder / "report").write_text(report)

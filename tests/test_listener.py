@@ -433,7 +433,7 @@ def test_settings_by_name(encoder: AudioEncoder, bank: PromptBank) -> None:
     with pytest.raises(UsageError, match="no setting 'alert_begin': did you mean alert_"):
         listen(encoder, bank, alert_begin=0.5)
     with pytest.raises(UsageError, match="0 < end <= start"):
-        listen(encoder, bank, alert_end=0.95)
+        listen(encoder, bank, alert_start=0.9, alert_end=0.95)
 
 
 def test_notices_reach_the_caller(

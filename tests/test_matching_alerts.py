@@ -18,8 +18,10 @@ from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Alert
 from elsa_rt.matching.alerts import AlertGate
 from elsa_rt.matching.confirmation import confirmed_level
-from elsa_rt.matching.rule import Rule, asked_scores, rules_of
+from elsa_rt.matching.rule import Rule, rules_of
 from elsa_rt.matching.scores import Match
+from elsa_rt.matching.tail import Curves
+from elsa_rt.matching.thresholds import thresholds
 from elsa_rt.matching.tracks import Tracker
 
 STEP_S = 0.1
@@ -29,7 +31,7 @@ CONFIG = Config(alert_start=0.6, alert_end=0.3, alert_confirm_s=0.2, alert_relea
 def gate_of(rules: Sequence[str | Rule], config: Config = CONFIG) -> AlertGate:
     """A gate for rules, or for plain prompts."""
     found = [rule if isinstance(rule, Rule) else rules_of([rule])[0] for rule in rules]
-    return AlertGate(found, config, STEP_S, *asked_scores(found, config))
+    return AlertGate(found, config, STEP_S, *thresholds(found, config, Curves.unknown(len(found))))
 
 
 def feed(
@@ -51,7 +53,7 @@ def feed(
             np.array([1.5], np.float32),
         )
         score = np.array(row, np.float32)
-        match = Match(score, score, np.zeros(len(row), np.intp))
+        match = Match(score, score, np.zeros(len(row), np.intp), score)
         time_s = (index + 1) * STEP_S
         tracks = tracker.step(time_s, sound, 0.3).slots
         alerts += gate.step(time_s, match, sound, tracks)
@@ -366,18 +368,6 @@ def size(thing: Any) -> int:
     if isinstance(thing, (list, tuple, set)):
         return sum(map(size, thing))
     return sum(map(size, vars(thing).values())) if hasattr(thing, "__dict__") else 1
-
-
-def test_what_a_rule_leaves_open_follows_the_config() -> None:
-    rules = [
-        Rule("a", ("a",)),
-        Rule("b", ("b",), alert_start=0.3),
-        Rule("c", ("c",), alert_start=0.8, alert_end=0.7),
-        Rule("d", ("d",), alert_end=0.2),
-    ]
-    start, end = asked_scores(rules, CONFIG)
-    assert start.tolist() == pytest.approx([0.6, 0.3, 0.8, 0.6])
-    assert end.tolist() == pytest.approx([0.3, 0.15, 0.7, 0.2])
 
 
 def test_prompts_become_rules_with_ids_of_their_own() -> None:

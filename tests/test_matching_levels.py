@@ -12,7 +12,7 @@ from elsa_rt.hearing import Alert
 from elsa_rt.matching.alerts import AlertGate
 from elsa_rt.matching.levels import HYSTERESIS_DB, LevelGate
 from elsa_rt.matching.regions import Region
-from elsa_rt.matching.rule import Rule, asked_scores
+from elsa_rt.matching.rule import Rule
 from elsa_rt.matching.scores import Match
 from elsa_rt.matching.tracks import Tracker
 
@@ -35,7 +35,7 @@ def sound(*azimuths: float, activities: tuple[float, ...] = (1.0,)) -> Sound:
 
 def match(*scores: float) -> Match:
     row = np.array(scores, np.float32)
-    return Match(row, row, np.zeros(row.size, np.intp))
+    return Match(row, row, np.zeros(row.size, np.intp), row)
 
 
 def test_levels_leave_other_rules_alone() -> None:
@@ -79,7 +79,7 @@ def test_the_loudest_slot_is_meant() -> None:
 def test_a_bang_is_an_alert_at_once() -> None:
     rules = [LOUD, LOUD_BEHIND, LOUD_DOG]
     config = Config(alert_confirm_s=0.3, alert_release_s=0.2)
-    gate = AlertGate(rules, config, STEP_S, *asked_scores(rules, config))
+    gate = AlertGate(rules, config, STEP_S, np.full(3, 0.5), np.full(3, 0.35))
     levels, tracker = LevelGate(rules), Tracker(STEP_S, 1.0)
     alerts: list[Alert] = []
     for index, level in enumerate([-60, -60, -12, -60, -60, -60]):

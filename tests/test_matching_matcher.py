@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from elsa_rt.bearings import Bearings
 from elsa_rt.config import Config
 from elsa_rt.encoder.audio import AudioEncoder
-from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
+from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.features.flow import EnergyFlow
 from elsa_rt.features.intensity import IntensityFeatures
 from elsa_rt.hearing import Alert, Hearing
@@ -38,20 +38,12 @@ def encoder(bundle: Path) -> AudioEncoder:
     return AudioEncoder(ModelBundle.load(bundle))
 
 
-def bank_of(bundle: ModelBundle, rules: Sequence[Rule]) -> PromptBank:
-    """A row for each rule; those without words have none that means anything."""
-    hum = PromptBank.encode(bundle, ["a hum"]).embedding[0]
-    rows = np.array([hum if rule.prompts else 0 * hum for rule in rules])
-    labels = tuple(rule.label for rule in rules)
-    return PromptBank(labels, rows, (), bundle.files[TEXT_ENCODER])
-
-
 def hear(
     encoder: AudioEncoder, rules: Sequence[Rule], foa: Foa, config: Config | None = None
 ) -> Iterator[Hearing]:
     bundle, config = encoder.bundle, config or Config()
     bearings = Bearings(bundle, "microphone")
-    matcher = Matcher(bank_of(bundle, rules), rules, config, bundle, bearings)
+    matcher = Matcher(PromptBank.encode(bundle, rules), config, bundle, bearings)
     frames = IntensityFeatures(bundle.features).step(foa)
     sounds = encoder.stream().step(frames, foa)
     flows = EnergyFlow(bundle.step_frames).step(frames)
@@ -103,7 +95,7 @@ def test_fifteen_minutes_do_not_fill_the_memory(encoder: AudioEncoder) -> None:
     rules = (LOUD, LOUD_BEHIND, LOUD_HUM, HUM)
     config = Config(alert_update_s=0.5, alert_cooldown_s=0.3)
     bearings = Bearings(bundle, "microphone")
-    matcher = Matcher(bank_of(bundle, rules), rules, config, bundle, bearings)
+    matcher = Matcher(PromptBank.encode(bundle, rules), config, bundle, bearings)
     foa = np.hstack([sound("hum", 0.5, azimuth) for azimuth in range(-180, 180, 40)])
     foa = np.hstack([foa, 0 * foa[:, : 2 * RATE]])
     frames = IntensityFeatures(bundle.features).step(foa)

@@ -86,11 +86,7 @@ def _write(
     _save(encoder, directory / "audio_encoder.onnx")
     _save(_text_encoder(_meanings(rng), projection), directory / "text_encoder.onnx")
     _tokenizer().save(str(directory / "tokenizer.json"))
-    background = rng.normal(size=(400, MELS)) @ projection
-    background /= np.linalg.norm(background, axis=1, keepdims=True)
-    np.savez(
-        directory / "scores.npz", background=background.astype(np.float16), slope=2.0, bias=-4.0
-    )
+    np.savez(directory / "scores.npz", **statistics(projection, rng))
     (directory / "MODEL_CARD.md").write_text("# tiny\n\nHears a hum and a hiss.\n", "utf-8")
     manifest |= {
         "schema": 1, "name": "tiny", "version": "1", "licence": "Apache-2.0",
@@ -100,6 +96,28 @@ def _write(
     _write_manifest(directory, manifest)
     rehash(directory)
     return directory
+
+
+def statistics(projection: NDArray[np.float32], rng: np.random.Generator) -> dict[str, Any]:
+    """Half an hour of 40 random spectra that each sound for ten steps."""
+    background = np.repeat(rng.normal(size=(40, MELS)), 10, axis=0) @ projection
+    background /= np.linalg.norm(background, axis=1, keepdims=True)
+    basis = np.linalg.qr(projection.T)[0].T
+    phrases = np.stack([_lean(), -_lean()]) @ projection
+    phrases /= np.linalg.norm(phrases, axis=1, keepdims=True)
+    return {
+        "basis": basis.astype(np.float16), "mean": np.zeros(EMBEDDING, np.float32),
+        "scale": np.full(MELS, 1 / 127, np.float32),
+        "sounds": np.round(127 * background @ basis.T).astype(np.int8),
+        "activity": np.full(400, 255, np.uint8), "direction": np.tile([[127, 0, 0]], (400, 1))
+        .astype(np.int8), "distance": np.full(400, np.nan, np.float16),
+        "pieces": np.arange(0, 400, 10, dtype=np.int32),
+        "piece_s": np.tile(np.array([[0.0, 1.0]], np.float32), (40, 1)),
+        "piece_labels": np.full((40, 1), -1, np.int16), "hours": 0.5,
+        "labels": np.array(["hum", "hiss"]), "phrases": phrases.astype(np.float16),
+        "wider": np.array([-1, -1], np.int16), "detected": np.array([0.9, np.nan], np.float32),
+        "slope": 2.0, "bias": -4.0,
+    }  # fmt: skip
 
 
 def rewrite(bundle: Path, **changes: Any) -> None:

@@ -14,14 +14,18 @@ from collections.abc import Sequence
 from elsa_rt.cli import (
     bench,
     calibrate,
+    check,
     compile,
     devices,
     doctor,
     embed,
     embed_text,
+    explain,
     info,
     listen,
     microphones,
+    replay,
+    tune,
     warmup,
 )
 from elsa_rt.cli.options import Help, Parser
@@ -29,7 +33,8 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
 COMMANDS = (
-    listen, embed, embed_text, devices, microphones, calibrate, doctor, bench, compile, warmup, info
+    listen, check, replay, tune, explain, embed, embed_text, devices, microphones, calibrate,
+    doctor, bench, compile, warmup, info,
 )  # fmt: skip
 
 DESCRIPTION = """\

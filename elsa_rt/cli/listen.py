@@ -5,19 +5,23 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from elsa_rt.cli.examples import rules_with
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
+from elsa_rt.cli.rules import Files, add_config, asked, following, refuse_prompts
 from elsa_rt.cli.stop import Stop, hear
-from elsa_rt.config import ALERTS, MODEL, SIGNAL, Config
+from elsa_rt.config import ALERTS, MODEL, SIGNAL
 from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Hearing
 
 if TYPE_CHECKING:
     from elsa_rt.audio.source import Source
+    from elsa_rt.matching.rule import Rule
 
 MORE = """\
 On a terminal it shows a live view; into a pipe or file it writes JSON, one object a line:
@@ -29,6 +33,7 @@ Ctrl-C and SIGTERM end the open alerts first.
   elsa-rt listen --demo
   elsa-rt listen --prompt "a glass breaking behind me" --prompt "a smoke alarm"
   elsa-rt listen hw:1 --format a-format --mount inverted --prompts prompts.txt
+  elsa-rt listen --config rules.yaml
   elsa-rt listen room.wav --prompt "a dog barking" | jq 'select(.type == "alert")'
   arecord -D hw:1 -f S16_LE -c 4 -r 48000 -t raw |
       elsa-rt listen - --rate 48000 --channels 4 --prompt "someone knocking"
@@ -58,6 +63,15 @@ def add(commands: Commands) -> None:
         help="a sentence to listen for; any number of times",
     )
     parser.add_argument("--prompts", metavar="FILE", help="more of them, one a line")
+    add_config(parser)
+    parser.add_argument(
+        "--example",
+        action="append",
+        default=[],
+        metavar="[TEXT=]FILE",
+        help="a recording, mono or AmbiX, of what to listen for; it sharpens the prompt TEXT, or "
+        "makes one; any number of times",
+    )
     parser.add_argument("--demo", action="store_true", help="listen to the built-in scene")
     parser.add_argument("--json", action="store_true", help="JSON lines on a terminal too")
     parser.add_argument(
@@ -67,19 +81,21 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    given = settings(arguments)
+    refuse_prompts(arguments)
     as_json = arguments.json or arguments.alerts_only or not sys.stdout.isatty()
-    if arguments.demo and not as_json:
-        given.setdefault("realtime", True)  # nobody can watch it at thirty times its speed
+    config, file = asked(arguments)
+    if arguments.demo and not as_json and "realtime" not in settings(arguments):
+        config = config.changed(realtime=True)  # nobody can watch it at thirty times its speed
     source, prompts = _what(arguments)
-    config = Config(**given)
+    if file is not None and source is None:
+        source = file.source
     notices = Notices()
     with Stop() as stop:
         say_loading()
         from elsa_rt.audio.sources import open_source
         from elsa_rt.listener import Listener
 
-        listener = Listener(prompts, config=config, on_notice=notices)
+        listener = Listener(None if file else prompts, config=config, on_notice=notices)
         model = f"{listener.bundle.name} {listener.bundle.version}"
         with open_source(source, config, notices) as opened:
             if as_json:
@@ -87,12 +103,23 @@ def run(arguments: argparse.Namespace) -> int:
             else:
                 label = "the built-in scene" if arguments.demo else _label(opened)
                 output = _screen(label, model, listener.config.prompts, notices)
-            with output as shown:
-                hear(listener, opened, shown.show, stop)
+            files = Files(
+                file.outputs if file else (), notices, {"model": model}, clock=opened.live
+            )
+            with output as shown, files, following(file, listener, arguments, notices):
+
+                def show(hearing: Hearing) -> None:
+                    notices.pass_on()
+                    files.show(hearing)
+                    shown.show(hearing)
+
+                hear(listener, opened, show, stop)
     return stop.exit_code
 
 
-def _what(arguments: argparse.Namespace) -> tuple[str | Path | None, list[str]]:
+def _what(
+    arguments: argparse.Namespace,
+) -> tuple[str | Path | None, Sequence[str | Rule]]:
     """The source and the prompts that were asked for."""
     prompts = list(arguments.prompt)
     if arguments.prompts is not None:
@@ -100,14 +127,14 @@ def _what(arguments: argparse.Namespace) -> tuple[str | Path | None, list[str]]:
 
         prompts += read_prompts(arguments.prompts)
     if not arguments.demo:
-        return arguments.source, prompts
+        return arguments.source, rules_with(prompts, arguments.example)
     if arguments.source is not None:
         raise UsageError(
             f"--demo brings its own sound: leave out either --demo or {arguments.source!r}"
         )
     from elsa_rt.demo import demo_path, demo_prompts
 
-    return demo_path(), prompts or list(demo_prompts())
+    return demo_path(), rules_with(prompts or list(demo_prompts()), arguments.example)
 
 
 def _json_lines(source: Source, model: str, *, alerts_only: bool) -> AbstractContextManager[Output]:

@@ -27,11 +27,14 @@ class EncodedTexts(NamedTuple):
         The text has more than `MAX_TOKENS` tokens, the rest was not read.
     unknown : float32 (p,)
         Share of its tokens that the vocabulary does not know, 0..1.
+    broken : tuple (p,) of tuples
+        Its words that the vocabulary has in pieces alone: rare, misspelt or foreign ones.
     """
 
     embedding: NDArray[np.float32]
     truncated: NDArray[np.bool_]
     unknown: NDArray[np.float32]
+    broken: tuple[tuple[str, ...], ...]
 
 
 def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> EncodedTexts:
@@ -45,6 +48,7 @@ def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> Enc
     embedding = np.empty((len(texts), bundle.embedding), np.float32)
     truncated = np.zeros(len(texts), np.bool_)
     unknown = np.zeros(len(texts), np.float32)
+    broken = []
     for index, text in enumerate(texts):
         tokens = tokenizer.encode(text)
         with onnx_gate(f"encoding the text {text[:40]!r}"):
@@ -63,7 +67,8 @@ def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> Enc
         embedding[index] = found[0]
         truncated[index] = bool(tokens.overflowing)
         unknown[index] = _unknown_share(tokens)
-    return EncodedTexts(embedding, truncated, unknown)
+        broken.append(_broken(text, tokens))
+    return EncodedTexts(embedding, truncated, unknown, tuple(broken))
 
 
 def _load_tokenizer(bundle: ModelBundle) -> Tokenizer:
@@ -77,6 +82,14 @@ def _load_tokenizer(bundle: ModelBundle) -> Tokenizer:
     tokenizer.no_padding()
     tokenizer.enable_truncation(MAX_TOKENS)
     return tokenizer
+
+
+def _broken(text: str, tokens: Encoding) -> tuple[str, ...]:
+    spans: dict[int, list[tuple[int, int]]] = {}
+    for word, offset in zip(tokens.word_ids, tokens.offsets, strict=True):
+        if word is not None:
+            spans.setdefault(word, []).append(offset)
+    return tuple(text[parts[0][0] : parts[-1][1]] for parts in spans.values() if len(parts) > 1)
 
 
 def _unknown_share(tokens: Encoding) -> float:

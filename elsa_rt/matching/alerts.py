@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from elsa_rt.config import Config
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.hearing import Alert, State, Track
-from elsa_rt.matching.confirmation import Confirmation
+from elsa_rt.matching.confirmation import Confirmation, Origin
 from elsa_rt.matching.rule import Rule, times_of
 from elsa_rt.matching.scores import Match
 from elsa_rt.matching.tracks import guess
@@ -95,6 +95,28 @@ class AlertGate:
         self._onset_s = np.zeros(count)
         self._last_s = np.zeros(count)  # end of the last of them
         self._sounding_s: NDArray[np.float64] | None = None  # since when each slot is, or NaN
+
+    def take_over(self, before: AlertGate, origin: Origin) -> None:
+        """Go on with the open alerts and the scores of the rules that ``before`` has, too.
+
+        What it has open of others stays with it, to be ended by its ``finish``.
+        """
+        self._alerts, self._events = before._alerts, before._events
+        self._sounding_s, self.delay_s = before._sounding_s, before.delay_s
+        self._confirmation.take_over(before._confirmation, origin)
+        for mine, old in (
+            (self._is_open, before._is_open),
+            (self._ready_s, before._ready_s),
+            (self._count, before._count),
+            (self._peak, before._peak),
+            (self._total, before._total),
+            (self._onset_s, before._onset_s),
+            (self._last_s, before._last_s),
+        ):
+            mine[origin.here] = old[origin.there]
+        for here, there in zip(*origin, strict=True):
+            if there in before._open:
+                self._open[here] = before._open.pop(there)
 
     @property
     def any_open(self) -> bool:

@@ -9,12 +9,19 @@ round: up to which threshold would each step have been confirmed?
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Flags = NDArray[np.bool_]
+
+
+class Origin(NamedTuple):
+    """Which rules of a new set are those of an old one."""
+
+    here: list[int]  # their indices in the new set
+    there: list[int]  # and in the old one
 
 
 class Confirmation:
@@ -45,6 +52,11 @@ class Confirmation:
     def running(self) -> Flags:
         """Which rules have steps that count, (p,)."""
         return self._held > 0
+
+    def take_over(self, before: Confirmation, origin: Origin) -> None:
+        """Go on with the rules that ``before`` counted, see `Origin`."""
+        self._held[origin.here] = before._held[origin.there]
+        self.missed[origin.here] = before.missed[origin.there]
 
     def restart(self, rules: Flags | int) -> None:
         """The steps of ``rules``, flags (p,) or a number, up to now do not count any more."""
@@ -88,7 +100,7 @@ def steps_in(seconds: float, step_s: float) -> int:
 
 def _highest_before(values: NDArray[Any], reach: int) -> NDArray[Any]:
     """The highest of the ``reach`` values before each one."""
-    before = np.full((reach, *values.shape[1:]), -np.inf, values.dtype)
-    padded = np.concatenate([before, values[:-1]])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=0)
-    return np.asarray(windows.max(axis=-1))
+    highest = np.full_like(values, -np.inf)
+    for back in range(1, min(reach, len(values) - 1) + 1):
+        np.maximum(highest[back:], values[:-back], out=highest[back:])
+    return highest

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from elsa_rt.encoder.sound import Sound
+from elsa_rt.matching.confirmation import Origin
 from elsa_rt.matching.regions import Region, RegionGate
 from elsa_rt.matching.rule import Rule
 from elsa_rt.matching.scores import Match
@@ -36,6 +37,10 @@ class LevelGate:
     def reset(self) -> None:
         """The next step is the first."""
         self._loud = np.zeros(self._asked.shape, np.bool_)
+
+    def take_over(self, before: LevelGate, origin: Origin) -> None:
+        """Go on with the rules that ``before`` has, too."""
+        self._loud[origin.here] = before._loud[origin.there]
 
     def step(self, match: Match, sound: Sound, level_dbfs: float) -> Match:
         """``match`` with the level; ``sound`` is in the axes of the regions."""

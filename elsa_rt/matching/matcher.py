@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from elsa_rt.audio.ambisonics import angles_from_direction
@@ -11,12 +10,16 @@ from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.features.flow import Flow
-from elsa_rt.hearing import Hearing, Score
+from elsa_rt.hearing import Alert, Hearing, Score
 from elsa_rt.matching.alerts import AlertGate
+from elsa_rt.matching.confirmation import Origin
 from elsa_rt.matching.levels import LevelGate
 from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.rule import Rule, asked_scores
-from elsa_rt.matching.scores import Scorer, Statistics
+from elsa_rt.matching.scores import Scorer
+from elsa_rt.matching.site import load_site
+from elsa_rt.matching.statistics import Statistics
+from elsa_rt.matching.thresholds import thresholds
+from elsa_rt.matching.timetable import Timetable
 from elsa_rt.matching.tracks import Tracker
 from elsa_rt.matching.words import direction_words
 
@@ -27,47 +30,68 @@ class Matcher:
     Parameters
     ----------
     bank : PromptBank
-    rules : sequence of Rule
-        One for each prompt of ``bank``, in its order.
     config : Config
     bundle : ModelBundle
     bearings : Bearings
         Of the stream; tracks and alerts are followed in the axes of the world.
+    began_s : float, optional
+        Unix time at which the stream began, for schedules; now if left out.
     """
 
     def __init__(
         self,
         bank: PromptBank,
-        rules: Sequence[Rule],
         config: Config,
         bundle: ModelBundle,
         bearings: Bearings,
+        began_s: float | None = None,
     ) -> None:
-        start, end = asked_scores(rules, config)
-        self._labels = tuple(rule.label for rule in rules)
-        self._scorer = Scorer(bank, Statistics.load(bundle))
-        self._levels = LevelGate(rules)
+        self.rules = bank.rules
+        self._labels = tuple(rule.label for rule in bank.rules)
+        statistics = Statistics.load(bundle)
+        site = None if config.site is None else load_site(config.site, bundle, statistics)
+        self._scorer = Scorer(bank, statistics, config, bundle.step_s, site)
+        self.start, self.end = thresholds(bank.rules, config, self._scorer.curves)
+        self._levels = LevelGate(bank.rules)
         self._tracker = Tracker(bundle.step_s, config.track_release_s)
-        self._alerts = AlertGate(rules, config, bundle.step_s, start, end)
+        self._alerts = AlertGate(bank.rules, config, bundle.step_s, self.start, self.end)
+        self._timetable = Timetable(bank.rules, began_s)
         self._bearings = bearings
+        self._leaving: list[AlertGate] = []  # with open alerts of rules that are no more
 
     def reset(self) -> None:
         """Forget all that was heard; open alerts vanish without an end."""
-        for stage in (self._levels, self._tracker, self._alerts):
+        for stage in (self._scorer, self._levels, self._tracker, self._alerts):
             stage.reset()
+        self._leaving = []
 
     def begin(self, delay_s: float) -> None:
         """A stream begins, which the stages before bring ``delay_s`` seconds late."""
         self._alerts.delay_s = delay_s
 
+    def take_over(self, before: Matcher) -> None:
+        """Go on with the stream of ``before``.
+
+        Tracks live on, and alerts of the rules that both have; other alerts end with the next step.
+        """
+        old = {rule: index for index, rule in enumerate(before.rules)}
+        here = [index for index, rule in enumerate(self.rules) if rule in old]
+        origin = Origin(here, [old[self.rules[index]] for index in here])
+        self._scorer.take_over(before._scorer, origin)
+        self._levels.take_over(before._levels, origin)
+        self._alerts.take_over(before._alerts, origin)
+        self._tracker = before._tracker
+        self._leaving = [*before._leaving, before._alerts]
+
     @property
     def any_open(self) -> bool:
         """Whether an alert has started and not ended."""
-        return self._alerts.any_open
+        return self._alerts.any_open or any(gate.any_open for gate in self._leaving)
 
     def step(self, time_s: float, dropped: int, sound: Sound, flow: Flow) -> Hearing:
         """The hearing of the step that ended at ``time_s`` of the stream."""
         self._bearings.step(time_s)
+        left = self._leave(time_s)
         match = self._levels.step(self._scorer.step(sound), sound, flow.level_dbfs)
         in_world = self._bearings.in_world(sound)
         heard = self._tracker.step(time_s, in_world, flow.diffuseness)
@@ -80,8 +104,18 @@ class Matcher:
             elevation_deg=elevation,
             distance_m=float(sound.distance_m[loudest]),
             words=direction_words(azimuth, elevation),
-            scores=tuple(map(Score, self._labels, match.similarity.tolist(), match.score.tolist())),
-            alerts=self._alerts.step(time_s, match, in_world, heard.slots),
+            scores=tuple(
+                Score(*said)
+                for said in zip(
+                    self._labels,
+                    match.similarity.tolist(),
+                    match.score.tolist(),
+                    match.false_alarms_per_hour.tolist(),
+                    strict=True,
+                )
+            ),
+            alerts=left
+            + self._alerts.step(time_s, self._timetable.step(match, time_s), in_world, heard.slots),
             embedding=sound.embedding[loudest],
             direction=sound.direction[loudest],
             closed_azimuth_deg=flow.azimuth_deg,
@@ -97,3 +131,8 @@ class Matcher:
         """``last`` with the ends of the open alerts: the stream is over."""
         ends = self._bearings.place_each(self._alerts.finish(last.time_s))
         return replace(last, alerts=last.alerts + ends)
+
+    def _leave(self, time_s: float) -> tuple[Alert, ...]:
+        """The ends of alerts whose rules are no more."""
+        leaving, self._leaving = self._leaving, []
+        return tuple(alert for gate in leaving for alert in gate.finish(time_s))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,14 @@ from numpy.typing import NDArray
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
 from elsa_rt.errors import UsageError
+from elsa_rt.matching.meaning import Meaning, meaning_of, texts_of
 from elsa_rt.matching.places import understand
 from elsa_rt.matching.regions import Region
+from elsa_rt.matching.rule import Rule, rules_of
 from elsa_rt.notices import OnNotice, log_notice
+
+if TYPE_CHECKING:
+    from elsa_rt.encoder.audio import AudioEncoder
 
 MAX_PROMPT_CHARACTERS = 500
 
@@ -25,56 +31,63 @@ FOREIGN_SHARE = 0.5
 
 @dataclass(frozen=True)
 class PromptBank:
-    """Prompts and their embeddings, immutable: share one among any number of listeners."""
+    """Rules and what they mean, immutable: share one among any number of listeners."""
 
-    prompts: tuple[str, ...]
-    embedding: NDArray[np.float32]  # (p, 512), unit length
+    rules: tuple[Rule, ...]
+    meaning: Meaning
     notices: tuple[str, ...]  # what the user should know about the prompts
     text_encoder: str  # sha256 of what encoded them
-    regions: tuple[Region, ...] | None = None
-    """Where each prompt is listened for; None where the embeddings themselves say it."""
+    broken: tuple[str, ...] = ()  # words that the text encoder reads in pieces alone
 
     @classmethod
     def encode(
-        cls, bundle: ModelBundle, prompts: Iterable[str], config: Config | None = None
+        cls,
+        bundle: ModelBundle,
+        prompts: Iterable[str | Rule],
+        config: Config | None = None,
+        encoder: AudioEncoder | None = None,
     ) -> PromptBank:
-        """Check and encode ``prompts``; equal ones are folded into the first.
+        """Check and encode ``prompts``, sentences or rules; equal ones are folded into the first.
 
-        A windowed encoder knows nothing of places: for its bundle the words about place become
-        a region, and the rest of the prompt is what is encoded.
+        ``encoder`` is a loaded one to hear examples with.
 
         Raises
         ------
         UsageError
-            There are none, or one is empty, too long or has control characters.
+            There are none, two rules have one id, or a sentence is empty, too long or has control
+            characters, or an example cannot be heard.
         """
-        given = [check_prompt(prompt) for prompt in _as_list(prompts)]
-        if not given:
-            raise UsageError(
-                'no prompts: say what to listen for, e.g. --prompt "a dog barking", or --prompts '
-                'FILE with one a line; in Python prompts=["a dog barking"]'
-            )
-        distinct = tuple(dict.fromkeys(given))
-        notices = [
-            f"the prompt {_short(prompt)} was given {given.count(prompt)} times: it counts once"
-            for prompt in distinct
-            if len(distinct) < len(given) and given.count(prompt) > 1
-        ]
-        texts, regions = distinct, None
-        if bundle.window is not None:
-            understood = [understand(prompt) for prompt in distinct]
-            texts = tuple(parts.what for parts in understood)
-            regions = tuple(parts.region for parts in understood)
-            notices += _unheard(distinct, regions)
-        embedding, more = _encode(bundle, texts, config)
-        embedding.flags.writeable = False
-        return cls(distinct, embedding, (*notices, *more), bundle.files[TEXT_ENCODER], regions)
+        rules, notices = _rules(prompts)
+        texts = texts_of(rules)
+        embedding, more, broken = _encode(bundle, texts, config)
+        notices += more
+        encoded = dict(zip(texts, embedding, strict=True))
+        meaning = meaning_of(rules, bundle, encoded, encoder, config or Config())
+        for vectors in (meaning.embedding, meaning.semantic):
+            vectors.flags.writeable = False
+        notices += _unheard(rules)
+        return cls(rules, meaning, tuple(notices), bundle.files[TEXT_ENCODER], broken)
 
     @classmethod
     def empty(cls, bundle: ModelBundle) -> PromptBank:
-        """No prompts, for hearing embeddings and directions alone."""
-        nothing = np.empty((0, bundle.embedding), np.float32)
-        return cls((), nothing, (), bundle.files[TEXT_ENCODER])
+        """No rules, for hearing embeddings and directions alone."""
+        meaning = meaning_of((), bundle, {}, None, Config())
+        return cls((), meaning, (), bundle.files[TEXT_ENCODER])
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """What the rules are called."""
+        return tuple(rule.label for rule in self.rules)
+
+    @property
+    def embedding(self) -> NDArray[np.float32]:
+        """(p, D), unit length; zeros for a rule that names no sound."""
+        return self.meaning.embedding
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """Where each rule listens."""
+        return self.meaning.regions
 
 
 def embed_text(
@@ -88,7 +101,7 @@ def embed_text(
     given = [check_prompt(text) for text in _as_list(texts)]
     if not given:
         raise UsageError('no texts to embed: give at least one, e.g. "a dog barking"')
-    embedding, notices = _encode(bundle or ModelBundle.load(), given, config)
+    embedding, notices, _ = _encode(bundle or ModelBundle.load(), given, config)
     for notice in notices:
         on_notice(notice)
     return embedding
@@ -149,7 +162,7 @@ def check_prompt(prompt: object, where: str = "") -> str:
 
 def _encode(
     bundle: ModelBundle, texts: Sequence[str], config: Config | None
-) -> tuple[NDArray[np.float32], list[str]]:
+) -> tuple[NDArray[np.float32], list[str], tuple[str, ...]]:
     from elsa_rt.encoder.text import MAX_TOKENS, encode_texts
 
     encoded = encode_texts(bundle, texts, (config or Config()).threads)
@@ -164,15 +177,50 @@ def _encode(
                 f"the prompt {_short(text)} does not look English, and the text encoder knows "
                 "English alone: say it in English, its scores mean little"
             )
-    return encoded.embedding, notices
+    broken = dict.fromkeys(word for words in encoded.broken for word in words)
+    return encoded.embedding, notices, tuple(broken)
 
 
-def _unheard(prompts: Sequence[str], regions: Sequence[Region]) -> list[str]:
+def _rules(prompts: Iterable[str | Rule]) -> tuple[tuple[Rule, ...], list[str]]:
+    """Checked rules, one for each different prompt, and what is to be said of the others."""
+    given = _as_list(prompts)
+    if not given:
+        raise UsageError(
+            'no prompts: say what to listen for, e.g. --prompt "a dog barking", or --prompts '
+            'FILE with one a line; in Python prompts=["a dog barking"]'
+        )
+    checked = [_checked(one) if isinstance(one, Rule) else check_prompt(one) for one in given]
+    distinct = list(dict.fromkeys(checked))
+    notices = [
+        f"the prompt {_short(one)} was given {checked.count(one)} times: it counts once"
+        for one in distinct
+        if isinstance(one, str) and checked.count(one) > 1
+    ]
+    named = iter(rules_of(one for one in distinct if isinstance(one, str)))
+    rules = tuple(one if isinstance(one, Rule) else next(named) for one in distinct)
+    ids = [rule.id for rule in rules]
+    for one in ids:
+        if ids.count(one) > 1:
+            raise UsageError(f"two rules have the id {one!r}: give each an id of its own")
+    return rules, notices
+
+
+def _checked(rule: Rule) -> Rule:
+    where = f"rule {rule.id}: "
+    return replace(
+        rule,
+        prompts=tuple(check_prompt(text, where) for text in rule.prompts),
+        but_not=tuple(check_prompt(text, where) for text in rule.but_not),
+    )
+
+
+def _unheard(rules: Sequence[Rule]) -> list[str]:
     return [
-        f"the prompt {_short(prompt)} names a distance, which this model does not hear: "
-        "it is not checked"
-        for prompt, region in zip(prompts, regions, strict=True)
-        if region.asks_distance
+        f"the prompt {_short(prompt)} names a distance, which is heard too roughly: it is not "
+        "checked; give the rule a region with a distance if it should be"
+        for rule in rules
+        for prompt in rule.prompts
+        if rule.region is None and understand(prompt).region.asks_distance
     ]
 
 
@@ -181,7 +229,7 @@ def _foreign_share(text: str) -> float:
     return sum(not letter.isascii() for letter in letters) / max(1, len(letters))
 
 
-def _as_list(prompts: Iterable[str]) -> list[str]:
+def _as_list(prompts: Iterable[Any]) -> list[Any]:
     return [prompts] if isinstance(prompts, str) else list(prompts)
 
 

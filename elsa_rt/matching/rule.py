@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.matching.confirmation import steps_in
 from elsa_rt.matching.regions import Region
+from elsa_rt.matching.schedule import Schedule
 
 if TYPE_CHECKING:
     from elsa_rt.config import Config
@@ -38,6 +39,7 @@ class Rule:
     confirm_s: float | None = None
     release_s: float | None = None
     cooldown_s: float | None = None  # after an alert's end, before the next
+    schedule: Schedule | None = None  # outside of it no alert starts; None is always
 
     @property
     def label(self) -> str:
@@ -76,23 +78,6 @@ def rules_of(prompts: Iterable[str]) -> tuple[Rule, ...]:
 def slug_of(prompt: str) -> str:
     """``prompt`` as an id: plain letters, digits, hyphens and underscores."""
     return re.sub("[^A-Za-z0-9_]+", "-", prompt).lower()[:MAX_SLUG].strip("-") or "prompt"
-
-
-def asked_scores(
-    rules: Sequence[Rule], config: Config
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The scores (p,) that start an alert of each rule, and those (p,) below which it may end.
-
-    What a rule leaves open follows `Config`; where it states the start alone, the end keeps the
-    ratio that the two have there.
-    """
-    ratio = config.alert_end / config.alert_start
-    start = np.array([_first(rule.alert_start, config.alert_start) for rule in rules], float)
-    end = [
-        _first(rule.alert_end, config.alert_end if rule.alert_start is None else ratio * high)
-        for rule, high in zip(rules, start, strict=True)
-    ]
-    return start, np.minimum(end, start)
 
 
 def times_of(rules: Sequence[Rule], config: Config, step_s: float) -> Times:

@@ -1,4 +1,4 @@
-"""From embeddings to a similarity and a calibrated score of every prompt."""
+"""From embeddings to a similarity, a calibrated score and a rate of false alarms of every rule."""
 
 from __future__ import annotations
 
@@ -7,106 +7,118 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.encoder.bundle import SCORES, ModelBundle
+from elsa_rt.config import Config
 from elsa_rt.encoder.sound import Sound
-from elsa_rt.errors import BundleError
+from elsa_rt.matching.background import curves_of, peaks_of
+from elsa_rt.matching.confirmation import Origin
+from elsa_rt.matching.odds import ACTIVE, lessen, scale_of, score_of, weigh
 from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.regions import RegionGate
-
-HIGH = 0.84
-"""Quantile whose distance from the median is the spread: one sigma, were it normal. Not higher:
-the background holds the prompt's own sound too, and common ones (speech) fill its upper end."""
-
-SPREAD_FLOOR = 1e-3
-"""A prompt that all sounds resemble alike must not turn noise into scores."""
-
-_PROMPTS_AT_ONCE = 64
-
-
-class Statistics(NamedTuple):
-    """How sounds in general resemble prompts; a bundle carries it.
-
-    Attributes
-    ----------
-    background : float16 (m, 512)
-        Audio embeddings, of unit length, of many steps of all kinds of sound.
-    slope, bias : float
-        ``score = sigmoid(slope * z + bias) * activity``, with z of `Scorer`.
-    """
-
-    background: NDArray[np.float16]
-    slope: float
-    bias: float
-
-    @classmethod
-    def load(cls, bundle: ModelBundle) -> Statistics:
-        """Read and check the statistics of ``bundle``."""
-        path = bundle.file(SCORES)
-        try:
-            with np.load(path) as stored:
-                found = cls(stored["background"], float(stored["slope"]), float(stored["bias"]))
-        except Exception as error:  # zip, pickle, key and value errors alike mean a bad file
-            raise BundleError(
-                f"loading {path}: {error}: background, slope and bias are needed: "
-                "export the bundle again"
-            ) from None
-        shape = found.background.shape
-        if len(shape) != 2 or shape[0] < 2 or shape[1] != bundle.embedding:
-            raise BundleError(
-                f"loading {path}: background has the shape {shape}, (m >= 2, {bundle.embedding}) "
-                "is needed: export the bundle again"
-            )
-        if not (np.isfinite(found.background).all() and np.isfinite(found[1:]).all()):
-            raise BundleError(f"loading {path}: it holds NaN: export the bundle again")
-        return found
+from elsa_rt.matching.regions import Region, RegionGate
+from elsa_rt.matching.room import Room
+from elsa_rt.matching.rule import times_of
+from elsa_rt.matching.statistics import Background, Statistics
 
 
 class Match(NamedTuple):
-    """How one step fits each of p prompts.
+    """How one step fits each of p rules.
 
     Attributes
     ----------
     similarity : float32 (p,), cosine -1..1
     score : float32 (p,), calibrated 0..1
     slot : int (p,), the source slot that fits best
+    false_alarms_per_hour : float32 (p,)
+        How often background alone would raise an alert at this score; NaN where it is not known.
     """
 
     similarity: NDArray[np.float32]
     score: NDArray[np.float32]
     slot: NDArray[np.intp]
+    false_alarms_per_hour: NDArray[np.float32]
 
 
 class Scorer:
-    """Scores a sound against all prompts; stateless, and the same for every stream.
+    """Scores the sounds of one stream against all rules (`elsa_rt.matching.odds`).
 
-    A similarity s becomes ``z = (s - centre) / spread``, where centre is the median of the
-    prompt's similarities over the background and spread their `HIGH` quantile less the median.
-    Where the bank has regions, a sound outside of a prompt's region scores nothing.
+    What the room sounds like all the time counts less (`elsa_rt.matching.room`).
+
+    Parameters
+    ----------
+    step_s : seconds of a step
+    site : Background, optional
+        What was heard where the listener stands.
+
+    Attributes
+    ----------
+    curves : Curves
+        How often background reaches the log odds of each rule.
     """
 
-    def __init__(self, bank: PromptBank, statistics: Statistics) -> None:
-        self._prompts = bank.embedding
-        self._gate = None if bank.regions is None else RegionGate(bank.regions)
-        self._slope, self._bias = statistics.slope, statistics.bias
-        background = statistics.background.astype(np.float32).T  # (512, m)
-        self._centre = np.empty(len(bank.prompts), np.float32)
-        self._spread = np.empty(len(bank.prompts), np.float32)
-        for start in range(0, len(bank.prompts), _PROMPTS_AT_ONCE):
-            part = slice(start, start + _PROMPTS_AT_ONCE)
-            middle, high = np.quantile(bank.embedding[part] @ background, (0.5, HIGH), axis=1)
-            self._centre[part] = middle
-            self._spread[part] = np.maximum(high - middle, SPREAD_FLOOR)
+    def __init__(
+        self,
+        bank: PromptBank,
+        statistics: Statistics,
+        config: Config,
+        step_s: float,
+        site: Background | None = None,
+    ) -> None:
+        meaning = bank.meaning
+        self._rules = len(bank.rules)
+        self._against, excluded = meaning.against
+        self._vectors = np.concatenate([meaning.embedding, excluded])
+        self._scale = scale_of(statistics, self._vectors)
+        everywhere = all(region == Region() for region in meaning.regions)
+        self._gate = None if everywhere else RegionGate(meaning.regions)
+        counts = times_of(bank.rules, config, step_s).confirm.tolist()
+        grounds = [statistics.background] + ([] if site is None else [site])
+        peaks = [peaks_of(statistics, one, meaning, self._scale, counts, step_s) for one in grounds]
+        self._room = Room(self._rules, statistics.bias, step_s)
+        self.curves = curves_of(peaks, [ground.hours for ground in grounds])
 
     def step(self, sound: Sound) -> Match:
-        """Match ``sound`` with every prompt, each in the slot that scores best."""
+        """Match ``sound`` with every rule, each in the slot that scores best."""
+        similarity, level = self.likeness(sound)
+        lowered = self._room.step(level.max(axis=0), float(sound.activity.max()))
+        level = self.placed(level - lowered, sound)
+        slot = level.argmax(axis=0)
+        rule = np.arange(slot.size)
+        best = level[slot, rule]
+        return Match(
+            similarity[slot, rule],
+            score_of(best).astype(np.float32),
+            slot,
+            self.curves.rate(best).astype(np.float32),
+        )
+
+    def reset(self) -> None:
+        """The next step is the first of a stream."""
+        self._room.reset()
+
+    def take_over(self, before: Scorer, origin: Origin) -> None:
+        """Go on with the room of the rules that ``before`` has, too."""
+        self._room.take_over(before._room, origin)
+
+    def levels(self, stream: Sound) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Similarities and log odds (n, p) of a whole stream, n steps in place of the slots."""
+        similarity, level = self.likeness(stream)
+        self.reset()
+        for row, activity in zip(level, stream.activity.tolist(), strict=True):
+            row -= self._room.step(row, activity)
+        return similarity, self.placed(level, stream)
+
+    def likeness(self, sound: Sound) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Similarities (K, p) of K slots, and the log odds that these alone make."""
         # not matmul: BLAS would wake threads for this, and on a busy computer wait for them
-        similarity = np.einsum("kd,pd->kp", sound.embedding, self._prompts).clip(-1, 1)
-        z = (similarity - self._centre) / self._spread
-        # tanh is the sigmoid that cannot overflow
-        sigmoid = 0.5 * (1 + np.tanh(0.5 * (self._slope * z + self._bias)))
-        score = np.clip(sigmoid * sound.activity[:, None], 0, 1)
+        similarity = np.einsum("kd,pd->kp", sound.embedding, self._vectors).clip(-1, 1)
+        level = similarity * self._scale.slope + self._scale.bias
+        level, excluded = level[:, : self._rules], level[:, self._rules :]
+        lessen(level, self._against, excluded)
+        return similarity[:, : self._rules], level
+
+    def placed(self, level: NDArray[np.float32], sound: Sound) -> NDArray[np.float32]:
+        """What activity and place leave of log odds (K, p)."""
+        faint = sound.activity < ACTIVE
+        level[faint] = weigh(level[faint], sound.activity[faint, None] / np.float32(ACTIVE))
         if self._gate is not None:
-            score *= self._gate.step(sound.direction, sound.distance_m)
-        slot = score.argmax(axis=0)
-        prompt = np.arange(slot.size)
-        return Match(similarity[slot, prompt], score[slot, prompt], slot)
+            level = weigh(level, self._gate.step(sound.direction, sound.distance_m))
+        return np.asarray(level, np.float32)

@@ -1,7 +1,7 @@
 """Hearings and alerts as JSON, one object a line: the contract with every program behind a pipe.
 
     {"type": "hearing", "time_s", "activity", "azimuth_deg", "elevation_deg", "distance_m",
-     "scores": [{"prompt", "similarity", "score"}, ...], ...}
+     "scores": [{"prompt", "similarity", "score", "false_alarms_per_hour"}, ...], ...}
     {"type": "alert", "state": "start" | "update" | "end", "id", "prompt", "time_s", "score",
      "azimuth_deg", "elevation_deg", "words", ...}
 
@@ -13,10 +13,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from datetime import datetime, timezone
-from typing import Any, TextIO
+from datetime import datetime, timedelta, timezone
+from typing import Any, Protocol
 
 from elsa_rt.hearing import Alert, Angles, Hearing, Track
+
+
+class Lines(Protocol):
+    """Takes text, a whole line at a time."""
+
+    def write(self, line: str, /) -> object: ...
+
+    def flush(self) -> object: ...
 
 
 class JsonLines:
@@ -30,21 +38,25 @@ class JsonLines:
         Fields that every line carries at its end, e.g. the model's name.
     clock
         Every line says the time of day: as ``at``, ISO 8601 in UTC. Only of use for live sound.
+    began
+        When the first sample was recorded: ``at`` is counted from there, in its time zone.
     alerts_only
         Hearings are left out.
     """
 
     def __init__(
         self,
-        stream: TextIO,
+        stream: Lines,
         *,
         common: Mapping[str, Any] | None = None,
         clock: bool = False,
+        began: datetime | None = None,
         alerts_only: bool = False,
     ) -> None:
         self._stream = stream
         self._common = dict(common or {})
         self._clock = clock
+        self._began = began
         self._alerts_only = alerts_only
 
     def show(self, hearing: Hearing) -> None:
@@ -55,7 +67,10 @@ class JsonLines:
 
     def _write(self, fields: dict[str, Any]) -> None:
         fields |= self._common
-        if self._clock:
+        if self._began is not None:
+            at = self._began + timedelta(seconds=fields["time_s"])
+            fields["at"] = at.isoformat(timespec="milliseconds")
+        elif self._clock:
             now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
             fields["at"] = now.replace("+00:00", "Z")
         self._stream.write(json.dumps(fields, allow_nan=False) + "\n")
@@ -76,6 +91,7 @@ def hearing_fields(hearing: Hearing) -> dict[str, Any]:
                 "prompt": score.prompt,
                 "similarity": _number(score.similarity, 4),
                 "score": _number(score.score, 4),
+                "false_alarms_per_hour": _significant(score.false_alarms_per_hour),
             }
             for score in hearing.scores
         ],
@@ -143,6 +159,10 @@ def _world(name: str, angles: Angles | None) -> dict[str, Any]:
         f"{name}_azimuth_deg": _number(angles.azimuth_deg, 1),
         f"{name}_elevation_deg": _number(angles.elevation_deg, 1),
     }
+
+
+def _significant(value: float) -> float | None:
+    return float(f"{value:.3g}") if math.isfinite(value) else None
 
 
 def _number(value: float, digits: int) -> float | None:

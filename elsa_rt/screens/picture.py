@@ -67,10 +67,13 @@ class State:
 
     def take(self, hearing: Hearing) -> None:
         self.hearing = hearing
+        bars = {}
         for score in hearing.scores:
-            self.bars[score.prompt] = max(score.score, FALL * self.bars[score.prompt])
+            before = self.bars.get(score.prompt, 0.0)  # rules may change while listening
+            bars[score.prompt] = max(score.score, FALL * before)
             if self.best is None or score.score > self.best.score:
                 self.best = score
+        self.bars = bars
         for alert in hearing.alerts:
             if alert.state == "start":
                 self.alerts[alert.id] = Event(alert, alert)
@@ -213,9 +216,7 @@ def _prompts(state: State, rows: int) -> Table:
     for prompt in best:
         length = state.bars[prompt]
         style = "green" if length >= ACTIVE else "dim"
-        table.add_row(
-            bar(length, 10, style), f"{scores.get(prompt, 0.0):.2f}", Text(prompt, style)
-        )
+        table.add_row(bar(length, 10, style), f"{scores.get(prompt, 0.0):.2f}", Text(prompt, style))
     return table
 
 

@@ -50,8 +50,9 @@ class TerminalView:
         if self.state.alerts:
             self._console.print(alert_table(self.state.alerts.values()))
         elif self.state.best is not None:
-            prompt, _, score = self.state.best
-            self._console.print(Text(f"no alert; the highest score was {score:.2f}: {prompt}"))
+            best = self.state.best
+            said = f"no alert; the highest score was {best.score:.2f}: {best.prompt}"
+            self._console.print(Text(said))
         for notice in self._unprinted:
             self._console.print(Text(notice, "yellow"))
         self._console.print(

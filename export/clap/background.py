@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from calibration.platt import platt
+from calibration.scores import Steps, names_of, statistics_of
 from elsa_rt.errors import UsageError
-from elsa_rt.matching.scores import HIGH, SPREAD_FLOOR
+from elsa_rt.matching.statistics import Statistics
 from export import synthesis
-from export.clips import kinds, labels_of, load, phrases, read_manifest
+from export.clips import labels_of, load, phrases, read_manifest
 
 SILENT = -1
 SOUND_SHARE = 0.9  # of the windows; the others hold noise alone
@@ -22,6 +23,10 @@ LEAST_HEARD_S = 0.3  # of a sound that begins near the end of its window
 PEAK_DBFS = (-40.0, -3.0)
 SNR_DB = (5.0, 40.0)
 LEAST_SLOPE = 0.1
+COMPONENTS = 256  # a window has no neighbours that are almost the same: more of them count
+SOUNDS_PER_HOUR = 90.0
+"""How many sounds an hour of background is taken to hold; about as many as `export.world` makes."""
+
 SEED = 11
 
 Embed = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -102,25 +107,32 @@ def _noise(samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
 class Fit(NamedTuple):
     """What ``scores.npz`` holds, and how far it can be trusted."""
 
-    background: NDArray[np.float16]
-    slope: float
-    bias: float
+    statistics: Statistics
     separates: bool  # whether right prompts score above wrong ones at all
 
 
 def fit_scores(sounds: Sounds, embed: Embed, read: Read, samples: int, count: int) -> Fit:
-    """Embed ``count`` windows, and fit slope and bias with the labels' plain phrases."""
-    drawn = windows(sounds, samples, count, np.random.default_rng(SEED))
+    """Embed ``count`` windows, each an event of its own, from anywhere; `SOUNDS_PER_HOUR` of them
+    make an hour of background.
+    """
+    rng = np.random.default_rng(SEED)
+    drawn = windows(sounds, samples, count, rng)
     embeddings, labels = [], []
     for window, label in tqdm(drawn, total=count, desc="background", unit="window"):
         embeddings.append(embed(window)[0])
         labels.append(label)
-    background = np.stack(embeddings).astype(np.float16)
-    prompts = np.concatenate([read(phrases(name)[0]) for name in sounds.labels])
-    similarity = background.astype(np.float32) @ prompts.T
-    middle, high = np.quantile(similarity, (0.5, HIGH), axis=0)
-    z = (similarity - middle) / np.maximum(high - middle, SPREAD_FLOOR)
-    named = np.array(labels) != SILENT
-    true = kinds(sounds.labels)[np.array(labels)[named]]
-    slope, bias = platt(z[named], true)
-    return Fit(background, max(slope, LEAST_SLOPE), bias, slope > LEAST_SLOPE)
+    direction = rng.normal(size=(count, 3))
+    steps = Steps(
+        np.stack(embeddings),
+        np.ones(count, np.float32),
+        direction / np.linalg.norm(direction, axis=1, keepdims=True),
+        np.full(count, np.nan, np.float32),
+        np.arange(count, dtype=np.int32),
+        np.tile(np.array([[0.0, 1.0]], np.float32), (count, 1)),  # each in a stream of its own
+        np.array(labels, np.int16)[:, None],
+        count * SOUND_SHARE / SOUNDS_PER_HOUR,
+    )
+    said = np.concatenate([read(phrases(name)[0]) for name in sounds.labels])
+    found = statistics_of(steps, names_of(sounds.labels, said), COMPONENTS)
+    slope = max(found.slope, LEAST_SLOPE)
+    return Fit(replace(found, slope=slope), found.slope > LEAST_SLOPE)

@@ -126,7 +126,7 @@ def write_bundle(
         plan.samples,
         windows,
     )
-    np.savez_compressed(output / SCORES, background=fit.background, slope=fit.slope, bias=fit.bias)
+    fit.statistics.save(output / SCORES)
     about = {
         "name": output.resolve().name,
         "version": __version__,

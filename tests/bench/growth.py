@@ -21,7 +21,8 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import BundleError
 from elsa_rt.features.intensity import CHANNELS, IntensityFeatures
 from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.scores import Scorer, Statistics
+from elsa_rt.matching.scores import Scorer
+from elsa_rt.matching.statistics import Statistics
 from tests.bench.material import machine
 from tests.bench.targets import Found, Jobs, Target, in_turns, judge, quantile_table
 
@@ -51,12 +52,10 @@ def prompt_jobs(bundle: ModelBundle, encoder: AudioEncoder) -> Jobs:
     """Scores of more and more prompts."""
     foa = np.zeros((4, bundle.step_samples), np.float32)
     (sound,) = encoder.stream().step(IntensityFeatures(bundle.features).step(foa), foa)
-    rng, jobs = np.random.default_rng(0), Jobs()
+    jobs: Jobs = {}
     for count in PROMPT_COUNTS:
-        rows = rng.normal(size=(count, bundle.embedding)).astype(np.float32)
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-        bank = PromptBank(tuple(map(str, range(count))), rows, (), "")
-        scorer = Scorer(bank, Statistics.load(bundle))
+        bank = PromptBank.encode(bundle, [f"sound {n}" for n in range(count)])
+        scorer = Scorer(bank, Statistics.load(bundle), Config(), bundle.step_s)
         jobs[f"scores of {count} prompts"] = partial(scorer.step, sound)
     return jobs
 

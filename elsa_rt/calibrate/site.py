@@ -1,0 +1,83 @@
+"""Learning what a place sounds like: hearings in, a site for the matcher out."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.errors import ElsaError
+from elsa_rt.hearing import Hearing
+from elsa_rt.matching.pieces import cut, keep
+from elsa_rt.matching.site import SCHEMA, fits_of
+from elsa_rt.matching.statistics import FULL, Background, Statistics
+from elsa_rt.outputs.arrays import save_arrays
+
+LEAST_S = 60.0
+"""Shorter listening tells nothing of rates an hour."""
+
+
+class SiteEar:
+    """Collects the hearings of one stream."""
+
+    def __init__(self, statistics: Statistics, step_s: float) -> None:
+        self._statistics, self._step_s = statistics, step_s
+        self._sounds: list[NDArray[np.int8]] = []
+        self._others: list[tuple[float, ...]] = []
+
+    def add(self, hearing: Hearing) -> None:
+        """Take what was heard in one step."""
+        self._sounds.append(self._statistics.compress(hearing.embedding[None])[0])
+        self._others.append((hearing.activity, hearing.distance_m, *map(float, hearing.direction)))
+
+    @property
+    def seconds(self) -> float:
+        """Length of what was heard."""
+        return len(self._sounds) * self._step_s
+
+    def background(self) -> Background:
+        """All that was heard.
+
+        Raises
+        ------
+        ElsaError
+            It was too short.
+        """
+        if self.seconds < LEAST_S:
+            raise ElsaError(
+                f"{self.seconds:.0f} s were heard, too few to learn from: at least {LEAST_S:g} s "
+                "are needed, ten minutes are better"
+            )
+        activity, distance, *direction = np.array(self._others, np.float32).T
+        pieces = cut(activity, self._step_s)
+        steps = pieces.steps
+        return Background(
+            sounds=keep(np.stack(self._sounds), steps).astype(np.int8),
+            activity=np.round(255 * keep(activity, steps)).astype(np.uint8),
+            direction=np.round(FULL * keep(np.stack(direction, 1), steps)).astype(np.int8),
+            distance=keep(distance, steps).astype(np.float16),
+            pieces=pieces.starts.astype(np.int32),
+            piece_s=(pieces.spans * self._step_s).astype(np.float32),
+            piece_labels=np.full((len(pieces.starts), 1), -1, np.int16),
+            hours=self.seconds / 3600,
+        )
+
+
+def save_site(
+    path: Path, background: Background, bundle: ModelBundle, statistics: Statistics
+) -> None:
+    """Write what a site sounds like."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ElsaError(
+            f"writing {path}: {error.strerror}: name another place with --output FILE.npz"
+        ) from None
+    arrays = {
+        field.name: np.asarray(getattr(background, field.name)) for field in fields(Background)
+    }
+    fits = np.array(fits_of(bundle, statistics))
+    save_arrays(path, {"schema": np.array(SCHEMA), "fits": fits, **arrays})

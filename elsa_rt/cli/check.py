@@ -1,0 +1,143 @@
+"""``elsa-rt check``: everything that is wrong in a rules file, or what it means."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from elsa_rt.cli.options import Commands, add_command
+from elsa_rt.config import Config
+from elsa_rt.errors import UsageError
+
+if TYPE_CHECKING:
+    from elsa_rt.matching.rule import Rule
+    from elsa_rt.rules.mistakes import Mistake
+    from elsa_rt.rules.reader import RulesFile
+
+MORE = """\
+It names the line and the cure of each mistake and ends with 2, or shows the rules as they were
+understood and ends with 0, perhaps with warnings.
+
+  elsa-rt check rules.yaml
+  elsa-rt check rules.yaml --json
+  elsa-rt check --schema > rules.schema.json      for editors that know JSON Schema
+"""
+
+
+def add(commands: Commands) -> None:
+    parser = add_command(commands, "check", run, "find every mistake in a rules file", MORE)
+    parser.add_argument("rules", nargs="?", metavar="RULES", help="a rules file, YAML")
+    parser.add_argument("--json", action="store_true", help="JSON, one object")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of such files")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.schema:
+        from elsa_rt.rules.schema import schema_text
+
+        print(schema_text(), end="")
+        return 0
+    if arguments.rules is None:
+        raise UsageError("check needs a rules file: elsa-rt check rules.yaml")
+    path = Path(arguments.rules)
+    from elsa_rt.rules.mistakes import RulesError
+    from elsa_rt.rules.reader import read_rules
+
+    try:
+        file = read_rules(path)
+    except RulesError as error:
+        if arguments.json:
+            _print_json(path, error.mistakes, (), ())
+        else:
+            print(*(mistake.at(path) for mistake in error.mistakes), sep="\n", file=sys.stderr)
+        return error.exit_code
+    from elsa_rt.encoder.bundle import ModelBundle
+    from elsa_rt.rules.doubts import doubts
+
+    warnings = doubts(file, ModelBundle.load(file.settings.get("bundle")))
+    if arguments.json:
+        _print_json(path, (), warnings, file.rules)
+    else:
+        _show(file)
+        for warning in warnings:
+            print(f"warning: {warning.at(path)}", file=sys.stderr)
+    return 0
+
+
+def _print_json(
+    path: Path, mistakes: Sequence[Mistake], warnings: Sequence[Mistake], rules: Sequence[Rule]
+) -> None:
+    found: dict[str, Any] = {
+        "ok": not mistakes,
+        "path": str(path),
+        "mistakes": [{"line": mistake.line, "message": mistake.what} for mistake in mistakes],
+        "warnings": [{"line": warning.line, "message": warning.what} for warning in warnings],
+        "rules": [rule.id for rule in rules],
+    }
+    print(json.dumps(found, ensure_ascii=False))
+
+
+def _show(file: RulesFile) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("rule", "listens for", "where", "starts at", "when"):
+        table.add_column(title, no_wrap=title == "rule", overflow="fold")
+    for rule in file.rules:
+        table.add_row(
+            Text(rule.id, "bold cyan"),
+            Text(_what(rule)),
+            Text(_where(rule)),
+            Text(_readily(rule, file.settings)),
+            Text(", ".join(rule.schedule.times) if rule.schedule else "always"),
+        )
+    console = Console()
+    console.print(table)
+    count = len(file.rules)
+    zone = f", times of {file.time_zone}" if file.time_zone else ""
+    console.print(
+        Text(f"\n{file.path}: {count} rule{'s' * (count > 1)}, no mistake{zone}", "green")
+    )
+
+
+def _what(rule: Rule) -> str:
+    parts = [" / ".join(rule.prompts)] if rule.prompts else []
+    if rule.examples:
+        parts.append(f"{len(rule.examples)} example{'s' * (len(rule.examples) > 1)}")
+    if rule.level_dbfs is not None:
+        parts.append(f"{rule.level_dbfs:g} dBFS or more")
+    but_not = f", but not {' / '.join(rule.but_not)}" if rule.but_not else ""
+    return " + ".join(parts) + but_not
+
+
+def _where(rule: Rule) -> str:
+    region = rule.region
+    if region is None:
+        return "as its words say" if rule.prompts else "anywhere"
+    parts = []
+    if region.azimuth_deg != (-180, 180):
+        parts.append("azimuth {:g}° to {:g}°".format(*region.azimuth_deg))
+    if region.elevation_deg != (-90, 90):
+        parts.append("elevation {:g}° to {:g}°".format(*region.elevation_deg))
+    if region.asks_distance:
+        parts.append("{:g} m to {:g} m".format(*region.distance_m))
+    return ", ".join(parts) or "anywhere"
+
+
+def _readily(rule: Rule, settings: dict[str, Any]) -> str:
+    from elsa_rt.matching.thresholds import rate_of
+
+    config = Config(**settings)
+    if not rule.has_meaning:
+        return "its level"
+    if rule.alert_start is not None:
+        return f"score {rule.alert_start:g}"
+    if rule.false_alarms_per_hour is None and config.alert_start is not None:
+        return f"score {config.alert_start:g}"
+    return f"{rate_of(rule, config):g} false alarms/h"

@@ -1,0 +1,130 @@
+"""``elsa-rt explain``: what a sentence is understood as, and what to expect of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from elsa_rt.cli.notices import Notices, say_loading
+from elsa_rt.cli.options import Commands, add_command, add_settings, settings
+from elsa_rt.config import ALERTS, MODEL, Config
+
+if TYPE_CHECKING:
+    from elsa_rt.matching.explain import Explanation
+    from elsa_rt.matching.regions import Region
+
+MORE = """\
+It says which words are taken for a place and which for the sound, which sounds that the model
+was measured with are the nearest, from which score on an alert starts, how often background alone
+is expected to reach it, and what share of such sounds is missed, where that is known.
+
+  elsa-rt explain "a glass breaking behind me"
+  elsa-rt explain "a dog barking" --false-alarms-per-hour 0.1 --site kitchen
+  elsa-rt explain "my kettle" --example kettle.wav
+"""
+
+
+def add(commands: Commands) -> None:
+    parser = add_command(commands, "explain", run, "say what becomes of a sentence", MORE)
+    parser.add_argument("texts", nargs="+", metavar="TEXT")
+    parser.add_argument(
+        "--example",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a recording of the sound, for a single TEXT; any number of times",
+    )
+    parser.add_argument("--json", action="store_true", help="an object a line")
+    add_settings(parser, MODEL, ALERTS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = Config(**settings(arguments))
+    say_loading()
+    from elsa_rt.cli.examples import rules_with
+    from elsa_rt.encoder.bundle import ModelBundle
+    from elsa_rt.matching.explain import explain
+    from elsa_rt.matching.prompts import PromptBank
+
+    bundle = ModelBundle.load(config.bundle)
+    bank = PromptBank.encode(bundle, rules_with(arguments.texts, arguments.example), config)
+    notices = Notices()
+    for notice in bank.notices:
+        notices(notice)
+    for index, found in enumerate(explain(bank, bundle, config)):
+        if arguments.json:
+            print(json.dumps(fields(found), ensure_ascii=False))
+        else:
+            print("\n" * (index > 0) + "\n".join(lines(found)))
+    return 0
+
+
+def fields(found: Explanation) -> dict[str, Any]:
+    """The object of ``--json``; a number that does not exist is null."""
+    region = found.region
+    return {
+        "type": "explanation",
+        "prompt": found.rule.label,
+        "what": list(found.what),
+        "examples": list(found.rule.examples),
+        "region": {
+            "azimuth_deg": list(region.azimuth_deg),
+            "elevation_deg": list(region.elevation_deg),
+            "distance_m": [_number(metres) for metres in region.distance_m],
+        },
+        "nearest": [
+            {"sound": label, "likeness": round(likeness, 3)} for label, likeness in found.nearest
+        ],
+        "means": list(found.means),
+        "alert_start": round(found.start, 5),
+        "alert_end": round(found.end, 5),
+        "false_alarms_per_hour": _number(found.false_alarms_per_hour),
+        "extrapolated": found.extrapolated,
+        "scores": [
+            {"false_alarms_per_hour": rate, "score": _number(score)} for rate, score in found.scores
+        ],
+        "missed_at_one_per_hour": _number(found.missed),
+        "notices": list(found.notices),
+    }
+
+
+def lines(found: Explanation) -> list[str]:
+    """The explanation for people."""
+    said = [found.rule.label]
+    what = " / ".join(found.what) or "what sounds like " + ", ".join(found.rule.examples)
+    said.append(f"  sound          {what}")
+    said.append(f"  place          {place(found.region)}")
+    near = ", ".join(f"{label} {likeness:.2f}" for label, likeness in found.nearest)
+    said.append(f"  nearest known  {near or 'this bundle names none'}")
+    if found.means:
+        said.append(f"  taken to mean  {', '.join(found.means)}: no false alarms of it")
+    said.append(f"  alert from     score {found.start:.3f}, until below {found.end:.3f}")
+    if math.isfinite(found.false_alarms_per_hour):
+        how = ", extrapolated from less frequent ones" if found.extrapolated else ""
+        said.append(f"  false alarms   {found.false_alarms_per_hour:.3g} an hour expected{how}")
+        others = ", ".join(f"{rate:g} an hour from {score:.3f}" for rate, score in found.scores)
+        said.append(f"                 {others}")
+    if math.isfinite(found.missed):
+        said.append(
+            f"  misses         {100 * found.missed:.0f} % of {found.nearest[0][0]} in simulated "
+            "rooms at 20 dB SNR and one false alarm an hour"
+        )
+    return [*said, *(f"  note           {notice}" for notice in found.notices)]
+
+
+def place(region: Region) -> str:
+    """A region in words and numbers."""
+    parts = []
+    if region.azimuth_deg != (-180.0, 180.0):
+        parts.append("azimuth from {:g}° to {:g}°".format(*region.azimuth_deg))
+    if region.elevation_deg != (-90.0, 90.0):
+        parts.append("elevation from {:g}° to {:g}°".format(*region.elevation_deg))
+    if region.asks_distance:
+        parts.append("from {:g} to {:g} m".format(*region.distance_m))
+    return ", ".join(parts) or "anywhere"
+
+
+def _number(value: float) -> float | None:
+    return float(f"{value:.4g}") if math.isfinite(value) else None

@@ -1,0 +1,117 @@
+"""What the commands share that take ``--config rules.yaml``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from elsa_rt.cli.options import Parser, settings
+from elsa_rt.config import CHANGEABLE, Config
+from elsa_rt.errors import UsageError
+from elsa_rt.hearing import Hearing
+from elsa_rt.notices import OnNotice
+
+if TYPE_CHECKING:
+    from elsa_rt.listener import Listener
+    from elsa_rt.outputs.jsonl import JsonLines
+    from elsa_rt.outputs.rotating import JsonlFile
+    from elsa_rt.rules.reader import RulesFile
+
+
+def add_config(parser: Parser, *, required: bool = False) -> None:
+    """Add the option that names a rules file."""
+    parser.add_argument(
+        "--config",
+        metavar="RULES",
+        required=required,
+        help="a rules file, YAML: what to listen for and how; other options come before what it "
+        "says (elsa-rt check tells what is wrong in one)",
+    )
+
+
+def asked(arguments: argparse.Namespace) -> tuple[Config, RulesFile | None]:
+    """All settings and rules: the command line's come first, then the file's, then the defaults."""
+    given = settings(arguments)
+    if arguments.config is None:
+        return Config(**given), None
+    from elsa_rt.rules.reader import read_rules
+
+    file = read_rules(arguments.config)
+    return Config(rules=file.rules, **(file.settings | given)), file
+
+
+@contextlib.contextmanager
+def following(
+    file: RulesFile | None,
+    listener: Listener,
+    arguments: argparse.Namespace,
+    on_notice: OnNotice,
+) -> Iterator[None]:
+    """Have ``listener`` follow what changes in ``file``, if there is one."""
+    if file is None:
+        yield
+        return
+    from elsa_rt.rules.watch import Watcher
+
+    given = settings(arguments)
+    defaults = {field.name: field.default for field in fields(Config) if field.name in CHANGEABLE}
+
+    def change(new: RulesFile) -> None:
+        wanted = defaults | new.settings | given
+        listener.change_rules(new.rules, **{name: wanted[name] for name in CHANGEABLE})
+
+    with Watcher(file, change, on_notice):
+        yield
+
+
+class Files:
+    """The outputs of a rules file; entered, they are open."""
+
+    def __init__(
+        self,
+        outputs: Sequence[JsonlFile],
+        on_notice: OnNotice,
+        common: Mapping[str, Any],
+        *,
+        clock: bool,
+    ) -> None:
+        self._outputs, self._say = outputs, on_notice
+        self._common, self._clock = common, clock
+        self._open = contextlib.ExitStack()
+        self._lines: list[JsonLines] = []
+
+    def __enter__(self) -> Files:
+        from elsa_rt.outputs.jsonl import JsonLines
+        from elsa_rt.outputs.rotating import RotatingFile
+
+        with contextlib.ExitStack() as opening:
+            for output in self._outputs:
+                file = RotatingFile(output, self._say)
+                opening.callback(file.close)
+                alone = output.what == "alerts"
+                self._lines.append(
+                    JsonLines(file, common=self._common, clock=self._clock, alerts_only=alone)
+                )
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def show(self, hearing: Hearing) -> None:
+        for lines in self._lines:
+            lines.show(hearing)
+
+
+def refuse_prompts(arguments: argparse.Namespace) -> None:
+    """Rules and prompts both say what to listen for."""
+    if arguments.config is not None and (
+        arguments.prompt or arguments.prompts or arguments.example
+    ):
+        raise UsageError(
+            "--config brings its own rules: leave out --prompt, --prompts and --example, or write "
+            "them there"
+        )

@@ -1,0 +1,119 @@
+"""A file of lines for months: a new one by size or with the day, and the oldest ones go."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from elsa_rt.errors import UsageError
+from elsa_rt.notices import OnNotice
+
+WHAT = ("alerts", "all")
+
+RETRY_S = 60.0
+"""So long nothing is tried after a failure, such as a full disk."""
+
+
+@dataclass(frozen=True)
+class JsonlFile:
+    """JSON lines that go into a file."""
+
+    path: str
+    what: str = "alerts"  # of `WHAT`
+    max_mb: float = 10.0  # million bytes before the next file is begun
+    daily: bool = False  # it is begun with each day, too
+    keep: int = 7  # older files, path.1 being the latest
+
+
+class RotatingFile:
+    """Takes whole lines; what cannot be written is said, and listening goes on.
+
+    Parameters
+    ----------
+    settings : JsonlFile
+    on_notice : callable
+        Hears of lines that could not be written, at most one notice each `RETRY_S`.
+    clock : callable
+        Unix time in seconds.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be opened now.
+    """
+
+    def __init__(
+        self, settings: JsonlFile, on_notice: OnNotice, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._path = Path(settings.path)
+        self._settings, self._say, self._clock = settings, on_notice, clock
+        self._lost = 0
+        self._again_s = 0.0  # before it nothing is tried
+        self._file: IO[bytes] | None = None
+        try:
+            self._open()
+        except OSError as error:
+            raise UsageError(
+                f"writing {self._path}: {error.strerror}: name a writable place in outputs"
+            ) from None
+
+    def write(self, line: str) -> None:
+        """Add ``line``, in a new file if it is time for one."""
+        if self._clock() < self._again_s:
+            self._lost += 1
+            return
+        data = line.encode()
+        try:
+            if self._file is None:
+                self._open()
+            if self._is_due(len(data)):
+                self._rotate()
+            assert self._file is not None
+            self._file.write(data)
+        except OSError as error:
+            self.close()
+            self._lost += 1
+            self._again_s = self._clock() + RETRY_S
+            self._say(f"writing {self._path}: {error.strerror}: {self._lost} lines are lost so far")
+
+    def flush(self) -> None:
+        """Nothing to do: each line is written at once."""
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+    def _open(self) -> None:
+        self._file = self._path.open("ab", buffering=0)
+        status = os.fstat(self._file.fileno())
+        self._day = _day(status.st_mtime if status.st_size else self._clock())
+
+    def _is_due(self, more: int) -> bool:
+        assert self._file is not None
+        size = self._file.tell()
+        too_large = size + more > self._settings.max_mb * 1e6
+        return size > 0 and (
+            too_large or (self._settings.daily and _day(self._clock()) != self._day)
+        )
+
+    def _rotate(self) -> None:
+        self.close()
+        for number in range(self._settings.keep - 1, 0, -1):
+            if self._numbered(number).exists():
+                self._numbered(number).replace(self._numbered(number + 1))
+        self._path.replace(self._numbered(1))
+        self._open()
+
+    def _numbered(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")
+
+
+def _day(at_s: float) -> tuple[int, int]:
+    local = time.localtime(at_s)
+    return local.tm_year, local.tm_yday
