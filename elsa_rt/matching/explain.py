@@ -21,6 +21,9 @@ from elsa_rt.matching.statistics import Statistics
 from elsa_rt.matching.thresholds import rate_of, thresholds
 
 NEAREST = 5
+UNLIKE = 0.6
+"""A sentence whose nearest known sound is less alike is said to be far from all."""
+
 COUNTED = 5.0
 """Alarms in all of the background that make a rate a counted one; a rarer one is extrapolated."""
 
@@ -96,7 +99,7 @@ def _notices(
     bank: PromptBank, rule: Rule, index: int, statistics: Statistics, config: Config
 ) -> Iterator[str]:
     best = _nearest(bank, index, statistics)
-    if rule.prompts and best and best[0][1] < OWN_LEAST:
+    if rule.prompts and best and best[0][1] < UNLIKE:
         yield (
             f"no known sound is much like it, the nearest is {best[0][0]!r}: it may be missed "
             "often; other words may do better, and so does --example with a recording of it"
