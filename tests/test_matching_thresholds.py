@@ -39,7 +39,7 @@ def test_what_a_rule_leaves_open_follows_the_config() -> None:
     ]
     start, end = thresholds(rules, Config(alert_start=0.6, alert_end=0.3), known(5))
     assert start[:4].tolist() == pytest.approx([0.6, 0.5, 0.8, 0.6])
-    assert end[:4].tolist() == pytest.approx([0.3, 0.35, 0.7, 0.2], abs=1e-3)
+    assert end[:4].tolist() == pytest.approx([0.3, 0.182, 0.7, 0.2], abs=1e-3)
     assert start[4] != pytest.approx(0.6)
     assert end[4] <= start[4]
 
@@ -47,7 +47,7 @@ def test_what_a_rule_leaves_open_follows_the_config() -> None:
 def test_without_a_rate_as_likely_as_not() -> None:
     start, end = thresholds([Rule("loud", level_dbfs=-20)], Config(), Curves.unknown(1))
     assert start.tolist() == [WITHOUT_RATE]
-    assert end[0] == pytest.approx(0.35, abs=1e-3)
+    assert end[0] == pytest.approx(0.182, abs=1e-3)
     assert [len(each) for each in thresholds([], Config(), Curves.unknown(0))] == [0, 0]
 
 

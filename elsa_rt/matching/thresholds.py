@@ -16,8 +16,9 @@ from elsa_rt.matching.tail import Curves
 WITHOUT_RATE = 0.5
 """Score that starts an alert of which no rate is known: as likely as not."""
 
-KEEPS_OPEN = 0.62
-"""An alert goes on at log odds lower than its start by this: from 0.5 down to 0.35."""
+KEEPS_OPEN = 1.5
+"""An alert goes on at log odds lower than its start by this: from 0.5 down to 0.18. By less, one
+sound gives several alerts more often."""
 
 
 def thresholds(
