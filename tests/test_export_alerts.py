@@ -201,7 +201,8 @@ def test_statistics_and_figures_of_a_bundle(
     assert (figures["prompts"], figures["targets"]) == (3, 6)
     assert figures["hours"] == pytest.approx(0.01, rel=0.02)
     updated = Statistics.load(ModelBundle.load(bundle.path)).names.detected
-    assert updated[0] == pytest.approx(figures["detected"]["dog"])
+    dogs = figures["detected"]["dog"]
+    assert updated[0] == pytest.approx((dogs["found"] + 1) / (dogs["of"] + 2))
     assert np.isnan(updated[3])
 
 

@@ -108,8 +108,8 @@ def lines(found: Explanation) -> list[str]:
         said.append(f"                 {others}")
     if math.isfinite(found.missed):
         said.append(
-            f"  misses         {100 * found.missed:.0f} % of {found.nearest[0][0]} in simulated "
-            "rooms at 20 dB SNR and one false alarm an hour"
+            f"  misses         about {100 * found.missed:.0f} % of {found.nearest[0][0]}, in a "
+            "handful of trials at 20 dB SNR and one false alarm an hour"
         )
     return [*said, *(f"  note           {notice}" for notice in found.notices)]
 

@@ -81,10 +81,17 @@ def world_of(world: World) -> str:
 
 
 def update(bundle: ModelBundle, report: Report) -> None:
-    """Put the shares that were found into the statistics of ``bundle``."""
+    """Put the shares that were found into the statistics of ``bundle``.
+
+    By Laplace's rule of succession: a label has a handful of trials, of which none may fail.
+    """
     statistics = Statistics.load(bundle)
-    shares = [report["detected"].get(label, np.nan) for label in statistics.names.labels]
-    names = replace(statistics.names, detected=np.array(shares, np.float32))
+    shares = np.full(len(statistics.names.labels), np.nan, np.float32)
+    for index, label in enumerate(statistics.names.labels):
+        if label in report["detected"]:
+            trials = report["detected"][label]
+            shares[index] = (trials["found"] + 1) / (trials["of"] + 2)
+    names = replace(statistics.names, detected=shares)
     replace(statistics, names=names).save(bundle.path / SCORES)
     rehash(bundle.path)
 

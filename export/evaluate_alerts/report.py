@@ -59,7 +59,10 @@ def report_of(
             for (prompt, sound), count in sorted(false.confused.items(), key=lambda x: -x[1])[:15]
         ],
         "detected": {
-            labels[label]: float((heard[found.label == label] > 0).mean())
+            labels[label]: {
+                "found": int((heard[found.label == label] > 0).sum()),
+                "of": int((found.label == label).sum()),
+            }
             for label in sorted(set(found.label.tolist()))
         },
     }
