@@ -16,38 +16,33 @@ if TYPE_CHECKING:
 def rules_with(prompts: Sequence[str], examples: Sequence[str]) -> tuple[str | Rule, ...]:
     """Prompts, those with examples as rules.
 
-    An example ``PROMPT=FILE`` belongs to that prompt. A plain ``FILE`` belongs to the only prompt;
+    An example ``TEXT=FILE`` belongs to that prompt. A plain ``FILE`` belongs to the only prompt;
     where there are none it makes one, called like the file.
     """
     from elsa_rt.matching.rule import rules_of
 
     if not examples:
         return tuple(prompts)
-    named = dict.fromkeys(prompts)
-    found: dict[str, list[str]] = {}
+    sentences = dict.fromkeys(prompts)
+    recordings: dict[str, list[str]] = {}
     for text in examples:
-        prompt, equals, path = text.rpartition("=")
-        if not equals and len(named) > 1:
+        name, equals, path = text.rpartition("=")
+        if equals:
+            name = name.strip()
+            sentences.setdefault(name)
+        elif len(prompts) > 1:
             raise UsageError(
-                f"--example {text}: which of the {len(named)} prompts is it? --example PROMPT=FILE"
+                f"--example {text}: which of the {len(prompts)} prompts is it? --example TEXT=FILE"
             )
-        if not equals:
-            prompt = next(iter(named), "")
-        found.setdefault(prompt.strip() or Path(path).stem, []).append(path)
-    worded = list(named) + [prompt for prompt in found if prompt not in named]
+        else:
+            name = prompts[0] if prompts else Path(path).stem
+        recordings.setdefault(name, []).append(path)
+    names = [*sentences, *(name for name in recordings if name not in sentences)]
     return tuple(
         replace(
             rule,
-            prompts=rule.prompts if rule.label in named or _worded(rule, examples) else (),
-            id=rule.id,
-            examples=tuple(found.get(rule.label, ())),
+            prompts=rule.prompts if rule.label in sentences else (),
+            examples=tuple(recordings.get(rule.label, ())),
         )
-        if rule.label in found
-        else rule
-        for rule in rules_of(worded)
+        for rule in rules_of(names)
     )
-
-
-def _worded(rule: Rule, examples: Sequence[str]) -> bool:
-    """Whether its name was given as a sentence beside an example."""
-    return any(text.startswith(f"{rule.label}=") for text in examples)

@@ -76,13 +76,13 @@ def meaning_of(
             embedding[index], semantic[index] = _mean(whole), _mean(parts)
         rows += [index] * len(rule.but_not)
         excluded += [encoded[understand(text).what] for text in rule.but_not]
-        regions.append(region_of(rule, bundle))
+        regions.append(region_of(rule))
     nothing = np.empty((0, bundle.embedding), np.float32)
     against = np.array(rows, np.intp), np.stack(excluded) if excluded else nothing
     return Meaning(embedding, semantic, against, tuple(regions))
 
 
-def region_of(rule: Rule, bundle: ModelBundle) -> Region:
+def region_of(rule: Rule) -> Region:
     """Where ``rule`` listens: as it says, or else as the words of its sentences agree on.
 
     Words for a distance do not count: how far sounds are is heard too roughly.
