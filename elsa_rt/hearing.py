@@ -69,6 +69,7 @@ class Alert:
     distance_m: float = math.nan
     peak: float = math.nan  # the highest score up to now
     mean: float = math.nan  # of the scores of the steps that held
+    false_alarms_per_hour: float = math.nan  # how often background alone reaches the peak
     onset_s: float = math.nan  # stream time at which the sound began
     latency_s: float = math.nan  # from the onset to the start of the alert, computing aside
     duration_s: float | None = None  # from the onset to where it was last heard, at the end

@@ -53,7 +53,7 @@ def feed(
             np.array([1.5], np.float32),
         )
         score = np.array(row, np.float32)
-        match = Match(score, score, np.zeros(len(row), np.intp), score)
+        match = Match(score, score, np.zeros(len(row), np.intp), 10 * (1 - score))
         time_s = (index + 1) * STEP_S
         tracks = tracker.step(time_s, sound, 0.3).slots
         alerts += gate.step(time_s, match, sound, tracks)
@@ -78,8 +78,20 @@ def test_starts_and_ends_by_hysteresis() -> None:
     assert start.score == pytest.approx(0.8)
     assert end.time_s == pytest.approx(1.2)
     assert end.score == pytest.approx(0.9)
+    assert start.false_alarms_per_hour == pytest.approx(2.0)
+    assert end.false_alarms_per_hour == pytest.approx(1.0)
     assert start.id == end.id == "dog-000001"
     assert not gate.any_open
+
+
+def test_a_hardly_active_sound_leaves_the_alert_where_it_was() -> None:
+    scores, activities = line(*[0.9] * 6), [1.0] * 3 + [0.1] * 3
+    _, *updates = feed(gate_of(["dog"], CONFIG.changed(alert_update_s=0.1)), scores,
+                       [20.0] * 3 + [120.0] * 3, activities)  # fmt: skip
+    assert len(updates) == 4
+    for update in updates:
+        assert update.track == "track-000001"
+        assert update.azimuth_deg == pytest.approx(20, abs=1)
 
 
 def test_a_short_peak_is_no_alert() -> None:

@@ -92,6 +92,7 @@ class AlertGate:
         self._count = np.zeros(count, np.int64)  # steps that held, of this run or alert
         self._peak = np.zeros(count, np.float32)  # of their scores
         self._total = np.zeros(count)  # and their sum
+        self._rate = np.full(count, math.nan)  # false alarms an hour at their peak
         self._onset_s = np.zeros(count)
         self._last_s = np.zeros(count)  # end of the last of them
         self._sounding_s: NDArray[np.float64] | None = None  # since when each slot is, or NaN
@@ -110,6 +111,7 @@ class AlertGate:
             (self._count, before._count),
             (self._peak, before._peak),
             (self._total, before._total),
+            (self._rate, before._rate),
             (self._onset_s, before._onset_s),
             (self._last_s, before._last_s),
         ):
@@ -177,12 +179,14 @@ class AlertGate:
         self._count[holds] += 1
         self._total[holds] += match.score[holds]
         self._peak[holds] = np.maximum(self._peak, match.score)[holds]
+        self._rate[holds] = np.fmin(self._rate, match.false_alarms_per_hour)[holds]
         self._last_s[holds] = time_s
 
     def _forget(self, rules: NDArray[np.bool_] | int) -> None:
         self._count[rules] = 0
         self._peak[rules] = 0
         self._total[rules] = 0
+        self._rate[rules] = math.nan
 
     def _begin(self, rule: int, time_s: float, match: Match, place: Track) -> Alert:
         self._alerts += 1
@@ -207,7 +211,8 @@ class AlertGate:
         for rule, alert in self._open.items():
             if rule not in places:
                 continue
-            alert.place = places[rule]
+            if places[rule].id or not alert.place.id:  # a guess is no better than the last place
+                alert.place = places[rule]
             if self._is_due(alert, time_s):
                 alert.told, alert.told_s = alert.place, time_s
                 told.append(self._alert("update", rule, time_s, float(match.score[rule])))
@@ -251,6 +256,7 @@ class AlertGate:
             distance_m=place.distance_m,
             peak=float(self._peak[rule]),
             mean=float(self._total[rule] / self._count[rule]),
+            false_alarms_per_hour=float(self._rate[rule]),
             onset_s=float(self._onset_s[rule]),
             latency_s=alert.latency_s,
         )

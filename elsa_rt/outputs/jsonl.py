@@ -145,6 +145,7 @@ def alert_fields(alert: Alert) -> dict[str, Any]:
         "distance_m": _number(alert.distance_m, 2),
         "peak": _number(alert.peak, 4),
         "mean": _number(alert.mean, 4),
+        "false_alarms_per_hour": _significant(alert.false_alarms_per_hour),
         "onset_s": _number(alert.onset_s, 3),
         "latency_s": _number(alert.latency_s, 3),
         **({} if alert.duration_s is None else {"duration_s": _number(alert.duration_s, 3)}),
