@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.audio.ambisonics import wrapped_deg
 from elsa_rt.matching.words import ELEVATED_DEG, FAR_M, NEAR_M, REACH_DEG, STEEP_DEG
 from export.clips import Wording, wording
 from export.grammar import ANY, ATTRIBUTES, anything, say
@@ -127,7 +128,7 @@ def words_true(attributes: Attributes) -> tuple[NDArray[np.bool_], ...]:
     """
     _, azimuth, elevation, distance, t30, floor = attributes
     reach = np.where(np.arange(len(CENTRES_DEG)) % 2, DIAGONAL_DEG, REACH_DEG)
-    apart = np.abs((azimuth[:, None] - np.array(CENTRES_DEG) + 180) % 360 - 180)
+    apart = np.abs(wrapped_deg(azimuth[:, None] - np.array(CENTRES_DEG)))
     steep = np.abs(elevation) > STEEP_DEG
     return (
         (apart < reach) & ~steep[:, None],

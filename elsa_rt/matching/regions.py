@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elsa_rt.audio.ambisonics import wrapped_deg
 from elsa_rt.errors import UsageError
 
 EDGE_DEG = 10.0
@@ -111,7 +112,7 @@ class RegionGate:
         x, y, z = np.asarray(direction, float).T[:, :, None]  # (K, 1) each
         level = np.hypot(x, y)
         azimuth, elevation = np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, level))
-        apart = np.abs((azimuth - self._centre + 180) % 360 - 180) - self._half
+        apart = np.abs(wrapped_deg(azimuth - self._centre)) - self._half
         aside = np.maximum(apart, 0) * level
         aloft = np.maximum(np.maximum(self._low - elevation, elevation - self._high), 0)
         away = np.maximum(np.asarray(distance_m, float), TINY_M)[:, None]  # NaN stays NaN

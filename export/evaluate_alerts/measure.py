@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.audio.ambisonics import wrapped_deg
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.sound import Sound
@@ -170,7 +171,7 @@ def place_gate(
     found = {}
     for place, azimuth in PLACES.items():
         told = targets_found(Judge(bundle, labels, place), heard)
-        off = np.abs((told.azimuth_deg - azimuth + 180) % 360 - 180)
+        off = np.abs(wrapped_deg(told.azimuth_deg - azimuth))
         fired = told.alerts[:, 0, RATES.index(1.0)] > 0
         found[place] = {
             "missed": 1 - _share(fired[off <= WITHIN_DEG]),
