@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from elsa_rt.replacing import replacing
 from export.batches import SCENE_BATCH, Feed, SceneStream, augmented, stack
 from export.captions import Attributes
 from export.losses import Steps
@@ -122,9 +123,8 @@ def _some_steps(
 
 
 def _save(path: Path, memories: Memories) -> None:
-    part = path.with_suffix(".part.npz")
-    np.savez(part, **memories._asdict())
-    part.rename(path)
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(file, **memories._asdict())
 
 
 def _load(path: Path) -> Memories:
