@@ -14,7 +14,7 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.matching.background import own_labels
 from elsa_rt.matching.confirmation import confirmed_level
-from elsa_rt.matching.odds import ACTIVE
+from elsa_rt.matching.odds import ACTIVE, score_of
 from elsa_rt.matching.prompts import PromptBank
 from elsa_rt.matching.rule import times_of
 from elsa_rt.matching.scores import Scorer
@@ -66,7 +66,7 @@ class Judge:
         embedding = heard.embedding.astype(np.float32)
         sound = Sound(embedding, heard.direction, heard.activity, heard.distance)
         similarity, level = self._scorer.levels(sound)
-        score = 0.5 * (1 + np.tanh(0.5 * level))
+        score = score_of(level)
         bare = np.where(heard.activity[:, None] >= ACTIVE, similarity, -1)
         scores = np.concatenate([score] * len(RATES) + [bare] * len(RATES), axis=1)
         some = np.arange(len(self.start))
