@@ -240,11 +240,11 @@ class Listener:
     def _adopt(self) -> None:
         """Change over to the rules that are waiting, if any."""
         with self._change:
-            following, self._following = self._following, None
-        if following is not None:
+            if self._following is None:
+                return
             before = self._matcher
-            self._matcher, self.config = following
-            self._matcher.take_over(before)
+            (self._matcher, self.config), self._following = self._following, None
+        self._matcher.take_over(before)
 
     def set_orientation(
         self,
