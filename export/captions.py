@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,6 +119,20 @@ def regions() -> list[tuple[tuple[int, ...], int]]:
 def claims_of(captions: Sequence[Caption]) -> NDArray[np.int64]:
     """(c, 6): label, azimuth, elevation, distance, reverberation, size of each caption."""
     return np.array([astuple(caption)[1:] for caption in captions], np.int64).reshape(-1, 6)
+
+
+def attributes_of(
+    label: NDArray[np.int64],
+    direction: NDArray[np.floating[Any]],
+    distance: NDArray[np.floating[Any]],
+    t30: NDArray[np.floating[Any]],
+    floor: NDArray[np.floating[Any]],
+) -> Attributes:
+    """What is so of n sounds with unit vectors ``direction`` (n, 3), as captions word it."""
+    x, y, z = direction.astype(np.float64).T
+    azimuth, elevation = np.degrees([np.arctan2(y, x), np.arcsin(np.clip(z, -1, 1))])
+    numbers = (values.astype(np.float64) for values in (distance, t30, floor))
+    return Attributes(label, azimuth, elevation, *numbers)
 
 
 def words_true(attributes: Attributes) -> tuple[NDArray[np.bool_], ...]:
