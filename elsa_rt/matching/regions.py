@@ -74,6 +74,18 @@ class Region:
         """Whether there are distances that it leaves out."""
         return self.distance_m != (0.0, inf)
 
+    @property
+    def words(self) -> str:
+        """What it asks for, for people: "azimuth from 125° to -125°", or "anywhere"."""
+        parts = []
+        if self.azimuth_deg != (-180.0, 180.0):
+            parts.append("azimuth from {:g}° to {:g}°".format(*self.azimuth_deg))
+        if self.elevation_deg != (-90.0, 90.0):
+            parts.append("elevation from {:g}° to {:g}°".format(*self.elevation_deg))
+        if self.asks_distance:
+            parts.append("from {:g} to {:g} m".format(*self.distance_m))
+        return ", ".join(parts) or "anywhere"
+
     def contains(self, direction: ArrayLike, distance_m: float = np.nan) -> bool:
         """Whether a sound in ``direction``, a unit vector (3,), lies inside.
 
