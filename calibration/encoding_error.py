@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.capsule_signals import plane_wave_responses
-from elsa_rt.audio.ambisonics import CARDIOID, decode_matrix
+from elsa_rt.audio.ambisonics import CARDIOID, angle_deg, decode_matrix
 from elsa_rt.audio.capsules import Capsules, layout, sphere_grid
 from elsa_rt.audio.encoding import encode_capsules
 from elsa_rt.encoder.bundle import ModelBundle
@@ -42,7 +42,7 @@ def encoded_error(
     foa = responses @ mix.T
     flow = (foa[:, :1].conj() * foa[:, [3, 1, 2]]).real
     strength = np.linalg.norm(flow, axis=1)
-    angles = np.degrees(np.arccos(np.clip(np.sum(flow * directions, 1) / strength, -1, 1)))
+    angles = angle_deg(flow, directions)
     energy = np.sum(np.abs(foa) ** 2, axis=1) / 2
     return Error(
         float(np.sqrt(np.mean(angles**2))),

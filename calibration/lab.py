@@ -22,6 +22,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from elsa_rt.audio.ambisonics import angle_deg
 from elsa_rt.audio.capsules import sphere_grid
 from elsa_rt.audio.encoding import DIRECTIONS, SPECTRUM, fit_encoding, to_taps
 from elsa_rt.audio.profile_files import write_profile
@@ -104,8 +105,7 @@ def fit_filters(
     band = (hz >= LOWEST_HZ) & (hz <= 3_000)
     foa = flat[band] @ mix[band].swapaxes(1, 2)  # (f, d, 4)
     flow = (foa[:, :, :1].conj() * foa[:, :, [3, 1, 2]]).real.sum(axis=0)
-    cosines = np.sum(flow * towards, axis=1) / np.linalg.norm(flow, axis=1)
-    error = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
+    error = angle_deg(flow, towards)
     return made.taps.astype(np.float64), made.delay, float(np.sqrt(np.mean(error**2)))
 
 

@@ -72,7 +72,10 @@ def hear(listener: Listener, trial: Staged, number: int) -> Iterator[Step]:
 
 def errors(steps: Sequence[Step]) -> str:
     """Cells of a Markdown line: how far directions are off, and what is stated of it."""
-    raw, track, stated = (np.array([s[i] for s in steps]) for i in (3, 4, 5))
+    raw, track, stated = (
+        np.array([getattr(step, name) for step in steps])
+        for name in ("raw_deg", "track_deg", "stated_deg")
+    )
     middle = " | ".join(f"{np.median(degrees):.1f}°" for degrees in (raw, track, stated))
     within, twice = (np.mean(track <= factor * stated) for factor in (1, 2))
     return f"{len(steps)} | {middle} | {within:.0%} | {twice:.0%}"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.rooms import Device, Room, clap, diffuse_noise, response
-from elsa_rt.audio.ambisonics import rotation
+from elsa_rt.audio.ambisonics import rotation, wrapped_deg
 from elsa_rt.audio.capsules import Capsules, layout
 from elsa_rt.audio.profiles import find_profile
 from elsa_rt.calibrate.calibration import Calibration, calibrate, split_claps
@@ -129,7 +129,7 @@ def judge(recording: Recording, found: Calibration) -> Outcome:
     right &= profile.signs == tuple(np.array(device.signs)[channel_of].tolist())
     gain = np.abs(np.array(profile.gains_db) - (gains - gains.mean())).max()
     delay = np.abs(np.array(profile.delays_us) * 1e-6 - (delays - delays.mean())).max() * RATE
-    yaw = abs((profile.yaw_deg - recording.yaw_deg + 180) % 360 - 180)
+    yaw = abs(wrapped_deg(profile.yaw_deg - recording.yaw_deg))
     radius = abs((profile.radius_mm or 0) - 1000 * RADIUS_M)
     return Outcome(
         right, (float(gain), float(delay), float(yaw)), found.residual_deg, float(radius)

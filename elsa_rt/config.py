@@ -116,7 +116,7 @@ class Config:
         ALERTS, None, "score 0..1 that starts an alert (default: what keeps the false alarms)"
     )
     alert_end: float | None = _setting(
-        ALERTS, None, "score 0..1 below which an alert may end (default: a little below the start)"
+        ALERTS, None, "score 0..1 below which an alert may end (default: well below the start)"
     )
     site: str | None = _setting(
         ALERTS, None, "what elsa-rt calibrate site learned of this place: its name, or a file"

@@ -22,7 +22,7 @@ from elsa_rt.audio.timeline import Timeline
 from elsa_rt.bearings import Bearings
 from elsa_rt.config import CHANGEABLE, Config
 from elsa_rt.encoder.audio import AudioEncoder
-from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
+from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.features.flow import EnergyFlow, Flow
@@ -79,31 +79,27 @@ class Listener:
         bundle = encoder.bundle
         if prompts is None:
             prompts = config.rules or config.prompts
-        if not isinstance(prompts, PromptBank):
+        if isinstance(prompts, PromptBank):
+            prompts.check_fits(bundle)
+        else:
             prompts = PromptBank.encode(bundle, prompts, config, encoder)
-        elif prompts.text_encoder != bundle.files[TEXT_ENCODER]:
-            raise UsageError(
-                f"the prompt bank was made with another text encoder than that of {bundle.path}: "
-                "make it with PromptBank.encode(encoder.bundle, prompts)"
-            )
-        self.config = replace(config, prompts=prompts.prompts, rules=prompts.rules)
         self.source = source
         self.bundle = bundle
         self.on_notice = on_notice
         self._microphone = profile_of(config)
         self._opened: Source | None = None
         self._features = IntensityFeatures(bundle.features, self._microphone.coincidence_hz)
-        self._encoder = encoder.stream()
+        self._stream = encoder.stream()
         self._flow = EnergyFlow(bundle.step_frames)
         self._timeline = Timeline(bundle.features.rate)
         self._bearings = Bearings(bundle, config.frame)
-        self._model = encoder
+        self._encoder = encoder
         self._began_s = began_s
-        self._matcher = Matcher(prompts, config, bundle, self._bearings, began_s)
+        self._matcher, self.config = self._matcher_of(prompts, config)
         self._change = threading.Lock()
         self._following: tuple[Matcher, Config] | None = None  # from the next push on
         self.reset()
-        for notice in (*prompts.notices, *self._microphone.notices):
+        for notice in self._microphone.notices:
             on_notice(notice)
 
     def __iter__(self) -> Iterator[Hearing]:
@@ -142,13 +138,66 @@ class Listener:
         self._samples += foa.shape[1]
         foa = self._bearings.to_frame(foa)
         frames = self._features.step(foa)
-        sounds, flows = self._encoder.step(frames, foa), self._flow.step(frames)
+        sounds, flows = self._stream.step(frames, foa), self._flow.step(frames)
         return [self._match(sound, flow) for sound, flow in zip(sounds, flows, strict=True)]
 
     def _match(self, sound: Sound, flow: Flow) -> Hearing:
         self._steps += 1
         time_s, dropped = self._timeline.at(self._steps * self.bundle.step_samples)
         return self._matcher.step(time_s, dropped, sound, flow)
+
+    def finish(self) -> list[Hearing]:
+        """End the stream: hear what was held back, end open alerts; the next push begins anew.
+
+        Silence completes the last step. If the stream ended with a step and alerts are still
+        open, a step of silence carries their ends.
+        """
+        if self._to_foa is None:
+            return []
+        for notice in self._health.finish():
+            self.on_notice(notice)
+        hearings = self._hear(self._to_foa.flush())
+        waiting = self._samples - self._steps * self.bundle.step_samples
+        if waiting >= self._features.block or self._matcher.any_open:
+            silence = np.zeros((4, self.bundle.step_samples - waiting), np.float32)
+            (last,) = self._hear(silence)
+            hearings.append(self._matcher.finish(last))
+        if not self._steps:
+            self.on_notice(
+                f"nothing was heard: {self._samples} samples at {self.bundle.features.rate} Hz "
+                f"came, at least {self._features.block} are needed"
+            )
+        self.reset()
+        return hearings
+
+    def reset(self) -> None:
+        """Forget all that was heard; the next block is the first of a new stream."""
+        self._to_foa: ToFoa | None = None
+        self._samples = 0  # that the features took, at the model's rate
+        self._steps = 0
+        self._health = SignalHealth(self._microphone.channels, self._microphone.silent)
+        for stage in (self._features, self._stream, self._flow, self._matcher):
+            stage.reset()
+        for follower in (self._timeline, self._bearings):
+            follower.reset()
+
+    def _admit(self, block: Block) -> ToFoa:
+        """The first stage for ``block``, made for the first of a stream and then kept."""
+        if not isinstance(block, Block):
+            raise UsageError(
+                f"push takes a Block and got {type(block).__name__}: "
+                "Block(samples, rate) with float32 samples (channels, n)"
+            )
+        channels = block.samples.shape[0]
+        if self._to_foa is None:
+            self._to_foa = ToFoa(self.config, channels, block.rate, self.bundle.features.rate)
+            self._matcher.begin(self.latency_s - self.bundle.step_s)
+        if (channels, block.rate) != (self._to_foa.channels, self._to_foa.rate):
+            raise SourceError(
+                f"the stream changed from {self._to_foa.channels} channels at {self._to_foa.rate} "
+                f"Hz to {channels} at {block.rate} Hz: reset() the listener between streams"
+            )
+        return self._to_foa
 
     def change_rules(self, rules: Iterable[Rule], **settings: Any) -> None:
         """Listen by other ``rules`` from the next push on; any thread may call it.
@@ -173,23 +222,29 @@ class Listener:
                 raise UsageError(
                     f"{name} cannot change while listening: make a new listener for that"
                 )
-        config = self.config.changed(rules=tuple(rules), **settings)
-        bank = PromptBank.encode(self.bundle, config.rules, config, self._model)
+        with self._change:
+            _, config = self._following or (self._matcher, self.config)
+        config = config.changed(rules=tuple(rules), **settings)
+        bank = PromptBank.encode(self.bundle, config.rules, config, self._encoder)
+        following = self._matcher_of(bank, config)
+        with self._change:
+            self._following = following
+
+    def _matcher_of(self, bank: PromptBank, config: Config) -> tuple[Matcher, Config]:
+        """What matches by ``bank``, and ``config`` with its rules."""
         config = replace(config, prompts=bank.prompts, rules=bank.rules)
-        matcher = Matcher(bank, config, self.bundle, self._bearings, self._began_s)
         for notice in bank.notices:
             self.on_notice(notice)
-        with self._change:
-            self._following = matcher, config
+        return Matcher(bank, config, self.bundle, self._bearings, self._began_s), config
 
     def _adopt(self) -> None:
         """Change over to the rules that are waiting, if any."""
         with self._change:
-            following, self._following = self._following, None
-        if following is not None:
+            if self._following is None:
+                return
             before = self._matcher
-            self._matcher, self.config = following
-            self._matcher.take_over(before)
+            (self._matcher, self.config), self._following = self._following, None
+        self._matcher.take_over(before)
 
     def set_orientation(
         self,
@@ -226,41 +281,6 @@ class Listener:
             quaternion = quaternion_from_angles(yaw_deg, pitch_deg, roll_deg)
         self._bearings.set(quaternion, time_s, captured)
 
-    def finish(self) -> list[Hearing]:
-        """End the stream: hear what was held back, end open alerts; the next push begins anew.
-
-        Silence completes the last step. If the stream ended with a step and alerts are still
-        open, a step of silence carries their ends.
-        """
-        if self._to_foa is None:
-            return []
-        for notice in self._health.finish():
-            self.on_notice(notice)
-        hearings = self._hear(self._to_foa.flush())
-        waiting = self._samples - self._steps * self.bundle.step_samples
-        if waiting >= self._features.block or self._matcher.any_open:
-            silence = np.zeros((4, self.bundle.step_samples - waiting), np.float32)
-            (last,) = self._hear(silence)
-            hearings.append(self._matcher.finish(last))
-        if not self._steps:
-            self.on_notice(
-                f"nothing was heard: {self._samples} samples at {self.bundle.features.rate} Hz "
-                f"came, at least {self._features.block} are needed"
-            )
-        self.reset()
-        return hearings
-
-    def reset(self) -> None:
-        """Forget all that was heard; the next block is the first of a new stream."""
-        self._to_foa: ToFoa | None = None
-        self._samples = 0  # that the features took, at the model's rate
-        self._steps = 0
-        self._health = SignalHealth(self._microphone.channels, self._microphone.silent)
-        for stage in (self._features, self._encoder, self._flow, self._matcher):
-            stage.reset()
-        for follower in (self._timeline, self._bearings):
-            follower.reset()
-
     @property
     def thresholds(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
         """The scores (p,) that start an alert of each rule, and (p,) below which it may end."""
@@ -272,7 +292,7 @@ class Listener:
         samples = {
             "resampling": self._to_foa.latency if self._to_foa else 0,
             "features": self._features.latency,
-            "step": self._encoder.latency * self._features.block,
+            "step": self._stream.latency * self._features.block,
         }
         return {stage: count / self.bundle.features.rate for stage, count in samples.items()}
 
@@ -280,21 +300,3 @@ class Listener:
     def latency_s(self) -> float:
         """Seconds from a sound to the end of the step that tells of it, computing aside."""
         return sum(self.latencies.values())
-
-    def _admit(self, block: Block) -> ToFoa:
-        """The first stage for ``block``, made for the first of a stream and then kept."""
-        if not isinstance(block, Block):
-            raise UsageError(
-                f"push takes a Block and got {type(block).__name__}: "
-                "Block(samples, rate) with float32 samples (channels, n)"
-            )
-        channels = block.samples.shape[0]
-        if self._to_foa is None:
-            self._to_foa = ToFoa(self.config, channels, block.rate, self.bundle.features.rate)
-            self._matcher.begin(self.latency_s - self.bundle.step_s)
-        if (channels, block.rate) != (self._to_foa.channels, self._to_foa.rate):
-            raise SourceError(
-                f"the stream changed from {self._to_foa.channels} channels at {self._to_foa.rate} "
-                f"Hz to {channels} at {block.rate} Hz: reset() the listener between streams"
-            )
-        return self._to_foa

@@ -170,6 +170,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     run = args.work / "run"
+    if not (run / "checkpoint.pt").is_file():
+        parser.error(f"there is no {run / 'checkpoint.pt'}: run python -m export.train first")
     state = torch.load(run / "checkpoint.pt", weights_only=True, map_location="cpu")
     aligner = Aligner(args.work, state, args.device)
     student = deepcopy(aligner.average).eval()

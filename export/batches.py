@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -22,6 +23,7 @@ from export.teacher import Teacher, load
 BATCH = 16  # scenes
 SCENE_BATCH = 4  # scenes that a worker hands over at once
 RESERVOIR = 1500  # scenes that wait to be used again: 0.8 MB each
+PER_SCENE = 8  # steps of each that meet captions
 HIDDEN_SHARE = 0.4  # of the scenes lose some bands
 HIDDEN_BANDS = 17  # at most this many less one
 
@@ -99,6 +101,13 @@ def stack(scenes: Sequence[Scene]) -> tuple[Tensor, Steps]:
     )
     taught = torch.from_numpy(np.stack([scene.taught for scene in scenes]))
     return mel, Steps(label != SILENT, label, clip, direction, distance, t30, floor, taught)
+
+
+def some_steps(active: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Up to `PER_SCENE` of the ``active`` steps (batch, steps) of each scene."""
+    lottery = np.where(active, rng.random(active.shape), 2.0)
+    limit = np.sort(lottery, axis=1)[:, PER_SCENE - 1 : PER_SCENE]
+    return (lottery <= limit) & active
 
 
 def augmented(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[Tensor, Steps]:

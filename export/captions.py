@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.audio.ambisonics import wrapped_deg
 from elsa_rt.matching.words import ELEVATED_DEG, FAR_M, NEAR_M, REACH_DEG, STEEP_DEG
 from export.clips import Wording, wording
 from export.grammar import ANY, ATTRIBUTES, anything, say
@@ -120,6 +121,20 @@ def claims_of(captions: Sequence[Caption]) -> NDArray[np.int64]:
     return np.array([astuple(caption)[1:] for caption in captions], np.int64).reshape(-1, 6)
 
 
+def attributes_of(
+    label: NDArray[np.int64],
+    direction: NDArray[np.floating[Any]],
+    distance: NDArray[np.floating[Any]],
+    t30: NDArray[np.floating[Any]],
+    floor: NDArray[np.floating[Any]],
+) -> Attributes:
+    """What is so of n sounds with unit vectors ``direction`` (n, 3), as captions word it."""
+    x, y, z = direction.astype(np.float64).T
+    azimuth, elevation = np.degrees([np.arctan2(y, x), np.arcsin(np.clip(z, -1, 1))])
+    numbers = (values.astype(np.float64) for values in (distance, t30, floor))
+    return Attributes(label, azimuth, elevation, *numbers)
+
+
 def words_true(attributes: Attributes) -> tuple[NDArray[np.bool_], ...]:
     """(n, 8), (n, 2), (n, 2), (n, 2), (n, 2): which words of each attribute hold.
 
@@ -127,7 +142,7 @@ def words_true(attributes: Attributes) -> tuple[NDArray[np.bool_], ...]:
     """
     _, azimuth, elevation, distance, t30, floor = attributes
     reach = np.where(np.arange(len(CENTRES_DEG)) % 2, DIAGONAL_DEG, REACH_DEG)
-    apart = np.abs((azimuth[:, None] - np.array(CENTRES_DEG) + 180) % 360 - 180)
+    apart = np.abs(wrapped_deg(azimuth[:, None] - np.array(CENTRES_DEG)))
     steep = np.abs(elevation) > STEEP_DEG
     return (
         (apart < reach) & ~steep[:, None],

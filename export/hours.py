@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.errors import UsageError
 from elsa_rt.features.intensity import IntensityFeatures
+from elsa_rt.replacing import replacing
 from export.world import RATE, Event, Stream, World
 
 TOGETHER = 4
@@ -54,15 +54,15 @@ class Ears:
             or len({s.foa.shape for s in streams}) > 1
         ):
             return [_heard(self._alone(stream.foa), stream.events) for stream in streams]
-        frames, self_steps = [], self.bundle.step_frames
+        frames, size = [], self.bundle.step_frames
         for stream in streams:
             self._features.reset()
             frames.append(self._features.step(self._resampled(stream.foa)).mel)
         mel = np.stack(frames)
         self._batch.reset()
         heard: list[list[Sound]] = [[] for _ in streams]
-        for step in range(mel.shape[1] // self_steps):
-            cut = np.ascontiguousarray(mel[:, step * self_steps : (step + 1) * self_steps])
+        for step in range(mel.shape[1] // size):
+            cut = np.ascontiguousarray(mel[:, step * size : (step + 1) * size])
             for sounds, sound in zip(heard, self._batch.step(cut), strict=True):
                 sounds.append(sound)
         return [_heard(s, stream.events) for s, stream in zip(heard, streams, strict=True)]
@@ -134,6 +134,5 @@ def _keep(folder: Path | None, name: str, heard: Heard) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     events = np.array(heard.events, float).reshape(-1, len(Event._fields))
-    part = folder / f"{name}.{os.getpid()}.part.npz"
-    np.savez(part, **{**heard._asdict(), "events": events})
-    part.replace(folder / f"{name}.npz")
+    with replacing(folder / f"{name}.npz") as part, part.open("wb") as file:
+        np.savez(file, **{**heard._asdict(), "events": events})

@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from export.batches import SCENE_BATCH, Feed, SceneStream, augmented, stack
-from export.captions import Attributes
+from elsa_rt.replacing import replacing
+from export.batches import SCENE_BATCH, Feed, SceneStream, augmented, some_steps, stack
+from export.captions import Attributes, attributes_of
 from export.losses import Steps
 from export.scenes import Studio
 from export.student import Student
 
-PER_SCENE = 8  # steps that are kept of a scene
 TURNS = 2  # a scene is heard so often, turned and masked anew
 AT_ONCE = 16  # scenes
 PER_FILE = 62  # times as many
@@ -37,11 +37,8 @@ class Memories(NamedTuple):
 
     def attributes(self, rows: NDArray[np.int64]) -> Attributes:
         """What is so of ``rows``, as captions word it."""
-        direction = self.truth[rows, :3].astype(np.float64)
-        azimuth = np.degrees(np.arctan2(direction[:, 1], direction[:, 0]))
-        elevation = np.degrees(np.arcsin(np.clip(direction[:, 2], -1, 1)))
-        others = self.truth[rows, 3:].astype(np.float64).T
-        return Attributes(self.label[rows], azimuth, elevation, *others)
+        truth = self.truth[rows]
+        return attributes_of(self.label[rows], truth[:, :3], *truth[:, 3:].T)
 
     def embed(self, student: Student, rows: NDArray[np.int64], device: torch.device) -> Tensor:
         """The student's embeddings (r, 512) of ``rows``."""
@@ -90,7 +87,7 @@ def validation(work: Path, student: Student, scenes: int) -> Memories:
 def _remember(student: Student, mel: Tensor, truth: Steps, rng: np.random.Generator) -> Memories:
     device = next(student.parameters()).device
     heard, _ = student(mel.to(device))
-    scene, step = _some_steps(truth.active.numpy(), rng)
+    scene, step = np.nonzero(some_steps(truth.active.numpy(), rng))
     direction, distance, sound, place = (
         part.float().cpu().numpy()[scene, step]
         for part in (heard.direction[:, :, 0], heard.distance, heard.sound, heard.place)
@@ -111,20 +108,9 @@ def _remember(student: Student, mel: Tensor, truth: Steps, rng: np.random.Genera
     )
 
 
-def _some_steps(
-    active: NDArray[np.bool_], rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Scene and step of up to `PER_SCENE` active steps of each scene."""
-    lottery = np.where(active, rng.random(active.shape), 2.0)
-    limit = np.sort(lottery, axis=1)[:, PER_SCENE - 1 : PER_SCENE]
-    scene, step = np.nonzero((lottery <= limit) & active)
-    return scene, step
-
-
 def _save(path: Path, memories: Memories) -> None:
-    part = path.with_suffix(".part.npz")
-    np.savez(part, **memories._asdict())
-    part.rename(path)
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(file, **memories._asdict())
 
 
 def _load(path: Path) -> Memories:

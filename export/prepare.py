@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from elsa_rt.errors import ElsaError
+from elsa_rt.replacing import replacing
 from export import synthesis
 from export.captions import claims_of, read_tags, tag_captions, write_captions
 from export.clips import UNSEEN, Clip, labels_of, load, phrases, read_manifest, split
@@ -77,9 +78,9 @@ def once(path: Path, make: Callable[[], dict[str, Any]]) -> None:
     """Write the arrays that ``make`` gives, unless they are there already."""
     if path.exists():
         return
-    part = path.with_suffix(".part.npz")
-    np.savez(part, **make())
-    part.rename(path)
+    arrays = make()
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(file, **arrays)
 
 
 def gather_clips(

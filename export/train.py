@@ -23,9 +23,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from export.batches import Feed, batches
+from export.batches import Feed, batches, some_steps
 from export.caption_bank import CaptionBank
-from export.captions import Attributes, claims_true
+from export.captions import Attributes, attributes_of, claims_true
 from export.losses import (
     WEIGHTS,
     Steps,
@@ -45,7 +45,6 @@ from export.teacher import load
 from export.text import TextProjection
 from export.validate import SCENES, Validation
 
-PER_SCENE = 8  # steps of each scene that meet captions
 AVERAGING = 0.999  # of the weights that are shipped
 LEARNING_RATE = 1.5e-3
 TOWER_RATE = 0.25  # share of it for the semantic tower, which starts from the tagger's weights
@@ -161,8 +160,10 @@ class Trainer:
 
     def losses(self, mel: Tensor, truth: Steps, rng: np.random.Generator) -> dict[str, Tensor]:
         """All losses of a batch by name."""
-        which = _choose_steps(truth.active, rng)
-        label, clip, attributes = truth.label[which], truth.clip[which], _attributes(truth, which)
+        which = torch.from_numpy(some_steps(truth.active.numpy(), rng))
+        label, clip = truth.label[which], truth.clip[which]
+        places = (truth.direction, truth.distance, truth.t30, truth.floor)
+        attributes = attributes_of(label.numpy(), *(part[which].numpy() for part in places))
         truth, which = Steps(*map(self._there, truth)), self._there(which)
         with torch.autocast(self.device.type, torch.bfloat16, self.device.type == "cuda"):
             heard, _ = self.student(self._there(mel))
@@ -199,29 +200,9 @@ class Trainer:
         return values.to(self.device, non_blocking=True)
 
 
-def _attributes(truth: Steps, which: Tensor) -> Attributes:
-    """What is true of the chosen steps, as captions word it."""
-    direction = truth.direction[which].double().numpy()
-    return Attributes(
-        truth.label[which].numpy(),
-        np.degrees(np.arctan2(direction[:, 1], direction[:, 0])),
-        np.degrees(np.arcsin(np.clip(direction[:, 2], -1, 1))),
-        truth.distance[which].double().numpy(),
-        truth.t30[which].double().numpy(),
-        truth.floor[which].double().numpy(),
-    )
-
-
 def schedule(step: int, total: int) -> float:
     """Share of the learning rate: rises over `WARM_UP` steps, then falls as a half cosine."""
     return min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * min(1, step / total)))
-
-
-def _choose_steps(active: Tensor, rng: np.random.Generator) -> Tensor:
-    """Mask (batch, steps) of up to `PER_SCENE` active steps in each scene."""
-    lottery = torch.from_numpy(rng.random(active.shape)).masked_fill(~active, 2.0)
-    limit = lottery.sort(dim=1).values[:, PER_SCENE - 1 : PER_SCENE]
-    return (lottery <= limit) & active
 
 
 def average_into(slow: torch.nn.Module, fast: torch.nn.Module, decay: float) -> None:

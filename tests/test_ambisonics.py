@@ -13,6 +13,7 @@ from elsa_rt.audio.ambisonics import (
     FORMATS,
     MOUNTS,
     Mount,
+    angle_deg,
     angles_from_direction,
     decode_matrix,
     direction_from_angles,
@@ -20,6 +21,7 @@ from elsa_rt.audio.ambisonics import (
     plane_wave,
     rotate_foa,
     rotation,
+    wrapped_deg,
 )
 from elsa_rt.errors import UsageError
 
@@ -115,3 +117,17 @@ def test_unknown_names_list_the_known() -> None:
         decode_matrix("b-format")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"'sideways' is unknown: .* upright\|inverted\|endfire"):
         mount_rotation("sideways")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("other", "degrees"),
+    [([3, 0, 0], 0), ([0, 0, 2], 90), ([-1, 0, 0], 180), ([1, 1, 0], 45), ([0, 0, 0], 90)],
+)
+def test_angle_between_vectors_of_any_length(other: list[float], degrees: float) -> None:
+    assert angle_deg([0.5, 0, 0], other) == pytest.approx(degrees, abs=1e-6)
+    assert angle_deg([[0.5, 0, 0]] * 2, other) == pytest.approx([degrees] * 2, abs=1e-6)
+
+
+@pytest.mark.parametrize(("angle", "wrapped"), [(190, -170), (-190, 170), (720.5, 0.5), (45, 45)])
+def test_wrapped_angles(angle: float, wrapped: float) -> None:
+    assert wrapped_deg(angle) == pytest.approx(wrapped)

@@ -8,6 +8,7 @@ import math
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -132,3 +133,10 @@ def test_every_line_is_flushed() -> None:
     stream = Flushed()
     JsonLines(stream).show(HEARING)
     assert stream.flushed == 2
+
+
+def test_times_of_a_recording_across_a_change_of_the_clocks() -> None:
+    began = datetime(2026, 3, 29, 1, 59, 58, tzinfo=ZoneInfo("Europe/Berlin"))
+    stream = io.StringIO()
+    JsonLines(stream, began=began).show(replace(HEARING, time_s=4.0, alerts=()))
+    assert json.loads(stream.getvalue())["at"] == "2026-03-29T03:00:02.000+02:00"

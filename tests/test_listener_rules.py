@@ -166,6 +166,17 @@ def test_other_defaults_of_alerts(encoder: AudioEncoder, scene: Foa) -> None:
         listener.change_rules([HUM], format="fuma")
 
 
+def test_a_change_that_waits_is_not_forgotten_by_the_next(
+    encoder: AudioEncoder, scene: Foa
+) -> None:
+    listener = listen(encoder, HUM)
+    listener.change_rules([HUM, HISS], alert_cooldown_s=7.0)
+    listener.change_rules([HISS])
+    hear(listener, scene, 0, 0.5)
+    assert listener.config.rules == (HISS,)
+    assert listener.config.alert_cooldown_s == 7.0
+
+
 @pytest.mark.parametrize("rules", [[HUM, HUM], [Rule("x", ("?!",))]])
 def test_rules_that_make_no_sense_leave_the_old_ones(
     encoder: AudioEncoder, scene: Foa, rules: list[Rule]

@@ -103,3 +103,16 @@ def test_no_regions() -> None:
 def test_refused(bounds: dict[str, tuple[float, float]], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         Region(**bounds)
+
+
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [
+        (Region(), "anywhere"),
+        (Region(azimuth_deg=(125, -125)), "azimuth from 125° to -125°"),
+        (Region(elevation_deg=(40, 90), distance_m=(0, 1.5)),
+         "elevation from 40° to 90°, from 0 to 1.5 m"),
+    ],
+)  # fmt: skip
+def test_a_region_in_words(region: Region, words: str) -> None:
+    assert region.words == words

@@ -168,6 +168,8 @@ BAD: dict[str, tuple[str, int, str]] = {
     "end over start": (
         RULE + "    alert_start: 0.5\n    alert_end: 0.6\n", 4, "0 < end <= start"
     ),
+    "start at nothing": (RULE + "    alert_start: 0\n", 3, "more than 0, up to 1 is needed"),
+    "no end": (RULE + "    alert_end: 0\n", 3, "alert_end: 0: more than 0"),
     "missing example": (RULE + "    examples: [none.wav]\n", 3, "none.wav is no file"),
     "silent example": (RULE + "    examples: rules.yaml\n", 3, "cannot be read as sound"),
     "no schedule": (RULE + "    schedule: at night\n", 3, "mon-fri 22:00-06:00"),

@@ -113,7 +113,7 @@ def peaks(*heights: float) -> tuple[Floats, Floats]:
 def weighed(heights: tuple[float, ...], labelled: tuple[int, ...], now: float = 0.5) -> Tradeoff:
     time_s, score = peaks(*heights)
     labels = [Label(10 * index + 5.0, 10 * index + 5.5, "dog") for index in labelled]
-    return tradeoff("dog", time_s, score, labels, Timing(2, 8, 0.0), now, 0.7 * now)
+    return tradeoff("dog", time_s, score, labels, Timing(2, 8, 0.0), (now, 0.7 * now), 0.7 * now)
 
 
 def test_a_trade_off_has_a_result_for_each_threshold_that_matters() -> None:
@@ -152,7 +152,7 @@ def test_repeats_are_no_false_alarms() -> None:
     score = np.zeros(100)
     score[[20, 21, 22, 40, 41, 42]] = 0.9
     (label,) = [Label(1.5, 4.5, "dog")]
-    found = tradeoff("dog", time_s, score, [label], Timing(2, 8, 0.0), 0.5, 0.4)
+    found = tradeoff("dog", time_s, score, [label], Timing(2, 8, 0.0), (0.5, 0.4), 0.4)
     assert found.now[1:] == (0, 0, 1)
 
 

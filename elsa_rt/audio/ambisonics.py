@@ -1,16 +1,16 @@
 """Ambisonic formats, mounts and directions, and the conventions of the whole project.
 
-    axes        right-handed: x forward, y left, z up (ROS REP-103, the same as AmbiX)
-    azimuth     counter-clockwise from +x, left is positive, -180..180 degrees
-    elevation   up is positive, -90..90 degrees
-    FOA         AmbiX: channels W, Y, Z, X (ACN order), SN3D, float32, shape (4, n)
-    direction   unit vector (x, y, z) that points from the microphone to the source
+axes        right-handed: x forward, y left, z up (ROS REP-103, the same as AmbiX)
+azimuth     counter-clockwise from +x, left is positive, -180..180 degrees
+elevation   up is positive, -90..90 degrees
+FOA         AmbiX: channels W, Y, Z, X (ACN order), SN3D, float32, shape (4, n)
+direction   unit vector (x, y, z) that points from the microphone to the source
 """
 
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,6 +51,22 @@ def angles_from_direction(direction: ArrayLike) -> tuple[float, float]:
     """Azimuth and elevation in degrees of a vector (3,); its length does not matter."""
     x, y, z = (float(value) for value in np.asarray(direction))
     return math.degrees(math.atan2(y, x)), math.degrees(math.atan2(z, math.hypot(x, y)))
+
+
+def angle_deg(one: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
+    """Degrees (...) between vectors (..., 3) of any length, 0..180; 90 where one is zero."""
+    one, other = np.asarray(one, float), np.asarray(other, float)
+    lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
+    cosine = np.sum(one * other, axis=-1) / np.maximum(lengths, np.finfo(float).tiny)
+    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+
+
+Angle = TypeVar("Angle", float, NDArray[np.float64])
+
+
+def wrapped_deg(angle: Angle) -> Angle:
+    """The same direction as ``angle`` in degrees, -180 up to but not including 180."""
+    return (angle + 180.0) % 360.0 - 180.0
 
 
 def plane_wave(direction: ArrayLike) -> NDArray[np.float64]:

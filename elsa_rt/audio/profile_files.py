@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,6 +14,7 @@ from elsa_rt.audio.ambisonics import FORMATS, MOUNTS
 from elsa_rt.audio.capsules import LAYOUTS
 from elsa_rt.audio.profiles import Profile
 from elsa_rt.errors import ElsaError, UsageError
+from elsa_rt.replacing import replacing
 
 SCHEMA = 1
 UNKNOWN = "unknown"
@@ -69,7 +69,6 @@ def read_profile(path: Path) -> Profile:
 
 def write_profile(profile: Profile, path: Path) -> None:
     """Write ``profile`` to ``path``; what was there stays until the new file is whole."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = yaml.safe_dump(
@@ -79,15 +78,13 @@ def write_profile(profile: Profile, path: Path) -> None:
             width=100,
             default_flow_style=None,
         )
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        with replacing(path) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ElsaError(
             f"writing {path}: {error.strerror}: see that the place is writable, "
             "or name another with --output FILE.yaml"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _as_table(profile: Profile) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.ambisonics import mount_rotation, rotation
+from elsa_rt.audio.ambisonics import angle_deg, mount_rotation, rotation
 from elsa_rt.audio.encoding import encoding_spectra
 from elsa_rt.audio.profiles import Profile
 from elsa_rt.calibrate.claps import direct_sound, find_claps, transform_size
@@ -257,5 +257,4 @@ def _off(take: Take, profile: Profile, rate: int, numbers: Sequence[int], flat: 
     flow = rotation(profile.yaw_deg, 0, 0) @ mount_rotation(profile.mount) @ flow
     towards = take.at.towards * [1, 1, 0] if flat else take.at.towards
     flow = flow * [1, 1, 0] if flat else flow
-    cosine = flow @ towards / max(float(np.linalg.norm(flow) * np.linalg.norm(towards)), 1e-30)
-    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+    return float(angle_deg(flow, towards))

@@ -16,7 +16,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.ambisonics import decode_matrix, mount_rotation, plane_wave, rotation
+from elsa_rt.audio.ambisonics import (
+    decode_matrix,
+    mount_rotation,
+    plane_wave,
+    rotation,
+    wrapped_deg,
+)
 from elsa_rt.audio.profiles import Profile
 from elsa_rt.calibrate.claps import Direct, transform_size
 
@@ -196,7 +202,7 @@ class _Problem:
             of_channels[silent] = of_channels[~silent].mean()
         if signs.sum() < 0 or (signs.sum() == 0 and signs[0] < 0):
             signs = -signs  # of all four together it cannot be told, nor does it matter
-        yaw_deg = float((x[8] + 180) % 360 - 180)
+        yaw_deg = wrapped_deg(float(x[8]))
         return Solution(
             order=tuple(int(capsule) for capsule in order),
             signs=tuple(int(sign) for sign in signs),

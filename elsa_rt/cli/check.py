@@ -117,17 +117,9 @@ def _what(rule: Rule) -> str:
 
 
 def _where(rule: Rule) -> str:
-    region = rule.region
-    if region is None:
-        return "as its words say" if rule.prompts else "anywhere"
-    parts = []
-    if region.azimuth_deg != (-180, 180):
-        parts.append("azimuth {:g}° to {:g}°".format(*region.azimuth_deg))
-    if region.elevation_deg != (-90, 90):
-        parts.append("elevation {:g}° to {:g}°".format(*region.elevation_deg))
-    if region.asks_distance:
-        parts.append("{:g} m to {:g} m".format(*region.distance_m))
-    return ", ".join(parts) or "anywhere"
+    if rule.region is not None:
+        return rule.region.words
+    return "as its words say" if rule.prompts else "anywhere"
 
 
 def _readily(rule: Rule, settings: dict[str, Any]) -> str:

@@ -13,7 +13,6 @@ from elsa_rt.config import ALERTS, MODEL, Config
 
 if TYPE_CHECKING:
     from elsa_rt.matching.explain import Explanation
-    from elsa_rt.matching.regions import Region
 
 MORE = """\
 It says which words are taken for a place and which for the sound, which sounds that the model
@@ -95,7 +94,7 @@ def lines(found: Explanation) -> list[str]:
     said = [found.rule.label]
     what = " / ".join(found.what) or "what sounds like " + ", ".join(found.rule.examples)
     said.append(f"  sound          {what}")
-    said.append(f"  place          {place(found.region)}")
+    said.append(f"  place          {found.region.words}")
     near = ", ".join(f"{label} {likeness:.2f}" for label, likeness in found.nearest)
     said.append(f"  nearest known  {near or 'this bundle names none'}")
     if found.means:
@@ -112,18 +111,6 @@ def lines(found: Explanation) -> list[str]:
             "handful of trials at 20 dB SNR and one false alarm an hour"
         )
     return [*said, *(f"  note           {notice}" for notice in found.notices)]
-
-
-def place(region: Region) -> str:
-    """A region in words and numbers."""
-    parts = []
-    if region.azimuth_deg != (-180.0, 180.0):
-        parts.append("azimuth from {:g}° to {:g}°".format(*region.azimuth_deg))
-    if region.elevation_deg != (-90.0, 90.0):
-        parts.append("elevation from {:g}° to {:g}°".format(*region.elevation_deg))
-    if region.asks_distance:
-        parts.append("from {:g} to {:g} m".format(*region.distance_m))
-    return ", ".join(parts) or "anywhere"
 
 
 def _number(value: float) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
 from elsa_rt.cli.notices import Notices, say_loading
@@ -14,6 +14,7 @@ from elsa_rt.cli.stop import Stop, hear
 from elsa_rt.config import ALERTS, MODEL, SIGNAL
 from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Alert, Hearing
+from elsa_rt.outputs.jsonl import JsonLines, later
 from elsa_rt.screens.plain import clock
 
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ def run(arguments: argparse.Namespace) -> int:
         say_loading()
         from elsa_rt.audio.files import FileSource
         from elsa_rt.listener import Listener
-        from elsa_rt.outputs.jsonl import JsonLines
 
         with FileSource(arguments.recording, config, notices) as opened:
             began_s = None if began is None else began.timestamp()
@@ -124,4 +124,4 @@ class AlertTable:
     def _time(self, time_s: float) -> str:
         if self._began is None:
             return clock(time_s)
-        return f"{self._began + timedelta(seconds=time_s):%Y-%m-%d %H:%M:%S}"
+        return f"{later(self._began, time_s):%Y-%m-%d %H:%M:%S}"

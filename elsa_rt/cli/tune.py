@@ -13,6 +13,7 @@ from elsa_rt.cli.options import Commands, add_command, add_settings
 from elsa_rt.cli.rules import add_config, asked
 from elsa_rt.config import ALERTS, MODEL, SIGNAL
 from elsa_rt.errors import UsageError
+from elsa_rt.replacing import replacing
 
 if TYPE_CHECKING:
     from elsa_rt.rules.reader import RulesFile
@@ -109,14 +110,11 @@ def _write(file: RulesFile, found: list[Tuned]) -> None:
         return
     edited = with_starts(file.path, read_text(file.path), starts)
     path = file.path.resolve()
-    part = path.with_name(f"{path.name}.part")
     try:
-        part.write_text(edited, encoding="utf-8")
-        shutil.copymode(path, part)
-        read_rules(part)
-        part.replace(path)
+        with replacing(path) as part:
+            part.write_text(edited, encoding="utf-8")
+            shutil.copymode(path, part)
+            read_rules(part)
     except OSError as error:
         raise UsageError(f"writing {path}: {error.strerror}: see that it is writable") from None
-    finally:
-        part.unlink(missing_ok=True)
     print(f"{file.path}: alert_start of {len(starts)} rule{'s' * (len(starts) > 1)} is written")

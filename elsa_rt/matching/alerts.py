@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.audio.ambisonics import direction_from_angles
 from elsa_rt.config import Config
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.hearing import Alert, State, Track
 from elsa_rt.matching.confirmation import Confirmation, Origin
+from elsa_rt.matching.heading import angle_between
 from elsa_rt.matching.rule import Rule, times_of
 from elsa_rt.matching.scores import Match
 from elsa_rt.matching.tracks import guess
@@ -224,7 +226,7 @@ class AlertGate:
         passed = time_s - alert.told_s + 1e-6
         if passed >= self._update_s:
             return True
-        return passed >= UPDATE_LEAST_S and _apart_deg(alert.told, alert.place) > MOVED_DEG
+        return passed >= UPDATE_LEAST_S and _moved_deg(alert.told, alert.place) > MOVED_DEG
 
     def _close(self, rule: int, time_s: float) -> Alert:
         last_s, onset_s = float(self._last_s[rule]), float(self._onset_s[rule])
@@ -262,9 +264,6 @@ class AlertGate:
         )
 
 
-def _apart_deg(one: Track, other: Track) -> float:
-    """Degrees between two places along the great circle."""
-    low, high = math.radians(one.elevation_deg), math.radians(other.elevation_deg)
-    turn = math.radians(one.azimuth_deg - other.azimuth_deg)
-    cosine = math.sin(low) * math.sin(high) + math.cos(low) * math.cos(high) * math.cos(turn)
-    return math.degrees(math.acos(min(max(cosine, -1.0), 1.0)))
+def _moved_deg(one: Track, other: Track) -> float:
+    here, there = (direction_from_angles(p.azimuth_deg, p.elevation_deg) for p in (one, other))
+    return math.degrees(angle_between(here, there))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import NamedTuple
 
+from elsa_rt.audio.ambisonics import wrapped_deg
 from elsa_rt.matching.regions import Region
 from elsa_rt.matching.words import ALONE_DEG, ELEVATED_DEG, FAR_M, NEAR_M, REACH_DEG, SECTORS
 
@@ -157,7 +158,9 @@ def _region(places: frozenset[str]) -> Region:
         if len(centres) == 2:
             across = 45.0 if "front" in places else 135.0
             centre, half = across if "left" in places else -across, ALONE_DEG
-        region = replace(region, azimuth_deg=(_wrapped(centre - half), _wrapped(centre + half)))
+        region = replace(
+            region, azimuth_deg=(wrapped_deg(centre - half), wrapped_deg(centre + half))
+        )
     if "above" in places:
         region = replace(region, elevation_deg=(ELEVATED_DEG, 90.0))
     if "below" in places:
@@ -167,10 +170,6 @@ def _region(places: frozenset[str]) -> Region:
     if "far" in places:
         region = replace(region, distance_m=(FAR_M, inf))
     return region
-
-
-def _wrapped(angle_deg: float) -> float:
-    return (angle_deg + 180.0) % 360.0 - 180.0
 
 
 def _without(prompt: str, phrases: Sequence[_Phrase]) -> str:

@@ -74,6 +74,14 @@ class PromptBank:
         meaning = meaning_of((), bundle, {}, None, Config())
         return cls((), meaning, (), bundle.files[TEXT_ENCODER])
 
+    def check_fits(self, bundle: ModelBundle) -> None:
+        """Raise a UsageError if it was made with another text encoder than that of ``bundle``."""
+        if self.text_encoder != bundle.files[TEXT_ENCODER]:
+            raise UsageError(
+                f"the prompt bank was made with another text encoder than that of {bundle.path}: "
+                "make it with PromptBank.encode(encoder.bundle, prompts)"
+            )
+
     @property
     def prompts(self) -> tuple[str, ...]:
         """What the rules are called."""

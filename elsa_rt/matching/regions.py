@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elsa_rt.audio.ambisonics import wrapped_deg
 from elsa_rt.errors import UsageError
 
 EDGE_DEG = 10.0
@@ -73,6 +74,18 @@ class Region:
         """Whether there are distances that it leaves out."""
         return self.distance_m != (0.0, inf)
 
+    @property
+    def words(self) -> str:
+        """What it asks for, for people: "azimuth from 125° to -125°", or "anywhere"."""
+        parts = []
+        if self.azimuth_deg != (-180.0, 180.0):
+            parts.append("azimuth from {:g}° to {:g}°".format(*self.azimuth_deg))
+        if self.elevation_deg != (-90.0, 90.0):
+            parts.append("elevation from {:g}° to {:g}°".format(*self.elevation_deg))
+        if self.asks_distance:
+            parts.append("from {:g} to {:g} m".format(*self.distance_m))
+        return ", ".join(parts) or "anywhere"
+
     def contains(self, direction: ArrayLike, distance_m: float = np.nan) -> bool:
         """Whether a sound in ``direction``, a unit vector (3,), lies inside.
 
@@ -111,7 +124,7 @@ class RegionGate:
         x, y, z = np.asarray(direction, float).T[:, :, None]  # (K, 1) each
         level = np.hypot(x, y)
         azimuth, elevation = np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, level))
-        apart = np.abs((azimuth - self._centre + 180) % 360 - 180) - self._half
+        apart = np.abs(wrapped_deg(azimuth - self._centre)) - self._half
         aside = np.maximum(apart, 0) * level
         aloft = np.maximum(np.maximum(self._low - elevation, elevation - self._high), 0)
         away = np.maximum(np.asarray(distance_m, float), TINY_M)[:, None]  # NaN stays NaN

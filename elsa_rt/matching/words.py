@@ -6,6 +6,8 @@ two of them both are said: "front, left".
 
 from __future__ import annotations
 
+from elsa_rt.audio.ambisonics import wrapped_deg
+
 SECTORS = (("front", 0.0), ("behind", 180.0), ("left", 90.0), ("right", -90.0))
 """Horizontal words in the order they are spoken, with the azimuth of their centre in degrees."""
 
@@ -30,9 +32,7 @@ given in metres, too rough to be put into a word."""
 def azimuth_words(azimuth_deg: float) -> tuple[str, ...]:
     """One or two of front, behind, left, right; any angle, left is positive."""
     return tuple(
-        word
-        for word, centre in SECTORS
-        if abs((azimuth_deg - centre + 180.0) % 360.0 - 180.0) < REACH_DEG
+        word for word, centre in SECTORS if abs(wrapped_deg(azimuth_deg - centre)) < REACH_DEG
     )
 
 

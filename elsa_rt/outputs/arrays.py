@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.errors import ElsaError, UsageError
+from elsa_rt.replacing import replacing
 
 
 def check_target(path: str | Path) -> Path:
@@ -26,14 +26,10 @@ def check_target(path: str | Path) -> Path:
 
 def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Write ``arrays`` by their names; what was at ``path`` stays until the new file is whole."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
+        with replacing(path) as part, part.open("wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        part.replace(path)
     except OSError as error:
         raise ElsaError(
             f"writing {path}: {error.strerror}: see that the place is writable and not full"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)

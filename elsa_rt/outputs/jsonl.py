@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from elsa_rt.hearing import Alert, Angles, Hearing, Track
@@ -68,13 +68,18 @@ class JsonLines:
     def _write(self, fields: dict[str, Any]) -> None:
         fields |= self._common
         if self._began is not None:
-            at = self._began + timedelta(seconds=fields["time_s"])
+            at = later(self._began, fields["time_s"])
             fields["at"] = at.isoformat(timespec="milliseconds")
         elif self._clock:
             now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
             fields["at"] = now.replace("+00:00", "Z")
         self._stream.write(json.dumps(fields, allow_nan=False) + "\n")
         self._stream.flush()
+
+
+def later(began: datetime, seconds: float) -> datetime:
+    """``seconds`` after ``began``, in its time zone: across a change of the clocks, too."""
+    return datetime.fromtimestamp(began.timestamp() + seconds, began.tzinfo)
 
 
 def hearing_fields(hearing: Hearing) -> dict[str, Any]:

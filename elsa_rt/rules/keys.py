@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from elsa_rt.config import ALERTS, MODEL, RANGES, SIGNAL, Config, described
 from elsa_rt.errors import UsageError
 from elsa_rt.matching.prompts import MAX_PROMPT_CHARACTERS, check_prompt
-from elsa_rt.matching.rule import Rule
+from elsa_rt.matching.rule import MAX_SLUG, Rule
 from elsa_rt.matching.schedule import LIKE, parse_window, time_zone
 from elsa_rt.outputs.rotating import WHAT, JsonlFile
 from elsa_rt.rules.kinds import Choice, Flag, Key, Kind, Many, Number, Table, Text
@@ -19,7 +19,7 @@ from elsa_rt.rules.kinds import Choice, Flag, Key, Kind, Many, Number, Table, Te
 SECTIONS = {"microphone": SIGNAL, "model": MODEL, "alerts": ALERTS}
 """The tables of a file that hold settings of `Config`, and their group there."""
 
-ID = r"^[A-Za-z0-9_-]{1,48}$"
+ID = rf"^[A-Za-z0-9_-]{{1,{MAX_SLUG}}}$"
 
 QUIETEST_DBFS = -120.0
 
@@ -67,7 +67,7 @@ def rule_table() -> Table:
     return Table(
         {
             "id": Key(
-                Text(ID, "up to 48 letters, digits, - and _"),
+                Text(ID, f"up to {MAX_SLUG} letters, digits, - and _"),
                 "the rule's name in alerts; made from its first prompt if left out",
             ),
             "prompt": Key(words, "what to listen for, a sentence in English"),
@@ -84,8 +84,8 @@ def rule_table() -> Table:
                 Number(*RANGES["false_alarms_per_hour"]),
                 "how many false alarms an hour it may raise",
             ),
-            "alert_start": Key(Number(0, 1), "score that starts an alert"),
-            "alert_end": Key(Number(0, 1), "score below which it may end"),
+            "alert_start": Key(_SCORE, "score that starts an alert"),
+            "alert_end": Key(_SCORE, "score below which it may end"),
             "confirm_s": Key(Number(0), "seconds that the score must hold before the start"),
             "release_s": Key(Number(0), "seconds below the end score before the end"),
             "cooldown_s": Key(Number(0), "seconds after an end before the next start"),
@@ -164,4 +164,5 @@ def _window(text: str) -> Callable[[str], object] | None:
 
 
 _SCHEDULE = Many(Text(check=_window, needed=LIKE), lone=True)
+_SCORE = Number(0, 1, beyond=True)
 _SOURCE = Key(Text(), "a file, - for standard input, or a microphone by number or part of its name")

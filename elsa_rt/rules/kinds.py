@@ -97,12 +97,16 @@ class Flag:
 
 @dataclass(frozen=True)
 class Number:
-    """A number from ``least`` to ``most``; infinity only where ``endless``."""
+    """A number from ``least`` to ``most``; infinity only where ``endless``.
+
+    With ``beyond`` it must be more than ``least``.
+    """
 
     least: float = -math.inf
     most: float = math.inf
     whole: bool = False
     endless: bool = False
+    beyond: bool = False
 
     def read(self, node: Node, say: Say) -> Any:
         value = node.value
@@ -110,17 +114,21 @@ class Number:
             needed = "a whole number" if self.whole else "a number"
             say(node.line, f"{_shown(node)}: {needed} is needed")
             return UNREAD
-        if not self.least <= value <= self.most or (math.isinf(value) and not self.endless):
+        inside = self.least <= value <= self.most and not (self.beyond and value == self.least)
+        if not inside or (math.isinf(value) and not self.endless):
             say(node.line, f"{value}: {self._range()} is needed")
             return UNREAD
         return value if self.whole else float(value)
 
     def schema(self) -> dict[str, Any]:
-        bounds = {"minimum": self.least, "maximum": self.most}
+        least = "exclusiveMinimum" if self.beyond else "minimum"
+        bounds = {least: self.least, "maximum": self.most}
         found: dict[str, Any] = {"type": "integer" if self.whole else "number"}
         return found | {name: bound for name, bound in bounds.items() if math.isfinite(bound)}
 
     def _range(self) -> str:
+        if self.beyond:
+            return f"more than {self.least:g}, up to {self.most:g}"
         if math.isinf(self.most):
             return f"{self.least:g} or more" if math.isfinite(self.least) else "a finite number"
         return f"{self.least:g}..{self.most:g}"

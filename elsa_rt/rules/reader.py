@@ -198,7 +198,7 @@ class _Reader:
 
     def _thresholds(self, rule: Rule, node: Node) -> None:
         start, end = rule.alert_start, rule.alert_end
-        if start is not None and end is not None and not 0 < end <= start:
+        if start is not None and end is not None and end > start:
             self._say(
                 node.key_lines["alert_end"],
                 f"alert_end {end} and alert_start {start} must keep 0 < end <= start",

@@ -35,9 +35,14 @@ def courses(
     end: Floats,
     timing: Timing,
 ) -> Course:
-    """Run one rule's ``score`` (n,) at ``time_s`` (n,) through gates with ``start``, ``end`` (t,).
+    """Run ``score`` at ``time_s`` (n,) through gates with ``start`` and ``end`` (t,).
 
-    The same life as that of `elsa_rt.matching.alerts.AlertGate`, for thresholds side by side.
+    The same life as that of `elsa_rt.matching.alerts.AlertGate`, for gates side by side, but that
+    nothing is known of tracks: there, another sound must reach the start to keep an alert open.
+
+    Parameters
+    ----------
+    score : (n,) of one rule, or (n, t) of a rule for each gate
     """
     lanes = len(start)
     confirmation = Confirmation(np.full(lanes, timing.confirm, np.int64))

@@ -59,14 +59,14 @@ def tuned(listener: Listener, recorded: Recorded, labels: Sequence[Label]) -> li
     """The trade-off and the proposal for each rule of ``listener``."""
     rules, config = listener.config.rules, listener.config
     times = times_of(rules, config, listener.bundle.step_s)
-    start, _ = listener.thresholds
+    start, end = listener.thresholds
     found = []
     for index, rule in enumerate(rules):
         timing = Timing(
             int(times.confirm[index]), int(times.release[index]), float(times.cooldown_s[index])
         )
         score = recorded.score[:, index]
-        now = float(start[index])
+        now = float(start[index]), float(end[index])
         weighed = tradeoff(rule.id, recorded.time_s, score, labels, timing, now, rule.alert_end)
         allowed = rate_of(rule, config)
         own = tuple(label for label in labels if label.rule == rule.id)

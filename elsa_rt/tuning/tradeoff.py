@@ -70,18 +70,18 @@ def tradeoff(
     score: Floats,
     labels: Sequence[Label],
     timing: Timing,
-    now: float,
+    now: tuple[float, float],
     alert_end: float | None = None,
 ) -> Tradeoff:
     """Try thresholds on the scores (n,) of ``rule`` at ``time_s`` (n,), the ends of steps.
 
-    ``now`` is the score that starts its alerts at present, ``alert_end`` that below which they may
-    end, or lower with a lower start; None puts it below each start.
+    ``now`` are the scores that start its alerts at present and below which they may end. With other
+    starts they may end below ``alert_end``, or lower with a lower start; None puts it below each.
     """
     own = [label for label in labels if label.rule == rule]
     tried = thresholds(confirmed_level(np.asarray(score, np.float64), timing.confirm))
-    start = np.append(tried, now)
-    end = end_below(start) if alert_end is None else np.minimum(start, alert_end)
+    end = end_below(tried) if alert_end is None else np.minimum(tried, alert_end)
+    start, end = np.append(tried, now[0]), np.append(end, now[1])
     course = courses(time_s, score, start, end, timing)
     missed = np.zeros(len(start), np.int64)
     repeats = np.zeros(len(start), np.int64)

@@ -7,17 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.ambisonics import angles_from_direction
+from elsa_rt.audio.ambisonics import angle_deg, angles_from_direction
 from elsa_rt.matching.words import FAR_M, NEAR_M, elevation_word
 from export.evaluate.trials import Trial
 
 NAN = float("nan")
-
-
-def angle_deg(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Angle between two vectors of any length."""
-    cosine = float(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12)
-    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
 def nearest_quarter(direction: NDArray[np.float64]) -> int:
@@ -41,10 +35,7 @@ def direction_values(trials: Sequence[Trial]) -> dict[str, NDArray[np.float64]]:
 
 def step_errors_deg(trials: Sequence[Trial]) -> list[NDArray[np.float64]]:
     """Error of the direction in each active step of each trial."""
-    return [
-        np.array([angle_deg(step, t.about.direction) for step in t.direction[t.active]])
-        for t in trials
-    ]
+    return [angle_deg(t.direction[t.active], t.about.direction) for t in trials]
 
 
 def activity_agreement(trials: Sequence[Trial]) -> list[NDArray[np.float64]]:
@@ -59,8 +50,8 @@ def _values_of(trial: Trial) -> dict[str, float]:
     said_m = float(np.median(trial.said_m[trial.active]))
     quarter = nearest_quarter(truth)
     return {
-        "direction_deg": angle_deg(said, truth),
-        "closed_deg": angle_deg(closed, truth),
+        "direction_deg": float(angle_deg(said, truth)),
+        "closed_deg": float(angle_deg(closed, truth)),
         "four_way": float(nearest_quarter(said) == quarter),
         "closed_four_way": float(nearest_quarter(closed) == quarter),
         "up_down": _word_right(_height(said), _height(truth)),

@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.ambisonics import rotation
+from elsa_rt.audio.ambisonics import angle_deg, rotation
 from export.background import diffuse_noise
 from export.clips import kinds
-from export.evaluate.direction import angle_deg
 from export.evaluate.material import SEED, Clip, Room
 from export.evaluate.trials import (
     RATE,
@@ -106,7 +105,8 @@ def judge(ear: Ear, duet: Duet, prompts: NDArray[np.float32]) -> dict[str, float
         return None
     similarity = embedding[: both.size][both].sum(0) @ prompts.T
     said = int(similarity.argmax())
-    errors = [angle_deg(direction[: both.size][both].sum(0), truth) for truth in duet.directions]
+    towards = direction[: both.size][both].sum(0)
+    errors = [float(angle_deg(towards, truth)) for truth in duet.directions]
     nearest = int(np.argmin(errors))
     return {
         "louder_label_top1": float(said == duet.labels[0]),

@@ -14,7 +14,7 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from elsa_rt.audio.ambisonics import angles_from_direction
+from elsa_rt.audio.ambisonics import angles_from_direction, wrapped_deg
 from export.evaluate.direction import direction_values
 from export.evaluate.hearing import Heard
 from export.evaluate.labels import answers_with_time
@@ -83,7 +83,7 @@ def by_sector(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Centres of sectors from -180 to 180 and the median error in each; NaN where it is empty."""
     centres = np.arange(-180.0, 181.0, SECTOR_DEG)
-    apart = np.abs((azimuth[:, None] - centres + 180) % 360 - 180)
+    apart = np.abs(wrapped_deg(azimuth[:, None] - centres))
     inside = [error[near] for near in (apart <= SECTOR_DEG / 2).T]
     return centres, np.array([np.median(part) if part.size else np.nan for part in inside])
 

@@ -1,4 +1,4 @@
-"""The alert gate for whole streams and many thresholds at once: when alerts start."""
+"""When alerts start, for whole streams and many rules and thresholds at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.matching.confirmation import Confirmation
+from elsa_rt.tuning.gate import Timing, courses
 
 
 class Starts(NamedTuple):
@@ -32,20 +32,5 @@ def starts_of(
     start, end : (c,)
     confirm, release : steps
     """
-    columns = scores.shape[1]
-    gate, is_open = Confirmation(np.full(columns, confirm)), np.zeros(columns, np.bool_)
-    steps, found = [], []
-    # between steps that could matter nothing changes but the count of misses
-    for number, row in enumerate(scores):
-        holds = row >= np.where(is_open, end, start)
-        confirmed = gate.step(holds)
-        started = confirmed & ~is_open
-        ended = is_open & (gate.missed >= release)
-        if started.any():
-            steps.append(np.full(int(started.sum()), number))
-            found.append(np.flatnonzero(started))
-        is_open = (is_open | started) & ~ended
-        if ended.any():
-            gate.restart(ended)
-    nothing = np.empty(0, np.intp)
-    return Starts(*(np.concatenate([nothing, *parts]) for parts in (steps, found)))
+    steps = np.arange(len(scores), dtype=float)
+    return Starts(*courses(steps, scores, start, end, Timing(confirm, release, 0)).starts.nonzero())

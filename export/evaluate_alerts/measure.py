@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.audio.ambisonics import wrapped_deg
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.sound import Sound
 from elsa_rt.matching.background import own_labels
 from elsa_rt.matching.confirmation import confirmed_level
-from elsa_rt.matching.odds import ACTIVE
+from elsa_rt.matching.odds import ACTIVE, score_of
 from elsa_rt.matching.prompts import PromptBank
 from elsa_rt.matching.rule import times_of
 from elsa_rt.matching.scores import Scorer
@@ -65,7 +66,7 @@ class Judge:
         embedding = heard.embedding.astype(np.float32)
         sound = Sound(embedding, heard.direction, heard.activity, heard.distance)
         similarity, level = self._scorer.levels(sound)
-        score = 0.5 * (1 + np.tanh(0.5 * level))
+        score = score_of(level)
         bare = np.where(heard.activity[:, None] >= ACTIVE, similarity, -1)
         scores = np.concatenate([score] * len(RATES) + [bare] * len(RATES), axis=1)
         some = np.arange(len(self.start))
@@ -170,7 +171,7 @@ def place_gate(
     found = {}
     for place, azimuth in PLACES.items():
         told = targets_found(Judge(bundle, labels, place), heard)
-        off = np.abs((told.azimuth_deg - azimuth + 180) % 360 - 180)
+        off = np.abs(wrapped_deg(told.azimuth_deg - azimuth))
         fired = told.alerts[:, 0, RATES.index(1.0)] > 0
         found[place] = {
             "missed": 1 - _share(fired[off <= WITHIN_DEG]),

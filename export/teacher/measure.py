@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from elsa_rt.audio.ambisonics import angle_deg
 from elsa_rt.errors import ElsaError
 from export.captions import Attributes
 from export.grammar import ANY
@@ -61,7 +62,7 @@ def figures(
 def place_figures(told: Told, scenes: Example) -> dict[str, float]:
     """Error of direction in degrees; of distance, floor and T30 as a median factor."""
     truth = scenes.direction.numpy()
-    apart = np.degrees(np.arccos(np.clip((told.direction * truth).sum(1), -1, 1)))
+    apart = angle_deg(told.direction, truth)
     found = {
         "direction_median_deg": float(np.median(apart)),
         "direction_mean_deg": float(apart.mean()),

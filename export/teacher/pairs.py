@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from elsa_rt.errors import UsageError
-from export.captions import Attributes
+from export.captions import Attributes, attributes_of
 from export.cast import COMMON, RARITY
 from export.teacher.examples import Example
 
@@ -25,10 +25,8 @@ class Pairs(NamedTuple):
 
     def attributes(self, batch: Example) -> Attributes:
         """What captions are judged by; ``batch`` holds the n scenes."""
-        x, y, z = batch.direction[self.places].double().numpy().T
-        elevation = np.degrees(np.arcsin(np.clip(z, -1, 1)))
-        rest = (t[self.places].double().numpy() for t in (batch.distance, batch.t30, batch.floor))
-        return Attributes(self.label.numpy(), np.degrees(np.arctan2(y, x)), elevation, *rest)
+        there = (batch.direction, batch.distance, batch.t30, batch.floor)
+        return attributes_of(self.label.numpy(), *(part[self.places].numpy() for part in there))
 
 
 def pair(batch: Example, recombine: float, rng: np.random.Generator) -> Pairs:
