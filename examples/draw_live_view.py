@@ -32,4 +32,4 @@ def main(path: str, stop_s: float) -> None:
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    main(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 12.0)
+    main(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 9.8)
