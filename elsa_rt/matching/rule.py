@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.errors import UsageError
 from elsa_rt.matching.confirmation import steps_in
 from elsa_rt.matching.regions import Region
 from elsa_rt.matching.schedule import Schedule
@@ -25,6 +27,11 @@ class Rule:
     """One thing to listen for; what is None follows `Config`.
 
     A rule has words, examples, a level, or several of them, in which case all must hold.
+
+    Raises
+    ------
+    UsageError
+        A score, rate or time is out of range.
     """
 
     id: str  # of [A-Za-z0-9_-], unlike that of any other rule
@@ -40,6 +47,22 @@ class Rule:
     release_s: float | None = None
     cooldown_s: float | None = None  # after an alert's end, before the next
     schedule: Schedule | None = None  # outside of it no alert starts; None is always
+
+    def __post_init__(self) -> None:
+        for name, above, most in (
+            ("alert_start", True, 1),
+            ("alert_end", True, 1),
+            ("false_alarms_per_hour", True, inf),
+            ("confirm_s", False, inf),
+            ("release_s", False, inf),
+            ("cooldown_s", False, inf),
+        ):
+            value = getattr(self, name)
+            if value is None or (0 <= value <= most and value < inf and not (above and value == 0)):
+                continue
+            needed = "above 0" if above else "0 or more"
+            needed += " and at most 1" if most == 1 else ""
+            raise UsageError(f"the rule {self.id!r} has {name} {value}: {needed} is needed")
 
     @property
     def label(self) -> str:
