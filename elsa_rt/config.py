@@ -125,7 +125,7 @@ class Config:
         ALERTS, 0.2, "seconds that the score must hold, short gaps aside, before the start"
     )
     alert_release_s: float = _setting(
-        ALERTS, 0.8, "an alert whose sound is not heard for so many seconds ends"
+        ALERTS, 1.0, "an alert whose sound is not heard for so many seconds ends"
     )
     alert_cooldown_s: float = _setting(
         ALERTS, 0.0, "seconds after the end of an alert in which no other of its rule starts"
