@@ -18,7 +18,7 @@ from elsa_rt.matching.scores import Match
 from elsa_rt.tuning.gate import Flags, Floats, Timing, courses
 from elsa_rt.tuning.labels import Label, read_labels
 from elsa_rt.tuning.page import Tuned, page, sentence
-from elsa_rt.tuning.tradeoff import Tradeoff, poisson_bound, thresholds, tradeoff
+from elsa_rt.tuning.tradeoff import Result, Tradeoff, poisson_bound, thresholds, tradeoff
 
 STEP_S = 0.1
 RULES = (Rule("dog", ("a dog barking",)), Rule("bell", ("a bell",)))
@@ -141,6 +141,13 @@ def test_the_proposal_misses_the_fewest_within_what_is_allowed() -> None:
     assert loose is not None
     assert (strict.missed, strict.false_alarms) == (1, 0)
     assert (loose.missed, loose.false_alarms) == (0, 1)
+
+
+def test_of_proposals_as_good_the_middle_by_log_odds_is_taken() -> None:
+    results = tuple(Result(score, 0, 0, 0) for score in (0.1, 0.5, 0.97, 0.98, 0.99))
+    best = Tradeoff("dog", 1, 1.0, results, results[0]).proposal(1.0)
+    assert best is not None
+    assert best.threshold == 0.5
 
 
 def test_nothing_is_proposed_where_nothing_is_labelled() -> None:

@@ -54,14 +54,15 @@ class Tradeoff:
     def proposal(self, per_hour: float) -> Result | None:
         """The result with the fewest misses among those with at most ``per_hour``.
 
-        Of several as good it is the middle one, farthest from where it would change.
+        Of several as good it is the middle one by log odds, farthest from where it would change.
         """
         kept = [result for result in self.results if self.per_hour(result) <= per_hour]
         if not kept or not self.sounds:
             return None
         fewest = min((result.missed, result.false_alarms) for result in kept)
         best = [result for result in kept if (result.missed, result.false_alarms) == fewest]
-        return best[len(best) // 2]
+        middle = (_log_odds(best[0]) + _log_odds(best[-1])) / 2
+        return min(best, key=lambda result: abs(_log_odds(result) - middle))
 
 
 def tradeoff(
@@ -117,6 +118,10 @@ def thresholds(level: Floats, most: int = MOST) -> Floats:
         some = np.linspace(0, len(tried) - most // 2 - 1, most - most // 2)
         tried = np.concatenate([tried[np.unique(some.astype(int))], tried[-(most // 2) :]])
     return tried if len(tried) else np.array([0.5])
+
+
+def _log_odds(result: Result) -> float:
+    return math.log(result.threshold / (1 - result.threshold))
 
 
 def _rounded(threshold: float) -> float:
