@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 
 class Score(NamedTuple):
-    """How well one prompt fits what is heard."""
+    """How well one rule fits what is heard."""
 
     prompt: str
     similarity: float  # cosine, -1..1
     score: float  # calibrated, 0..1
     false_alarms_per_hour: float = math.nan  # how often background alone reaches this score
+    rule: str = ""  # its id: two rules may have one prompt
 
 
 class Angles(NamedTuple):

@@ -33,7 +33,7 @@ HEARING = Hearing(
     elevation_deg=-2.0,
     distance_m=2.345,
     words="behind, left, far",
-    scores=(Score("a dog", 0.4, 0.91, 0.123456), Score("ein Hündchen", -0.1, 0.02)),
+    scores=(Score("a dog", 0.4, 0.91, 0.123456, "dog"), Score("ein Hündchen", -0.1, 0.02)),
     alerts=(ALERT,),
     embedding=np.zeros(512, np.float32),
     direction=np.array([-0.7, 0.7, 0], np.float32),
@@ -58,12 +58,19 @@ def test_a_hearing_and_its_alert_keep_the_contract() -> None:
     assert hearing["type"] == "hearing"
     assert (hearing["time_s"], hearing["azimuth_deg"], hearing["distance_m"]) == (1.5, 135.0, 2.35)
     assert hearing["scores"] == [
-        {"prompt": "a dog", "similarity": 0.4, "score": 0.91, "false_alarms_per_hour": 0.123},
+        {
+            "prompt": "a dog",
+            "similarity": 0.4,
+            "score": 0.91,
+            "false_alarms_per_hour": 0.123,
+            "rule": "dog",
+        },
         {
             "prompt": "ein Hündchen",
             "similarity": -0.1,
             "score": 0.02,
             "false_alarms_per_hour": None,
+            "rule": "",
         },
     ]
     assert hearing["dropped"] == 480

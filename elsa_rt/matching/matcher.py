@@ -47,7 +47,6 @@ class Matcher:
         began_s: float | None = None,
     ) -> None:
         self.rules = bank.rules
-        self._labels = tuple(rule.label for rule in bank.rules)
         statistics = Statistics.load(bundle)
         site = None if config.site is None else load_site(config.site, bundle, statistics)
         self._scorer = Scorer(bank, statistics, config, bundle.step_s, site)
@@ -107,10 +106,11 @@ class Matcher:
             scores=tuple(
                 Score(*said)
                 for said in zip(
-                    self._labels,
+                    [rule.label for rule in self.rules],
                     match.similarity.tolist(),
                     match.score.tolist(),
                     match.false_alarms_per_hour.tolist(),
+                    [rule.id for rule in self.rules],
                     strict=True,
                 )
             ),

@@ -1,7 +1,8 @@
 """Hearings and alerts as JSON, one object a line: the contract with every program behind a pipe.
 
     {"type": "hearing", "time_s", "activity", "azimuth_deg", "elevation_deg", "distance_m",
-     "scores": [{"prompt", "similarity", "score", "false_alarms_per_hour"}, ...], ...}
+     "scores": [{"prompt", "similarity", "score", "false_alarms_per_hour", "rule"},
+     ...], ...}
     {"type": "alert", "state": "start" | "update" | "end", "id", "prompt", "time_s", "score",
      "azimuth_deg", "elevation_deg", "words", ...}
 
@@ -97,6 +98,7 @@ def hearing_fields(hearing: Hearing) -> dict[str, Any]:
                 "similarity": _number(score.similarity, 4),
                 "score": _number(score.score, 4),
                 "false_alarms_per_hour": _significant(score.false_alarms_per_hour),
+                "rule": score.rule,
             }
             for score in hearing.scores
         ],
