@@ -3,8 +3,10 @@
     python -m export.align WORK
 
 Towers, memories and directions stay as `export.train` left them, so their answers for many scenes
-are gathered once (``WORK/run/memories``), and only what makes an embedding of them, and the
+are gathered once (``WORK/run/memories-*``), and only what makes an embedding of them, and the
 projection of sentences, are trained. ``WORK/run/aligned.pt`` is what `export.bundle` then takes.
+The same command goes on with the gathering where it was cut off; the training, some minutes, begins
+anew.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from elsa_rt.replacing import replacing
 from export.batches import Feed
 from export.caption_bank import CaptionBank
 from export.captions import claims_true
@@ -195,7 +198,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "average_projection": aligner.average_projection.state_dict(),
         "aligned": aligner.step,
     }
-    torch.save({k: v for k, v in state.items() if k != "optimizer"}, run / "aligned.pt")
+    with replacing(run / "aligned.pt") as part:
+        torch.save({k: v for k, v in state.items() if k != "optimizer"}, part)
 
 
 if __name__ == "__main__":

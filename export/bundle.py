@@ -177,9 +177,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def trained(work: Path) -> Path:
-    """The checkpoint that `export.align` left, or `export.train` where nothing was aligned."""
-    aligned = work / "run" / "aligned.pt"
-    return aligned if aligned.exists() else aligned.with_name("checkpoint.pt")
+    """The checkpoint that `export.align` left, or `export.train` where it went on since."""
+    checkpoint, aligned = (work / "run" / name for name in ("checkpoint.pt", "aligned.pt"))
+    if aligned.exists() and aligned.stat().st_mtime >= checkpoint.stat().st_mtime:
+        return aligned
+    return checkpoint
 
 
 def _training(work: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import soundfile
 
 from elsa_rt import Block, Listener, ModelBundle
 from export.batches import Feed
+from export.bundle import trained
 from export.memories import gather
 from export.rooms import room_response
 from export.student import Student
@@ -158,6 +159,17 @@ def test_aligning_leaves_what_is_heard_alone(workshop: Path) -> None:
     assert not torch.equal(
         aligned["average_projection"][linear], before["average_projection"][linear]
     )
+
+
+def test_what_was_trained_last_is_bundled(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    for name, at_s in (("checkpoint.pt", 100), ("aligned.pt", 200)):
+        (run / name).touch()
+        os.utime(run / name, (at_s, at_s))
+        assert trained(tmp_path) == run / name
+    os.utime(run / "checkpoint.pt", (300, 300))
+    assert trained(tmp_path) == run / "checkpoint.pt"
 
 
 def test_memories_are_gathered_once(workshop: Path) -> None:

@@ -47,6 +47,8 @@ class Matcher:
         began_s: float | None = None,
     ) -> None:
         self.rules = bank.rules
+        self._labels = [rule.label for rule in bank.rules]
+        self._ids = [rule.id for rule in bank.rules]
         statistics = Statistics.load(bundle)
         site = None if config.site is None else load_site(config.site, bundle, statistics)
         self._scorer = Scorer(bank, statistics, config, bundle.step_s, site)
@@ -106,11 +108,11 @@ class Matcher:
             scores=tuple(
                 Score(*said)
                 for said in zip(
-                    [rule.label for rule in self.rules],
+                    self._labels,
                     match.similarity.tolist(),
                     match.score.tolist(),
                     match.false_alarms_per_hour.tolist(),
-                    [rule.id for rule in self.rules],
+                    self._ids,
                     strict=True,
                 )
             ),

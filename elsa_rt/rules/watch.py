@@ -18,6 +18,9 @@ from elsa_rt.rules.reader import RulesFile, read_rules
 LOOK_S = 1.0
 """Time between two looks; a change counts once it has rested for one of them."""
 
+HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+"""Windows has none."""
+
 _Stamp = tuple[int, int, int]
 
 
@@ -49,14 +52,14 @@ class Watcher:
         self._before: Any = None
 
     def __enter__(self) -> Watcher:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGHUP, self._on_signal)
+        if HANG_UP is not None and threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(HANG_UP, self._on_signal)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGHUP, self._before)
+        if HANG_UP is not None and self._before is not None:
+            signal.signal(HANG_UP, self._before)
         self._over = True
         self._wake.set()
         self._thread.join()
