@@ -1,7 +1,7 @@
 """What capsules on a sphere hear of a plane wave, by the series of spherical Bessel functions.
 
-An implementation of its own, beside `elsa_rt.audio.capsules`: the one checks the other. Both keep
-the conventions that stand there.
+An implementation of its own, beside `elsa_rt.microphones.capsules`: the one checks the other. Both
+keep the conventions that stand there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import eval_legendre, spherical_jn, spherical_yn
 
-from elsa_rt.audio.capsules import SOUND_SPEED
+from elsa_rt.microphones.capsules import SOUND_SPEED
 
 ORDERS = 30  # enough for a sphere of 25 mm far beyond 20 kHz
 

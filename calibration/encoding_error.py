@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from calibration.capsule_signals import plane_wave_responses
 from elsa_rt.audio.ambisonics import CARDIOID, angle_deg, decode_matrix
-from elsa_rt.audio.capsules import Capsules, layout, sphere_grid
-from elsa_rt.audio.encoding import encode_capsules
 from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.microphones.capsules import Capsules, layout, sphere_grid
+from elsa_rt.microphones.encoding import encode_capsules
 
 RADII_MM = (10, 15, 25)
 BANDS_HZ = (250, 500, 1000, 2000, 3000, 4000, 6000)

@@ -15,14 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.foa import ToFoa
-from elsa_rt.audio.sources import open_source
 from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
 from elsa_rt.features.intensity import FeatureSettings, IntensityFeatures
-
-SCENES = 40
-SEED = 11
+from elsa_rt.microphones.to_foa import ToFoa
+from elsa_rt.sources.open import open_source
 
 
 class FrameSet(NamedTuple):
@@ -82,17 +79,6 @@ def in_steps(mel: NDArray[np.float32], step_frames: int) -> NDArray[np.float32]:
     """Frames (n, 8, mels) -> (steps, step_frames, 8, mels); what is over is left out."""
     steps = len(mel) // step_frames
     return mel[: steps * step_frames].reshape(steps, step_frames, *mel.shape[1:])
-
-
-def rendered(work: Path, step_frames: int, scenes: int = SCENES, seed: int = SEED) -> FrameSet:
-    """Frames of ``scenes`` scenes of validation clips in the validation rooms of ``work``."""
-    from export.scenes import Studio
-
-    studio, rng = Studio(work, validation=True), np.random.default_rng(seed)
-    sounds = [
-        in_steps(studio.scene(rng).mel.astype(np.float32), step_frames) for _ in range(scenes)
-    ]
-    return FrameSet(sounds, f"{scenes} rendered scenes of validation clips")
 
 
 def each_step(sounds: list[NDArray[np.float32]]) -> Iterator[tuple[bool, NDArray[np.float32]]]:

@@ -23,16 +23,16 @@ import soundfile
 from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import angle_deg
-from elsa_rt.audio.capsules import sphere_grid
-from elsa_rt.audio.encoding import DIRECTIONS, SPECTRUM, fit_encoding, to_taps
-from elsa_rt.audio.profile_files import write_profile
-from elsa_rt.audio.profiles import Profile
 from elsa_rt.calibrate.directions import Announced, announced, check_spread
 from elsa_rt.errors import ElsaError, SourceError, UsageError
+from elsa_rt.microphones.capsules import sphere_grid
+from elsa_rt.microphones.encoding import DIRECTIONS, SPECTRUM, fit_encoding, to_taps
+from elsa_rt.microphones.profile import Profile
+from elsa_rt.microphones.profile_file import write_profile
 
 SWEEP_S = 6.0
 SWEEP_HZ = 80.0, 20_000.0
-LOWEST_HZ = 300.0  # the window before the first echo tells nothing below
+MIN_HZ = 300.0  # the window before the first echo tells nothing below
 DIRECT_S = 0.005  # of the response that is kept: the first echo must come later
 RISE_S = 0.0015  # kept before the peak
 
@@ -81,7 +81,7 @@ def direct_spectra(responses: NDArray[np.float64], rate: int) -> Complex:
     piece = responses[:, start : start + len(window)] * window
     spectra = np.fft.rfft(piece, SPECTRUM).T
     hz = np.fft.rfftfreq(SPECTRUM, 1 / rate)
-    band = (hz >= LOWEST_HZ) & (hz <= 3_000)
+    band = (hz >= MIN_HZ) & (hz <= 3_000)
     total = spectra.sum(axis=1)
     step = np.angle(np.sum(total[band][1:] * total[band][:-1].conj()))  # radians from bin to bin
     return np.asarray(spectra * np.exp(-1j * step * np.arange(len(hz)))[:, None], np.complex128)
@@ -93,7 +93,7 @@ def fit_filters(
     """Filters from measured ``spectra`` (f, d, 4): taps (4, 4, t), their delay, and their error.
 
     The error is the root mean square angle in degrees of the directions that were measured,
-    between `LOWEST_HZ` and 3 kHz.
+    between `MIN_HZ` and 3 kHz.
     """
     hz = np.fft.rfftfreq(SPECTRUM, 1 / rate)
     flat = _flattened(spectra, hz, reference)
@@ -102,7 +102,7 @@ def fit_filters(
     nearest = (sphere_grid(DIRECTIONS) @ towards.T).argmax(axis=1)
     mix = fit_encoding(flat[:, nearest], towards[nearest])
     made = to_taps(mix, rate)
-    band = (hz >= LOWEST_HZ) & (hz <= 3_000)
+    band = (hz >= MIN_HZ) & (hz <= 3_000)
     foa = flat[band] @ mix[band].swapaxes(1, 2)  # (f, d, 4)
     flow = (foa[:, :, :1].conj() * foa[:, :, [3, 1, 2]]).real.sum(axis=0)
     error = angle_deg(flow, towards)
@@ -117,7 +117,7 @@ def _flattened(
     common = mean if reference is None else reference
     quiet = np.abs(common) < 1e-3 * np.abs(common).max()
     flat = spectra / np.where(quiet, np.inf, common)[:, None, None]
-    lowest = int(np.searchsorted(hz, LOWEST_HZ))
+    lowest = int(np.searchsorted(hz, MIN_HZ))
     flat[:lowest] = flat[lowest].real
     return flat
 

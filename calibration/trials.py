@@ -17,13 +17,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.rooms import Device, Room, clap, diffuse_noise, response
+from calibration.simulated_rooms import Device, SimulatedRoom, clap, diffuse_noise, response
 from elsa_rt.audio.ambisonics import rotation, wrapped_deg
-from elsa_rt.audio.capsules import Capsules, layout
-from elsa_rt.audio.profiles import find_profile
 from elsa_rt.calibrate.calibration import Calibration, calibrate, split_claps
 from elsa_rt.calibrate.directions import GUIDED, announced
 from elsa_rt.errors import SourceError
+from elsa_rt.microphones.capsules import Capsules, layout
+from elsa_rt.microphones.library import find_profile
 
 RATE = 48_000
 RADIUS_M = 0.015
@@ -78,7 +78,7 @@ def record(
     misplaced_deg: float = 0.0,
 ) -> NDArray[np.float32]:
     """A clap from each of ``directions`` (3,) in a room with noise: float32 (4, n), peak 0.5."""
-    room = Room(
+    room = SimulatedRoom(
         microphone=(
             float(rng.uniform(1.9, 2.9)), float(rng.uniform(1.6, 2.4)), float(rng.uniform(0.9, 1.3))
         ),

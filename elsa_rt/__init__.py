@@ -41,7 +41,6 @@ from elsa_rt.version import __version__
 
 if TYPE_CHECKING:
     from elsa_rt.audio.block import Block
-    from elsa_rt.audio.sources import ArraySource
     from elsa_rt.config import Config
     from elsa_rt.encoder.audio import AudioEncoder
     from elsa_rt.encoder.bundle import ModelBundle
@@ -55,10 +54,11 @@ if TYPE_CHECKING:
     )
     from elsa_rt.hearing import Alert, Hearing, Score, Track
     from elsa_rt.listener import Listener
-    from elsa_rt.matching.prompts import PromptBank, embed_text
-    from elsa_rt.matching.regions import Region
-    from elsa_rt.matching.rule import Rule
-    from elsa_rt.matching.schedule import Schedule
+    from elsa_rt.prompts.bank import PromptBank, embed_text
+    from elsa_rt.rules.region import Region
+    from elsa_rt.rules.rule import Rule
+    from elsa_rt.rules.schedule import Schedule
+    from elsa_rt.sources.array import ArraySource
 
 __all__ = [
     "Alert",
@@ -87,7 +87,7 @@ __all__ = [
 
 _HOMES = {
     "elsa_rt.audio.block": ("Block",),
-    "elsa_rt.audio.sources": ("ArraySource",),
+    "elsa_rt.sources.array": ("ArraySource",),
     "elsa_rt.config": ("Config",),
     "elsa_rt.encoder.audio": ("AudioEncoder",),
     "elsa_rt.encoder.bundle": ("ModelBundle",),
@@ -101,10 +101,10 @@ _HOMES = {
     ),
     "elsa_rt.hearing": ("Alert", "Hearing", "Score", "Track"),
     "elsa_rt.listener": ("Listener",),
-    "elsa_rt.matching.prompts": ("PromptBank", "embed_text"),
-    "elsa_rt.matching.regions": ("Region",),
-    "elsa_rt.matching.rule": ("Rule",),
-    "elsa_rt.matching.schedule": ("Schedule",),
+    "elsa_rt.prompts.bank": ("PromptBank", "embed_text"),
+    "elsa_rt.rules.region": ("Region",),
+    "elsa_rt.rules.rule": ("Rule",),
+    "elsa_rt.rules.schedule": ("Schedule",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from elsa_rt.audio.ambisonics import FORMATS, MOUNTS, Format, Mount
 from elsa_rt.errors import UsageError
-from elsa_rt.matching.rule import Rule
+from elsa_rt.rules.rule import Rule
 
 SAMPLE_FORMATS = ("s16", "s24", "s32", "f32")
 """Little-endian PCM that standard input may carry."""
@@ -28,21 +28,21 @@ Frame = Literal["microphone", "world"]
 
 FRAMES: tuple[Frame, ...] = get_args(Frame)
 
-HIGHEST_RATE = 768_000
+MAX_RATE_HZ = 768_000
 
-LEAST_RATE, MOST_RATE = 1e-4, 1_000.0
+MIN_FALSE_ALARMS, MAX_FALSE_ALARMS = 1e-4, 1_000.0
 """False alarms an hour that may be asked for; statistics of hours tell nothing of rarer ones."""
 
 SIGNAL, MODEL, ALERTS = "the microphone and its signal", "the model", "alerts"
 """What settings are about."""
 
 RANGES: dict[str, tuple[float, float]] = {
-    "rate": (1, HIGHEST_RATE),
+    "rate": (1, MAX_RATE_HZ),
     "input_channels": (1, inf),
     "threads": (1, inf),
     "alert_start": (0, 1),
     "alert_end": (0, 1),
-    "false_alarms_per_hour": (LEAST_RATE, MOST_RATE),
+    "false_alarms_per_hour": (MIN_FALSE_ALARMS, MAX_FALSE_ALARMS),
     "alert_confirm_s": (0, inf),
     "alert_release_s": (0, inf),
     "alert_cooldown_s": (0, inf),

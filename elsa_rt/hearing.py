@@ -90,11 +90,11 @@ class Hearing:
     alerts: tuple[Alert, ...]
     embedding: NDArray[np.float32]  # (512,), unit length, in the space of the prompts
     direction: NDArray[np.float32]  # (3,) unit vector x, y, z of the model
-    closed_azimuth_deg: float  # direction of the energy flow alone, without the model
-    closed_elevation_deg: float
+    flow_azimuth_deg: float  # direction of the energy flow alone, without the model
+    flow_elevation_deg: float
     diffuseness: float  # 0 one plane wave .. 1 sound from everywhere
     level_dbfs: float  # of W; a full-scale sine reads -3
     dropped: int  # samples lost since the source was opened
     world: Angles | None = None  # the direction, once the listener's orientation was set
-    closed_world: Angles | None = None  # that of the energy flow
+    flow_world: Angles | None = None  # that of the energy flow
     tracks: tuple[Track, ...] = ()  # the sounds that are followed, those that just ended last

@@ -11,27 +11,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elsa_rt.alerting.matcher import Matcher
 from elsa_rt.audio.block import Block
-from elsa_rt.audio.foa import ToFoa
-from elsa_rt.audio.health import SignalHealth
 from elsa_rt.audio.orientation import quaternion_from_angles
-from elsa_rt.audio.profiles import profile_of
-from elsa_rt.audio.source import Source
-from elsa_rt.audio.sources import open_source
 from elsa_rt.audio.timeline import Timeline
-from elsa_rt.bearings import Bearings
 from elsa_rt.config import CHANGEABLE, Config
+from elsa_rt.diagnostics.signal_health import SignalHealth
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.encoder.sound import Sound
+from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.errors import SourceError, UsageError
-from elsa_rt.features.flow import EnergyFlow, Flow
+from elsa_rt.features.energy_flow import EnergyFlow, Flow
 from elsa_rt.features.intensity import IntensityFeatures
 from elsa_rt.hearing import Hearing
-from elsa_rt.matching.matcher import Matcher
-from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.rule import Rule
+from elsa_rt.microphones.library import profile_of
+from elsa_rt.microphones.to_foa import ToFoa
 from elsa_rt.notices import OnNotice, log_notice
+from elsa_rt.prompts.bank import PromptBank
+from elsa_rt.reference_frame import ReferenceFrame
+from elsa_rt.rules.rule import Rule
+from elsa_rt.sources.base import Source
+from elsa_rt.sources.open import open_source
 
 
 class Listener:
@@ -92,7 +92,7 @@ class Listener:
         self._stream = encoder.stream()
         self._flow = EnergyFlow(bundle.step_frames)
         self._timeline = Timeline(bundle.features.rate)
-        self._bearings = Bearings(bundle, config.frame)
+        self._bearings = ReferenceFrame(bundle, config.frame)
         self._encoder = encoder
         self._began_s = began_s
         self._matcher, self.config = self._matcher_of(prompts, config)
@@ -141,7 +141,7 @@ class Listener:
         sounds, flows = self._stream.step(frames, foa), self._flow.step(frames)
         return [self._match(sound, flow) for sound, flow in zip(sounds, flows, strict=True)]
 
-    def _match(self, sound: Sound, flow: Flow) -> Hearing:
+    def _match(self, sound: EncoderOutput, flow: Flow) -> Hearing:
         self._steps += 1
         time_s, dropped = self._timeline.at(self._steps * self.bundle.step_samples)
         return self._matcher.step(time_s, dropped, sound, flow)
@@ -244,7 +244,7 @@ class Listener:
                 return
             before = self._matcher
             (self._matcher, self.config), self._following = self._following, None
-        self._matcher.take_over(before)
+        self._matcher.inherit(before)
 
     def set_orientation(
         self,

@@ -1,6 +1,6 @@
 """Gather what training needs into one working directory: clips, tags, captions, rooms.
 
-    python -m export.prepare WORK --manifest esc50.csv --manifest sounds.csv
+    python -m export prepare WORK --manifest esc50.csv --manifest sounds.csv
         --tagger mn04_as.onnx --sentences minilm --rooms 6000
 
 Every part is written once and kept: a second call goes on where the first was cut.
@@ -22,18 +22,18 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from elsa_rt.errors import ElsaError
-from elsa_rt.replacing import replacing
+from elsa_rt.files import replacing
 from export import synthesis
-from export.captions import claims_of, read_tags, tag_captions, write_captions
-from export.clips import UNSEEN, Clip, labels_of, load, phrases, read_manifest, split
-from export.recorded import gather_backgrounds, gather_responses
-from export.room_set import gather_rooms
+from export.acoustics.measured import gather_backgrounds, gather_responses
+from export.acoustics.room_set import gather_rooms
+from export.captions.spatial import claims_of, read_tags, tag_captions, write_captions
+from export.data.clips import UNSEEN, Clip, labels_of, load, phrases, read_manifest, split
+from export.data.tagger import RATE as TAGGER_RATE
+from export.data.tagger import Tagger
 from export.settings import FEATURES
-from export.tagger import RATE as TAGGER_RATE
-from export.tagger import Tagger
 
 RATE = FEATURES.rate
-SHORTEST_TAGGED_S = 2.0  # the tagger misjudges shorter clips: they get silence behind
+MIN_TAGGED_S = 2.0  # the tagger misjudges shorter clips: they get silence behind
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -113,7 +113,7 @@ def _record(
     record: dict[str, Any] = {"clip": clip, "validation": held}
     record["samples"] = np.int16(32767 * np.clip(soxr.resample(loud, TAGGER_RATE, RATE), -1, 1))
     if tag:
-        padding = max(0, int(SHORTEST_TAGGED_S * TAGGER_RATE) - loud.size)
+        padding = max(0, int(MIN_TAGGED_S * TAGGER_RATE) - loud.size)
         record["tags"] = tag(np.pad(loud, (0, padding)))
     return record
 
@@ -148,7 +148,7 @@ def gather_captions(work: Path, sentences: Path, tags: Sequence[str], seed: int)
 
     ``tag_pooled`` (classes, width) holds unit vectors of the tagger's classes ``tags``, if any.
     """
-    from export.text import pool_sentences
+    from export.towers.text import pool_sentences
 
     with np.load(work / "clips.npz") as clips:
         captions = write_captions([str(label) for label in clips["labels"]], seed)

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from tests.tiny_bundle import make_bundle, sound
+from tests.support.tiny_bundle import make_bundle, sound
 
 RATE = 16_000
 

@@ -25,7 +25,7 @@ from elsa_rt import (
 from elsa_rt.audio.ambisonics import direction_from_angles
 from elsa_rt.config import Config
 from elsa_rt.errors import BundleError, SourceError, UsageError
-from tests.tiny_bundle import make_bundle, rehash, sound
+from tests.support.tiny_bundle import make_bundle, rehash, sound
 
 RATE = 16_000
 PROMPTS = ("a hum", "a hiss")
@@ -94,8 +94,8 @@ def assert_same(got: list[Hearing], want: list[Hearing], tolerance: float = 1e-4
             [(s.similarity, s.score) for s in other.scores], atol=tolerance,
         )  # fmt: skip
         np.testing.assert_allclose(
-            direction_from_angles(one.closed_azimuth_deg, one.closed_elevation_deg),
-            direction_from_angles(other.closed_azimuth_deg, other.closed_elevation_deg),
+            direction_from_angles(one.flow_azimuth_deg, one.flow_elevation_deg),
+            direction_from_angles(other.flow_azimuth_deg, other.flow_elevation_deg),
             atol=tolerance,
         )
         for name in ("activity", "distance_m", "diffuseness", "level_dbfs"):
@@ -168,7 +168,7 @@ def test_directions(
     assert last.elevation_deg == pytest.approx(elevation, abs=1)
     want = direction_from_angles(azimuth, elevation)
     np.testing.assert_allclose(last.direction, want, atol=0.02)
-    closed = direction_from_angles(last.closed_azimuth_deg, last.closed_elevation_deg)
+    closed = direction_from_angles(last.flow_azimuth_deg, last.flow_elevation_deg)
     np.testing.assert_allclose(closed, want, atol=0.02)
     assert last.diffuseness < 0.05
 

@@ -12,13 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from elsa_rt import AudioEncoder, Block, Hearing, Listener, ModelBundle, PromptBank
-from elsa_rt.bearings import Bearings
+from elsa_rt.alerting.matcher import Matcher
 from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
-from elsa_rt.matching.matcher import Matcher
-from elsa_rt.matching.regions import Region
-from elsa_rt.matching.rule import Rule
-from elsa_rt.matching.schedule import Schedule
+from elsa_rt.reference_frame import ReferenceFrame
+from elsa_rt.rules.region import Region
+from elsa_rt.rules.rule import Rule
+from elsa_rt.rules.schedule import Schedule
 
 RATE = 16_000
 HUM, HISS = Rule("hum", ("a hum",)), Rule("hiss", ("a hiss",))
@@ -122,13 +122,13 @@ def test_what_the_room_sounds_like_is_remembered(bundle: Path) -> None:
 
     def matcher(kept: list[Rule]) -> Matcher:
         bank = PromptBank.encode(loaded, kept)
-        return Matcher(bank, Config(), loaded, Bearings(loaded, "microphone"))
+        return Matcher(bank, Config(), loaded, ReferenceFrame(loaded, "microphone"))
 
     before, after = matcher(rules), matcher([rules[2], Rule("cat", ("a cat",)), rules[0]])
     level = np.array([-0.5, -0.7, -0.9], np.float32)
     for _ in range(100):
         before._scorer._room.step(level, 1.0)
-    after.take_over(before)
+    after.inherit(before)
     hiss, _, dog = before._scorer._room.step(level, 1.0)
     found = after._scorer._room.step(level, 1.0)
     assert hiss != dog

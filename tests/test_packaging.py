@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from elsa_rt.audio.profiles import IN_CHECKOUT
 from elsa_rt.encoder.bundle import DEFAULT, REQUIRED
+from elsa_rt.microphones.library import IN_CHECKOUT
 from elsa_rt.version import __version__
 
 ROOT = Path(__file__).parents[1]
@@ -53,8 +53,8 @@ def test_the_wheel_holds_elsa_rt_and_nothing_else(wheel: Path) -> None:
     bundle = DEFAULT.relative_to(ROOT).as_posix()
     needed = [f"{bundle}/{name}" for name in ("model.yaml", "MODEL_CARD.md", *REQUIRED)]
     needed += ["elsa_rt/demo/scene.flac", "elsa_rt/demo/scene.yaml", "elsa_rt/py.typed"]
-    needed += ["elsa_rt/rules/schema.json"]
-    needed += [f"elsa_rt/microphones/{path.name}" for path in IN_CHECKOUT.glob("*.yaml")]
+    needed += ["elsa_rt/rules_file/schema.json"]
+    needed += [f"elsa_rt/microphones/profiles/{path.name}" for path in IN_CHECKOUT.glob("*.yaml")]
     assert set(needed) <= set(names)
     assert not [name for name in names if name.endswith((".pyc", ".part"))]
 

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import angle_deg, mount_rotation, rotation
-from elsa_rt.audio.encoding import encoding_spectra
-from elsa_rt.audio.profiles import Profile
 from elsa_rt.calibrate.claps import direct_sound, find_claps, transform_size
 from elsa_rt.calibrate.diffuse import expected_db, polarity, powers_db
 from elsa_rt.calibrate.directions import Announced
-from elsa_rt.calibrate.solve import Heard, Solution, solve
+from elsa_rt.calibrate.solve import ClapSpectra, Solution, solve
 from elsa_rt.errors import SourceError
+from elsa_rt.microphones.encoding import encoding_spectra
+from elsa_rt.microphones.profile import Profile
 
 NOISE_GAIN_ERROR_DB = 0.5  # no noise in a room comes quite evenly from everywhere
 CLAP_GAIN_ERROR_DB = 0.2  # no capsule is quite its model
@@ -115,7 +115,7 @@ def calibrate(
     """
     kept = [_agreeing(take, rate) for take in takes]
     heard = [
-        Heard(take.at.towards, direct_sound(take.samples, onset, rate))
+        ClapSpectra(take.at.towards, direct_sound(take.samples, onset, rate))
         for take in kept
         for onset in take.onsets
     ]

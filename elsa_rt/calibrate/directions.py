@@ -26,7 +26,7 @@ GUIDED = ("front", "left", "behind", "right", "above")
 GUIDED_FLAT = GUIDED[:4]
 """The same for microphones that hear no height."""
 
-LEAST = 4
+MIN_CLAPS = 4
 SPREAD = 0.1
 """Of the least axis of the directions against all: less is a plane, and up is down in it."""
 
@@ -64,10 +64,10 @@ def announced(text: str) -> Announced:
 def check_spread(directions: list[Announced], *, horizontal: bool = False) -> None:
     """Refuse directions that cannot tell a microphone's order: too few, or all in one plane."""
     different = {one.name for one in directions}
-    if len(different) < LEAST:
+    if len(different) < MIN_CLAPS:
         raise UsageError(
             f"claps came from {len(different)} directions ({', '.join(sorted(different))}): "
-            f"at least {LEAST} are needed, best {', '.join(GUIDED)}"
+            f"at least {MIN_CLAPS} are needed, best {', '.join(GUIDED)}"
         )
     axes = np.linalg.svd(np.stack([one.towards for one in directions]), compute_uv=False)
     if not horizontal and axes[2] < SPREAD * axes[0]:

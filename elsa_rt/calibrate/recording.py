@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.foa import pick_channels
-from elsa_rt.audio.source import Source
-from elsa_rt.audio.sources import open_source
 from elsa_rt.config import Config
 from elsa_rt.errors import SourceError
+from elsa_rt.microphones.to_foa import pick_channels
 from elsa_rt.notices import OnNotice
+from elsa_rt.sources.base import Source
+from elsa_rt.sources.open import open_source
 
 Samples = NDArray[np.float32]
 
 CHUNK_S = 0.1
 
 
-class Ear:
+class FourChannelReader:
     """Hears the chosen four channels of an open source.
 
     Attributes
@@ -73,5 +73,5 @@ def read_recording(
 ) -> tuple[Samples, int, tuple[int, ...]]:
     """The chosen four channels (4, n) of a file, its rate, and how it counts them."""
     with open_source(Path(path), config, on_notice) as source:
-        ear = Ear(source, config)
+        ear = FourChannelReader(source, config)
         return ear.rest(), ear.rate, ear.numbers

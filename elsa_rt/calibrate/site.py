@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import ElsaError
+from elsa_rt.files import save_arrays
 from elsa_rt.hearing import Hearing
-from elsa_rt.matching.pieces import cut, keep
-from elsa_rt.matching.site import SCHEMA, fits_of
-from elsa_rt.matching.statistics import FULL, Background, Statistics
-from elsa_rt.outputs.arrays import save_arrays
+from elsa_rt.scoring.segments import rows_at, segment
+from elsa_rt.scoring.site import SCHEMA, fits_of
+from elsa_rt.scoring.statistics import INT8_SCALE, Background, Statistics
 
-LEAST_S = 60.0
+MIN_S = 60.0
 """Shorter listening tells nothing of rates an hour."""
 
 
-class SiteEar:
+class SiteRecorder:
     """Collects the hearings of one stream."""
 
     def __init__(self, statistics: Statistics, step_s: float) -> None:
@@ -46,19 +46,19 @@ class SiteEar:
         ElsaError
             It was too short.
         """
-        if self.seconds < LEAST_S:
+        if self.seconds < MIN_S:
             raise ElsaError(
-                f"{self.seconds:.0f} s were heard, too few to learn from: at least {LEAST_S:g} s "
+                f"{self.seconds:.0f} s were heard, too few to learn from: at least {MIN_S:g} s "
                 "are needed, ten minutes are better"
             )
         activity, distance, *direction = np.array(self._others, np.float32).T
-        pieces = cut(activity, self._step_s)
+        pieces = segment(activity, self._step_s)
         steps = pieces.steps
         return Background(
-            sounds=keep(np.stack(self._sounds), steps).astype(np.int8),
-            activity=np.round(255 * keep(activity, steps)).astype(np.uint8),
-            direction=np.round(FULL * keep(np.stack(direction, 1), steps)).astype(np.int8),
-            distance=keep(distance, steps).astype(np.float16),
+            sounds=rows_at(np.stack(self._sounds), steps).astype(np.int8),
+            activity=np.round(255 * rows_at(activity, steps)).astype(np.uint8),
+            direction=np.round(INT8_SCALE * rows_at(np.stack(direction, 1), steps)).astype(np.int8),
+            distance=rows_at(distance, steps).astype(np.float16),
             pieces=pieces.starts.astype(np.int32),
             piece_s=(pieces.spans * self._step_s).astype(np.float32),
             piece_labels=np.full((len(pieces.starts), 1), -1, np.int16),

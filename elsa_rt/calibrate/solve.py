@@ -23,11 +23,11 @@ from elsa_rt.audio.ambisonics import (
     rotation,
     wrapped_deg,
 )
-from elsa_rt.audio.profiles import Profile
 from elsa_rt.calibrate.claps import Direct, transform_size
+from elsa_rt.microphones.profile import Profile
 
-LOWEST_HZ, HIGHEST_HZ = 500.0, 9_000.0
-LONGEST_S = 1.5e-4  # between two channels: more is no preamplifier's delay
+MIN_HZ, MAX_HZ = 500.0, 9_000.0
+MAX_DELAY_S = 1.5e-4  # between two channels: more is no preamplifier's delay
 YAW_STEP_DEG = 10.0
 CANDIDATES = 12
 ROUNDS = 12  # of Gauss-Newton
@@ -42,7 +42,7 @@ ORDERS = np.array(list(permutations(range(4))))  # (24, 4): the capsule of each 
 PAIRS = [(a, b) for a in range(4) for b in range(a + 1, 4)]
 
 
-class Heard(NamedTuple):
+class ClapSpectra(NamedTuple):
     """A clap, and where it came from.
 
     Attributes
@@ -82,7 +82,10 @@ class Solution:
 
 
 def solve(
-    heard: list[Heard], profile: Profile, rate: int, gains_db: NDArray[np.float64] | None = None
+    heard: list[ClapSpectra],
+    profile: Profile,
+    rate: int,
+    gains_db: NDArray[np.float64] | None = None,
 ) -> Solution:
     """Find what of the microphone of ``profile`` the claps tell.
 
@@ -140,13 +143,13 @@ class _Problem:
     @classmethod
     def make(
         cls,
-        heard: list[Heard],
+        heard: list[ClapSpectra],
         profile: Profile,
         rate: int,
         gains_db: NDArray[np.float64] | None,
     ) -> _Problem:
         hz = np.fft.rfftfreq(transform_size(rate), 1 / rate)
-        band = (hz >= LOWEST_HZ) & (hz <= min(HIGHEST_HZ, 0.42 * rate))
+        band = (hz >= MIN_HZ) & (hz <= min(MAX_HZ, 0.42 * rate))
         spectra = np.stack([one.direct.spectrum[band] for one in heard], 1)  # (f, d, 4)
         noise = np.stack([one.direct.noise[band] for one in heard], 1)
         power = (np.abs(spectra) ** 2).sum(axis=2)
@@ -165,7 +168,7 @@ class _Problem:
 
     def candidates(self) -> list[tuple[NDArray[np.int64], float]]:
         """The orders and yaws under which the channels agree best, sign and delay left free."""
-        delays = np.arange(-LONGEST_S, LONGEST_S + 1e-9, 1 / (8 * self.hz[-1]))
+        delays = np.arange(-MAX_DELAY_S, MAX_DELAY_S + 1e-9, 1 / (8 * self.hz[-1]))
         shifts = np.exp(2j * np.pi * self.hz[:, None] * delays)  # (f, s)
         yaws = np.arange(-180, 180, YAW_STEP_DEG)
         level = self.heard / self.gains
@@ -221,7 +224,7 @@ class _Problem:
         """Sign and delay in seconds of each channel against one that sounds with all others."""
         ideal = self.respond(self.towards, self.hz, yaw, self.radius_mm)[:, :, order]
         aligned = ideal.conj() * self.heard / self.gains  # (f, d, c)
-        delays = np.arange(-LONGEST_S, LONGEST_S + 1e-9, 2e-6)
+        delays = np.arange(-MAX_DELAY_S, MAX_DELAY_S + 1e-9, 2e-6)
         shifts = np.exp(2j * np.pi * self.hz[:, None] * delays)
         size = np.abs(aligned)
         together = np.einsum("fda,fdb->ab", size, size)

@@ -14,7 +14,7 @@ from elsa_rt.config import MODEL, Config
 from elsa_rt.errors import UsageError
 
 if TYPE_CHECKING:
-    from elsa_rt.bench import Report
+    from elsa_rt.cli.bench_run import Report
     from elsa_rt.encoder.bundle import ModelBundle
 
 MORE = """\
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = Config(**settings(arguments))
     from rich.console import Console
 
-    from elsa_rt.bench import machine, measure, onset_to_alert
+    from elsa_rt.cli.bench_run import machine, measure, onset_to_alert
     from elsa_rt.encoder.bundle import ModelBundle
 
     bundle = ModelBundle.load(config.bundle)
@@ -81,7 +81,7 @@ def _engine(bundle: ModelBundle, config: Config) -> str:
 def _print(
     bundle: ModelBundle, report: Report, delays: list[float], device: dict[str, Any]
 ) -> None:
-    from elsa_rt.bench import BUSIEST, WHOLE, model_hash
+    from elsa_rt.cli.bench_run import BUSIEST, WHOLE, model_hash
 
     known = [f"{key.replace('_', ' ')} {device[key]}" for key in
              ("governor", "clock_mhz", "power_mode") if device[key]]  # fmt: skip
@@ -109,7 +109,7 @@ def _line(
     delays: list[float],
     device: dict[str, Any],
 ) -> dict[str, Any]:
-    from elsa_rt.bench import model_hash
+    from elsa_rt.cli.bench_run import model_hash
     from elsa_rt.version import __version__
 
     return {

@@ -14,10 +14,10 @@ from elsa_rt.config import SIGNAL, Config
 from elsa_rt.errors import ElsaError, SourceError, UsageError
 
 if TYPE_CHECKING:
-    from elsa_rt.audio.profiles import Profile
     from elsa_rt.calibrate.calibration import Calibration, Take
-    from elsa_rt.calibrate.faults import Fault
     from elsa_rt.calibrate.recording import Samples
+    from elsa_rt.diagnostics.channel_faults import Fault
+    from elsa_rt.microphones.profile import Profile
 
 MORE = """\
 It finds which channel is which capsule, which are inverted, their gains and delays, how far the
@@ -79,8 +79,8 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from elsa_rt.audio.profiles import profile_of
     from elsa_rt.calibrate.calibration import calibrate
+    from elsa_rt.microphones.library import profile_of
 
     config = _config(arguments)
     base = profile_of(config)
@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = replace(found, profile=profile)
     kept = found.verdict != "not to be trusted"
     if kept:
-        from elsa_rt.audio.profile_files import write_profile
+        from elsa_rt.microphones.profile_file import write_profile
 
         write_profile(profile, target)
     if arguments.json:
@@ -135,10 +135,10 @@ def _config(arguments: argparse.Namespace) -> Config:
 
 
 def _target(arguments: argparse.Namespace) -> Path:
-    from elsa_rt.audio.profiles import own_directory
+    from elsa_rt.microphones.library import own_directory
 
     if arguments.output is not None:
-        from elsa_rt.outputs.arrays import check_target
+        from elsa_rt.files import check_target
 
         target = check_target(arguments.output)
         if target.suffix not in (".yaml", ".yml"):
@@ -202,11 +202,11 @@ def _from_a_person(
 ) -> tuple[list[Take], Samples | None, int, tuple[int, ...], str]:
     from rich.console import Console
 
-    from elsa_rt.audio.sources import open_source
     from elsa_rt.calibrate.calibration import hears_no_height
     from elsa_rt.calibrate.directions import check_spread
-    from elsa_rt.calibrate.recording import Ear
+    from elsa_rt.calibrate.recording import FourChannelReader
     from elsa_rt.screens.guide import Guide
+    from elsa_rt.sources.open import open_source
 
     if arguments.noise:
         raise UsageError("--noise is for recordings: give --claps or --clap, too")
@@ -214,7 +214,7 @@ def _from_a_person(
     check_spread(places, horizontal=hears_no_height(base))
     console = Console(stderr=arguments.json)
     with open_source(arguments.source, config, Notices()) as source:
-        ear = Ear(source, config)
+        ear = FourChannelReader(source, config)
         console.print(
             f"Calibrating {ear.name}, {source.channels} channels at {ear.rate} Hz, taken for: "
             f"{base.title} ({base.format}).",
@@ -246,7 +246,7 @@ def _places(arguments: argparse.Namespace, base: Profile) -> list[Any]:
 
 
 def _faults(samples: Samples, rate: int, numbers: tuple[int, ...], base: Profile) -> list[Fault]:
-    from elsa_rt.calibrate.faults import find_faults
+    from elsa_rt.diagnostics.channel_faults import find_faults
 
     return find_faults(samples, rate, numbers, base.silent)
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
-from elsa_rt.cli.stop import Stop
+from elsa_rt.cli.stop import GracefulStop
 from elsa_rt.config import MODEL, SIGNAL, Config
 from elsa_rt.errors import UsageError
 
 if TYPE_CHECKING:
-    from elsa_rt.calibrate.site import SiteEar
+    from elsa_rt.calibrate.site import SiteRecorder
     from elsa_rt.encoder.audio import AudioEncoder
 
 MORE = """\
@@ -52,15 +52,15 @@ def run(arguments: argparse.Namespace) -> int:
     config = Config(**settings(arguments))
     path = _target(arguments)
     say_loading()
-    from elsa_rt.calibrate.site import SiteEar, save_site
+    from elsa_rt.calibrate.site import SiteRecorder, save_site
     from elsa_rt.encoder.audio import AudioEncoder
     from elsa_rt.encoder.bundle import ModelBundle
-    from elsa_rt.matching.statistics import Statistics
+    from elsa_rt.scoring.statistics import Statistics
 
     notices = Notices()
     encoder = AudioEncoder(ModelBundle.load(config.bundle), config, notices)
     statistics = Statistics.load(encoder.bundle)
-    ear = SiteEar(statistics, encoder.bundle.step_s)
+    ear = SiteRecorder(statistics, encoder.bundle.step_s)
     _learn(ear, encoder, config, notices, arguments)
     background = ear.background()
     save_site(path, background, encoder.bundle, statistics)
@@ -70,10 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _target(arguments: argparse.Namespace) -> Path:
-    from elsa_rt.matching.site import site_path
+    from elsa_rt.scoring.site import site_path
 
     if arguments.output is not None:
-        from elsa_rt.outputs.arrays import check_target
+        from elsa_rt.files import check_target
 
         target = check_target(arguments.output)
         if target.suffix != ".npz":
@@ -85,20 +85,20 @@ def _target(arguments: argparse.Namespace) -> Path:
 
 
 def _learn(
-    ear: SiteEar,
+    ear: SiteRecorder,
     encoder: AudioEncoder,
     config: Config,
     notices: Notices,
     arguments: argparse.Namespace,
 ) -> None:
     """Listen until it is enough, the source ends, or somebody stops it."""
-    from elsa_rt.audio.sources import open_source
     from elsa_rt.listener import Listener
-    from elsa_rt.matching.prompts import PromptBank
+    from elsa_rt.prompts.bank import PromptBank
+    from elsa_rt.sources.open import open_source
 
     nothing = PromptBank.empty(encoder.bundle)
     listener = Listener(nothing, config=config, encoder=encoder, on_notice=notices)
-    with Stop() as stop, open_source(arguments.source, config, notices) as source:
+    with GracefulStop() as stop, open_source(arguments.source, config, notices) as source:
         for block in source:
             for hearing in listener.push(block):
                 ear.add(hearing)

@@ -14,9 +14,9 @@ from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
 
 if TYPE_CHECKING:
-    from elsa_rt.matching.rule import Rule
-    from elsa_rt.rules.mistakes import Mistake
-    from elsa_rt.rules.reader import RulesFile
+    from elsa_rt.rules.rule import Rule
+    from elsa_rt.rules_file.problems import Problem
+    from elsa_rt.rules_file.reader import RulesFile
 
 MORE = """\
 It names the line and the cure of each mistake and ends with 2, or shows the rules as they were
@@ -37,15 +37,15 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.schema:
-        from elsa_rt.rules.schema import schema_text
+        from elsa_rt.rules_file.schema import schema_text
 
         print(schema_text(), end="")
         return 0
     if arguments.rules is None:
         raise UsageError("check needs a rules file: elsa-rt check rules.yaml")
     path = Path(arguments.rules)
-    from elsa_rt.rules.mistakes import RulesError
-    from elsa_rt.rules.reader import read_rules
+    from elsa_rt.rules_file.problems import RulesError
+    from elsa_rt.rules_file.reader import read_rules
 
     try:
         file = read_rules(path)
@@ -56,9 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
             print(*(mistake.at(path) for mistake in error.mistakes), sep="\n", file=sys.stderr)
         return error.exit_code
     from elsa_rt.encoder.bundle import ModelBundle
-    from elsa_rt.rules.doubts import doubts
+    from elsa_rt.rules_file.lint import lint
 
-    warnings = doubts(file, ModelBundle.load(file.settings.get("bundle")))
+    warnings = lint(file, ModelBundle.load(file.settings.get("bundle")))
     if arguments.json:
         _print_json(path, (), warnings, file.rules)
     else:
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_json(
-    path: Path, mistakes: Sequence[Mistake], warnings: Sequence[Mistake], rules: Sequence[Rule]
+    path: Path, mistakes: Sequence[Problem], warnings: Sequence[Problem], rules: Sequence[Rule]
 ) -> None:
     found: dict[str, Any] = {
         "ok": not mistakes,
@@ -123,7 +123,7 @@ def _where(rule: Rule) -> str:
 
 
 def _readily(rule: Rule, settings: dict[str, Any]) -> str:
-    from elsa_rt.matching.thresholds import rate_of
+    from elsa_rt.scoring.thresholds import rate_of
 
     config = Config(**settings)
     if not rule.has_meaning:

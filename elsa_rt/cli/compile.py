@@ -14,8 +14,8 @@ from elsa_rt.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
     from elsa_rt.encoder.bundle import ModelBundle
-    from elsa_rt.encoder.plans import PlanKey
-    from elsa_rt.encoder.tensorrt import Library, Progress
+    from elsa_rt.encoder.tensorrt.library import Library, Progress
+    from elsa_rt.encoder.tensorrt.plans import PlanKey
 
 MORE = """\
 The plan goes into a cache (ELSA_RT_CACHE, else ~/.cache/elsa-rt), from where listen --engine takes
@@ -75,14 +75,15 @@ def run(arguments: argparse.Namespace) -> int:
         )
     from elsa_rt.encoder.bundle import ModelBundle
     from elsa_rt.encoder.engines import tensorrt_precision
-    from elsa_rt.encoder.tensorrt import Library
-    from elsa_rt.encoder.tensorrt_run import compile_plan
+    from elsa_rt.encoder.tensorrt.library import Library
 
     bundle = ModelBundle.load(arguments.bundle)
     if bundle.window is not None:
         raise EngineError(f"compiling {bundle.path}: onnx alone runs bundles of kind {bundle.kind}")
     precision = tensorrt_precision(bundle, arguments.precision)
     library = Library(_engine(arguments.engine))
+    from elsa_rt.encoder.tensorrt.run import compile_plan  # needs CUDA, the lesser want
+
     key = _key(library, bundle, precision, arguments)
     with _progress(f"{library.engine} {library.version}, {precision}") as progress:
         plan, path = compile_plan(library, bundle, key, arguments.output, progress)
@@ -91,8 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _engine(asked: str) -> str:
-    from elsa_rt.encoder.engines import TENSORRT_MODULES, installed
-    from elsa_rt.encoder.tensorrt import INSTALL
+    from elsa_rt.encoder.tensorrt.library import INSTALL, TENSORRT_MODULES, installed
 
     if asked != "auto":
         return asked
@@ -106,7 +106,7 @@ def _engine(asked: str) -> str:
 def _key(
     library: Library, bundle: ModelBundle, precision: str, arguments: argparse.Namespace
 ) -> PlanKey:
-    from elsa_rt.encoder.tensorrt_run import key_elsewhere, key_here
+    from elsa_rt.encoder.tensorrt.run import key_elsewhere, key_here
 
     if arguments.target:
         return key_elsewhere(library, bundle, precision, arguments.streams, arguments.target)

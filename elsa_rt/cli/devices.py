@@ -26,9 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from elsa_rt.audio.devices import list_devices
-    from elsa_rt.audio.profiles import all_profiles, profiles_for_device
     from elsa_rt.cli.notices import Notices
+    from elsa_rt.microphones.library import all_profiles, profiles_for_device
+    from elsa_rt.sources.devices import list_devices
 
     found = list_devices()
     profiles = all_profiles(Notices())

@@ -11,7 +11,7 @@ from elsa_rt.config import MODEL, SIGNAL, Config
 from elsa_rt.errors import UsageError
 
 if TYPE_CHECKING:
-    from elsa_rt.doctor.check import Check
+    from elsa_rt.diagnostics.check import Check
 
 MORE = """\
 It looks at the model, the engine, the computer, the microphone, and listens for some seconds: make
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = Config(**settings(arguments))
     from rich.console import Console
 
-    from elsa_rt.doctor.examine import examine
+    from elsa_rt.diagnostics.doctor import examine
 
     with Console(stderr=True).status("looking ...") as status:
         checks = list(

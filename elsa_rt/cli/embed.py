@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
-from elsa_rt.cli.stop import Stop, hear
+from elsa_rt.cli.stop import GracefulStop, run_until_stopped
 from elsa_rt.config import MODEL, SIGNAL, Config
 from elsa_rt.errors import ElsaError
+from elsa_rt.files import check_target, save_arrays
 from elsa_rt.hearing import Hearing
-from elsa_rt.outputs.arrays import check_target, save_arrays
 
 MORE = """\
 The file holds, for n steps of the model (80 ms in the one inside):
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = Config(**settings(arguments))
     heard: list[Hearing] = []
     try:
-        with Stop() as stop:
+        with GracefulStop() as stop:
             _hear(arguments.source, config, heard, stop)
     finally:  # a microphone may be unplugged after hours
         if heard:
@@ -58,16 +58,16 @@ def run(arguments: argparse.Namespace) -> int:
     return stop.exit_code
 
 
-def _hear(source: str, config: Config, heard: list[Hearing], stop: Stop) -> None:
+def _hear(source: str, config: Config, heard: list[Hearing], stop: GracefulStop) -> None:
     say_loading()
     from rich.console import Console
 
-    from elsa_rt.audio.sources import open_source
     from elsa_rt.encoder.audio import AudioEncoder
     from elsa_rt.encoder.bundle import ModelBundle
     from elsa_rt.listener import Listener
-    from elsa_rt.matching.prompts import PromptBank
+    from elsa_rt.prompts.bank import PromptBank
     from elsa_rt.screens.plain import clock
+    from elsa_rt.sources.open import open_source
 
     notices = Notices()
     encoder = AudioEncoder(ModelBundle.load(config.bundle), config, notices)
@@ -82,7 +82,7 @@ def _hear(source: str, config: Config, heard: list[Hearing], stop: Stop) -> None
             heard.append(hearing)
             status.update(f"heard {clock(hearing.time_s)}")
 
-        hear(listener, opened, keep, stop)
+        run_until_stopped(listener, opened, keep, stop)
 
 
 def _arrays(heard: list[Hearing]) -> dict[str, NDArray[Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
 from elsa_rt.config import MODEL, Config
-from elsa_rt.outputs.arrays import check_target, save_arrays
+from elsa_rt.files import check_target, save_arrays
 
 MORE = """\
 The file holds, for p sentences:
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = Config(**settings(arguments))
     say_loading()
     from elsa_rt.encoder.bundle import ModelBundle
-    from elsa_rt.matching.prompts import embed_text
+    from elsa_rt.prompts.bank import embed_text
 
     bundle = ModelBundle.load(config.bundle)
     embedding = embed_text(arguments.texts, bundle, config=config, on_notice=Notices())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from elsa_rt.errors import UsageError
 
 if TYPE_CHECKING:
-    from elsa_rt.matching.rule import Rule
+    from elsa_rt.rules.rule import Rule
 
 
 def rules_with(prompts: Sequence[str], examples: Sequence[str]) -> tuple[str | Rule, ...]:
@@ -19,7 +19,7 @@ def rules_with(prompts: Sequence[str], examples: Sequence[str]) -> tuple[str | R
     An example ``TEXT=FILE`` belongs to that prompt. A plain ``FILE`` belongs to the only prompt;
     where there are none it makes one, called like the file.
     """
-    from elsa_rt.matching.rule import rules_of
+    from elsa_rt.rules.rule import rules_of
 
     if not examples:
         return tuple(prompts)

@@ -12,7 +12,7 @@ from elsa_rt.cli.options import Commands, add_command, add_settings, settings
 from elsa_rt.config import ALERTS, MODEL, Config
 
 if TYPE_CHECKING:
-    from elsa_rt.matching.explain import Explanation
+    from elsa_rt.scoring.explain import Explanation
 
 MORE = """\
 It says which words are taken for a place and which for the sound, which sounds that the model
@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     say_loading()
     from elsa_rt.cli.examples import rules_with
     from elsa_rt.encoder.bundle import ModelBundle
-    from elsa_rt.matching.explain import explain
-    from elsa_rt.matching.prompts import PromptBank
+    from elsa_rt.prompts.bank import PromptBank
+    from elsa_rt.scoring.explain import explain
 
     bundle = ModelBundle.load(config.bundle)
     bank = PromptBank.encode(bundle, rules_with(arguments.texts, arguments.example), config)

@@ -82,8 +82,7 @@ def _engine() -> str:
 
 def _tensorrt() -> list[str]:
     """What stands in the way of each TensorRT that is installed, else its version."""
-    from elsa_rt.encoder.engines import installed
-    from elsa_rt.encoder.tensorrt import Library
+    from elsa_rt.encoder.tensorrt.library import Library, installed
 
     lines = []
     for engine in installed():
@@ -95,7 +94,7 @@ def _tensorrt() -> list[str]:
 
 
 def _gpu() -> str:
-    from elsa_rt.encoder import cuda
+    from elsa_rt.encoder.tensorrt import cuda
 
     gpu = cuda.find_gpu()
     return f"{gpu.name}, compute {gpu.capability}, driver {gpu.driver}, CUDA {gpu.cuda}"

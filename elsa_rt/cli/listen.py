@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Protocol
 from elsa_rt.cli.examples import rules_with
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
-from elsa_rt.cli.rules import Files, add_config, asked, following, refuse_prompts
-from elsa_rt.cli.stop import Stop, hear
+from elsa_rt.cli.rules import OutputFiles, add_config, following, load_config, refuse_prompts
+from elsa_rt.cli.stop import GracefulStop, run_until_stopped
 from elsa_rt.config import ALERTS, MODEL, SIGNAL
 from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Hearing
 
 if TYPE_CHECKING:
-    from elsa_rt.audio.source import Source
-    from elsa_rt.matching.rule import Rule
+    from elsa_rt.rules.rule import Rule
+    from elsa_rt.sources.base import Source
 
 MORE = """\
 On a terminal it shows a live view; into a pipe or file it writes JSON, one object a line:
@@ -40,7 +40,7 @@ Ctrl-C and SIGTERM end the open alerts first.
 """
 
 
-class Output(Protocol):
+class HearingSink(Protocol):
     """Where hearings go."""
 
     def show(self, hearing: Hearing) -> None: ...
@@ -83,17 +83,17 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     refuse_prompts(arguments)
     as_json = arguments.json or arguments.alerts_only or not sys.stdout.isatty()
-    config, file = asked(arguments)
+    config, file = load_config(arguments)
     if arguments.demo and not as_json and "realtime" not in settings(arguments):
         config = config.changed(realtime=True)  # nobody can watch it at thirty times its speed
     source, prompts = _what(arguments)
     if file is not None and source is None:
         source = file.source
     notices = Notices()
-    with Stop() as stop:
+    with GracefulStop() as stop:
         say_loading()
-        from elsa_rt.audio.sources import open_source
         from elsa_rt.listener import Listener
+        from elsa_rt.sources.open import open_source
 
         listener = Listener(None if file else prompts, config=config, on_notice=notices)
         model = f"{listener.bundle.name} {listener.bundle.version}"
@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
             else:
                 label = "the built-in scene" if arguments.demo else _label(opened)
                 output = _screen(label, model, listener.config.prompts, notices)
-            files = Files(
+            files = OutputFiles(
                 file.outputs if file else (), notices, {"model": model}, clock=opened.live
             )
             with output as shown, files, following(file, listener, arguments, notices):
@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
                     files.show(hearing)
                     shown.show(hearing)
 
-                hear(listener, opened, show, stop)
+                run_until_stopped(listener, opened, show, stop)
     return stop.exit_code
 
 
@@ -123,7 +123,7 @@ def _what(
     """The source and the prompts that were asked for."""
     prompts = list(arguments.prompt)
     if arguments.prompts is not None:
-        from elsa_rt.matching.prompts import read_prompts
+        from elsa_rt.prompts.bank import read_prompts
 
         prompts += read_prompts(arguments.prompts)
     if not arguments.demo:
@@ -137,7 +137,9 @@ def _what(
     return demo_path(), rules_with(prompts or list(demo_prompts()), arguments.example)
 
 
-def _json_lines(source: Source, model: str, *, alerts_only: bool) -> AbstractContextManager[Output]:
+def _json_lines(
+    source: Source, model: str, *, alerts_only: bool
+) -> AbstractContextManager[HearingSink]:
     from elsa_rt.outputs.jsonl import JsonLines
 
     return contextlib.nullcontext(
@@ -151,7 +153,7 @@ def _label(source: Source) -> str:
 
 def _screen(
     label: str, model: str, prompts: tuple[str, ...], notices: Notices
-) -> AbstractContextManager[Output]:
+) -> AbstractContextManager[HearingSink]:
     from rich.console import Console
 
     from elsa_rt.screens.plain import PlainLines

@@ -10,7 +10,7 @@ from elsa_rt.cli.notices import Notices
 from elsa_rt.cli.options import Commands, add_command
 
 if TYPE_CHECKING:
-    from elsa_rt.audio.profiles import Profile
+    from elsa_rt.microphones.profile import Profile
 
 MORE = """\
 A profile says what the channels of a microphone are. With a NAME it tells all that one knows, and
@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from elsa_rt.audio.profiles import all_profiles, find_profile
+    from elsa_rt.microphones.library import all_profiles, find_profile
 
     name = arguments.name
     profiles = all_profiles(Notices()) if name is None else [find_profile(name)]

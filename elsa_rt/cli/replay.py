@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings
-from elsa_rt.cli.rules import add_config, asked
-from elsa_rt.cli.stop import Stop, hear
+from elsa_rt.cli.rules import add_config, load_config
+from elsa_rt.cli.stop import GracefulStop, run_until_stopped
 from elsa_rt.config import ALERTS, MODEL, SIGNAL
 from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Alert, Hearing
@@ -18,7 +18,7 @@ from elsa_rt.outputs.jsonl import JsonLines, later
 from elsa_rt.screens.plain import clock
 
 if TYPE_CHECKING:
-    from elsa_rt.rules.reader import RulesFile
+    from elsa_rt.rules_file.reader import RulesFile
 
 MORE = """\
 The same alerts at the same times as listen would have given live. On a terminal it is a table, in a
@@ -45,14 +45,14 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config, file = asked(arguments)
+    config, file = load_config(arguments)
     assert file is not None
     began = _began(arguments.at, file)
     notices = Notices()
-    with Stop() as stop:
+    with GracefulStop() as stop:
         say_loading()
-        from elsa_rt.audio.files import FileSource
         from elsa_rt.listener import Listener
+        from elsa_rt.sources.files import FileSource
 
         with FileSource(arguments.recording, config, notices) as opened:
             began_s = None if began is None else began.timestamp()
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
                 ).show
             else:
                 show = AlertTable(sys.stdout, began).show
-            hear(listener, opened, show, stop)
+            run_until_stopped(listener, opened, show, stop)
     return stop.exit_code
 
 
@@ -81,7 +81,7 @@ def _began(text: str | None, file: RulesFile) -> datetime | None:
                 "e.g. --at 2026-01-31T22:00"
             )
         return None
-    from elsa_rt.matching.schedule import time_zone
+    from elsa_rt.rules.schedule import time_zone
 
     try:
         began = datetime.fromisoformat(text)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from elsa_rt.listener import Listener
     from elsa_rt.outputs.jsonl import JsonLines
     from elsa_rt.outputs.rotating import JsonlFile
-    from elsa_rt.rules.reader import RulesFile
+    from elsa_rt.rules_file.reader import RulesFile
 
 
 def add_config(parser: Parser, *, required: bool = False) -> None:
@@ -32,12 +32,12 @@ def add_config(parser: Parser, *, required: bool = False) -> None:
     )
 
 
-def asked(arguments: argparse.Namespace) -> tuple[Config, RulesFile | None]:
+def load_config(arguments: argparse.Namespace) -> tuple[Config, RulesFile | None]:
     """All settings and rules: the command line's come first, then the file's, then the defaults."""
     given = settings(arguments)
     if arguments.config is None:
         return Config(**given), None
-    from elsa_rt.rules.reader import read_rules
+    from elsa_rt.rules_file.reader import read_rules
 
     file = read_rules(arguments.config)
     return Config(rules=file.rules, **(file.settings | given)), file
@@ -54,7 +54,7 @@ def following(
     if file is None:
         yield
         return
-    from elsa_rt.rules.watch import Watcher
+    from elsa_rt.rules_file.watch import Watcher
 
     given = settings(arguments)
     defaults = {field.name: field.default for field in fields(Config) if field.name in CHANGEABLE}
@@ -67,7 +67,7 @@ def following(
         yield
 
 
-class Files:
+class OutputFiles:
     """The outputs of a rules file; entered, they are open."""
 
     def __init__(
@@ -78,18 +78,18 @@ class Files:
         *,
         clock: bool,
     ) -> None:
-        self._outputs, self._say = outputs, on_notice
+        self._outputs, self._on_notice = outputs, on_notice
         self._common, self._clock = common, clock
         self._open = contextlib.ExitStack()
         self._lines: list[JsonLines] = []
 
-    def __enter__(self) -> Files:
+    def __enter__(self) -> OutputFiles:
         from elsa_rt.outputs.jsonl import JsonLines
         from elsa_rt.outputs.rotating import RotatingFile
 
         with contextlib.ExitStack() as opening:
             for output in self._outputs:
-                file = RotatingFile(output, self._say)
+                file = RotatingFile(output, self._on_notice)
                 opening.callback(file.close)
                 alone = output.what == "alerts"
                 self._lines.append(

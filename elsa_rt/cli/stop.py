@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from elsa_rt.hearing import Hearing
 
 if TYPE_CHECKING:
-    from elsa_rt.audio.source import Source
     from elsa_rt.listener import Listener
+    from elsa_rt.sources.base import Source
 
 GRACE_S = 0.3
 """So long a step may take to come to its end; a pipe that is silent gives none."""
 
 
-class Stop:
+class GracefulStop:
     """Knows when somebody asked to stop.
 
     The step in progress is finished first, so that nothing is written by halves. If none comes
@@ -42,7 +42,7 @@ class Stop:
         """0, or 128 + signal as shells have it."""
         return 0 if self.signal is None else 128 + self.signal
 
-    def __enter__(self) -> Stop:
+    def __enter__(self) -> GracefulStop:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._asked)
@@ -71,7 +71,9 @@ class Stop:
         raise KeyboardInterrupt
 
 
-def hear(listener: Listener, source: Source, show: Callable[[Hearing], None], stop: Stop) -> None:
+def run_until_stopped(
+    listener: Listener, source: Source, show: Callable[[Hearing], None], stop: GracefulStop
+) -> None:
     """Show every hearing until the source ends or is stopped; open alerts get their end anyhow."""
     try:
         for block in source:

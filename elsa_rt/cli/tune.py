@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings
-from elsa_rt.cli.rules import add_config, asked
+from elsa_rt.cli.rules import add_config, load_config
 from elsa_rt.config import ALERTS, MODEL, SIGNAL
 from elsa_rt.errors import UsageError
-from elsa_rt.replacing import replacing
+from elsa_rt.files import replacing
 
 if TYPE_CHECKING:
-    from elsa_rt.rules.reader import RulesFile
+    from elsa_rt.rules_file.reader import RulesFile
     from elsa_rt.tuning.page import Tuned
 
 MORE = """\
@@ -50,9 +50,9 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config, file = asked(arguments)
+    config, file = load_config(arguments)
     assert file is not None
-    from elsa_rt.audio.files import FileSource
+    from elsa_rt.sources.files import FileSource
     from elsa_rt.tuning.labels import read_labels
 
     labels = read_labels(arguments.labels, file.rules)
@@ -95,9 +95,9 @@ def _tell(found: list[Tuned], target: Path) -> None:
 
 
 def _write(file: RulesFile, found: list[Tuned]) -> None:
-    from elsa_rt.rules.document import read_text
-    from elsa_rt.rules.edit import with_starts
-    from elsa_rt.rules.reader import read_rules
+    from elsa_rt.rules_file.edit import with_starts
+    from elsa_rt.rules_file.reader import read_rules
+    from elsa_rt.rules_file.yaml_lines import read_text
 
     places = {rule.id: index for index, rule in enumerate(file.rules)}
     starts = {

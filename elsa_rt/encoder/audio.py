@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import STATEFUL, ModelBundle
 from elsa_rt.encoder.engines import load_model, load_windowed
-from elsa_rt.encoder.sound import Sound, SoundStream
-from elsa_rt.encoder.steps import StepModel
+from elsa_rt.encoder.output import EncoderOutput, EncoderStream
+from elsa_rt.encoder.step import StepModel
 from elsa_rt.encoder.windowed import WindowedStream
 from elsa_rt.errors import BundleError, UsageError
 from elsa_rt.features.intensity import CHANNELS, Frames
@@ -40,18 +40,18 @@ class AudioEncoder:
         self.bundle = bundle
         self._config = config or Config()
         self._on_notice = on_notice
-        self._open: Callable[[], SoundStream]
+        self._open: Callable[[], EncoderStream]
         if bundle.window is None:
             model = load_model(bundle, self._config, 1, on_notice)
             self.engine = model.engine
-            self._open = partial(EncoderStream, bundle, model)
+            self._open = partial(StatefulStream, bundle, model)
         else:
             window = load_windowed(bundle, bundle.window, self._config)
             self.engine = window.engine
             self._open = partial(WindowedStream, bundle, window)
         self.stream().step(*_silent_step(bundle))
 
-    def stream(self) -> SoundStream:
+    def stream(self) -> EncoderStream:
         """Fresh state for one stream."""
         return self._open()
 
@@ -80,7 +80,7 @@ def _silent_step(bundle: ModelBundle) -> tuple[Frames, NDArray[np.float32]]:
     return frames, np.zeros((4, bundle.step_samples), np.float32)
 
 
-class EncoderStream:
+class StatefulStream:
     """One stream through an encoder with state, counted in frames.
 
     ``block`` frames make a step; a frame waits up to ``latency`` frames for its step to be full.
@@ -99,7 +99,7 @@ class EncoderStream:
         self._run.reset()
         self._filled = 0
 
-    def step(self, frames: Frames, foa: NDArray[np.float32]) -> list[Sound]:
+    def step(self, frames: Frames, foa: NDArray[np.float32]) -> list[EncoderOutput]:
         """Take frames with ``mel`` (hops, 8, mels); a sound for every step that they completed.
 
         ``foa`` is for models that hear samples; this kind does without.
@@ -121,7 +121,7 @@ class EncoderStream:
                 self._filled = 0
         return sounds
 
-    def _hear(self) -> Sound:
+    def _hear(self) -> EncoderOutput:
         (sound,) = _sounds(self._path, self._run.run(self._frames))
         return sound
 
@@ -141,7 +141,7 @@ class StreamBatch:
         """Forget what ``stream``, counted from 0, has heard; by default what all have."""
         self._run.reset(stream)
 
-    def step(self, mel: NDArray[np.float32]) -> list[Sound]:
+    def step(self, mel: NDArray[np.float32]) -> list[EncoderOutput]:
         """Take one step of every stream, (streams, step_frames, 8, mels); a sound for each."""
         if mel.shape != self._shape:
             raise UsageError(
@@ -150,9 +150,9 @@ class StreamBatch:
         return _sounds(self._path, self._run.run(mel))
 
 
-def _sounds(path: Path, heard: list[NDArray[np.float32]]) -> list[Sound]:
+def _sounds(path: Path, heard: list[NDArray[np.float32]]) -> list[EncoderOutput]:
     """A sound for each stream of ``heard``, arrays (streams, K, ...)."""
     # a NaN would stay in the state, and the stream be deaf from here on
     if not all(np.isfinite(values).all() for values in heard):
         raise BundleError(f"the audio encoder of bundle {path} gives NaN: export the bundle again")
-    return [Sound(*values) for values in zip(*heard, strict=True)]
+    return [EncoderOutput(*values) for values in zip(*heard, strict=True)]

@@ -115,7 +115,7 @@ class ModelBundle:
             raise BundleError(
                 f"bundle {self.path} has no audio encoder in {precision}, only in {has}. Precision "
                 "lives in the file (TensorRT 11 has no calibrator any more): make it with "
-                f"python -m export.precision {self.path}"
+                f"python -m export precision {self.path}"
             )
         return self.path / name
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import AUDIO_FILES, ModelBundle
-from elsa_rt.encoder.steps import StepModel
+from elsa_rt.encoder.step import StepModel
+from elsa_rt.encoder.tensorrt.library import TENSORRT_MODULES, installed
 from elsa_rt.errors import EngineError
 from elsa_rt.notices import OnNotice
 
 if TYPE_CHECKING:
     from elsa_rt.encoder.onnx import OnnxWindow
     from elsa_rt.encoder.window import WindowSettings
-
-TENSORRT_MODULES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
-"""The Python module of each TensorRT, the better one for a fixed machine first."""
 
 _GPU_FILES = ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/dxg")
 """Desktop and server; Jetson with JetPack 5, 6 and 7; Windows' Linux."""
@@ -73,10 +70,10 @@ def load_windowed(bundle: ModelBundle, window: WindowSettings, config: Config) -
 def _load_tensorrt(
     engine: str, bundle: ModelBundle, config: Config, streams: int, on_notice: OnNotice
 ) -> StepModel:
-    from elsa_rt.encoder.tensorrt_run import load_audio
+    from elsa_rt.encoder.tensorrt.run import load_audio
 
     precision = tensorrt_precision(bundle, config.precision)
-    return load_audio(engine, bundle, precision, streams, build=config.compile, say=on_notice)
+    return load_audio(engine, bundle, precision, streams, build=config.compile, on_notice=on_notice)
 
 
 def tensorrt_precision(bundle: ModelBundle, asked: str) -> str:
@@ -84,11 +81,6 @@ def tensorrt_precision(bundle: ModelBundle, asked: str) -> str:
     if asked != "auto":
         return asked
     return "fp16" if AUDIO_FILES["fp16"] in bundle.files else "fp32"
-
-
-def installed() -> list[str]:
-    """The TensorRTs whose Python module is there; whether they run is another question."""
-    return [name for name, module in TENSORRT_MODULES.items() if find_spec(module)]
 
 
 def has_gpu() -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
-from elsa_rt.encoder.steps import OUTPUTS, check_signature, compare, frames_shape, output_shapes
+from elsa_rt.encoder.step import OUTPUTS, check_signature, compare, frames_shape, output_shapes
 from elsa_rt.encoder.window import WindowSettings
 from elsa_rt.errors import ElsaError, EngineError
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.encoder.sound import Sound
+from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.encoder.window import BEAMS, SlidingWindow
 from elsa_rt.errors import BundleError
 from elsa_rt.features.intensity import Frames
@@ -52,7 +52,7 @@ class WindowedStream:
         self._towards = np.zeros(3)
         self._above = 1.0
 
-    def step(self, frames: Frames, foa: NDArray[np.float32]) -> list[Sound]:
+    def step(self, frames: Frames, foa: NDArray[np.float32]) -> list[EncoderOutput]:
         """Take AmbiX ``foa`` (4, n) and the frames it completed; gives the steps it completed."""
         sounds = []
         hops = list(zip(self._presence.step(frames.power), frames.intensity, strict=True))
@@ -75,7 +75,7 @@ class WindowedStream:
             self._above = max(self._above, above)
         self._hops += len(hops)
 
-    def _hear(self) -> Sound:
+    def _hear(self) -> EncoderOutput:
         length = float(np.linalg.norm(self._towards))
         ahead = np.array([1.0, 0.0, 0.0])  # where nothing rises above the background
         direction = (self._towards / length if length > 0 else ahead).astype(np.float32)
@@ -84,7 +84,7 @@ class WindowedStream:
             raise BundleError(
                 f"the audio encoder of bundle {self._path} gives NaN: export the bundle again"
             )
-        return Sound(
+        return EncoderOutput(
             embedding,
             direction[None],
             np.array([activity(self._above)], np.float32),

@@ -11,7 +11,7 @@ import numpy as np
 import rocket_fft  # registers the FFT with Numba
 from numpy.typing import NDArray
 
-from elsa_rt.compiled import compiled
+from elsa_rt.jit import compiled
 
 LOG_FLOOR = 1e-10
 """Added to the mel power of W before the logarithm: -100 dB of full scale."""

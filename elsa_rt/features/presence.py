@@ -17,7 +17,7 @@ RISE_DB_PER_S = 2.0
 FIRST_FLOOR_DB = -65.0
 """The floor before anything was heard, in dBFS: a recording may begin with its sound."""
 
-LOWEST_FLOOR_DB = -90.0
+MIN_FLOOR_DB = -90.0
 
 HALF_DB, SPREAD_DB = 10.0, 2.0
 """So far above the floor a sound is as likely there as not, and how fast that changes."""
@@ -57,7 +57,7 @@ class Presence:
             if not self._skip:
                 self._recent.clear()
         else:
-            self._floor = min(self._floor * self._rise, max(level, _power(LOWEST_FLOOR_DB)))
+            self._floor = min(self._floor * self._rise, max(level, _power(MIN_FLOOR_DB)))
         return max(level / self._floor, 1.0)
 
 

@@ -1,0 +1,5 @@
+"""Where hearings and alerts are told.
+
+jsonl               JSON lines
+rotating            a file that is rotated by size and day
+"""

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from elsa_rt.hearing import Alert, Angles, Hearing, Track
 
 
-class Lines(Protocol):
+class LineSink(Protocol):
     """Takes text, a whole line at a time."""
 
     def write(self, line: str, /) -> object: ...
@@ -47,7 +47,7 @@ class JsonLines:
 
     def __init__(
         self,
-        stream: Lines,
+        stream: LineSink,
         *,
         common: Mapping[str, Any] | None = None,
         clock: bool = False,
@@ -103,13 +103,13 @@ def hearing_fields(hearing: Hearing) -> dict[str, Any]:
             for score in hearing.scores
         ],
         "words": hearing.words,
-        "closed_azimuth_deg": _number(hearing.closed_azimuth_deg, 1),
-        "closed_elevation_deg": _number(hearing.closed_elevation_deg, 1),
+        "flow_azimuth_deg": _number(hearing.flow_azimuth_deg, 1),
+        "flow_elevation_deg": _number(hearing.flow_elevation_deg, 1),
         "diffuseness": _number(hearing.diffuseness, 3),
         "level_dbfs": _number(hearing.level_dbfs, 1),
         "dropped": hearing.dropped,
         **_world("world", hearing.world),
-        **_world("closed_world", hearing.closed_world),
+        **_world("flow_world", hearing.flow_world),
         "tracks": [track_fields(track) for track in hearing.tracks],
     }
 

@@ -12,7 +12,7 @@ from typing import IO
 from elsa_rt.errors import UsageError
 from elsa_rt.notices import OnNotice
 
-WHAT = ("alerts", "all")
+OUTPUT_CONTENT = ("alerts", "all")
 
 RETRY_S = 60.0
 """So long nothing is tried after a failure, such as a full disk."""
@@ -23,7 +23,7 @@ class JsonlFile:
     """JSON lines that go into a file."""
 
     path: str
-    what: str = "alerts"  # of `WHAT`
+    what: str = "alerts"  # of `OUTPUT_CONTENT`
     max_mb: float = 10.0  # million bytes before the next file is begun
     daily: bool = False  # it is begun with each day, too
     keep: int = 7  # older files, path.1 being the latest
@@ -50,7 +50,7 @@ class RotatingFile:
         self, settings: JsonlFile, on_notice: OnNotice, clock: Callable[[], float] = time.time
     ) -> None:
         self._path = Path(settings.path)
-        self._settings, self._say, self._clock = settings, on_notice, clock
+        self._settings, self._on_notice, self._clock = settings, on_notice, clock
         self._lost = 0
         self._again_s = 0.0  # before it nothing is tried
         self._file: IO[bytes] | None = None
@@ -78,7 +78,9 @@ class RotatingFile:
             self.close()
             self._lost += 1
             self._again_s = self._clock() + RETRY_S
-            self._say(f"writing {self._path}: {error.strerror}: {self._lost} lines are lost so far")
+            self._on_notice(
+                f"writing {self._path}: {error.strerror}: {self._lost} lines are lost so far"
+            )
 
     def flush(self) -> None:
         """Nothing to do: each line is written at once."""

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from elsa_rt.audio.profiles import Profile
 from elsa_rt.calibrate.calibration import Calibration
+from elsa_rt.microphones.profile import Profile
 
 
 def show(found: Calibration, target: Path) -> None:

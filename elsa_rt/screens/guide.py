@@ -14,12 +14,12 @@ from rich.text import Text
 from elsa_rt.calibrate.calibration import Take
 from elsa_rt.calibrate.claps import APART_S, find_claps
 from elsa_rt.calibrate.directions import Announced
-from elsa_rt.calibrate.faults import Fault, find_faults, levels_dbfs
-from elsa_rt.calibrate.recording import Ear, Samples
+from elsa_rt.calibrate.recording import FourChannelReader, Samples
+from elsa_rt.diagnostics.channel_faults import Fault, find_faults, levels_dbfs
 from elsa_rt.errors import SourceError
 from elsa_rt.screens.picture import bar
 
-LOWEST_DBFS = -70.0
+MIN_DBFS = -70.0
 HELD = 0.9  # of a meter is kept from block to block
 MEMORY_S = 4.0  # in which a clap is looked for
 WAIT_S = 90.0  # for the next clap
@@ -44,10 +44,10 @@ class Guide:
     console : Console
     """
 
-    def __init__(self, ear: Ear, console: Console) -> None:
+    def __init__(self, ear: FourChannelReader, console: Console) -> None:
         self._ear = ear
         self._console = console
-        self._peaks = np.full(4, LOWEST_DBFS)
+        self._peaks = np.full(4, MIN_DBFS)
 
     def check(self, seconds: float, silent: tuple[int, ...]) -> list[Fault]:
         """Let the person make noise; the faults of the channels."""
@@ -149,13 +149,13 @@ class Guide:
         """A bar for each channel: what it is now, and red where it clips."""
         levels = levels_dbfs(samples)
         highest = 20 * np.log10(np.maximum(np.abs(samples).max(axis=1), 1e-10))
-        kept = HELD * self._peaks + (1 - HELD) * LOWEST_DBFS
-        self._peaks = np.maximum(kept, np.maximum(highest, LOWEST_DBFS))
+        kept = HELD * self._peaks + (1 - HELD) * MIN_DBFS
+        self._peaks = np.maximum(kept, np.maximum(highest, MIN_DBFS))
         table = Table.grid(padding=(0, 1))
         for number, level, peak in zip(self._ear.numbers, levels, self._peaks, strict=True):
-            share = (float(peak) - LOWEST_DBFS) / -LOWEST_DBFS
+            share = (float(peak) - MIN_DBFS) / -MIN_DBFS
             colour = "red" if peak > -0.5 else "yellow" if peak > -6 else "green"
-            dead = level < LOWEST_DBFS - 20
+            dead = level < MIN_DBFS - 20
             told = Text("no signal" if dead else f"{level:4.0f} dBFS", "red" if dead else "dim")
             table.add_row(f"  channel {number}", bar(share, 30, colour), told)
         return table

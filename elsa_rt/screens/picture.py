@@ -13,15 +13,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from elsa_rt.encoder.output import SOUNDING
 from elsa_rt.hearing import Alert, Hearing, Score, Track
 from elsa_rt.screens.compass import Mark, compass
 from elsa_rt.screens.plain import clock, place
 
 FALL = 0.85
 """A bar keeps this share of its length from step to step, so that the eye can follow."""
-
-ACTIVE = 0.5
-"""Below this activity the direction is shown faintly: there is little to point at."""
 
 TURNING = 15.0
 """Degrees a second above which a sound is said to turn: below it may well stand still."""
@@ -36,7 +34,7 @@ ALERTS_KEPT = 200
 _NO_ALERTS = Text("none yet", "dim")
 
 
-class Event(NamedTuple):
+class AlertLine(NamedTuple):
     """An alert from its start to what was told of it last."""
 
     start: Alert
@@ -52,7 +50,7 @@ class State:
     prompts: InitVar[Iterable[str]]
     bars: dict[str, float] = field(init=False)
     hearing: Hearing | None = None
-    alerts: dict[str, Event] = field(default_factory=dict)  # by id, the oldest first
+    alerts: dict[str, AlertLine] = field(default_factory=dict)  # by id, the oldest first
     best: Score | None = None
     notice: str = ""
     load: float | None = None  # processor seconds for a second of sound
@@ -76,7 +74,7 @@ class State:
         self.bars = bars
         for alert in hearing.alerts:
             if alert.state == "start":
-                self.alerts[alert.id] = Event(alert, alert)
+                self.alerts[alert.id] = AlertLine(alert, alert)
             elif alert.id in self.alerts:
                 self.alerts[alert.id] = self.alerts[alert.id]._replace(last=alert)
         while len(self.alerts) > ALERTS_KEPT:
@@ -111,7 +109,7 @@ def picture(state: State, width: int, height: int) -> RenderableType:
     return whole
 
 
-def alert_table(alerts: Iterable[Event]) -> Table:
+def alert_table(alerts: Iterable[AlertLine]) -> Table:
     """A row for each of ``alerts``: when, for how long, what, where, how sure."""
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(justify="right", style="dim", no_wrap=True)
@@ -155,14 +153,14 @@ def _dial(state: State, rows: int) -> Text:
     fixed = [Mark(0, 90, "+", "dim"), Mark(90, 0, "L", "dim"), Mark(-90, 0, "R", "dim")]
     if heard is None:
         return compass(rows, fixed)
-    faint = "dim " if heard.activity < ACTIVE else "bold "
+    faint = "dim " if heard.activity < SOUNDING else "bold "
     now = _followed(heard)
     return compass(
         rows,
         [
             *fixed,
             *(Mark(t.azimuth_deg, t.elevation_deg, "◇", "cyan") for t in heard.tracks if t != now),
-            Mark(heard.closed_azimuth_deg, heard.closed_elevation_deg, "○", faint + "yellow"),
+            Mark(heard.flow_azimuth_deg, heard.flow_elevation_deg, "○", faint + "yellow"),
             Mark(heard.azimuth_deg, heard.elevation_deg, "●", faint + "green"),
         ],
     )
@@ -172,7 +170,7 @@ def _where(state: State) -> RenderableType:
     heard = state.hearing
     if heard is None:
         return Text("waiting for sound ...", "dim")
-    style = "dim" if heard.activity < ACTIVE else "bold"
+    style = "dim" if heard.activity < SOUNDING else "bold"
     return Group(
         Text.assemble((heard.words, style), (_course(_followed(heard)), "cyan")),
         Text.assemble(
@@ -183,7 +181,7 @@ def _where(state: State) -> RenderableType:
         ),
         Text.assemble(
             ("○ ", "yellow"),
-            _angles(heard.closed_azimuth_deg, heard.closed_elevation_deg),
+            _angles(heard.flow_azimuth_deg, heard.flow_elevation_deg),
             (f"   energy flow, {1 - heard.diffuseness:.0%} direct", "dim"),
         ),
     )
@@ -215,7 +213,7 @@ def _prompts(state: State, rows: int) -> Table:
     best = sorted(state.bars, key=lambda prompt: -state.bars[prompt])[: max(rows, 1)]
     for prompt in best:
         length = state.bars[prompt]
-        style = "green" if length >= ACTIVE else "dim"
+        style = "green" if length >= SOUNDING else "dim"
         table.add_row(bar(length, 10, style), f"{scores.get(prompt, 0.0):.2f}", Text(prompt, style))
     return table
 

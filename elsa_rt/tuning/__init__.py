@@ -1,0 +1,1 @@
+"""Thresholds from a labelled recording: what each would miss and falsely tell."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.matching.confirmation import Confirmation
+from elsa_rt.scoring.confirmation import Confirmation
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.floating[Any]]
@@ -37,7 +37,7 @@ def courses(
 ) -> Course:
     """Run ``score`` at ``time_s`` (n,) through gates with ``start`` and ``end`` (t,).
 
-    The same life as that of `elsa_rt.matching.alerts.AlertGate`, for gates side by side, but that
+    The same life as that of `elsa_rt.alerting.gate.AlertGate`, for gates side by side, but that
     nothing is known of tracks: there, another sound must reach the start to keep an alert open.
 
     Parameters
@@ -54,7 +54,7 @@ def courses(
         ready = is_open | (now_s > ready_s)
         holds = ready & (value >= np.where(is_open, end, start))
         confirmed = confirmation.step(holds)
-        ended = is_open & (confirmation.missed >= timing.release)
+        ended = is_open & (confirmation.steps_below >= timing.release)
         begun = ~is_open & confirmed
         ready_s[ended] = now_s + timing.cooldown_s
         is_open = (is_open & ~ended) | begun

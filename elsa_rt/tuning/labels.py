@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from elsa_rt.errors import UsageError
-from elsa_rt.matching.rule import Rule
+from elsa_rt.rules.rule import Rule
 
 COLUMNS = ("start_s", "end_s", "rule")
 
-LIKE = "a line is like 12.5,14.0,ID under start_s,end_s,rule"
+EXAMPLE = "a line is like 12.5,14.0,ID under start_s,end_s,rule"
 
 
 class Label(NamedTuple):
@@ -48,7 +48,7 @@ def read_labels(path: str | Path, rules: Sequence[Rule]) -> tuple[Label, ...]:
         more = f" (and {len(mistakes) - 1} more such lines)" if len(mistakes) > 1 else ""
         raise UsageError(mistakes[0] + more)
     if not labels:
-        raise UsageError(f"{path} has no label: {LIKE}")
+        raise UsageError(f"{path} has no label: {EXAMPLE}")
     return tuple(sorted(labels))
 
 
@@ -58,7 +58,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UsageError(f"reading labels from {path}: {reason}: {LIKE}") from None
+        raise UsageError(f"reading labels from {path}: {reason}: {EXAMPLE}") from None
     audacity = path.suffix.lower() == ".txt"
     # a label that spans frequencies has a second line in Audacity, which begins with a backslash
     numbered = [
@@ -73,14 +73,14 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     header = [cell.strip() for cell in rows[0][1]]
     missing = [name for name in COLUMNS if name not in header]
     if missing:
-        raise UsageError(f"{path}, line {rows[0][0]}: no column {', '.join(missing)}: {LIKE}")
+        raise UsageError(f"{path}, line {rows[0][0]}: no column {', '.join(missing)}: {EXAMPLE}")
     places = [header.index(name) for name in COLUMNS]
     return [(number, [row[p] for p in places if p < len(row)]) for number, row in rows[1:]]
 
 
 def _label(cells: Sequence[str], names: dict[str, str]) -> Label:
     if len(cells) != len(COLUMNS):
-        raise ValueError(f"{len(cells)} cells: {LIKE}")
+        raise ValueError(f"{len(cells)} cells: {EXAMPLE}")
     start_s, end_s = (_seconds(cell) for cell in cells[:2])
     if end_s < start_s:
         raise ValueError(f"it ends at {end_s:g} s before it starts at {start_s:g} s: exchange them")
@@ -97,5 +97,5 @@ def _seconds(cell: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise ValueError(f"{cell.strip()!r} is no time in seconds: {LIKE}")
+        raise ValueError(f"{cell.strip()!r} is no time in seconds: {EXAMPLE}")
     return seconds

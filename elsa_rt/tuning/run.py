@@ -11,8 +11,8 @@ from elsa_rt.audio.block import Block
 from elsa_rt.errors import SourceError
 from elsa_rt.hearing import Hearing
 from elsa_rt.listener import Listener
-from elsa_rt.matching.rule import times_of
-from elsa_rt.matching.thresholds import rate_of
+from elsa_rt.scoring.confirmation import times_of
+from elsa_rt.scoring.thresholds import rate_of
 from elsa_rt.tuning.gate import Floats, Timing
 from elsa_rt.tuning.labels import Label
 from elsa_rt.tuning.page import Tuned

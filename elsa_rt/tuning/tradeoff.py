@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from elsa_rt.matching.confirmation import confirmed_level
-from elsa_rt.matching.thresholds import end_below
+from elsa_rt.scoring.confirmation import confirmed_level
+from elsa_rt.scoring.thresholds import end_below
 from elsa_rt.tuning.gate import Floats, Timing, courses
 from elsa_rt.tuning.labels import Label
 
 SLACK_S = 1.0
 """So long after a labelled sound an alert still belongs to it."""
 
-MOST = 256
+MAX_THRESHOLDS = 256
 """Thresholds that are tried."""
 
 DIGITS = 3
@@ -102,7 +102,7 @@ def tradeoff(
     return Tradeoff(rule, len(own), hours, tuple(found[:-1]), found[-1])
 
 
-def thresholds(level: Floats, most: int = MOST) -> Floats:
+def thresholds(level: Floats, most: int = MAX_THRESHOLDS) -> Floats:
     """Thresholds between the heights of the peaks of ``level`` (n,), rising, in 0..1.
 
     Where there are too many, all of the highest stay, and some of the others.

@@ -12,5 +12,5 @@
     report      Markdown and JSON
     plots       pictures of the same trials
 
-``python -m export.evaluate --help`` says how it is run.
+``python -m export evaluate --help`` says how it is run.
 """

@@ -1,6 +1,6 @@
 """Measure a bundle with the device's own code, on measured rooms and on simulated ones.
 
-    python -m export.evaluate BUNDLE WORK --rooms rooms/r3vival.csv [--labels esc50.csv]
+    python -m export evaluate BUNDLE WORK --rooms rooms/r3vival.csv [--labels esc50.csv]
         [--compare OTHER] [--teacher CHECKPOINT] [--plots DIR] [--json FILE] [--update]
 
 Clips are the validation clips of ``WORK``, which training never saw. Prints Markdown;
@@ -17,22 +17,23 @@ from pathlib import Path
 
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import ElsaError, UsageError
-from export.card import record_measured
-from export.clips import labels_of, read_manifest
+from export.bundles.tables import markdown
+from export.data.clips import labels_of, read_manifest
 from export.evaluate.cost import cost
-from export.evaluate.hearing import Heard, Reader, hear_all, reader_of
+from export.evaluate.hearing import Reader, TrialOutput, hear_all, reader_of
 from export.evaluate.material import (
     Clips,
-    Room,
+    TrialRoom,
     check_apart,
     read_clips,
     read_rooms,
     simulated_rooms,
 )
 from export.evaluate.measure import measure
-from export.evaluate.report import compact, markdown, report_of, side_by_side
+from export.evaluate.record import record_measured
+from export.evaluate.report import compact, report_of, side_by_side
 from export.evaluate.teacher import load_teacher, texts_of
-from export.evaluate.trials import SNRS_DB, Ear
+from export.evaluate.trials import SNRS_DB, TrialReader
 
 INTERVALS_SAY = (
     "In brackets: 95 % intervals by resampling clips. A few hundred trials tell no more."
@@ -45,13 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         evaluate(args)
     except ElsaError as problem:
-        print(f"export.evaluate: {problem}", file=sys.stderr)
+        print(f"export evaluate: {problem}", file=sys.stderr)
         return problem.exit_code
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("export.evaluate", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        "python -m export evaluate", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("bundle", type=Path, metavar="BUNDLE")
     parser.add_argument("work", type=Path, metavar="WORK", help="directory of export.prepare")
     parser.add_argument("--rooms", type=Path, help="CSV of measured responses")
@@ -77,7 +80,7 @@ def evaluate(args: argparse.Namespace) -> None:
     teacher = load_teacher(args.teacher) if args.teacher else None
     taught = Reader(texts_of(teacher), clips.labels) if teacher else None
     readers = [reader_of(bundle, clips.labels) for bundle in bundles]
-    ears = [Ear(bundle) for bundle in bundles]
+    ears = [TrialReader(bundle) for bundle in bundles]
     heard = {
         name: hear_all(ears, readers, clips, rooms, teacher, name) for name, rooms in sets.items()
     }
@@ -118,13 +121,13 @@ def label_list(path: Path, clips: Clips) -> list[int]:
 
 
 def made_with(
-    args: argparse.Namespace, bundle: ModelBundle, clips: Clips, rooms: dict[str, list[Room]]
+    args: argparse.Namespace, bundle: ModelBundle, clips: Clips, rooms: dict[str, list[TrialRoom]]
 ) -> dict[str, str]:
     """What the tables were made of."""
     unseen = clips.labels[clips.trained :]
     ratios = " and ".join(f"{snr_db:.0f}" for snr_db in SNRS_DB)
     said = {
-        "command": "python -m export.evaluate BUNDLE WORK"
+        "command": "python -m export evaluate BUNDLE WORK"
         + (f" --rooms {args.rooms.name}" if args.rooms else "")
         + "".join(f" --labels {path.name}" for path in args.labels),
         "clips": f"{len(clips.known)} of {clips.trained} labels at {ratios} dB SNR, of recordings "
@@ -148,7 +151,7 @@ def names_of(bundles: Sequence[ModelBundle]) -> list[str]:
     return [f"{name} ({bundle.path})" for name, bundle in zip(names, bundles, strict=True)]
 
 
-def plot(folder: Path, heard: dict[str, Heard], reader: Reader, clips: Clips) -> None:
+def plot(folder: Path, heard: dict[str, TrialOutput], reader: Reader, clips: Clips) -> None:
     """Write the pictures."""
     from export.evaluate.plots import write_plots
 

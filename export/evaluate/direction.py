@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import angle_deg, angles_from_direction
-from elsa_rt.matching.words import FAR_M, NEAR_M, elevation_word
+from elsa_rt.audio.direction_words import FAR_M, NEAR_M, elevation_word
 from export.evaluate.trials import Trial
 
 NAN = float("nan")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.matching.words import FAR_M, NEAR_M
+from elsa_rt.audio.direction_words import FAR_M, NEAR_M
 from export.evaluate.material import SEED
 from export.evaluate.trials import About
 

@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from elsa_rt.audio.ambisonics import angles_from_direction, rotation
+from elsa_rt.audio.direction_words import ELEVATED_DEG, STEEP_DEG
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.text import encode_texts
-from elsa_rt.matching.words import ELEVATED_DEG, STEEP_DEG
-from export.clips import phrases
-from export.evaluate.material import SEED, Clip, Clips, Room
+from export.data.clips import phrases
+from export.evaluate.material import SEED, Clip, Clips, TrialRoom
 from export.evaluate.pairs import duets, judge
 from export.evaluate.sentences import Texts
 from export.evaluate.teacher import Teacher, teacher_hears
-from export.evaluate.trials import SNRS_DB, Ear, Staged, Trial, stage, staged
+from export.evaluate.trials import SNRS_DB, Staged, Trial, TrialReader, stage, staged
 
 RAISED_EVERY = 4  # clips: one is heard from above or below where rooms have no such places
 LEVEL_DEG = 10.0  # rooms all of whose sources lie within this of the horizon have none
 
 
 @dataclass
-class Heard:
+class TrialOutput:
     """What one bundle said in one set of rooms."""
 
     known: list[Trial] = field(default_factory=list)  # clips of labels of training
@@ -49,15 +49,15 @@ def reader_of(bundle: ModelBundle, labels: Sequence[str]) -> Reader:
 
 
 def hear_all(
-    ears: Sequence[Ear],
+    ears: Sequence[TrialReader],
     readers: Sequence[Reader],
     clips: Clips,
-    rooms: Sequence[Room],
+    rooms: Sequence[TrialRoom],
     teacher: Teacher | None,
     title: str,
-) -> list[Heard]:
+) -> list[TrialOutput]:
     """What every bundle says; the teacher hears the trials of known labels only."""
-    everything = [Heard() for _ in ears]
+    everything = [TrialOutput() for _ in ears]
 
     def each(trials: Iterable[Staged], kind: str, count: int) -> None:
         for trial in tqdm(
@@ -80,11 +80,11 @@ def hear_all(
 
 
 def hear_duets(
-    ears: Sequence[Ear],
+    ears: Sequence[TrialReader],
     readers: Sequence[Reader],
     clips: Clips,
-    rooms: Sequence[Room],
-    everything: Sequence[Heard],
+    rooms: Sequence[TrialRoom],
+    everything: Sequence[TrialOutput],
     title: str,
 ) -> None:
     """Let every bundle hear two sounds at once."""
@@ -97,12 +97,12 @@ def hear_duets(
                 heard.duets.append((duet.level_db, values))
 
 
-def height_deg(room: Room) -> float:
+def height_deg(room: TrialRoom) -> float:
     """Elevation of the room's source."""
     return angles_from_direction(room.direction)[1]
 
 
-def raised(clips: Sequence[Clip], rooms: Sequence[Room]) -> Iterator[Staged]:
+def raised(clips: Sequence[Clip], rooms: Sequence[TrialRoom]) -> Iterator[Staged]:
     """Clips from above and below: level responses turned as a whole, their floors with them."""
     for i, clip in enumerate(clips):
         rng = np.random.default_rng([SEED, clip.number, 1])

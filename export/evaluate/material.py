@@ -26,7 +26,7 @@ SYNTHESIS = "synthesis"
 SEED = 11
 
 
-class Room(NamedTuple):
+class TrialRoom(NamedTuple):
     """A response with its truth; NaN where that is not known."""
 
     response: NDArray[np.float32]  # (4, n) AmbiX at the workshop's rate
@@ -53,7 +53,7 @@ class Clips(NamedTuple):
     unseen: list[Clip]  # clips of the other labels
 
 
-def read_rooms(manifest: Path) -> list[Room]:
+def read_rooms(manifest: Path) -> list[TrialRoom]:
     """Measured responses of a CSV with file, azimuth_deg, elevation_deg, distance_m."""
     rooms = []
     try:
@@ -63,7 +63,7 @@ def read_rooms(manifest: Path) -> list[Room]:
                 samples, native = soundfile.read(path, dtype="float32")
                 angles = float(row["azimuth_deg"]), float(row["elevation_deg"])
                 rooms.append(
-                    Room(
+                    TrialRoom(
                         soxr.resample(samples, native, FEATURES.rate).T,
                         direction_from_angles(*angles),
                         float(row["distance_m"]),
@@ -79,7 +79,7 @@ def read_rooms(manifest: Path) -> list[Room]:
     return rooms
 
 
-def simulated_rooms(work: Path, count: int = SIMULATED_ROOMS) -> list[Room]:
+def simulated_rooms(work: Path, count: int = SIMULATED_ROOMS) -> list[TrialRoom]:
     """Validation rooms of `export.prepare`, ``count`` at most."""
     with np.load(_part(work, "rooms.npz")) as rooms:
         mine = np.flatnonzero(rooms["validation"])[:count]
@@ -89,7 +89,7 @@ def simulated_rooms(work: Path, count: int = SIMULATED_ROOMS) -> list[Room]:
         parts = [rooms[name][mine] for name in ("responses", "direction", "distance")]
         parts += [rooms[name][mine] if name in rooms else unknown for name in ("t30", "floor")]
     return [
-        Room(response.astype(np.float32), direction.astype(float), *map(float, numbers))
+        TrialRoom(response.astype(np.float32), direction.astype(float), *map(float, numbers))
         for response, direction, *numbers in zip(*parts, strict=True)
     ]
 
@@ -173,5 +173,5 @@ def on_both_sides(keys: Sequence[object], held: Iterable[bool]) -> set[object]:
 def _part(work: Path, name: str) -> Path:
     path = work / name
     if not path.is_file():
-        raise UsageError(f"reading {path}: there is no such file: run python -m export.prepare")
+        raise UsageError(f"reading {path}: there is no such file: run python -m export prepare")
     return path

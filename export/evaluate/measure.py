@@ -22,7 +22,7 @@ from export.evaluate.figures import (
     summarise,
     within,
 )
-from export.evaluate.hearing import Heard, Reader
+from export.evaluate.hearing import Reader, TrialOutput
 from export.evaluate.labels import SOON_S, label_values, rank_of
 from export.evaluate.material import Clips
 from export.evaluate.pairs import summarise as summarise_duets
@@ -107,7 +107,7 @@ class Measured(NamedTuple):
 
 
 def measure(
-    heard: Heard,
+    heard: TrialOutput,
     reader: Reader,
     clips: Clips,
     lists: Mapping[str, Sequence[int]],
@@ -135,7 +135,7 @@ def measure(
     )
 
 
-def direction_figures(heard: Heard) -> list[Figure]:
+def direction_figures(heard: TrialOutput) -> list[Figure]:
     """Directions, heights, distances, activity."""
     about = abouts(heard.known)
     values = direction_values(heard.known)
@@ -151,7 +151,7 @@ def direction_figures(heard: Heard) -> list[Figure]:
 
 
 def label_figures(
-    heard: Heard,
+    heard: TrialOutput,
     prompts: NDArray[np.float32],
     clips: Clips,
     lists: Mapping[str, Sequence[int]],
@@ -196,7 +196,7 @@ def sentence_figures(
     return [figure._replace(name=before + figure.name) for figure in figures]
 
 
-def teacher_figures(heard: Heard, teacher: Reader, clips: Clips) -> list[Figure]:
+def teacher_figures(heard: TrialOutput, teacher: Reader, clips: Clips) -> list[Figure]:
     """The teacher's own figures on the same trials, and how near the student comes to it."""
     about, taught = abouts(heard.known), np.stack(heard.taught)
     right = np.array([a.label for a in about])

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import angle_deg, rotation
-from export.background import diffuse_noise
-from export.clips import kinds
-from export.evaluate.material import SEED, Clip, Room
+from export.acoustics.noise import diffuse_noise
+from export.data.clips import kinds
+from export.evaluate.material import SEED, Clip, TrialRoom
 from export.evaluate.trials import (
     RATE,
-    Ear,
+    TrialReader,
     Wet,
     full_scale,
     loudness,
@@ -28,7 +28,7 @@ LEVELS_DB = (0.0, -5.0, -10.0)
 
 SNR_DB = 20.0  # of the first
 APART_DEG = 45.0  # at least
-SHORTEST_S = 1.0
+MIN_S = 1.0
 RIGHT_DEG = 20.0  # a direction so near to the truth is right
 
 
@@ -44,13 +44,13 @@ class Duet(NamedTuple):
 
 
 def duets(
-    clips: Sequence[Clip], labels: Sequence[str], rooms: Sequence[Room], pairs: int = PAIRS
+    clips: Sequence[Clip], labels: Sequence[str], rooms: Sequence[TrialRoom], pairs: int = PAIRS
 ) -> Iterator[Duet]:
     """Up to ``pairs`` pairs of clips of unlike labels, each at every level.
 
     The rooms are drawn singly: of simulated rooms each sound has its own.
     """
-    long = [clip for clip in clips if clip.samples.size >= SHORTEST_S * RATE]
+    long = [clip for clip in clips if clip.samples.size >= MIN_S * RATE]
     rng = np.random.default_rng(SEED)
     related = kinds(labels)
     for _ in range(pairs if len(long) > 1 else 0):
@@ -65,7 +65,7 @@ def duets(
 
 def _mix(
     clips: tuple[Clip, Clip],
-    rooms: tuple[Room, Room],
+    rooms: tuple[TrialRoom, TrialRoom],
     turn: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> Iterator[Duet]:
@@ -93,7 +93,7 @@ def _at_level(wet: Wet, level: float) -> Wet:
     return Wet(wet.foa * gain, wet.dry)
 
 
-def judge(ear: Ear, duet: Duet, prompts: NDArray[np.float32]) -> dict[str, float] | None:
+def judge(ear: TrialReader, duet: Duet, prompts: NDArray[np.float32]) -> dict[str, float] | None:
     """Values of one duet over the steps in which both sound; None where there is no such step.
 
     ``prompts`` (labels, 512) are those of all labels.

@@ -16,7 +16,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 
 from elsa_rt.audio.ambisonics import angles_from_direction, wrapped_deg
 from export.evaluate.direction import direction_values
-from export.evaluate.hearing import Heard
+from export.evaluate.hearing import TrialOutput
 from export.evaluate.labels import answers_with_time
 from export.evaluate.measure import wholes
 from export.evaluate.trials import Trial
@@ -35,7 +35,10 @@ SECONDS = 3.0
 
 
 def write_plots(
-    folder: Path, heard: Mapping[str, Heard], prompts: NDArray[np.float32], labels: Sequence[str]
+    folder: Path,
+    heard: Mapping[str, TrialOutput],
+    prompts: NDArray[np.float32],
+    labels: Sequence[str],
 ) -> None:
     """Write every picture into ``folder``; rooms that were measured go before simulated ones."""
     trials = heard.get("measured", heard["simulated"]).known
@@ -50,7 +53,7 @@ def write_plots(
         picture.savefig(folder / f"{name}.png", dpi=DPI)
 
 
-def direction_error(heard: Mapping[str, Heard]) -> Figure:
+def direction_error(heard: Mapping[str, TrialOutput]) -> Figure:
     """Error of the clip's direction over the true azimuth, left on the left."""
     picture = Figure((4.6 * len(heard) + 0.8, 3.8), layout="constrained")
     for axes, (rooms, said) in zip(
@@ -218,7 +221,7 @@ def map_by_direction(trials: Sequence[Trial]) -> Figure:
     return picture
 
 
-def answer_with_time(heard: Mapping[str, Heard], prompts: NDArray[np.float32]) -> Figure:
+def answer_with_time(heard: Mapping[str, TrialOutput], prompts: NDArray[np.float32]) -> Figure:
     """Share of right labels over the seconds of sound that have been heard."""
     picture = Figure((6.4, 4.2), layout="constrained")
     axes = picture.subplots()

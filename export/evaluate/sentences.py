@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import angles_from_direction
-from export.captions import (
+from export.captions.grammar import ANY
+from export.captions.spatial import (
     CENTRES_DEG,
     Attributes,
     claims_true,
@@ -16,10 +17,9 @@ from export.captions import (
     full_claims,
     words_true,
 )
-from export.clips import kinds
+from export.data.clips import kinds
 from export.evaluate.material import SEED
 from export.evaluate.trials import About
-from export.grammar import ANY
 
 OTHER_SOUNDS = 4
 QUARTER = len(CENTRES_DEG) // 4

@@ -15,9 +15,9 @@ from elsa_rt.config import Config
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.features.intensity import IntensityFeatures
-from export.background import diffuse_noise
-from export.evaluate.material import SEED, Clip, Room
-from export.scenes import MASKED_DB, QUIET_DB
+from export.acoustics.noise import diffuse_noise
+from export.evaluate.material import SEED, Clip, TrialRoom
+from export.scenes.studio import MASKED_DB, QUIET_DB
 from export.settings import FEATURES, STEP_S
 
 SNRS_DB = (20.0, 10.0)
@@ -74,7 +74,7 @@ class Trial(NamedTuple):
 
 
 def staged(
-    clips: Sequence[Clip], rooms: Sequence[Room], snrs_db: Sequence[float] = SNRS_DB
+    clips: Sequence[Clip], rooms: Sequence[TrialRoom], snrs_db: Sequence[float] = SNRS_DB
 ) -> Iterator[Staged]:
     """Every clip at every SNR, each in a room drawn for it and turned at random."""
     for clip in clips:
@@ -86,7 +86,7 @@ def staged(
 
 
 def stage(
-    clip: Clip, room: Room, turn: NDArray[np.float64], snr_db: float, rng: np.random.Generator
+    clip: Clip, room: TrialRoom, turn: NDArray[np.float64], snr_db: float, rng: np.random.Generator
 ) -> Staged:
     """Render ``clip`` in ``room`` turned by ``turn`` (3, 3), with background."""
     wet = play(clip.samples, room, turn)
@@ -99,7 +99,7 @@ def stage(
     return Staged(about, full_scale(foa), wet, floor)
 
 
-def play(mono: NDArray[np.float32], room: Room, turn: NDArray[np.float64]) -> Wet:
+def play(mono: NDArray[np.float32], room: TrialRoom, turn: NDArray[np.float64]) -> Wet:
     """``mono`` (n,) in a turned room, after `LEAD_S` of silence."""
     dry = np.pad(mono, (int(LEAD_S * RATE), int(TAIL_S * RATE)))
     response = rotate_foa(turn).astype(np.float32) @ room.response
@@ -137,7 +137,7 @@ def step_levels(mono: NDArray[np.float32], step_s: float) -> NDArray[np.float64]
     return np.asarray(np.sqrt(np.maximum(np.diff(power), 0) / np.diff(edges)))
 
 
-class Ear:
+class TrialReader:
     """A bundle as the device runs it, for one trial after another."""
 
     def __init__(self, bundle: ModelBundle) -> None:

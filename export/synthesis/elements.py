@@ -17,11 +17,11 @@ from scipy.signal import butter, lfilter, sosfilt
 Samples = NDArray[np.float64]
 Rng = np.random.Generator
 
-HIGHEST = 0.45
+MAX_RATE_SHARE = 0.45
 """No partial is made above this share of the rate, so that none aliases."""
 
 
-LONGEST = 5.0
+MAX_SOUND_S = 5.0
 """Seconds of the longest sound."""
 
 
@@ -70,7 +70,7 @@ def tone(frequency: ArrayLike, gains: Sequence[float], size: int, rate: int) -> 
     highest = float(hertz.max(initial=1.0))
     sound = np.zeros(size)
     for k, gain in enumerate(gains, 1):
-        if k * highest < HIGHEST * rate and gain:
+        if k * highest < MAX_RATE_SHARE * rate and gain:
             sound += gain * np.sin(k * phase)
     return sound
 
@@ -88,11 +88,11 @@ def sawtooth(harmonics: int, slope: float = 1.0) -> list[float]:
 def modes(
     frequencies: ArrayLike, t60s: ArrayLike, gains: ArrayLike, rate: int, rng: Rng
 ) -> Samples:
-    """A struck body: decaying sines (n,) of random phase, at most `LONGEST`."""
+    """A struck body: decaying sines (n,) of random phase, at most `MAX_SOUND_S`."""
     parts = np.broadcast_arrays(*np.atleast_1d(frequencies, t60s, gains))
-    sound = silence(min(LONGEST, float(parts[1].max())), rate)
+    sound = silence(min(MAX_SOUND_S, float(parts[1].max())), rate)
     for frequency, t60, gain in zip(*parts, strict=True):
-        if frequency < HIGHEST * rate:
+        if frequency < MAX_RATE_SHARE * rate:
             size = min(sound.size, round(t60 * rate))
             angle = 2 * np.pi * frequency / rate * np.arange(size) + rng.uniform(0, 2 * np.pi)
             sound[:size] += gain * np.sin(angle) * decay(size, rate, t60)
@@ -158,7 +158,7 @@ def record(sound: Samples, rng: Rng, rate: int) -> Samples:
     return np.asarray(out + np.abs(out).max() * 10 ** (-rng.uniform(50, 70) / 20) * floor)
 
 
-def finish(sound: Samples, rate: int, longest: float = LONGEST) -> NDArray[np.float32]:
+def finish(sound: Samples, rate: int, longest: float = MAX_SOUND_S) -> NDArray[np.float32]:
     """At most ``longest`` seconds, without a click at its end, with a peak of 1."""
     sound = sound[: round(longest * rate)] * 1.0
     sound -= sound.mean()

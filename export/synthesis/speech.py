@@ -14,7 +14,7 @@ from scipy.signal import resample_poly
 from elsa_rt.errors import ElsaError
 from export.synthesis.elements import finish
 
-LONGEST = 60.0
+MAX_SPEECH_S = 60.0
 """Seconds after which a sentence is cut."""
 
 
@@ -45,7 +45,7 @@ def speak(
     spoken = np.trim_zeros(np.asarray(sound))
     if not spoken.size:
         raise ElsaError(f"speech synthesis: espeak-ng was silent about {text!r}: give it words")
-    return finish(resample_poly(spoken, ratio.numerator, ratio.denominator), rate, LONGEST)
+    return finish(resample_poly(spoken, ratio.numerator, ratio.denominator), rate, MAX_SPEECH_S)
 
 
 def _true_length(wav: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """The teacher: ELSA, a non-streaming model of what sounds where, that the student learns from.
 
-    python -m export.teacher.train CONFIG.yaml WORK      train it, or go on with it
-    python -m export.teacher.measure CHECKPOINT WORK     what it can
+    python -m export teacher CONFIG.yaml WORK      train it, or go on with it
+    python -m export measure-teacher CHECKPOINT WORK     what it can
 
     load        a checkpoint -> Teacher
     Teacher     embed_sound, embed_text, direction

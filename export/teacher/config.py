@@ -89,7 +89,7 @@ class Training:
     batch: int = 64  # scenes of one forward pass, on each device
     accumulate: int = 1  # passes to one step of the optimiser
     reuse: int = 1  # times that a scene is heard, turned anew each time
-    shards: str = ""  # folder of export.shards with scenes to train on; else they are made
+    shards: str = ""  # folder of export.scenes.shards with scenes to train on; else they are made
     workers: int = 8  # processes that make scenes, for each device
     recombine: float = 0.0  # share of a batch whose sounds are heard at each other's places
     dry: int = 0  # further sounds of a batch: dry clips as the tagger heard them, at its places

@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from elsa_rt.errors import ElsaError, UsageError
-from export.scenes import SILENT, Studio, Truth
+from export.scenes.shard_reader import ShardStudio
+from export.scenes.studio import SILENT, Studio, Truth
 from export.settings import FEATURES
-from export.shard_studio import ShardStudio
 from export.teacher.config import Model, Training
 from export.teacher.losses import Where
 from export.teacher.semantic import Ears, make_ears
@@ -103,7 +103,7 @@ class Examples(Dataset[Example]):
             if studio.labels != clips["labels"].tolist():
                 raise UsageError(
                     f"training.shards {self.shards!r} knows other labels than {self.work}: name "
-                    "the folder that export.shards wrote from it"
+                    "the folder that export.scenes.shards wrote from it"
                 )
         return studio
 

@@ -1,6 +1,6 @@
 """Measure a teacher on validation scenes that are the same every time.
 
-    python -m export.teacher.measure WORK/teacher/checkpoint.pt WORK --scenes 500
+    python -m export measure-teacher WORK/teacher/checkpoint.pt WORK --scenes 500
 
 Prints Markdown; ``--json FILE`` writes the figures too.
 """
@@ -21,8 +21,8 @@ from tqdm import tqdm
 
 from elsa_rt.audio.ambisonics import angle_deg
 from elsa_rt.errors import ElsaError
-from export.captions import Attributes
-from export.grammar import ANY
+from export.captions.grammar import ANY
+from export.captions.spatial import Attributes
 from export.teacher.config import Training
 from export.teacher.examples import Example, Examples, Hearing, collate
 from export.teacher.model import Elsa
@@ -31,7 +31,7 @@ from export.teacher.sentences import Sentences
 from export.teacher.teacher import load
 
 SEED = 7
-AT_ONCE = 32  # scenes of a pass
+SCENES_PER_PASS = 32  # scenes of a pass
 
 
 class Told(NamedTuple):
@@ -128,8 +128,8 @@ def _attributes(scenes: Example) -> Attributes:
 def _ask(model: Elsa, scenes: Example, spatial: bool) -> Told:
     device = _device(model)
     parts = []
-    for start in range(0, len(scenes.label), AT_ONCE):
-        now = slice(start, start + AT_ONCE)
+    for start in range(0, len(scenes.label), SCENES_PER_PASS):
+        now = slice(start, start + SCENES_PER_PASS)
         heard = None if spatial else scenes.heard[now].to(device)
         said = model(scenes.foa[now].float().to(device), heard)
         place = said.place
@@ -151,7 +151,7 @@ def _device(model: Elsa) -> torch.device:
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the figures of a checkpoint."""
     parser = argparse.ArgumentParser(
-        prog="python -m export.teacher.measure", description=__doc__.split("\n")[0]
+        prog="python -m export measure-teacher", description=__doc__.split("\n")[0]
     )
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("work", type=Path, help="directory that export.prepare filled")
@@ -164,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         scenes = [examples[i] for i in tqdm(range(args.scenes), "scenes", unit="scene")]
         found = figures(model, collate(scenes), Sentences(args.work, model.reader))
     except ElsaError as error:
-        print(f"export.teacher.measure: {error}", file=sys.stderr)
+        print(f"export measure-teacher: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from error
     print(f"| {args.scenes} validation scenes | |\n|---|---|")
     print("\n".join(f"| {name.replace('_', ' ')} | {value:.3g} |" for name, value in found.items()))

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.losses import Temperature
 from export.settings import EMBEDDING
 from export.teacher.config import Model
-from export.teacher.reading import Reader, make_reader
 from export.teacher.semantic import ClapTower, make_tower
 from export.teacher.spatial import Place, SpatialTower
-from export.text import TextProjection
+from export.teacher.text_towers import Reader, make_reader
+from export.towers.losses import Temperature
+from export.towers.text import TextProjection
 
 
 class Answers(NamedTuple):

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from elsa_rt.errors import UsageError
-from export.captions import Attributes, attributes_of
-from export.cast import COMMON, RARITY
+from export.captions.spatial import Attributes, attributes_of
+from export.scenes.casting import COMMON, RARITY
 from export.teacher.examples import Example
 
 
@@ -54,7 +54,7 @@ class DryClips:
         with np.load(work / "clips.npz") as clips:
             if "features" not in clips:
                 raise UsageError(
-                    f"{work} knows no tags: run python -m export.prepare anew with --tagger, or "
+                    f"{work} knows no tags: run python -m export prepare anew with --tagger, or "
                     "set training.dry to 0"
                 )
             mine = np.flatnonzero(~(clips["validation"] | clips["unseen"]))

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elsa_rt.errors import UsageError
+from export.data.tagger import RATE as TAGGER_RATE
+from export.data.tagger import Tagger
 from export.settings import TAG_FEATURES
-from export.tagger import RATE as TAGGER_RATE
-from export.tagger import Tagger
 from export.teacher.config import Semantic
 
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elsa_rt.errors import UsageError
-from export.caption_bank import CaptionBank
-from export.captions import Attributes, claims_true
-from export.teacher.reading import Reader
+from export.captions.bank import CaptionBank
+from export.captions.spatial import Attributes, claims_true
+from export.teacher.text_towers import Reader
 
 
 class Drawn(NamedTuple):
@@ -60,7 +60,7 @@ class Sentences:
             logits = clips["logits"].astype(np.float32) if "logits" in clips else None
         if logits is None or self.bank.tag_pooled is None:
             raise UsageError(
-                f"{self._work} knows no tags: run python -m export.prepare anew with --tagger and "
+                f"{self._work} knows no tags: run python -m export prepare anew with --tagger and "
                 "--tags, or set weights.tag_names to 0"
             )
         return Tags(torch.from_numpy(logits), self.bank.tag_pooled)
@@ -98,4 +98,4 @@ def pooled_width(work: Path) -> int:
         with np.load(work / "captions.npz") as captions:
             return int(captions["pooled"].shape[1])
     except OSError as error:
-        raise UsageError(f"{work} holds no captions: run python -m export.prepare first") from error
+        raise UsageError(f"{work} holds no captions: run python -m export prepare first") from error

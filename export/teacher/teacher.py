@@ -15,7 +15,7 @@ from elsa_rt.errors import UsageError
 from export.teacher.config import Model, from_dict
 from export.teacher.examples import Hearing
 from export.teacher.model import Elsa
-from export.teacher.reading import Reader, make_reader
+from export.teacher.text_towers import Reader, make_reader
 
 READ_AT_ONCE = 256  # sentences
 
@@ -106,7 +106,7 @@ def load(
     except OSError as error:
         raise UsageError(
             f"cannot read the teacher {path}: {error.strerror}: train one with "
-            "python -m export.teacher.train CONFIG WORK"
+            "python -m export teacher CONFIG WORK"
         ) from error
     model = Elsa(_moved(from_dict(state["config"], str(path)).model, semantic, text),
                  state["text_width"])  # fmt: skip

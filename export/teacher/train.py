@@ -1,6 +1,6 @@
 """Train the teacher on scenes made on the fly: the spatial tower first, then everything.
 
-    python -m export.teacher.train CONFIG.yaml WORK --set model.semantic.path=mn04_as.onnx
+    python -m export teacher CONFIG.yaml WORK --set model.semantic.path=mn04_as.onnx
     accelerate launch --multi_gpu -m export.teacher.train CONFIG.yaml WORK
 
 ``WORK`` comes from `export.prepare`. The run leaves ``checkpoint.pt``, ``log.jsonl`` and
@@ -29,7 +29,7 @@ from export.teacher.config import TeacherConfig, read_config
 from export.teacher.curves import draw_curves
 from export.teacher.examples import Example, Examples, Hearing, collate, feed
 from export.teacher.measure import figures
-from export.teacher.trainer import Trainer
+from export.teacher.trainer import TeacherTrainer
 
 LOG_EVERY = 50  # steps
 SMOOTH = 0.98  # of the losses that are logged
@@ -47,13 +47,13 @@ def main(argv: Sequence[str] | None = None) -> None:
             signal.signal(stop, lambda *_: run.accelerator.set_trigger())
         run.go_on()
     except ElsaError as error:
-        print(f"export.teacher.train: {error}", file=sys.stderr)
+        print(f"export teacher: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from error
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m export.teacher.train", description=__doc__.split("\n")[0]
+        prog="python -m export teacher", description=__doc__.split("\n")[0]
     )
     parser.add_argument("config", type=Path, help="YAML of settings; see export/teacher/configs")
     parser.add_argument("work", type=Path, help="directory that export.prepare filled")
@@ -82,7 +82,7 @@ class Run:
         self.training = config.training
         self.checkpoint, self.log = out / "checkpoint.pt", out / "log.jsonl"
         self.accelerator = make_accelerator(config)
-        self.trainer = Trainer(config, work, self.accelerator)
+        self.trainer = TeacherTrainer(config, work, self.accelerator)
         hearing = Hearing(config.model)
         how = self.training.dominance, self.training.seed
         self.scenes = Examples(work, hearing, False, *how, self.training.shards)

@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elsa_rt.errors import UsageError
-from export.captions import Attributes
-from export.losses import contrast_loss, label_loss, tag_name_loss
-from export.teacher.across import join, join_array
+from export.captions.spatial import Attributes
 from export.teacher.config import TeacherConfig, Training, from_dict
+from export.teacher.distributed import join, join_array
 from export.teacher.examples import Example, turn
 from export.teacher.losses import Where, place_losses
 from export.teacher.model import Answers, Elsa
 from export.teacher.pairs import DryClips, Pairs, pair
 from export.teacher.sentences import Sentences, pooled_width
+from export.towers.losses import contrast_loss, label_loss, tag_name_loss
 
 
-class Trainer:
+class TeacherTrainer:
     """One process of a training run; with several the steps are taken together."""
 
     def __init__(self, config: TeacherConfig, work: Path, accelerator: Accelerator) -> None:

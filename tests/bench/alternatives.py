@@ -30,7 +30,7 @@ from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.features.intensity import IntensityFeatures, mel_bands
 from elsa_rt.listener import Listener
-from elsa_rt.matching.prompts import PromptBank
+from elsa_rt.prompts.bank import PromptBank
 from tests.bench.material import RATE, blocks, machine
 from tests.bench.targets import Found, Jobs, Target, in_turns, judge, quantile_table
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from elsa_rt.bench import WHOLE
+from elsa_rt.cli.bench_run import WHOLE
 
 ROOT = Path(__file__).parents[2]
 LINES = Path(__file__).with_name("devices.jsonl")

@@ -20,9 +20,9 @@ from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import BundleError
 from elsa_rt.features.intensity import CHANNELS, IntensityFeatures
-from elsa_rt.matching.prompts import PromptBank
-from elsa_rt.matching.scores import Scorer
-from elsa_rt.matching.statistics import Statistics
+from elsa_rt.prompts.bank import PromptBank
+from elsa_rt.scoring.scorer import Scorer
+from elsa_rt.scoring.statistics import Statistics
 from tests.bench.material import machine
 from tests.bench.targets import Found, Jobs, Target, in_turns, judge, quantile_table
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import direction_from_angles, plane_wave
 from elsa_rt.audio.block import Block
-from elsa_rt.audio.foa import ToFoa
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.microphones.to_foa import ToFoa
 
 RATE = 48_000
 SCENE_S = 20  # of `blocks`, over and over

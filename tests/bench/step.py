@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elsa_rt.bench import WHOLE, measure
+from elsa_rt.cli.bench_run import WHOLE, measure
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import ElsaError

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import direction_from_angles
-from elsa_rt.encoder.sound import Sound
-from elsa_rt.matching.heading import angle_between, logarithm
-from elsa_rt.matching.tracks import Tracker
+from elsa_rt.encoder.output import EncoderOutput
+from elsa_rt.tracking.direction_filter import angle_between, logarithm
+from elsa_rt.tracking.tracker import Tracker
 
 STEP_S = 0.08
 SECONDS = 8.0
@@ -113,9 +113,9 @@ def wander(rng: np.random.Generator, steps: int) -> NDArray[np.float64]:
     return found
 
 
-def sound_at(direction: NDArray[np.float64]) -> Sound:
+def sound_at(direction: NDArray[np.float64]) -> EncoderOutput:
     """A sound that is fully active, in one slot."""
-    return Sound(
+    return EncoderOutput(
         np.zeros((1, 1), np.float32),
         direction[None].astype(np.float32),
         np.ones(1, np.float32),

@@ -6,8 +6,8 @@ import sys
 
 import numpy as np
 
-from elsa_rt.audio.sources import open_source
 from elsa_rt.config import Config
+from elsa_rt.sources.open import open_source
 
 
 def main(device: str, count: str, out: str) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from calibration.trials import RATE, make, record
-from elsa_rt.audio.profile_files import read_profile
 from elsa_rt.calibrate.directions import GUIDED, announced
+from elsa_rt.microphones.profile_file import read_profile
 from tests.live.virtual_mic import virtual_microphone
 
 LIMIT_S = 180

@@ -16,7 +16,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from tests.live.virtual_mic import virtual_microphone
-from tests.tiny_bundle import sound
+from tests.support.tiny_bundle import sound
 
 RATE = 48_000
 LENGTH_S = 5

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.virtual_mic import jack_microphone
-from tests.tiny_bundle import sound
+from tests.support.tiny_bundle import sound
 
 RATE = 48_000
 LIMIT_S = 60

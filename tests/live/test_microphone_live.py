@@ -35,7 +35,7 @@ def command(mic: VirtualMicrophone, count: int, out: Path) -> subprocess.Popen[s
 def python(mic: VirtualMicrophone, code: str) -> str:
     """What a script prints, or the error that ends it."""
     header = (
-        "from elsa_rt.audio.sources import open_source\n"
+        "from elsa_rt.sources.open import open_source\n"
         "from elsa_rt.config import Config\n"
         "from elsa_rt.errors import ElsaError\n"
         "def attempt(*source, **settings):\n"
@@ -143,7 +143,7 @@ def test_part_of_a_name_that_fits_several_lists_them() -> None:
 @pytest.mark.usefixtures("jack_server")
 def test_a_microphone_that_vanishes_ends_with_one_message() -> None:
     code = (
-        "import elsa_rt.audio.microphone as microphone\n"
+        "import elsa_rt.sources.microphone as microphone\n"
         "microphone.MUTE_S = 1.0\n"
         "source = open_source('foamic', Config(), print)\n"
         "print('heard', next(iter(source)).samples.shape[0], flush=True)\n"
@@ -152,7 +152,7 @@ def test_a_microphone_that_vanishes_ends_with_one_message() -> None:
         "except ElsaError as error: print(type(error).__name__, error, flush=True)\n"
         "import os; os._exit(0)\n"  # PortAudio itself may hang on a server that is gone
     )
-    header = "from elsa_rt.audio.sources import open_source\nfrom elsa_rt.config import Config\n"
+    header = "from elsa_rt.sources.open import open_source\nfrom elsa_rt.config import Config\n"
     header += "from elsa_rt.errors import ElsaError\n"
     with jack_microphone(np.zeros((4, RATE), np.float32), RATE) as mic:
         process = subprocess.Popen(
@@ -171,7 +171,7 @@ def test_a_microphone_that_vanishes_ends_with_one_message() -> None:
 def test_a_reader_that_is_held_up_loses_exactly_what_is_said() -> None:
     ramp = np.tile((np.arange(3 * RATE) % 30_000) / 2**15, (4, 1)).astype(np.float32)
     code = (
-        "import time\nimport numpy as np\nimport elsa_rt.audio.microphone as microphone\n"
+        "import time\nimport numpy as np\nimport elsa_rt.sources.microphone as microphone\n"
         "microphone.RING_S = 0.1\n"
         "with open_source('foamic', Config(), print) as source:\n"
         "    for block in source:\n"
@@ -202,7 +202,7 @@ def test_a_sound_server_is_warned_of(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("alsa")
 def test_no_microphone_at_all() -> None:
     mic = VirtualMicrophone("", dict(os.environ), RATE)
-    none = "import elsa_rt.audio.devices as devices\ndevices.list_devices = list\n"
+    none = "import elsa_rt.sources.devices as devices\ndevices.list_devices = list\n"
     said = python(mic, none + "attempt(None)\nattempt('zylia')\n").splitlines()
     nothing = "no device records at all: is one plugged in (arecord -l)?"
     assert said[0] == f"DeviceError there is no default microphone; {nothing}"

@@ -1,0 +1,139 @@
+"""From the channels of a source to AmbiX at the model's rate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.config import Config
+from elsa_rt.errors import SourceError, UsageError
+from elsa_rt.microphones.encoding import encoding
+from elsa_rt.microphones.library import profile_of
+from elsa_rt.microphones.resample import Resampler
+
+if TYPE_CHECKING:
+    from elsa_rt.microphones.fir import MatrixFir
+
+LARGEST = 2.0**20
+"""Beyond this a sample is no sound: its power would overflow further down."""
+
+
+def unusable(samples: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where samples are NaN, infinite or absurdly large."""
+    return ~(np.abs(samples) <= LARGEST)
+
+
+def pick_channels(config: Config, channels: int, name: str) -> tuple[int, ...]:
+    """The four channels to use, counted from 1, of a source called ``name`` that has ``channels``.
+
+    Unless told otherwise they are the first four: of ambisonics of a higher order in ACN, these
+    are its first order.
+
+    Raises
+    ------
+    SourceError
+        With fewer than four channels there is no direction to hear.
+    UsageError
+        A wanted channel does not exist.
+    """
+    wanted = profile_of(config).channels
+    if channels < 4:
+        raise SourceError(
+            f"{name} has {channels} channel{'s' if channels != 1 else ''}, four are needed: "
+            "record with a first-order ambisonic or tetrahedral microphone"
+        )
+    if wanted is None:
+        return 1, 2, 3, 4
+    if max(wanted) > channels:
+        given = "--channels" if config.channels else f"--microphone {config.microphone}: channels"
+        raise UsageError(
+            f"{given} {','.join(map(str, wanted))}: {name} has only {channels} channels, "
+            f"choose four of 1..{channels} with --channels"
+        )
+    return wanted
+
+
+class ToFoa:
+    """Choose channels, resample, encode and turn upright as the microphone's profile says.
+
+    Attributes
+    ----------
+    block : int, samples
+        Any number may come in: 1.
+    latency : int, samples at the model's rate
+        How far the output can trail the input: what the resampler holds back, 0 without one,
+        and the delay of the filters where the encoding has any.
+    """
+
+    block = 1
+
+    def __init__(self, config: Config, channels: int, rate: int, model_rate: int) -> None:
+        if rate < 1:
+            raise UsageError(f"sampling rate {rate} Hz: a positive rate is needed, e.g. 48000")
+        self.channels = channels
+        self.rate = rate
+        self._chosen = np.array(pick_channels(config, channels, "the signal")) - 1
+        self._stages: list[Resampler | Mix | MatrixFir] = []
+        if rate != model_rate:
+            self._stages.append(Resampler(4, rate, model_rate))
+        encode = encoding(config, model_rate)
+        if encode.is_matrix:
+            self._stages.append(Mix(encode.taps[:, :, 0]))
+        else:
+            from elsa_rt.microphones.fir import MatrixFir
+
+            self._stages.append(MatrixFir(encode.taps, encode.delay))
+        self.latency = sum(stage.latency for stage in self._stages)
+
+    def step(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take samples (channels, n); give AmbiX (4, m), perhaps with m = 0."""
+        if samples.ndim != 2 or samples.shape[0] != self.channels:
+            raise SourceError(
+                f"samples of shape {samples.shape} came in, ({self.channels}, n) is needed: "
+                "a source keeps its number of channels"
+            )
+        chosen = samples[self._chosen]  # (4, n), a copy
+        chosen[unusable(chosen)] = 0  # `SignalHealth` counts and says it
+        for stage in self._stages:
+            chosen = stage.step(chosen)
+        return chosen
+
+    def flush(self) -> NDArray[np.float32]:
+        """At the end of the signal: the AmbiX (4, m) still held back."""
+        rest = np.empty((4, 0), np.float32)
+        for stage in self._stages:
+            rest = np.concatenate([stage.step(rest), stage.flush()], axis=1)
+        return rest
+
+    def reset(self) -> None:
+        """Forget all sound; the next sample is the first."""
+        for stage in self._stages:
+            stage.reset()
+
+
+class Mix:
+    """Every output is a mix of all inputs, sample by sample."""
+
+    latency = 0
+
+    def __init__(self, matrix: NDArray[np.float32]) -> None:
+        self._matrix = matrix
+
+    def step(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take (inputs, n), give (outputs, n)."""
+        # not matmul: BLAS sums in an order that depends on n, and splits would differ in bits
+        out = np.zeros((len(self._matrix), x.shape[1]), np.float32)
+        for row, gains in zip(out, self._matrix, strict=True):
+            for gain, channel in zip(gains, x, strict=True):
+                if gain:
+                    row += gain * channel
+        return out
+
+    def flush(self) -> NDArray[np.float32]:
+        """Nothing is held back."""
+        return np.empty((len(self._matrix), 0), np.float32)
+
+    def reset(self) -> None:
+        """There is nothing to forget."""

@@ -1,0 +1,245 @@
+"""The user's sentences: checked, read from a file, encoded once."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.config import Config
+from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
+from elsa_rt.errors import UsageError
+from elsa_rt.notices import OnNotice, log_notice
+from elsa_rt.prompts.rule_embeddings import RuleEmbeddings, embed_rules, texts_to_encode
+from elsa_rt.prompts.spatial_phrases import parse_prompt
+from elsa_rt.rules.region import Region
+from elsa_rt.rules.rule import Rule, rules_of
+
+if TYPE_CHECKING:
+    from elsa_rt.encoder.audio import AudioEncoder
+
+MAX_PROMPT_CHARACTERS = 500
+
+FOREIGN_SHARE = 0.5
+"""A prompt with more than this share of foreign letters or unknown tokens is hardly English."""
+
+
+@dataclass(frozen=True)
+class PromptBank:
+    """Rules and what they mean, immutable: share one among any number of listeners."""
+
+    rules: tuple[Rule, ...]
+    meaning: RuleEmbeddings
+    notices: tuple[str, ...]  # what the user should know about the prompts
+    text_encoder: str  # sha256 of what encoded them
+    broken: tuple[str, ...] = ()  # words that the text encoder reads in pieces alone
+
+    @classmethod
+    def encode(
+        cls,
+        bundle: ModelBundle,
+        prompts: Iterable[str | Rule],
+        config: Config | None = None,
+        encoder: AudioEncoder | None = None,
+    ) -> PromptBank:
+        """Check and encode ``prompts``, sentences or rules; equal ones are folded into the first.
+
+        ``encoder`` is a loaded one to hear examples with.
+
+        Raises
+        ------
+        UsageError
+            There are none, two rules have one id, or a sentence is empty, too long or has control
+            characters, or an example cannot be heard.
+        """
+        rules, notices = _rules(prompts)
+        texts = texts_to_encode(rules)
+        embedding, more, broken = _encode(bundle, texts, config)
+        notices += more
+        encoded = dict(zip(texts, embedding, strict=True))
+        meaning = embed_rules(rules, bundle, encoded, encoder, config or Config())
+        for vectors in (meaning.embedding, meaning.semantic):
+            vectors.flags.writeable = False
+        notices += _unheard(rules)
+        return cls(rules, meaning, tuple(notices), bundle.files[TEXT_ENCODER], broken)
+
+    @classmethod
+    def empty(cls, bundle: ModelBundle) -> PromptBank:
+        """No rules, for hearing embeddings and directions alone."""
+        meaning = embed_rules((), bundle, {}, None, Config())
+        return cls((), meaning, (), bundle.files[TEXT_ENCODER])
+
+    def check_fits(self, bundle: ModelBundle) -> None:
+        """Raise a UsageError if it was made with another text encoder than that of ``bundle``."""
+        if self.text_encoder != bundle.files[TEXT_ENCODER]:
+            raise UsageError(
+                f"the prompt bank was made with another text encoder than that of {bundle.path}: "
+                "make it with PromptBank.encode(encoder.bundle, prompts)"
+            )
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """What the rules are called."""
+        return tuple(rule.label for rule in self.rules)
+
+    @property
+    def embedding(self) -> NDArray[np.float32]:
+        """(p, D), unit length; zeros for a rule that names no sound."""
+        return self.meaning.embedding
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """Where each rule listens."""
+        return self.meaning.regions
+
+
+def embed_text(
+    texts: Iterable[str],
+    bundle: ModelBundle | None = None,
+    *,
+    config: Config | None = None,
+    on_notice: OnNotice = log_notice,
+) -> NDArray[np.float32]:
+    """Embeddings (p, 512) of unit length in the space of the sounds, a row for each text."""
+    given = [check_prompt(text) for text in _as_list(texts)]
+    if not given:
+        raise UsageError('no texts to embed: give at least one, e.g. "a dog barking"')
+    embedding, notices, _ = _encode(bundle or ModelBundle.load(), given, config)
+    for notice in notices:
+        on_notice(notice)
+    return embedding
+
+
+def read_prompts(path: str | Path) -> tuple[str, ...]:
+    """Prompts from a UTF-8 file, one a line; empty lines and lines from ``#`` on do not count."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"reading prompts from {path}: byte {error.start} is not UTF-8: save it as UTF-8, "
+            f"e.g. iconv -f latin1 -t utf-8 {path}"
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"reading prompts from {path}: {error.strerror}: name a text file with one prompt a "
+            "line after --prompts"
+        ) from None
+    lines = enumerate(map(str.strip, text.split("\n")), 1)
+    prompts = tuple(
+        check_prompt(line, f"{path}, line {number}: ")
+        for number, line in lines
+        if line and not line.startswith("#")
+    )
+    if not prompts:
+        raise UsageError(
+            f"reading prompts from {path}: it has none: write one a line, e.g. a dog barking"
+        )
+    return prompts
+
+
+def check_prompt(prompt: object, where: str = "") -> str:
+    """``prompt`` without the white space around it, or a UsageError that starts with ``where``."""
+    if not isinstance(prompt, str):
+        raise UsageError(f"{where}the prompt {prompt!r} is not text: give a sentence")
+    text = prompt.strip()
+    if len(text) > MAX_PROMPT_CHARACTERS:
+        raise UsageError(
+            f"{where}the prompt {_short(text)} has {len(text)} characters, at most "
+            f"{MAX_PROMPT_CHARACTERS} are read: say it in one sentence"
+        )
+    if not text:
+        raise UsageError(f'{where}a prompt is empty: say what to listen for, e.g. "a dog barking"')
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            raise UsageError(
+                f"{where}the prompt {_short(text)} has the control character {character!r}: "
+                "write it as plain text on one line"
+            )
+    if not any(map(str.isalnum, text)):
+        raise UsageError(
+            f"{where}the prompt {_short(text)} has no word: say what to listen for, "
+            'e.g. "a dog barking"'
+        )
+    return text
+
+
+def _encode(
+    bundle: ModelBundle, texts: Sequence[str], config: Config | None
+) -> tuple[NDArray[np.float32], list[str], tuple[str, ...]]:
+    from elsa_rt.encoder.text import MAX_TOKENS, encode_texts
+
+    encoded = encode_texts(bundle, texts, (config or Config()).threads)
+    notices = []
+    for text, truncated, unknown in zip(texts, encoded.truncated, encoded.unknown, strict=True):
+        if truncated:
+            notices.append(
+                f"the prompt {_short(text)} has more than {MAX_TOKENS} tokens: the rest is not read"
+            )
+        if max(unknown, _foreign_share(text)) > FOREIGN_SHARE:
+            notices.append(
+                f"the prompt {_short(text)} does not look English, and the text encoder knows "
+                "English alone: say it in English, its scores mean little"
+            )
+    broken = dict.fromkeys(word for words in encoded.broken for word in words)
+    return encoded.embedding, notices, tuple(broken)
+
+
+def _rules(prompts: Iterable[str | Rule]) -> tuple[tuple[Rule, ...], list[str]]:
+    """Checked rules, one for each different prompt, and what is to be said of the others."""
+    given = _as_list(prompts)
+    if not given:
+        raise UsageError(
+            'no prompts: say what to listen for, e.g. --prompt "a dog barking", or --prompts '
+            'FILE with one a line; in Python prompts=["a dog barking"]'
+        )
+    checked = [_checked(one) if isinstance(one, Rule) else check_prompt(one) for one in given]
+    distinct = list(dict.fromkeys(checked))
+    notices = [
+        f"the prompt {_short(one)} was given {checked.count(one)} times: it counts once"
+        for one in distinct
+        if isinstance(one, str) and checked.count(one) > 1
+    ]
+    named = iter(rules_of(one for one in distinct if isinstance(one, str)))
+    rules = tuple(one if isinstance(one, Rule) else next(named) for one in distinct)
+    ids = [rule.id for rule in rules]
+    for one in ids:
+        if ids.count(one) > 1:
+            raise UsageError(f"two rules have the id {one!r}: give each an id of its own")
+    return rules, notices
+
+
+def _checked(rule: Rule) -> Rule:
+    where = f"rule {rule.id}: "
+    return replace(
+        rule,
+        prompts=tuple(check_prompt(text, where) for text in rule.prompts),
+        but_not=tuple(check_prompt(text, where) for text in rule.but_not),
+    )
+
+
+def _unheard(rules: Sequence[Rule]) -> list[str]:
+    return [
+        f"the prompt {_short(prompt)} names a distance, which is heard too roughly: it is not "
+        "checked; give the rule a region with a distance if it should be"
+        for rule in rules
+        for prompt in rule.prompts
+        if rule.region is None and parse_prompt(prompt).region.asks_distance
+    ]
+
+
+def _foreign_share(text: str) -> float:
+    letters = [character for character in text if character.isalpha()]
+    return sum(not letter.isascii() for letter in letters) / max(1, len(letters))
+
+
+def _as_list(prompts: Iterable[Any]) -> list[Any]:
+    return [prompts] if isinstance(prompts, str) else list(prompts)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "...")

@@ -1,0 +1,161 @@
+"""Directions of a listener that moves: as the microphone has them, and as the world has them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from elsa_rt.audio.ambisonics import angles_from_direction, direction_from_angles
+from elsa_rt.audio.block import Block
+from elsa_rt.audio.direction_words import direction_words
+from elsa_rt.audio.orientation import Orientation
+from elsa_rt.audio.timeline import Timeline
+from elsa_rt.config import Frame
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.output import EncoderOutput
+from elsa_rt.errors import UsageError
+from elsa_rt.hearing import Alert, Angles, Hearing, Track
+
+SAMPLES_PER_LOOKUP = 64
+"""Samples that share one look at the timeline; each has its own orientation."""
+
+
+Placed = TypeVar("Placed", Alert, Track)
+
+
+class ReferenceFrame:
+    """Follows the orientation of one stream; without any it changes nothing.
+
+    Parameters
+    ----------
+    bundle : ModelBundle
+    frame : "microphone" or "world"
+        Whose axes the features, and so the prompts and the words, are in.
+    """
+
+    def __init__(self, bundle: ModelBundle, frame: Frame) -> None:
+        features = bundle.features
+        self._rate = features.rate
+        self._world = frame == "world"
+        # the sound of a step lies, on average, so long before its end
+        self._middle_s = (bundle.step_samples - features.hop + features.window) / 2 / self._rate
+        self._orientation = Orientation()
+        self._timeline = Timeline(self._rate)
+        self.reset()
+
+    def reset(self) -> None:
+        """The next block is the first of a new stream; the last orientation holds on."""
+        self._orientation.restart()
+        self._timeline.reset()
+        self._samples = 0  # of AmbiX that came
+        self._end_s: float | None = None  # stream time at the end of the last block
+        self._clock_s: float | None = None  # what to add to the capture clock for stream time
+        self._turn = np.eye(3)  # from the microphone to the world, at the present step
+
+    def set(
+        self, quaternion: ArrayLike, time_s: float | None = None, captured: float | None = None
+    ) -> None:
+        """Take a reading at ``time_s`` of the stream, or at ``captured`` of the capture clock."""
+        if time_s is not None and captured is not None:
+            raise UsageError("orientation: give time_s or captured, not both")
+        if time_s is None and self._clock_s is not None:
+            captured = time.monotonic() if captured is None else captured
+            time_s = captured + self._clock_s
+        elif captured is not None and self._end_s is not None:
+            raise UsageError(
+                "orientation: captured is a time of the capture clock, and the blocks of this "
+                "stream carry none: give time_s"
+            )
+        self._orientation.add(quaternion, (self._end_s or 0.0) if time_s is None else time_s)
+
+    def add(self, block: Block) -> None:
+        """Take note of the next block."""
+        if self._world:
+            self._timeline.add(block)
+        self._end_s = (block.start + block.samples.shape[1]) / block.rate
+        if block.captured is not None:
+            self._clock_s = block.start / block.rate - block.captured
+
+    def to_frame(self, foa: NDArray[np.float32]) -> NDArray[np.float32]:
+        """AmbiX (4, n) of the microphone in the axes of the frame."""
+        if not self._world:
+            return foa
+        count = foa.shape[1]
+        times = np.arange(self._samples, self._samples + count) / self._rate
+        for begin in range(0, count, SAMPLES_PER_LOOKUP):
+            first = self._samples + begin
+            times[begin : begin + SAMPLES_PER_LOOKUP] += (
+                self._timeline.at(first)[0] - first / self._rate
+            )
+        self._samples += count
+        if not self._orientation.known:
+            return foa
+        turned = foa.copy()
+        vectors = foa[[3, 1, 2]].T[:, :, None]  # (n, 3, 1) in x, y, z
+        turned[[3, 1, 2]] = (self._orientation.at(times) @ vectors)[:, :, 0].T
+        return turned
+
+    def step(self, time_s: float) -> None:
+        """The next step ends at ``time_s`` of the stream."""
+        if self._orientation.known:
+            self._turn = self._orientation.at(time_s - self._middle_s)
+
+    def in_world(self, sound: EncoderOutput) -> EncoderOutput:
+        """``sound`` with its directions in the axes of the world."""
+        if self._world or not self._orientation.known:
+            return sound
+        return sound._replace(direction=(sound.direction @ self._turn.T).astype(np.float32))
+
+    def place(self, hearing: Hearing) -> Hearing:
+        """``hearing`` with both bearings; its direction is in the axes of the frame before."""
+        if not self._orientation.known:
+            return hearing
+        here, world = self._both(hearing.direction)
+        closed = direction_from_angles(hearing.flow_azimuth_deg, hearing.flow_elevation_deg)
+        closed_here, flow_world = self._both(closed)
+        angles, closed_angles = _angles(here), _angles(closed_here)
+        return replace(
+            hearing,
+            azimuth_deg=angles.azimuth_deg,
+            elevation_deg=angles.elevation_deg,
+            direction=here.astype(np.float32),
+            flow_azimuth_deg=closed_angles.azimuth_deg,
+            flow_elevation_deg=closed_angles.elevation_deg,
+            world=_angles(world),
+            flow_world=_angles(flow_world),
+            alerts=self.place_each(hearing.alerts),
+            tracks=self.place_each(hearing.tracks),
+        )
+
+    def place_each(self, placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
+        """Alerts or tracks of the world with both bearings, as of the present step."""
+        if not self._orientation.known:
+            return placed
+        return tuple(map(self._place, placed))
+
+    def _place(self, placed: Placed) -> Placed:
+        world = Angles(placed.azimuth_deg, placed.elevation_deg)
+        here = _angles(self._turn.T @ direction_from_angles(*world))
+        words = direction_words(*(world if self._world else here))
+        return replace(
+            placed,
+            azimuth_deg=here.azimuth_deg,
+            elevation_deg=here.elevation_deg,
+            words=words,
+            world=world,
+        )
+
+    def _both(
+        self, direction: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """A direction of the frame as the microphone and as the world has it."""
+        given = np.asarray(direction, np.float64)
+        return (self._turn.T @ given, given) if self._world else (given, self._turn @ given)
+
+
+def _angles(direction: NDArray[np.float64]) -> Angles:
+    return Angles(*angles_from_direction(direction))

@@ -1,0 +1,78 @@
+"""What is allowed in a rules file and hardly meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
+
+from elsa_rt.config import Config
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.prompts.bank import PromptBank
+from elsa_rt.rules.rule import Rule
+from elsa_rt.rules_file.problems import Problem
+from elsa_rt.rules_file.reader import RulesFile
+
+LOUDEST_DBFS = -3.0
+"""What a full-scale sine reads."""
+
+
+def lint(file: RulesFile, bundle: ModelBundle) -> list[Problem]:
+    """Warnings about the rules of ``file`` when ``bundle`` hears, by line."""
+    found = [
+        Problem(file.rule_lines[rule.id], f"rule {rule.id}: {what}")
+        for rule in file.rules
+        for what in (*_words(rule, bundle), *_reach(rule, bundle))
+    ]
+    for one, other in combinations(file.rules, 2):
+        if replace(one, id=other.id) == other:
+            line = file.rule_lines[other.id]
+            found.append(Problem(line, f"rule {other.id} is the same as {one.id}: take one out"))
+    return sorted(found)
+
+
+def _words(rule: Rule, bundle: ModelBundle) -> Iterator[str]:
+    """What is doubtful about the sentences of ``rule``."""
+    for prompts in (rule.prompts, rule.but_not):
+        if prompts:
+            yield from PromptBank.encode(bundle, prompts, Config()).notices
+    for prompt in rule.but_not:
+        if prompt.casefold() in map(str.casefold, rule.prompts):
+            yield f"{prompt!r} is listened for and stands in but_not: it can hardly alert"
+
+
+def _reach(rule: Rule, bundle: ModelBundle) -> Iterator[str]:
+    """Why ``rule`` may never alert, or by chance."""
+    if rule.level_dbfs is not None and rule.level_dbfs > LOUDEST_DBFS:
+        yield (
+            f"level_dbfs {rule.level_dbfs:g}: a full-scale sine reads {LOUDEST_DBFS:g}, "
+            "so it can hardly alert: ask for less"
+        )
+    if rule.alert_start is not None and rule.alert_start >= 1:
+        yield "alert_start 1: a score reaches it hardly ever: ask for less"
+    error_deg = direction_error_deg(bundle)
+    if rule.region is None or error_deg is None:
+        return
+    low, high = rule.region.azimuth_deg
+    widths = {
+        "azimuth_deg": high - low if high > low else high - low + 360,
+        "elevation_deg": rule.region.elevation_deg[1] - rule.region.elevation_deg[0],
+    }
+    for name, width in widths.items():
+        if width < 2 * error_deg:
+            yield (
+                f"{name} is {width:g}° wide, and the model is off by {error_deg:.0f}° as often as "
+                f"not: make it {2 * error_deg:.0f}° or wider"
+            )
+    if rule.region.asks_distance and bundle.window is not None:
+        yield "distance_m: this model does not hear distances: it is not checked"
+
+
+def direction_error_deg(bundle: ModelBundle) -> float | None:
+    """Median error of the direction of one step, in the worst of the measured conditions."""
+    found = [
+        float(figures["direction_step_median_deg"])
+        for figures in bundle.measured.values()
+        if isinstance(figures, dict) and "direction_step_median_deg" in figures
+    ]
+    return max(found, default=None)

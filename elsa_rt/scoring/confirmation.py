@@ -1,0 +1,140 @@
+"""When scores have held for long enough to start an alert: step by step, and for whole streams.
+
+A rule is confirmed at a step that holds (its score reaches the threshold) if that is at least the
+``confirm``-th step to hold in a run whose gaps are shorter than ``confirm`` steps: knocks are heard
+one by one. `Confirmation` is the live form, for one threshold. `confirmed_level` turns the question
+round: up to which threshold would each step have been confirmed?
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.config import Config
+from elsa_rt.rules.rule import Rule
+
+Flags = NDArray[np.bool_]
+
+
+class RuleMapping(NamedTuple):
+    """Which rules of a new set are those of an old one."""
+
+    new: list[int]  # their indices in the new set
+    old: list[int]  # and in the old one
+
+
+class Confirmation:
+    """Counts the steps that hold, for each of p rules.
+
+    Parameters
+    ----------
+    confirm : int (p,), 1 or more
+        Steps that must hold, see `steps_in`.
+    """
+
+    def __init__(self, confirm: NDArray[np.int64]) -> None:
+        self._confirm = confirm
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all steps."""
+        self._held = np.zeros(self._confirm.shape, np.int64)  # steps that held, in this run
+        self.steps_below = np.zeros(self._confirm.shape, np.int64)  # steps in a row that did not
+
+    def step(self, holds: Flags) -> Flags:
+        """Take which rules hold (p,) at one step; returns which of them are confirmed (p,)."""
+        self.steps_below = np.where(holds, 0, self.steps_below + 1)
+        self._held = np.where(self.steps_below >= self._confirm, 0, self._held + holds)
+        return holds & (self._held >= self._confirm)
+
+    @property
+    def running(self) -> Flags:
+        """Which rules have steps that count, (p,)."""
+        return self._held > 0
+
+    def inherit(self, before: Confirmation, mapping: RuleMapping) -> None:
+        """Go on with the rules that ``before`` counted, see `RuleMapping`."""
+        self._held[mapping.new] = before._held[mapping.old]
+        self.steps_below[mapping.new] = before.steps_below[mapping.old]
+
+    def restart(self, rules: Flags | int) -> None:
+        """The steps of ``rules``, flags (p,) or a number, up to now do not count any more."""
+        self._held[rules] = 0
+
+
+def confirmed_level(scores: NDArray[Any], confirm: int) -> NDArray[Any]:
+    """The highest threshold at which each step would have been confirmed.
+
+    With any threshold, a `Confirmation` that sees ``scores >= threshold`` confirms exactly the
+    steps whose level reaches it; so the highest level of a stretch is the highest threshold that
+    would have started an alert there.
+
+    Parameters
+    ----------
+    scores : floating (steps,) or (steps, p)
+    confirm : int, 1 or more
+
+    Returns
+    -------
+    floating, the same shape
+        ``-inf`` where no threshold would do: before the first ``confirm`` steps are over.
+
+    Notes
+    -----
+    A step is confirmed if a chain of ``confirm`` steps ends there, neighbours at most ``confirm``
+    steps apart, that all hold. The best chain's weakest step is found by dynamic programming.
+    """
+    level = np.asarray(scores)
+    if level.shape[0] == 0:
+        return level.copy()
+    for _ in range(confirm - 1):
+        level = np.minimum(scores, _highest_before(level, confirm))
+    return np.array(level)
+
+
+def steps_in(seconds: float, step_s: float) -> int:
+    """Steps that cover ``seconds``, at least the present one."""
+    return max(1, math.ceil(seconds / step_s - 1e-6))
+
+
+class Times(NamedTuple):
+    """What a rule waits for, an array (p,) each."""
+
+    confirm: NDArray[np.int64]  # steps that must hold before the start
+    release: NDArray[np.int64]  # steps in a row that do not, before the end
+    cooldown_s: NDArray[np.float64]  # from the end to where the next may begin
+
+
+def times_of(rules: Sequence[Rule], config: Config, step_s: float) -> Times:
+    """What ``rules`` wait for in steps of ``step_s``; what they leave open follows `Config`.
+
+    A level is no guess: a rule that says only how loud is not confirmed unless it asks for it.
+    """
+    confirm = [
+        _first(rule.confirm_s, config.alert_confirm_s if rule.has_meaning else 0.0)
+        for rule in rules
+    ]
+    release = [_first(rule.release_s, config.alert_release_s) for rule in rules]
+    cooldown = [_first(rule.cooldown_s, config.alert_cooldown_s) for rule in rules]
+    return Times(
+        np.array([steps_in(seconds, step_s) for seconds in confirm], np.int64),
+        np.array([steps_in(seconds, step_s) for seconds in release], np.int64),
+        np.array(cooldown, float),
+    )
+
+
+def _first(own: float | None, usual: float) -> float:
+    return usual if own is None else own
+
+
+def _highest_before(values: NDArray[Any], reach: int) -> NDArray[Any]:
+    """The highest of the ``reach`` values before each one."""
+    highest = np.full_like(values, -np.inf)
+    for back in range(1, min(reach, len(values) - 1) + 1):
+        np.maximum(highest[back:], values[:-back], out=highest[back:])
+    return highest

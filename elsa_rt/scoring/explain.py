@@ -1,0 +1,118 @@
+"""What becomes of a rule: how it is understood, what is known of its sound, when it alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from elsa_rt.config import Config
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.prompts.bank import PromptBank
+from elsa_rt.prompts.spatial_phrases import parse_prompt
+from elsa_rt.rules.region import Region
+from elsa_rt.rules.rule import Rule
+from elsa_rt.scoring.background import OWN_LEAST, labels_meant
+from elsa_rt.scoring.logits import logit_of, sigmoid
+from elsa_rt.scoring.scorer import Scorer
+from elsa_rt.scoring.site import load_site
+from elsa_rt.scoring.statistics import Statistics
+from elsa_rt.scoring.thresholds import rate_of, thresholds
+
+NEAREST = 5
+UNLIKE = 0.6
+"""A sentence whose nearest known sound is less alike is said to be far from all."""
+
+COUNTED = 5.0
+"""Alarms in all of the background that make a rate a counted one; a rarer one is extrapolated."""
+
+RATES = (10.0, 1.0, 0.1)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One rule, explained."""
+
+    rule: Rule
+    what: tuple[str, ...]  # its sentences without their place
+    region: Region
+    nearest: tuple[tuple[str, float], ...]  # known sounds and how alike their phrases are, -1..1
+    means: tuple[str, ...]  # those of them that it is taken to mean, and their kinds
+    start: float  # scores
+    end: float
+    false_alarms_per_hour: float  # at that start; NaN where it is not known
+    extrapolated: bool
+    scores: tuple[tuple[float, float], ...]  # false alarms an hour, and the score that keeps them
+    missed: float  # share of such sounds at one false alarm an hour; NaN where it is not known
+    notices: tuple[str, ...]
+
+
+def explain(bank: PromptBank, bundle: ModelBundle, config: Config) -> tuple[Explanation, ...]:
+    """Explain each rule of ``bank``."""
+    statistics = Statistics.load(bundle)
+    site = None if config.site is None else load_site(config.site, bundle, statistics)
+    scorer = Scorer(bank, statistics, config, bundle.step_s, site)
+    start, end = thresholds(bank.rules, config, scorer.curves)
+    expected = scorer.curves.rate(logit_of(start))
+    by_rate = [sigmoid(scorer.curves.level_of(np.full(len(bank.rules), rate))) for rate in RATES]
+    own = labels_meant(bank.meaning.semantic, statistics.names)
+    hours = statistics.background.hours + (0 if site is None else site.hours)
+    return tuple(
+        Explanation(
+            rule=rule,
+            what=tuple(parse_prompt(prompt).what for prompt in rule.prompts),
+            region=bank.meaning.regions[index],
+            nearest=_nearest(bank, index, statistics),
+            means=tuple(np.array(statistics.names.labels, object)[own[index]]),
+            start=float(start[index]),
+            end=float(end[index]),
+            false_alarms_per_hour=float(expected[index]),
+            extrapolated=bool(expected[index] * hours < COUNTED),
+            scores=tuple(
+                (rate, float(found[index])) for rate, found in zip(RATES, by_rate, strict=True)
+            ),
+            missed=_missed(bank, index, statistics),
+            notices=tuple(_notices(bank, rule, index, statistics, config)),
+        )
+        for index, rule in enumerate(bank.rules)
+    )
+
+
+def _nearest(bank: PromptBank, index: int, statistics: Statistics) -> tuple[tuple[str, float], ...]:
+    likeness = statistics.names.phrases @ bank.meaning.semantic[index]
+    best = np.argsort(-likeness)[:NEAREST].tolist()
+    return tuple((statistics.names.labels[label], float(likeness[label])) for label in best)
+
+
+def _missed(bank: PromptBank, index: int, statistics: Statistics) -> float:
+    """Of the nearest label, if the rule means it."""
+    names = statistics.names
+    if not names.labels:
+        return float("nan")
+    likeness = names.phrases @ bank.meaning.semantic[index]
+    best = int(likeness.argmax())
+    return float(1 - names.detected[best]) if likeness[best] >= OWN_LEAST else float("nan")
+
+
+def _notices(
+    bank: PromptBank, rule: Rule, index: int, statistics: Statistics, config: Config
+) -> Iterator[str]:
+    best = _nearest(bank, index, statistics)
+    if rule.prompts and best and best[0][1] < UNLIKE:
+        yield (
+            f"no known sound is much like it, the nearest is {best[0][0]!r}: it may be missed "
+            "often; other words may do better, and so does --example with a recording of it"
+        )
+    words = " ".join(rule.prompts).split()
+    broken = [word for word in bank.broken if any(word in text for text in rule.prompts)]
+    if 2 * len(broken) >= len(words) > 0:
+        yield (
+            f"the text encoder has no word for {', '.join(map(repr, broken))}: is it English, and "
+            "spelt right?"
+        )
+    if rate_of(rule, config) < 0.1:
+        yield (
+            "so rare false alarms are far beyond what hours of background can tell: try it for "
+            "days, or learn this place with elsa-rt calibrate site"
+        )

@@ -1,0 +1,97 @@
+"""From the peaks of background to expected false alarms: the rate beyond a level.
+
+A level is the log odds of a score. How often background passes it is counted where it does so
+often; above, the rate falls exponentially, as the tail of log odds does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+TAIL_PEAKS = 24
+"""Highest peaks that the tail is fitted to."""
+
+KNOTS = 12
+"""Points of a curve."""
+
+MIN_TAIL_SCALE = 0.05
+"""Log odds over which a rate falls to a third, at least: a curve must be a function."""
+
+
+@dataclass(frozen=True)
+class FalseAlarmCurves:
+    """Expected false alarms an hour of p rules, by the level that an alert asks for.
+
+    Attributes
+    ----------
+    level : float (p, k), rising
+    log_rate : float (p, k), falling; of alarms an hour
+    fall : float (p,), log odds over which the rate falls to 1/e beyond the last knot
+    """
+
+    level: NDArray[np.float64]
+    log_rate: NDArray[np.float64]
+    tail_scale: NDArray[np.float64]
+
+    @classmethod
+    def unknown(cls, count: int) -> FalseAlarmCurves:
+        """Of ``count`` rules of which nothing is known."""
+        nothing = np.full((count, KNOTS), np.nan)
+        return cls(nothing, nothing, np.ones(count))
+
+    def rate(self, level: NDArray[np.floating]) -> NDArray[np.float64]:
+        """False alarms an hour (p,) at levels (p,); NaN where nothing is known of a rule."""
+        beyond = np.maximum(level - self.level[:, -1], 0) / self.tail_scale
+        index, share = _between(self.level, np.asarray(level, float))
+        row = np.arange(len(index))
+        a, b = self.log_rate[row, index], self.log_rate[row, index + 1]
+        return np.asarray(np.exp(a + share * (b - a) - beyond))
+
+    def level_of(self, rate: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The levels (p,) that background passes ``rate`` (p,) times an hour."""
+        log_rate = np.log(rate)
+        beyond = np.maximum(self.log_rate[:, -1] - log_rate, 0) * self.tail_scale
+        index, share = _between(-self.log_rate, -log_rate)
+        row = np.arange(len(index))
+        a, b = self.level[row, index], self.level[row, index + 1]
+        return np.asarray(a + share * (b - a) + beyond)
+
+
+def fit_curve(peaks: Floats, weight: Floats) -> tuple[NDArray[np.float64], ...]:
+    """Level (k,), log rate (k,) and fall of one rule.
+
+    Parameters
+    ----------
+    peaks : float (n,), the highest confirmed level of each piece of background; -inf for none
+    weight : float (n,), alarms an hour that one piece stands for
+    """
+    order = np.argsort(peaks)[::-1]
+    order = order[np.isfinite(peaks[order])]
+    if order.size < 2:
+        return np.full(KNOTS, np.nan), np.full(KNOTS, np.nan), np.array(1.0)
+    level, log_rate = peaks[order].astype(float), np.log(np.cumsum(weight[order], dtype=float))
+    first = min(TAIL_PEAKS, order.size) - 1
+    share = weight[order[:first]].astype(float)
+    tail_scale = max(
+        float((share * (level[:first] - level[first])).sum() / share.sum()), MIN_TAIL_SCALE
+    )
+    knots = np.unique(np.geomspace(first + 1, order.size, KNOTS).astype(int)) - 1
+    knots = np.concatenate([np.full(KNOTS - knots.size, knots[-1]), knots[::-1]])
+    rising = np.maximum.accumulate(level[knots] + 1e-6 * np.arange(KNOTS))
+    return rising, log_rate[knots] - 1e-9 * np.arange(KNOTS), np.array(tail_scale)
+
+
+def _between(
+    knots: NDArray[np.float64], at: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The knot (p,) of rising knots (p, k) at or below ``at``, and how far it is to the next."""
+    index = np.clip((knots <= at[:, None]).sum(1) - 1, 0, knots.shape[1] - 2)
+    row = np.arange(len(index))
+    low, high = knots[row, index], knots[row, index + 1]
+    share = np.where(high > low, (at - low) / np.where(high > low, high - low, 1), 0)
+    return index, np.clip(share, 0, 1)

@@ -1,0 +1,71 @@
+"""What a place sounds like while nobody waits for anything: learned once, kept in a small file.
+
+It holds what the matcher needs of each active step, the embedding in 64 numbers of 8 bits, its
+direction and activity; no sound, and no words can be made of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+
+from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
+from elsa_rt.errors import UsageError
+from elsa_rt.files import data_directory
+from elsa_rt.scoring.statistics import Background, Statistics
+
+SCHEMA = 1
+
+
+def load_site(name: str, bundle: ModelBundle, statistics: Statistics) -> Background:
+    """The site called ``name``, or in the file of that path.
+
+    Raises
+    ------
+    UsageError
+        There is none, it is damaged, or was learned with another model.
+    """
+    path = site_path(name)
+    cure = "learn it with elsa-rt calibrate site"
+    if not path.is_file():
+        raise UsageError(f"the site {name!r}: there is no {path}: {cure}")
+    try:
+        with np.load(path) as stored:
+            schema, fits = int(stored["schema"]), str(stored["fits"])
+            found = Background.of_arrays(stored)
+        pieces, steps = found.pieces, len(found.sounds)
+        whole = (
+            schema == SCHEMA
+            and found.hours > 0
+            and len(found.activity) == len(found.direction) == len(found.distance) == steps
+            and found.piece_s.shape == (len(pieces), 2)
+            and (not pieces.size or (0 == pieces[0] and pieces[-1] < steps))
+        )
+    except Exception as error:  # zip, pickle, key and value errors alike mean a bad file
+        raise UsageError(f"the site {path}: it is damaged ({error}): {cure} again") from None
+    if not whole:
+        raise UsageError(f"the site {path}: it is damaged or of another elsa-rt: {cure} again")
+    if fits != fits_of(bundle, statistics) or found.sounds.shape[1:] != statistics.scale.shape:
+        raise UsageError(
+            f"the site {path}: it was learned with another model than {bundle.name} "
+            f"{bundle.version} of {bundle.path}: {cure} again"
+        )
+    return found
+
+
+def site_path(name: str) -> Path:
+    """Where the site ``name`` is kept; what looks like a path is one (XDG base directories)."""
+    if name.endswith(".npz") or os.sep in name:
+        return Path(name).expanduser()
+    return data_directory() / "sites" / f"{name}.npz"
+
+
+def fits_of(bundle: ModelBundle, statistics: Statistics) -> str:
+    """What must be the same where a site is learned and where it is used."""
+    digest = hashlib.sha256(bundle.files[AUDIO_ENCODER].encode())
+    for values in (statistics.basis, statistics.mean, statistics.scale):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,64 @@
+"""Frames against the clock: what no driver flags as lost is missed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf
+
+from elsa_rt.sources.ring import Chunk
+
+WINDOW_S = 0.5
+NOTABLE_S = 0.02
+"""A lag that grows by this from window to window is loss, whoever denies it."""
+
+FLAGGED_S = 0.003
+"""The same where the driver flagged an overflow; clocks alone drift by less than 0.1 ms."""
+
+
+class CaptureClock:
+    """Turns the chunks of a device into sample positions that count lost frames, too.
+
+    A chunk that arrives late makes up for it, lost frames never return. So the least lag of the
+    frames behind the clock in each window is compared with that of the window before: a jump is
+    loss, and what creeps is the drift of the device's clock against the computer's.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.position = 0  # samples since the start, lost ones included
+        self._base: float | None = None  # the least lag of the window before, samples
+        self._least = inf
+        self._ends = -inf
+        self._flags = (False, False)  # an overflow in the window before, and in this one
+
+    def step(self, chunks: Iterable[Chunk]) -> int:
+        """Count ``chunks`` in; how many frames have turned out to be lost."""
+        lost = 0
+        for chunk in chunks:
+            missed = chunk.lost
+            if chunk.arrived >= self._ends:
+                missed += self._close_window(chunk.arrived)
+            self.position += chunk.frames + missed
+            lost += missed
+            self._flags = (self._flags[0], self._flags[1] or chunk.overflowed)
+            self._least = min(self._least, chunk.arrived * self.rate - self.position)
+        return lost
+
+    def captured(self, position: int) -> float:
+        """When the sample at ``position`` reached the computer, monotonic clock, seconds."""
+        lag = self._least if self._base is None else self._base
+        return (position + lag) / self.rate
+
+    def _close_window(self, now: float) -> int:
+        """Begin the next window; the frames that the last one found missing."""
+        lost = 0
+        if self._least < inf:
+            if self._base is not None:
+                growth = self._least - self._base
+                if growth > (FLAGGED_S if any(self._flags) else NOTABLE_S) * self.rate:
+                    lost = round(growth)
+            self._base = self._least - lost
+        self._least = inf
+        self._ends = now + WINDOW_S
+        self._flags = (self._flags[1], False)
+        return lost

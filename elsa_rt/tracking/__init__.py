@@ -1,0 +1,5 @@
+"""Which sound is where: tracks from step to step.
+
+tracker             `Tracker`: births, deaths and association of tracks
+direction_filter    Kalman filter of a direction on the sphere
+"""

@@ -1,0 +1,1 @@
+"""What is said of sounds: a grammar of spatial captions, and a bank of them."""

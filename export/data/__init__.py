@@ -1,0 +1,1 @@
+"""Recordings, their credits, and what the tagger knows of them."""

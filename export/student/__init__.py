@@ -1,0 +1,1 @@
+"""The student that ships: its network, training, and alignment with captions."""

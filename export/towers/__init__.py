@@ -1,0 +1,1 @@
+"""Parts that student and teacher share: text tower, memory, losses."""

@@ -1,0 +1,58 @@
+"""The README's table of devices, and the verdict of the benches."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from elsa_rt.cli.bench_run import WHOLE
+from tests.bench.devices import BEGIN, END, LINES, README, in_readme, newest, table
+from tests.bench.targets import Target, in_turns, judge
+
+
+def line(device: str = "a board", p50: float = 2.0, **more: object) -> str:
+    return json.dumps({
+        "device": device, "cores": 4, "engine": "onnx", "precision": "auto", "streams": 1,
+        "power_mode": None, "versions": {"onnxruntime": "1.32.0"}, "bundle": "small",
+        "model": "0123456789ab", "stages_ms": {WHOLE: {"p50": p50, "p95": 3.0, "p99": 4.0}},
+        "real_time": 40.0, "within": True, "onset_to_alert_s": [0.5, 0.3, 0.4],
+    } | more)  # fmt: skip
+
+
+def test_the_newest_line_of_each_device() -> None:
+    rows = list(table(newest([line(), line("another", streams=8), line(p50=1.0)])))
+    assert len(rows) == 4
+    assert rows[2].startswith("| another, 4 cores | onnx 1.32.0 auto, 8 streams | small 01234567 |")
+    assert rows[3] == (
+        "| a board, 4 cores | onnx 1.32.0 auto | small 01234567 | 1.00 / 3.00 / 4.00 | 40 "
+        "| 400 ms | WITHIN |"
+    )
+
+
+def test_the_table_goes_between_its_marks() -> None:
+    assert in_readme(f"a\n{BEGIN}old\n{END}b\n", ["new"]) == f"a\n{BEGIN}new\n{END}b\n"
+    with pytest.raises(SystemExit, match="lacks"):
+        in_readme("a\n", [])
+
+
+def test_the_readme_has_nothing_but_those_lines() -> None:
+    lines = LINES.read_text("utf-8").splitlines() if LINES.is_file() else []
+    readme = README.read_text("utf-8")
+    assert in_readme(readme, table(newest(lines))) == readme
+
+
+def test_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    kept = [Target("fast", 2.0, 3.0, "ms"), Target("dear", 80.0, 75.0, at_least=True)]
+    assert judge(kept)
+    assert not judge([*kept, Target("odd", float("nan"), 1.0)])
+    out = capsys.readouterr().out
+    assert "| fast | ≤ 3 ms | 2 ms | WITHIN |" in out
+    assert "| odd | ≤ 1 | nan | EXCEEDS |" in out
+
+
+def test_turns_alternate() -> None:
+    order: list[str] = []
+    found = in_turns({n: lambda n=n: order.append(n) for n in "ab"}, 2, run=2, warm_up=1)  # type: ignore[misc]
+    assert "".join(order) == "aabb" * 3
+    assert all(values.shape == (3,) for values in found.values())

@@ -1,0 +1,153 @@
+"""A bundle is loaded whole and unharmed, or refused with one message that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elsa_rt.encoder import bundle as module
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.errors import BundleError
+from elsa_rt.features.intensity import FeatureSettings
+from elsa_rt.scoring.statistics import Statistics
+from tests.support.tiny_bundle import make_bundle, rehash, rewrite
+
+SETTINGS = FeatureSettings().as_dict()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return make_bundle(tmp_path / "tiny")
+
+
+def test_loads(path: Path) -> None:
+    bundle = ModelBundle.load(path)
+    assert (bundle.name, bundle.version, bundle.slots, bundle.embedding) == ("tiny", "1", 1, 512)
+    assert bundle.features == FeatureSettings()
+    assert (bundle.step_samples, bundle.step_s) == (1600, 0.1)
+    assert "hum" in bundle.card
+    assert bundle.file("scores.npz").is_file()
+
+
+def test_is_immutable(path: Path) -> None:
+    bundle = ModelBundle.load(path)
+    with pytest.raises(FrozenInstanceError):
+        bundle.name = "other"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        bundle.files["x"] = "y"  # type: ignore[index]
+
+
+def test_has_no_card_where_there_is_none(path: Path) -> None:
+    (path / "MODEL_CARD.md").unlink()
+    assert ModelBundle.load(path).card == ""
+
+
+def damage(path: Path, name: str) -> None:
+    file = path / name
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(bytes(data))
+
+
+REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no manifest": (lambda p: (p / "model.yaml").unlink(), "has no model.yaml"),
+    "bad yaml": (lambda p: (p / "model.yaml").write_text("a: [1,"), "is not YAML"),
+    "not utf-8": (lambda p: (p / "model.yaml").write_bytes(b"name: \xff"), "is not YAML"),
+    "a list": (lambda p: (p / "model.yaml").write_text("- a\n"), "not a table"),
+    "schema": (lambda p: rewrite(p, schema=9), "schema is 9, this elsa-rt reads 1"),
+    "no schema": (lambda p: rewrite(p, schema=None), "schema is None"),
+    "kind": (lambda p: rewrite(p, kind="window"), "kind is 'window'"),
+    "missing file": (lambda p: (p / "tokenizer.json").unlink(), "tokenizer.json: No such file"),
+    "wrong hash": (lambda p: damage(p, "audio_encoder.onnx"), "audio_encoder.onnx: it is damaged"),
+    "unlisted file": (
+        lambda p: rewrite(p, files={"scores.npz": "0" * 64}),
+        "files does not list audio_encoder.onnx, text_encoder.onnx, tokenizer.json",
+    ),
+    "path in files": (
+        lambda p: rewrite(p, files=dict.fromkeys([*module.REQUIRED, "../x"], "0" * 64)),
+        "'../x' is not a plain file name",
+    ),
+    "no hash": (lambda p: rewrite(p, files=dict.fromkeys(module.REQUIRED, 1)), "is not a sha256"),
+    "unknown feature": (lambda p: rewrite(p, features=SETTINGS | {"taps": 3}), "settings taps"),
+    "missing feature": (lambda p: rewrite(p, features={"rate": 16_000}), "settings direction_high"),
+    "feature type": (lambda p: rewrite(p, features=SETTINGS | {"mels": "64"}), "mels is '64'"),
+    "feature value": (lambda p: rewrite(p, features=SETTINGS | {"hop": 1024}), "hop 1024"),
+    "no features": (lambda p: rewrite(p, features=None), "features is None, a dict"),
+    "zero step": (lambda p: rewrite(p, step_frames=0), "step_frames is 0"),
+    "text step": (lambda p: rewrite(p, step_frames="10"), "step_frames is '10', a int"),
+    "flag for a number": (lambda p: rewrite(p, slots=True), "slots is True"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(case: str, path: Path) -> None:
+    harm, said = REFUSED[case]
+    harm(path)
+    with pytest.raises(BundleError) as caught:
+        ModelBundle.load(path)
+    message = str(caught.value)
+    assert said in message
+    assert str(path) in message
+    assert "\n" not in message
+
+
+def test_missing_directory(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="there is no such directory: .*--bundle"):
+        ModelBundle.load(tmp_path / "nowhere")
+
+
+def test_absent_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DEFAULT", tmp_path / "gone")
+    with pytest.raises(BundleError, match="missing from this installation: .*--bundle"):
+        ModelBundle.load()
+
+
+def test_statistics(path: Path) -> None:
+    found = Statistics.load(ModelBundle.load(path))
+    assert found.background.sounds.shape == (400, 64)
+    assert len(found.background.pieces) == 40
+    assert found.names.labels == ("hum", "hiss")
+    assert (found.slope, found.bias) == (2.0, -4.0)
+
+
+def test_statistics_come_back_as_they_were_saved(path: Path, tmp_path: Path) -> None:
+    found = Statistics.load(ModelBundle.load(path))
+    found.save(tmp_path / "again.npz")
+    with np.load(tmp_path / "again.npz") as again, np.load(path / "scores.npz") as stored:
+        assert set(again.files) == set(stored.files) != set()
+        for name in stored.files:
+            np.testing.assert_array_equal(again[name], stored[name], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"slope": None}, "slope"),
+        ({"sounds": np.ones((9, 64), np.int8)}, "do not fit each other"),
+        ({"basis": np.ones((64, 8), np.float16)}, "the embedding of 512"),
+        ({"mean": np.full(512, np.nan, np.float32)}, "NaN"),
+        ({"slope": np.inf}, "NaN"),
+        ({"hours": 0.0}, "do not fit"),
+        ({"pieces": np.arange(0, 800, 20, dtype=np.int32)}, "do not fit"),
+        ({"piece_labels": np.full((40, 1), 2, np.int16)}, "do not fit"),
+    ],
+)
+def test_bad_statistics(path: Path, changed: dict[str, Any], said: str) -> None:
+    with np.load(path / "scores.npz") as stored:
+        arrays = {name: stored[name] for name in stored.files} | changed
+    np.savez(path / "scores.npz", **{k: v for k, v in arrays.items() if v is not None})
+    rehash(path)
+    with pytest.raises(BundleError, match=said):
+        Statistics.load(ModelBundle.load(path))
+
+
+def test_statistics_that_are_no_archive(path: Path) -> None:
+    (path / "scores.npz").write_bytes(b"what?")
+    rehash(path)
+    with pytest.raises(BundleError, match=r"scores\.npz"):
+        Statistics.load(ModelBundle.load(path))

@@ -1,0 +1,56 @@
+"""The text encoder: same text, same embedding, whatever stands beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.text import MAX_TOKENS, encode_texts
+from elsa_rt.errors import BundleError, EngineError
+from tests.support.tiny_bundle import make_bundle, rehash
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return make_bundle(tmp_path / "tiny")
+
+
+def test_embeddings(path: Path) -> None:
+    texts = ["hum", "a hiss", "HUM", "the dog on the left"]
+    found = encode_texts(ModelBundle.load(path), texts, 1).embedding
+    assert found.shape == (4, 512)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(found[0], found[2])
+    assert found[0] @ found[1] < -0.9
+
+
+def test_neighbours_do_not_matter(path: Path) -> None:
+    bundle = ModelBundle.load(path)
+    alone = encode_texts(bundle, ["hum"], 1).embedding
+    among = encode_texts(bundle, ["the dog on the left", "hum", "glass"], 1).embedding
+    np.testing.assert_array_equal(alone[0], among[1])
+
+
+def test_truncation_and_unknown_words_are_told(path: Path) -> None:
+    texts = ["dog " * MAX_TOKENS, "dog " * (MAX_TOKENS + 1), "dog zebra", "zebra"]
+    found = encode_texts(ModelBundle.load(path), texts, 1)
+    assert found.truncated.tolist() == [False, True, False, False]
+    assert found.unknown.tolist() == [0, 0, 0.5, 1]
+
+
+def test_bad_tokenizer(path: Path) -> None:
+    (path / "tokenizer.json").write_text("{}")
+    rehash(path)
+    with pytest.raises(BundleError, match=r"tokenizer\.json: it is not a tokenizer"):
+        encode_texts(ModelBundle.load(path), ["hum"], 1)
+
+
+def test_bad_graph(path: Path) -> None:
+    (path / "text_encoder.onnx").write_bytes((path / "audio_encoder.onnx").read_bytes())
+    rehash(path)
+    with pytest.raises(EngineError, match="encoding the text 'hum'"):
+        encode_texts(ModelBundle.load(path), ["hum"], 1)

@@ -1,0 +1,223 @@
+"""The whole workshop, small: from self-made clips to a bundle that listens, by its commands."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from elsa_rt import Block, Listener, ModelBundle
+from export.acoustics.shoebox import room_response
+from export.bundles.bundle import trained
+from export.student.batches import Feed
+from export.student.model import Student
+from export.student.step_cache import gather
+from export.synthesis import synthesise
+
+LABELS = ("door knock", "smoke alarm", "rain")
+
+
+def run(tool: str, *args: str | Path) -> str:
+    """Run ``python -m export tool`` from the checkout; returns what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "export", tool, *map(str, args)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def write_clips(folder: Path) -> Path:
+    """Five clips of three labels with a manifest, the labels under names of data sets."""
+    (folder / "clips").mkdir()
+    rng = np.random.default_rng(3)
+    manifest = folder / "clips.csv"
+    with manifest.open("w", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(["file", "label", "licence", "credit", "source"])
+        for label in LABELS:
+            for take in range(5):
+                name = f"{label.replace(' ', '_')}-{'abcde'[take]}.wav"
+                soundfile.write(folder / "clips" / name, synthesise(label, rng, 24_000), 24_000)
+                writer.writerow([name, label.replace(" ", "_"), "CC0", f"maker {take}", name])
+    return manifest
+
+
+def write_sentences(folder: Path) -> Path:
+    """A sentence encoder of random weights in the format of the real one."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.normalizers import Lowercase
+    from tokenizers.pre_tokenizers import Whitespace
+    from transformers import BertConfig, BertModel
+
+    from export.captions.spatial import write_captions
+
+    words = {word for caption in write_captions(LABELS, 1) for word in caption.text.split()}
+    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", *sorted(words)])}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = Lowercase(), Whitespace()
+    config = BertConfig(
+        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=1,
+        num_attention_heads=2, intermediate_size=64, max_position_embeddings=128,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder / "sentences")
+    tokenizer.save(str(folder / "sentences" / "tokenizer.json"))
+    return folder / "sentences"
+
+
+def write_rooms(folder: Path) -> Path:
+    """Two responses as if they had been measured."""
+    (folder / "rooms").mkdir()
+    manifest = folder / "rooms.csv"
+    rng = np.random.default_rng(1)
+    ears = np.array([2.0, 2.0, 1.5])
+    with manifest.open("w", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(["file", "azimuth_deg", "elevation_deg", "distance_m"])
+        for azimuth, way in ((0, [1.0, 0, 0]), (90, [0, 1.0, 0])):
+            response = room_response([5, 4, 3], ears + way, ears, 0.2, 48_000, rng)
+            soundfile.write(folder / "rooms" / f"{azimuth}.wav", response.T, 48_000, "FLOAT")
+            writer.writerow([f"{azimuth}.wav", azimuth, 0, 1.0])
+    return manifest
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which every command has been run once."""
+    folder = tmp_path_factory.mktemp("workshop")
+    work, bundle = folder / "work", folder / "bundle"
+    manifest, sentences, rooms = write_clips(folder), write_sentences(folder), write_rooms(folder)
+    run("prepare", work, "--manifest", manifest, "--sentences", sentences,
+        "--rooms", "20", "--synthesised", "1", "--jobs", "1")  # fmt: skip
+    run("train", work, "--steps", "3", "--validation", "4")
+    shutil.copy(work / "run" / "checkpoint.pt", work / "run" / "before-aligning.pt")
+    run("align", work, "--scenes", "16", "--steps", "3", "--validation", "16")
+    run("bundle", work, "--sentences", sentences, "-o", bundle, "--streams", "4")
+    report = run("evaluate", bundle, work, "--rooms", rooms, "--json", folder / "figures",
+                 "--update")  # fmt: skip
+    (folder / "report").write_text(report)
+    return folder
+
+
+def test_clips_are_unified_and_split_by_source(workshop: Path) -> None:
+    with np.load(workshop / "work" / "clips.npz") as clips:
+        about = [json.loads(str(text)) for text in clips["about"]]
+        held = clips["validation"]
+    groups = {split: {a["group"] for a, h in zip(about, held, strict=True) if h == split}
+              for split in (True, False)}  # fmt: skip
+    assert groups[True]
+    assert not groups[True] & groups[False]
+    assert set(LABELS) <= {a["label"] for a in about}
+
+
+def test_training_resumes_where_it_stopped(workshop: Path) -> None:
+    import torch
+
+    checkpoint = workshop / "work" / "run" / "checkpoint.pt"
+    before = torch.load(checkpoint, weights_only=True)
+    assert before["step"] == 3
+    run("train", workshop / "work", "--steps", "4", "--validation", "4")
+    after = torch.load(checkpoint, weights_only=True)
+    assert after["step"] == 4
+    assert after["seconds"] > before["seconds"]
+    # each parameter met its own moments again: none has changed its shape
+    for name, moments in before["optimizer"]["state"].items():
+        assert after["optimizer"]["state"][name]["exp_avg"].shape == moments["exp_avg"].shape
+        assert after["optimizer"]["state"][name]["step"] == 4
+
+    run(
+        "train",
+        workshop / "work",
+        "--steps",
+        "5",
+        "--validation",
+        "4",
+        "--hold-sound",
+    )
+    last = torch.load(checkpoint, weights_only=True)["student"]
+    held = ("semantic.", "sound.", "level.")
+    for name in dict(Student().named_parameters()):
+        learns = not name.startswith(held)
+        assert torch.equal(last[name], after["student"][name]) != learns, name
+
+
+def test_aligning_leaves_what_is_heard_alone(workshop: Path) -> None:
+    import torch
+
+    runs = workshop / "work" / "run"
+    aligned = torch.load(runs / "aligned.pt", weights_only=True)
+    before = torch.load(runs / "before-aligning.pt", weights_only=True)
+    assert aligned["aligned"] == 3
+    for name, weights in before["average"].items():
+        learns = name.startswith(("name.", "whereabouts.", "fuse."))
+        assert torch.equal(aligned["average"][name], weights) != learns, name
+    linear = "linear.weight"
+    assert not torch.equal(
+        aligned["average_projection"][linear], before["average_projection"][linear]
+    )
+
+
+def test_what_was_trained_last_is_bundled(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    for name, at_s in (("checkpoint.pt", 100), ("aligned.pt", 200)):
+        (run / name).touch()
+        os.utime(run / name, (at_s, at_s))
+        assert trained(tmp_path) == run / name
+    os.utime(run / "checkpoint.pt", (300, 300))
+    assert trained(tmp_path) == run / "checkpoint.pt"
+
+
+def test_memories_are_gathered_once(workshop: Path) -> None:
+    (folder,) = (workshop / "work" / "run").glob("memories-*")
+    kept = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert kept
+    memories = gather(Feed(workshop / "work"), Student(), 16, folder, 1, seed=1)
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == kept
+    assert len(memories.label) == len(memories.sound) == len(memories.truth)
+    assert np.allclose(np.linalg.norm(memories.truth[:, :3], axis=1), 1, atol=1e-5)
+
+
+def test_bundle_listens(workshop: Path) -> None:
+    bundle = ModelBundle.load(workshop / "bundle")
+    listener = Listener(["a knock on the door", "rain behind me"], bundle=str(bundle.path))
+    rate = bundle.features.rate
+    noise = np.random.default_rng(0).normal(0, 0.1, (4, 2 * rate)).astype(np.float32)
+    hearings = listener.push(Block(noise, rate))
+    assert len(hearings) == 2 / bundle.step_s
+    for hearing in hearings:
+        assert np.linalg.norm(hearing.embedding) == pytest.approx(1, abs=1e-4)
+        assert np.linalg.norm(hearing.direction) == pytest.approx(1, abs=1e-4)
+        assert all(0 <= score.score <= 1 for score in hearing.scores)
+
+
+def test_evaluation_reports_both_kinds_of_rooms(workshop: Path) -> None:
+    figures = json.loads((workshop / "figures").read_text())
+    assert {"simulated, both", "measured, both"} <= figures.keys()
+    # the closed form owes nothing to training: these rooms are dry and near
+    assert figures["measured, SNR 20 dB"]["closed_form_median_deg"] < 10
+    assert "direction median deg" in (workshop / "report").read_text()
+
+
+def test_card_and_credits_tell_the_measured_truth(workshop: Path) -> None:
+    bundle = ModelBundle.load(workshop / "bundle")
+    figures = json.loads((workshop / "figures").read_text())
+    median = figures["measured, both"]["direction_median_deg"]
+    assert bundle.measured["measured, both"]["direction_median_deg"] == pytest.approx(median, 1e-3)
+    assert f"{round(median, 4):.4g}" in bundle.card
+    with (bundle.path / "CREDITS.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == 15
+    assert {row["licence"] for row in rows} == {"CC0"}

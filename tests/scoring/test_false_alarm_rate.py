@@ -1,0 +1,70 @@
+"""Expected false alarms from peaks: counted where there are many, a fitted tail beyond."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from elsa_rt.scoring.false_alarm_rate import KNOTS, TAIL_PEAKS, FalseAlarmCurves, fit_curve
+
+
+def curves(*rows: np.ndarray, hours: float) -> FalseAlarmCurves:
+    fitted = [fit_curve(row.astype(np.float32), np.full(len(row), 1 / hours, np.float32))
+              for row in rows]  # fmt: skip
+    return FalseAlarmCurves(*map(np.stack, zip(*fitted, strict=True)))
+
+
+def exponential(count: int, scale: float, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).exponential(scale, count)
+
+
+def test_rates_are_counted_where_there_are_many() -> None:
+    peaks = exponential(2_000, 1.0, 0)
+    found = curves(peaks, hours=4.0)
+    for rate in (300.0, 100.0, 30.0):
+        (level,) = found.level_of(np.array([rate]))
+        assert (peaks >= level).sum() / 4.0 == pytest.approx(rate, rel=0.25)
+
+
+def test_the_tail_of_an_exponential_is_found_far_beyond_the_sample() -> None:
+    off = []
+    for seed in range(40):
+        found = curves(exponential(500, 0.7, seed), hours=4.0)
+        (level,) = found.level_of(np.array([0.1]))
+        off.append(level - 0.7 * np.log(500 / 4 / 0.1))
+    assert abs(np.mean(off)) < 0.25
+    assert np.std(off) < 1.5
+
+
+def test_level_and_rate_are_inverse_and_fall_together() -> None:
+    found = curves(exponential(300, 1.0, 1), exponential(60, 2.0, 2), hours=2.0)
+    before = np.full(2, -np.inf)
+    for rate in (20.0, 5.0, 1.0, 0.1, 1e-4):
+        level = found.level_of(np.full(2, rate))
+        np.testing.assert_allclose(found.rate(level), rate, rtol=1e-6)
+        assert (level > before).all()
+        before = level
+
+
+def test_weights_are_rates() -> None:
+    peaks = exponential(400, 1.0, 3).astype(np.float32)
+    whole = fit_curve(peaks, np.full(400, 0.25, np.float32))
+    heavy = fit_curve(peaks, np.full(400, 0.5, np.float32))
+    np.testing.assert_allclose(heavy[1] - whole[1], np.log(2), atol=1e-6)
+
+
+@pytest.mark.parametrize("peaks", [[], [1.0], [-np.inf] * 30])
+def test_of_too_little_nothing_is_known(peaks: list[float]) -> None:
+    level, log_rate, fall = fit_curve(np.array(peaks, np.float32), np.ones(len(peaks), np.float32))
+    found = FalseAlarmCurves(level[None], log_rate[None], fall[None])
+    assert np.isnan(found.rate(np.zeros(1))).all()
+    assert np.isnan(found.level_of(np.ones(1))).all()
+
+
+@pytest.mark.parametrize("count", [2, 3, KNOTS, TAIL_PEAKS, TAIL_PEAKS + 1])
+def test_small_and_equal_samples_stay_finite(count: int) -> None:
+    for row in (np.arange(count, dtype=float), np.zeros(count)):
+        found = curves(row, hours=1.0)
+        assert np.isfinite(found.level_of(np.ones(1))).all()
+        assert np.isfinite(found.rate(np.array([-5.0]))).all()
+        assert found.rate(np.array([1_000.0])) < 1e-3

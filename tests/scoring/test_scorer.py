@@ -1,0 +1,181 @@
+"""Scores and rates against slow, obvious references."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from elsa_rt.config import Config
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.output import EncoderOutput
+from elsa_rt.prompts.bank import PromptBank
+from elsa_rt.prompts.rule_embeddings import RuleEmbeddings
+from elsa_rt.rules.region import Region
+from elsa_rt.rules.rule import Rule
+from elsa_rt.scoring.background import labels_meant
+from elsa_rt.scoring.confirmation import Confirmation
+from elsa_rt.scoring.logits import HIGH, SPREAD_FLOOR
+from elsa_rt.scoring.scorer import Scorer
+from elsa_rt.scoring.statistics import Background, Statistics
+
+CONFIG, STEP_S = Config(), 0.08
+BEHIND = Region(azimuth_deg=(125.0, -125.0))
+
+
+def unit(*shape: int, seed: int = 0) -> NDArray[np.float32]:
+    x = np.random.default_rng(seed).normal(size=shape)
+    return (x / np.linalg.norm(x, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def bank(count: int, regions: dict[int, Region] | None = None) -> PromptBank:
+    vectors = unit(count, 512, seed=1)
+    where = tuple((regions or {}).get(index, Region()) for index in range(count))
+    nothing = np.empty(0, np.intp), np.empty((0, 512), np.float32)
+    rules = tuple(Rule(f"r{index}", (f"prompt {index}",)) for index in range(count))
+    return PromptBank(rules, RuleEmbeddings(vectors, vectors, nothing, where), (), "")
+
+
+@pytest.fixture(scope="module")
+def statistics(bundle: Path) -> Statistics:
+    return Statistics.load(ModelBundle.load(bundle))
+
+
+def scorer(prompts: PromptBank, statistics: Statistics, site: Background | None = None) -> Scorer:
+    return Scorer(prompts, statistics, CONFIG, STEP_S, site)
+
+
+def sound(slots: int = 1, activity: float = 0.8) -> EncoderOutput:
+    return EncoderOutput(
+        unit(slots, 512, seed=3), unit(slots, 3, seed=4),
+        np.full(slots, activity, np.float32), np.ones(slots, np.float32),
+    )  # fmt: skip
+
+
+def background_of(statistics: Statistics) -> NDArray[np.float64]:
+    """The embeddings (m, 512) that the statistics stand for."""
+    found = statistics.background.sounds.astype(float) * statistics.scale @ statistics.basis
+    return np.asarray(found, float)
+
+
+@pytest.mark.parametrize("count", [1, 2, 17, 100])
+def test_reference(statistics: Statistics, count: int) -> None:
+    match = scorer(bank(count), statistics).step(sound())
+    assert [len(values) for values in match] == [count] * 4
+    for index in {0, count // 2, count - 1}:
+        prompt = bank(count).embedding[index].astype(float)
+        similarity = float(prompt @ sound().embedding[0])
+        usual = background_of(statistics) @ prompt
+        centre, high = np.median(usual), np.quantile(usual, HIGH)
+        z = (similarity - centre) / (high - centre)
+        assert match.similarity[index] == pytest.approx(similarity, abs=1e-5)
+        expected = 1 / (1 + math.exp(-(statistics.slope * z + statistics.bias)))
+        assert match.score[index] == pytest.approx(expected, abs=2e-3)
+
+
+def test_no_prompts(statistics: Statistics) -> None:
+    match = scorer(bank(0), statistics).step(sound())
+    assert [values.shape for values in match] == [(0,)] * 4
+
+
+def test_doubtful_activity_lowers_scores(statistics: Statistics) -> None:
+    full, half, faint, none = (
+        scorer(bank(5), statistics).step(sound(activity=activity)).score
+        for activity in (1.0, 0.5, 0.1, 0.0)
+    )
+    np.testing.assert_allclose(half, full, rtol=1e-5)
+    np.testing.assert_allclose(faint, 0.2 * full, rtol=1e-4)
+    assert not none.any()
+
+
+def test_the_best_slot_counts(statistics: Statistics) -> None:
+    heard = sound(slots=3)
+    prompts = bank(3)
+    heard.embedding[:] = prompts.embedding[[2, 0, 1]]
+    match = scorer(prompts, statistics).step(heard)
+    assert match.slot.tolist() == [1, 2, 0]
+    np.testing.assert_allclose(match.similarity, 1, atol=1e-5)
+
+
+def test_a_sound_beside_the_region_scores_nothing(statistics: Statistics) -> None:
+    prompts = bank(2, {1: BEHIND})
+    heard = sound()
+    for x, inside in ((-1.0, True), (1.0, False)):
+        heard.direction[0] = x, 0, 0
+        score = scorer(prompts, statistics).step(heard).score
+        assert bool(score[1] > 0) is inside
+
+
+def test_indifferent_prompts_stay_finite(statistics: Statistics) -> None:
+    still = replace(statistics.background, sounds=0 * statistics.background.sounds)
+    match = scorer(bank(3), replace(statistics, background=still)).step(sound())
+    assert np.isfinite(match.score).all()
+    assert SPREAD_FLOOR > 0
+
+
+def test_scores_are_the_same_beside_others(statistics: Statistics) -> None:
+    many, few = bank(40), bank(40)
+    one = few.meaning._replace(
+        embedding=few.embedding[30:31], semantic=few.embedding[30:31], regions=few.regions[30:31]
+    )
+    few = replace(few, rules=few.rules[30:31], meaning=one)
+    alone, beside = (scorer(each, statistics).step(sound()) for each in (few, many))
+    assert beside.score[30] == pytest.approx(alone.score[0], rel=1e-5)
+    assert beside.false_alarms_per_hour[30] == pytest.approx(alone.false_alarms_per_hour[0], 1e-4)
+
+
+def test_rates_are_what_the_gate_would_do_on_the_background(statistics: Statistics) -> None:
+    """Replays the background, step by step, at the threshold of a rate that can be counted."""
+    prompts = bank(6, {2: BEHIND})
+    made = scorer(prompts, statistics)
+    ground = statistics.background
+    levels = made.curves.level_of(np.full(6, 20.0))
+    starts = np.zeros(6)
+    ends = [*ground.pieces[1:].tolist(), len(ground.sounds)]
+    for first, last in zip(ground.pieces.tolist(), ends, strict=True):
+        gate, started = Confirmation(np.full(6, 3)), np.zeros(6, bool)
+        made.reset()
+        for row in range(first, last):
+            heard = EncoderOutput(
+                background_of(statistics)[row : row + 1].astype(np.float32),
+                (ground.direction[row : row + 1] / 127).astype(np.float32),
+                np.ones(1, np.float32), np.full(1, np.nan, np.float32),
+            )  # fmt: skip
+            started |= gate.step(made.step(heard).score >= 1 / (1 + np.exp(-levels)))
+        starts += started
+    everywhere = [0, 1, 3, 4, 5]
+    assert starts[everywhere].mean() / ground.hours == pytest.approx(20.0, rel=0.15)
+    assert starts[2] == 0  # all of this background is in front
+
+
+def test_what_a_prompt_means_is_no_false_alarm_of_it(statistics: Statistics) -> None:
+    assert labels_meant(statistics.names.phrases, statistics.names).tolist() == [
+        [True, False], [False, True],
+    ]  # fmt: skip
+    assert not labels_meant(unit(3, 512), statistics.names).any()
+    hum = statistics.names.phrases[:1]
+    prompts = bank(1)
+    prompts = replace(prompts, meaning=prompts.meaning._replace(embedding=hum, semantic=hum))
+    labels = statistics.background.piece_labels.copy()
+    before = scorer(prompts, statistics).curves.level_of(np.ones(1))
+    similarity = background_of(statistics)[statistics.background.pieces] @ hum[0]
+    labels[np.argsort(similarity)[-5:]] = 0
+    ground = replace(statistics.background, piece_labels=labels)
+    after = scorer(prompts, replace(statistics, background=ground)).curves.level_of(np.ones(1))
+    assert after < before - 0.5
+
+
+def test_a_site_with_more_alarms_raises_thresholds(statistics: Statistics) -> None:
+    prompts = bank(1)
+    like = np.tile(statistics.compress(prompts.embedding), (len(statistics.background.sounds), 1))
+    quiet = replace(statistics.background, activity=0 * statistics.background.activity)
+    loud = replace(statistics.background, sounds=like)
+    plain, calm, noisy = (
+        float(scorer(prompts, statistics, site).curves.level_of(np.ones(1))[0])
+        for site in (None, quiet, loud)
+    )
+    assert calm < plain < noisy
