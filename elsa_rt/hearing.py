@@ -20,6 +20,13 @@ class Score(NamedTuple):
     rule: str = ""  # its id: two rules may have one prompt
 
 
+class Label(NamedTuple):
+    """A known sound and how likely it is what is heard (`elsa_rt.scoring.known_sounds`)."""
+
+    name: str  # as the bundle calls it: "dog"
+    probability: float  # 0..1
+
+
 class Angles(NamedTuple):
     """A direction in the axes of the world."""
 
