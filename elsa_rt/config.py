@@ -40,6 +40,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "rate": (1, MAX_RATE_HZ),
     "input_channels": (1, inf),
     "threads": (1, inf),
+    "known_sounds": (0, inf),
     "alert_start": (0, 1),
     "alert_end": (0, 1),
     "false_alarms_per_hour": (MIN_FALSE_ALARMS, MAX_FALSE_ALARMS),
@@ -108,6 +109,12 @@ class Config:
         MODEL, True, "build a plan for the TensorRT that was asked for, where none fits"
     )
     threads: int = _setting(MODEL, 1, "threads of onnx")
+    known_sounds: int | None = _setting(
+        MODEL,
+        None,
+        "how many of the nearest known sounds each hearing names (default: 3 without any prompt, "
+        "else 0)",
+    )
 
     false_alarms_per_hour: float = _setting(
         ALERTS, 1.0, "how often each prompt may raise an alert where its sound is not"

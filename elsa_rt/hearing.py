@@ -18,6 +18,7 @@ class Score(NamedTuple):
     score: float  # calibrated, 0..1
     false_alarms_per_hour: float = math.nan  # how often background alone reaches this score
     rule: str = ""  # its id: two rules may have one prompt
+    threshold: float = math.nan  # score that starts an alert
 
 
 class Label(NamedTuple):
@@ -105,3 +106,4 @@ class Hearing:
     world: Angles | None = None  # the direction, once the listener's orientation was set
     flow_world: Angles | None = None  # that of the energy flow
     tracks: tuple[Track, ...] = ()  # the sounds that are followed, those that just ended last
+    labels: tuple[Label, ...] = ()  # nearest known sounds, the most probable first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from elsa_rt.config import CHANGEABLE, Config
 from elsa_rt.diagnostics.signal_health import SignalHealth
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.encoder.output import EncoderOutput
+from elsa_rt.encoder.output import QUIET, EncoderOutput
 from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.features.energy_flow import EnergyFlow, Flow
-from elsa_rt.features.intensity import IntensityFeatures
+from elsa_rt.features.intensity import Frames, IntensityFeatures
 from elsa_rt.hearing import Hearing
 from elsa_rt.microphones.library import profile_of
 from elsa_rt.microphones.to_foa import ToFoa
@@ -30,8 +30,12 @@ from elsa_rt.notices import OnNotice, log_notice
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.reference_frame import ReferenceFrame
 from elsa_rt.rules.rule import Rule
+from elsa_rt.scoring.known_sounds import KnownSounds
 from elsa_rt.sources.base import Source
 from elsa_rt.sources.open import open_source
+
+DEFAULT_KNOWN_SOUNDS = 3
+"""Known sounds that a listener without any prompt names in each hearing."""
 
 
 class Listener:
@@ -43,7 +47,8 @@ class Listener:
     Parameters
     ----------
     prompts : iterable of str or Rule, or PromptBank
-        What to listen for; the rules or the prompts of ``config`` if left out.
+        What to listen for; the rules or the prompts of ``config`` if left out. Without any, each
+        hearing names the nearest known sounds (``known_sounds``).
     source : path, "-", device name or index, Source, or None for the default microphone
         What iterating opens.
     config : Config
@@ -55,6 +60,13 @@ class Listener:
     began_s : float, seconds of Unix time
         When the stream began, for schedules of a recording's rules; by default they go by the
         clock.
+
+    Attributes
+    ----------
+    on_frames : callable or None
+        Takes the features of what is heard, for those who draw them.
+    known : KnownSounds or None
+        What names known sounds, if `Config.known_sounds` asks for any.
 
     Raises
     ------
@@ -77,12 +89,19 @@ class Listener:
         if encoder is None:
             encoder = AudioEncoder(ModelBundle.load(config.bundle), config, on_notice)
         bundle = encoder.bundle
+        asked = prompts
         if prompts is None:
             prompts = config.rules or config.prompts
         if isinstance(prompts, PromptBank):
             prompts.check_fits(bundle)
+        elif asked is None and not prompts:
+            prompts = PromptBank.empty(bundle)
         else:
             prompts = PromptBank.encode(bundle, prompts, config, encoder)
+        if config.known_sounds is None:
+            config = config.changed(known_sounds=0 if prompts.rules else DEFAULT_KNOWN_SOUNDS)
+        self.known = KnownSounds(bundle) if config.known_sounds else None
+        self.on_frames: Callable[[Frames], None] | None = None
         self.source = source
         self.bundle = bundle
         self.on_notice = on_notice
@@ -138,13 +157,19 @@ class Listener:
         self._samples += foa.shape[1]
         foa = self._bearings.to_frame(foa)
         frames = self._features.step(foa)
+        if self.on_frames is not None:
+            self.on_frames(frames)
         sounds, flows = self._stream.step(frames, foa), self._flow.step(frames)
         return [self._match(sound, flow) for sound, flow in zip(sounds, flows, strict=True)]
 
     def _match(self, sound: EncoderOutput, flow: Flow) -> Hearing:
         self._steps += 1
         time_s, dropped = self._timeline.at(self._steps * self.bundle.step_samples)
-        return self._matcher.step(time_s, dropped, sound, flow)
+        hearing = self._matcher.step(time_s, dropped, sound, flow)
+        if self.known is None or hearing.activity < QUIET:
+            return hearing
+        labels = self.known.nearest(hearing.embedding, self.config.known_sounds or 0)
+        return replace(hearing, labels=labels)
 
     def finish(self) -> list[Hearing]:
         """End the stream: hear what was held back, end open alerts; the next push begins anew.
@@ -225,7 +250,9 @@ class Listener:
         with self._change:
             _, config = self._following or (self._matcher, self.config)
         config = config.changed(rules=tuple(rules), **settings)
-        bank = PromptBank.encode(self.bundle, config.rules, config, self._encoder)
+        bank = PromptBank.empty(self.bundle)
+        if config.rules:
+            bank = PromptBank.encode(self.bundle, config.rules, config, self._encoder)
         following = self._matcher_of(bank, config)
         with self._change:
             self._following = following

@@ -215,7 +215,14 @@ def test_many_prompts(encoder: AudioEncoder, count: int) -> None:
 
 def test_no_prompts_at_all(bundle: Path, encoder: AudioEncoder) -> None:
     with pytest.raises(UsageError, match="no prompts"):
-        Listener(bundle=str(bundle))
+        Listener([], bundle=str(bundle))
+    named = whole(Listener(bundle=str(bundle), on_notice=ignore), sound("hum", 0.3, 0))
+    assert [(h.scores, h.alerts) for h in named] == [((), ())] * 3
+    assert [[label.name for label in h.labels] for h in named] == [["hum", "hiss"]] * 3
+    assert all(
+        h.labels == ()
+        for h in whole(Listener(["hum"], encoder=encoder, on_notice=ignore), sound("hum", 0.3, 0))
+    )
     empty = listen(encoder, PromptBank.empty(encoder.bundle))
     heard = whole(empty, sound("hum", 0.3, 0))
     assert [(h.scores, h.alerts) for h in heard] == [((), ())] * 3

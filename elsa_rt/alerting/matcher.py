@@ -113,6 +113,7 @@ class Matcher:
                     match.score.tolist(),
                     match.false_alarms_per_hour.tolist(),
                     self._ids,
+                    self.start.tolist(),
                     strict=True,
                 )
             ),

@@ -1,8 +1,8 @@
 """Hearings and alerts as JSON, one object a line: the contract with every program behind a pipe.
 
     {"type": "hearing", "time_s", "activity", "azimuth_deg", "elevation_deg", "distance_m",
-     "scores": [{"prompt", "similarity", "score", "false_alarms_per_hour", "rule"},
-     ...], ...}
+     "scores": [{"prompt", "similarity", "score", "false_alarms_per_hour", "rule", "threshold"},
+     ...], "labels": [{"name", "probability"}, ...], ...}
     {"type": "alert", "state": "start" | "update" | "end", "id", "prompt", "time_s", "score",
      "azimuth_deg", "elevation_deg", "words", ...}
 
@@ -99,6 +99,7 @@ def hearing_fields(hearing: Hearing) -> dict[str, Any]:
                 "score": _number(score.score, 4),
                 "false_alarms_per_hour": _significant(score.false_alarms_per_hour),
                 "rule": score.rule,
+                "threshold": _number(score.threshold, 4),
             }
             for score in hearing.scores
         ],
@@ -111,6 +112,10 @@ def hearing_fields(hearing: Hearing) -> dict[str, Any]:
         **_world("world", hearing.world),
         **_world("flow_world", hearing.flow_world),
         "tracks": [track_fields(track) for track in hearing.tracks],
+        "labels": [
+            {"name": label.name, "probability": _number(label.probability, 3)}
+            for label in hearing.labels
+        ],
     }
 
 

@@ -258,6 +258,6 @@ def _told(
     if not fine.size:
         return 1.0, float("nan"), 0.0
     last = int(fine[-1])
-    named = steps.exact.any(axis=1)
+    named = np.asarray(steps.exact.any(axis=1))
     share = np.mean(named[order[: last + 1]]) * (last + 1) / max(int(named.sum()), 1)
     return float(probability[order[last]]), float(wrong[last]), float(share)

@@ -33,7 +33,7 @@ HEARING = Hearing(
     elevation_deg=-2.0,
     distance_m=2.345,
     words="behind, left, far",
-    scores=(Score("a dog", 0.4, 0.91, 0.123456, "dog"), Score("ein Hündchen", -0.1, 0.02)),
+    scores=(Score("a dog", 0.4, 0.91, 0.123456, "dog", 0.35), Score("ein Hündchen", -0.1, 0.02)),
     alerts=(ALERT,),
     embedding=np.zeros(512, np.float32),
     direction=np.array([-0.7, 0.7, 0], np.float32),
@@ -64,6 +64,7 @@ def test_a_hearing_and_its_alert_keep_the_contract() -> None:
             "score": 0.91,
             "false_alarms_per_hour": 0.123,
             "rule": "dog",
+            "threshold": 0.35,
         },
         {
             "prompt": "ein Hündchen",
@@ -71,6 +72,7 @@ def test_a_hearing_and_its_alert_keep_the_contract() -> None:
             "score": 0.02,
             "false_alarms_per_hour": None,
             "rule": "",
+            "threshold": None,
         },
     ]
     assert hearing["dropped"] == 480
