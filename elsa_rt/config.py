@@ -38,6 +38,7 @@ SIGNAL, MODEL, ALERTS = "the microphone and its signal", "the model", "alerts"
 
 RANGES: dict[str, tuple[float, float]] = {
     "rate": (1, MAX_RATE_HZ),
+    "north_deg": (-180, 180),
     "input_channels": (1, inf),
     "threads": (1, inf),
     "known_sounds": (0, inf),
@@ -86,6 +87,12 @@ class Config:
     yaw_deg: float = _setting(SIGNAL, 0.0, "the microphone is turned left by this many degrees")
     pitch_deg: float = _setting(SIGNAL, 0.0, "its nose is dipped by this many degrees")
     roll_deg: float = _setting(SIGNAL, 0.0, "its left side is lifted by this many degrees")
+    north_deg: float | None = _setting(
+        SIGNAL,
+        None,
+        "where north is, so that prompts may name compass points: its azimuth, left positive, in "
+        "the axes of prompts",
+    )
     rate: int | None = _setting(
         SIGNAL, None, "sampling rate in Hz of a microphone or of standard input"
     )

@@ -86,14 +86,17 @@ def _show(file: RulesFile) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from elsa_rt.prompts.rule_embeddings import region_of
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("rule", "listens for", "where", "starts at", "when"):
         table.add_column(title, no_wrap=title == "rule", overflow="fold")
+    config = Config(north_deg=file.settings.get("north_deg"))
     for rule in file.rules:
         table.add_row(
             Text(rule.id, "bold cyan"),
-            Text(_what(rule)),
-            Text(_where(rule)),
+            Text(_what(rule, config)),
+            Text(region_of(rule, config).words),
             Text(_readily(rule, file.settings)),
             Text(", ".join(rule.schedule.times) if rule.schedule else "always"),
         )
@@ -106,20 +109,17 @@ def _show(file: RulesFile) -> None:
     )
 
 
-def _what(rule: Rule) -> str:
+def _what(rule: Rule, config: Config) -> str:
+    from elsa_rt.prompts.rule_embeddings import excluded_by
+
     parts = [" / ".join(rule.prompts)] if rule.prompts else []
     if rule.examples:
         parts.append(f"{len(rule.examples)} example{'s' * (len(rule.examples) > 1)}")
     if rule.level_dbfs is not None:
         parts.append(f"{rule.level_dbfs:g} dBFS or more")
-    but_not = f", but not {' / '.join(rule.but_not)}" if rule.but_not else ""
+    excluded = excluded_by(rule, config)
+    but_not = f", but not {' / '.join(excluded)}" if excluded else ""
     return " + ".join(parts) + but_not
-
-
-def _where(rule: Rule) -> str:
-    if rule.region is not None:
-        return rule.region.words
-    return "as its words say" if rule.prompts else "anywhere"
 
 
 def _readily(rule: Rule, settings: dict[str, Any]) -> str:

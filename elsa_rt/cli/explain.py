@@ -12,6 +12,7 @@ from elsa_rt.cli.options import Commands, add_command, add_settings, settings
 from elsa_rt.config import ALERTS, MODEL, Config
 
 if TYPE_CHECKING:
+    from elsa_rt.rules.region import Region
     from elsa_rt.scoring.explain import Explanation
 
 MORE = """\
@@ -62,17 +63,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def fields(found: Explanation) -> dict[str, Any]:
     """The object of ``--json``; a number that does not exist is null."""
-    region = found.region
+    first, *others = found.region.parts
     return {
         "type": "explanation",
         "prompt": found.rule.label,
         "what": list(found.what),
         "examples": list(found.rule.examples),
-        "region": {
-            "azimuth_deg": list(region.azimuth_deg),
-            "elevation_deg": list(region.elevation_deg),
-            "distance_m": [_number(metres) for metres in region.distance_m],
-        },
+        "but_not": list(found.but_not),
+        "region": _bounds(first) | ({"also": list(map(_bounds, others))} if others else {}),
         "nearest": [
             {"sound": label, "likeness": round(likeness, 3)} for label, likeness in found.nearest
         ],
@@ -94,6 +92,8 @@ def lines(found: Explanation) -> list[str]:
     said = [found.rule.label]
     what = " / ".join(found.what) or "what sounds like " + ", ".join(found.rule.examples)
     said.append(f"  sound          {what}")
+    if found.but_not:
+        said.append(f"  but not        {' / '.join(found.but_not)}")
     said.append(f"  place          {found.region.words}")
     near = ", ".join(f"{label} {likeness:.2f}" for label, likeness in found.nearest)
     said.append(f"  nearest known  {near or 'this bundle names none'}")
@@ -111,6 +111,14 @@ def lines(found: Explanation) -> list[str]:
             "handful of trials at 20 dB SNR and one false alarm an hour"
         )
     return [*said, *(f"  note           {notice}" for notice in found.notices)]
+
+
+def _bounds(region: Region) -> dict[str, Any]:
+    return {
+        "azimuth_deg": list(region.azimuth_deg),
+        "elevation_deg": list(region.elevation_deg),
+        "distance_m": [_number(metres) for metres in region.distance_m],
+    }
 
 
 def _number(value: float) -> float | None:

@@ -71,6 +71,30 @@ def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> Enc
     return EncodedTexts(embedding, truncated, unknown, tuple(broken))
 
 
+class Words(NamedTuple):
+    """How the vocabulary reads a text.
+
+    Attributes
+    ----------
+    truncated : the text has more than `MAX_TOKENS` tokens, the rest is not read
+    unknown : share of its tokens that the vocabulary does not know, 0..1
+    broken : its words that the vocabulary has in pieces alone: rare, misspelt or foreign ones
+    """
+
+    truncated: bool
+    unknown: float
+    broken: tuple[str, ...]
+
+
+def read_words(bundle: ModelBundle, texts: Sequence[str]) -> list[Words]:
+    """How the vocabulary of ``bundle`` reads each of ``texts``."""
+    tokenizer = _load_tokenizer(bundle)
+    return [
+        Words(bool(tokens.overflowing), _unknown_share(tokens), _broken(text, tokens))
+        for text, tokens in zip(texts, map(tokenizer.encode, texts), strict=True)
+    ]
+
+
 def _load_tokenizer(bundle: ModelBundle) -> Tokenizer:
     path = bundle.file(TOKENIZER)
     try:

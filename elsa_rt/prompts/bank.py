@@ -16,7 +16,7 @@ from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
 from elsa_rt.errors import UsageError
 from elsa_rt.notices import OnNotice, log_notice
 from elsa_rt.prompts.rule_embeddings import RuleEmbeddings, embed_rules, texts_to_encode
-from elsa_rt.prompts.spatial_phrases import parse_prompt
+from elsa_rt.prompts.sentences import parse_sentence
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule, rules_of
 
@@ -57,15 +57,16 @@ class PromptBank:
             There are none, two rules have one id, or a sentence is empty, too long or has control
             characters, or an example cannot be heard.
         """
+        config = config or Config()
         rules, notices = _rules(prompts)
-        texts = texts_to_encode(rules)
-        embedding, more, broken = _encode(bundle, texts, config)
+        texts = texts_to_encode(rules, config)
+        encoded = dict(zip(texts, _encode(bundle, texts, config), strict=True))
+        more, broken = _words(bundle, [text for rule in rules for text in rule.prompts])
         notices += more
-        encoded = dict(zip(texts, embedding, strict=True))
-        meaning = embed_rules(rules, bundle, encoded, encoder, config or Config())
+        meaning = embed_rules(rules, bundle, encoded, encoder, config)
         for vectors in (meaning.embedding, meaning.semantic):
             vectors.flags.writeable = False
-        notices += _unheard(rules)
+        notices += _places(rules, config)
         return cls(rules, meaning, tuple(notices), bundle.files[TEXT_ENCODER], broken)
 
     @classmethod
@@ -89,13 +90,17 @@ class PromptBank:
 
     @property
     def embedding(self) -> NDArray[np.float32]:
-        """(p, D), unit length; zeros for a rule that names no sound."""
+        """(v, D), unit length, of the sounds of the rules; zeros for a rule that names none."""
         return self.meaning.embedding
 
     @property
     def regions(self) -> tuple[Region, ...]:
         """Where each rule listens."""
-        return self.meaning.regions
+        meaning = self.meaning
+        return tuple(
+            Region.union(meaning.regions[sound] for sound in meaning.of(rule))
+            for rule in range(len(self.rules))
+        )
 
 
 def embed_text(
@@ -106,13 +111,13 @@ def embed_text(
     on_notice: OnNotice = log_notice,
 ) -> NDArray[np.float32]:
     """Embeddings (p, 512) of unit length in the space of the sounds, a row for each text."""
-    given = [check_prompt(text) for text in _as_list(texts)]
+    given = [check_text(text) for text in _as_list(texts)]
     if not given:
         raise UsageError('no texts to embed: give at least one, e.g. "a dog barking"')
-    embedding, notices, _ = _encode(bundle or ModelBundle.load(), given, config)
-    for notice in notices:
+    bundle = bundle or ModelBundle.load()
+    for notice in _words(bundle, given)[0]:
         on_notice(notice)
-    return embedding
+    return _encode(bundle, given, config)
 
 
 def read_prompts(path: str | Path) -> tuple[str, ...]:
@@ -143,6 +148,22 @@ def read_prompts(path: str | Path) -> tuple[str, ...]:
 
 
 def check_prompt(prompt: object, where: str = "") -> str:
+    """`check_text` of what to listen for: it says what should sound, and not only what should not.
+
+    Raises
+    ------
+    UsageError
+        The message starts with ``where``.
+    """
+    text = check_text(prompt, where)
+    try:
+        parse_sentence(text)
+    except UsageError as error:
+        raise UsageError(f"{where}{error}") from None
+    return text
+
+
+def check_text(prompt: object, where: str = "") -> str:
     """``prompt`` without the white space around it, or a UsageError that starts with ``where``."""
     if not isinstance(prompt, str):
         raise UsageError(f"{where}the prompt {prompt!r} is not text: give a sentence")
@@ -170,23 +191,29 @@ def check_prompt(prompt: object, where: str = "") -> str:
 
 def _encode(
     bundle: ModelBundle, texts: Sequence[str], config: Config | None
-) -> tuple[NDArray[np.float32], list[str], tuple[str, ...]]:
-    from elsa_rt.encoder.text import MAX_TOKENS, encode_texts
+) -> NDArray[np.float32]:
+    from elsa_rt.encoder.text import encode_texts
 
-    encoded = encode_texts(bundle, texts, (config or Config()).threads)
-    notices = []
-    for text, truncated, unknown in zip(texts, encoded.truncated, encoded.unknown, strict=True):
-        if truncated:
+    return encode_texts(bundle, texts, (config or Config()).threads).embedding
+
+
+def _words(bundle: ModelBundle, prompts: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """What is to be said of the words of ``prompts``, and those that are read in pieces alone."""
+    from elsa_rt.encoder.text import MAX_TOKENS, read_words
+
+    notices, broken = [], dict[str, None]()
+    for text, words in zip(prompts, read_words(bundle, prompts), strict=True):
+        broken |= dict.fromkeys(words.broken)
+        if words.truncated:
             notices.append(
                 f"the prompt {_short(text)} has more than {MAX_TOKENS} tokens: the rest is not read"
             )
-        if max(unknown, _foreign_share(text)) > FOREIGN_SHARE:
+        if max(words.unknown, _foreign_share(text)) > FOREIGN_SHARE:
             notices.append(
                 f"the prompt {_short(text)} does not look English, and the text encoder knows "
                 "English alone: say it in English, its scores mean little"
             )
-    broken = dict.fromkeys(word for words in encoded.broken for word in words)
-    return encoded.embedding, notices, tuple(broken)
+    return notices, tuple(broken)
 
 
 def _rules(prompts: Iterable[str | Rule]) -> tuple[tuple[Rule, ...], list[str]]:
@@ -218,18 +245,22 @@ def _checked(rule: Rule) -> Rule:
     return replace(
         rule,
         prompts=tuple(check_prompt(text, where) for text in rule.prompts),
-        but_not=tuple(check_prompt(text, where) for text in rule.but_not),
+        but_not=tuple(check_text(text, where) for text in rule.but_not),
     )
 
 
-def _unheard(rules: Sequence[Rule]) -> list[str]:
-    return [
-        f"the prompt {_short(prompt)} names a distance, which is heard too roughly: it is not "
-        "checked; give the rule a region with a distance if it should be"
-        for rule in rules
-        for prompt in rule.prompts
-        if rule.region is None and parse_prompt(prompt).region.asks_distance
-    ]
+def _places(rules: Sequence[Rule], config: Config) -> list[str]:
+    """What is to be said of the words about place; a region that is given overrides them."""
+    notices = []
+    for prompt in (prompt for rule in rules if rule.region is None for prompt in rule.prompts):
+        sentence = parse_sentence(prompt, config.north_deg)
+        notices += [f"the prompt {_short(prompt)}: {doubt}" for doubt in sentence.doubts]
+        if any(sound.region.asks_distance for sound in sentence.sounds):
+            notices.append(
+                f"the prompt {_short(prompt)} names a distance, which is heard too roughly: it is "
+                "not checked; give the rule a region with a distance if it should be"
+            )
+    return notices
 
 
 def _foreign_share(text: str) -> float:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.prompts.spatial_phrases import parse_prompt
+from elsa_rt.prompts.sentences import Sentence, parse_sentence
+from elsa_rt.prompts.spatial_phrases import ParsedPrompt, parse_prompt
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule
 
@@ -26,26 +27,42 @@ EXAMPLE_SHARE = 0.5
 
 
 class RuleEmbeddings(NamedTuple):
-    """What p rules are listened for.
+    """What p rules are listened for, in v >= p sounds: "a dog or a cat" is two.
 
     Attributes
     ----------
-    embedding : float32 (p, D), unit length; zeros for a rule that names no sound
-    semantic : float32 (p, D), its words without their place, or its examples
-    against : the rule (q,) and the embedding (q, D) of what it must not be
-    regions : where each is listened for
+    embedding : float32 (v, D), unit length; zeros for a rule that names no sound
+    semantic : float32 (v, D), its words without their place, or its examples
+    against : the sound (q,) and the embedding (q, D) of what it must not be
+    regions : where each of the v is listened for
+    owner : int (v,), rising: the rule that each belongs to
     """
 
     embedding: Vectors
     semantic: Vectors
     against: tuple[NDArray[np.intp], Vectors]
     regions: tuple[Region, ...]
+    owner: NDArray[np.intp]
+
+    def of(self, rule: int) -> NDArray[np.intp]:
+        """The sounds of a rule."""
+        return np.flatnonzero(self.owner == rule)
 
 
-def texts_to_encode(rules: Sequence[Rule]) -> list[str]:
-    """All that `embed_rules` needs encoded: each sentence, and what it says without a place."""
-    said = [prompt for rule in rules for prompt in (*rule.prompts, *rule.but_not)]
-    return list(dict.fromkeys([*said, *(parse_prompt(prompt).what for prompt in said)]))
+class _Sound(NamedTuple):
+    """One sound of a rule, before its texts are encoded."""
+
+    whole: tuple[str, ...]  # texts for the embedding: an ensemble
+    parts: tuple[str, ...]  # the same without a place
+    region: Region
+
+
+def texts_to_encode(rules: Sequence[Rule], config: Config) -> list[str]:
+    """All that `embed_rules` needs encoded: each sound with its place and without it."""
+    sounds = [sound for rule in rules for sound in _sounds(rule, config)]
+    texts = [text for sound in sounds for text in (*sound.whole, *sound.parts)]
+    texts += [text for rule in rules for text in excluded_by(rule, config)]
+    return list(dict.fromkeys(texts))
 
 
 def embed_rules(
@@ -61,36 +78,80 @@ def embed_rules(
     sound alone, that missed least at equal false alarms. An encoder of windows knows nothing of
     places, and a region that is given means another one than the words may: then it is the part.
     """
-    count = len(rules)
-    embedding, semantic = (np.zeros((count, bundle.embedding), np.float32) for _ in range(2))
-    rows, excluded, regions = [], [], []
+    embedding, semantic = list[Vectors](), list[Vectors]()
+    rows, excluded, regions, owner = [], list[Vectors](), list[Region](), list[int]()
     for index, rule in enumerate(rules):
         placeless = bundle.window is not None or rule.region is not None
-        parts = [encoded[parse_prompt(prompt).what] for prompt in rule.prompts]
-        whole = parts if placeless else [encoded[prompt] for prompt in rule.prompts]
+        heard = None
         if rule.examples:
             heard = _mean(_heard(rule.examples, bundle, encoder, config))
-            whole = [_mix(_mean(whole), heard, EXAMPLE_SHARE) if whole else heard]
-            parts = parts or [heard]
-        if whole:
-            embedding[index], semantic[index] = _mean(whole), _mean(parts)
-        rows += [index] * len(rule.but_not)
-        excluded += [encoded[parse_prompt(text).what] for text in rule.but_not]
-        regions.append(region_of(rule))
-    nothing = np.empty((0, bundle.embedding), np.float32)
-    against = np.array(rows, np.intp), np.stack(excluded) if excluded else nothing
-    return RuleEmbeddings(embedding, semantic, against, tuple(regions))
+        against = [encoded[text] for text in excluded_by(rule, config)]
+        for sound in _sounds(rule, config):
+            parts = [encoded[text] for text in sound.parts]
+            whole = parts if placeless else [encoded[text] for text in sound.whole]
+            if heard is not None:
+                whole = [_mix(_mean(whole), heard, EXAMPLE_SHARE) if whole else heard]
+                parts = parts or [heard]
+            nothing = np.zeros(bundle.embedding, np.float32)
+            rows += [len(owner)] * len(against)
+            excluded += against
+            embedding.append(_mean(whole) if whole else nothing)
+            semantic.append(_mean(parts) if parts else nothing)
+            regions.append(sound.region)
+            owner.append(index)
+    none = np.empty((0, bundle.embedding), np.float32)
+    return RuleEmbeddings(
+        np.stack(embedding) if embedding else none,
+        np.stack(semantic) if semantic else none.copy(),
+        (np.array(rows, np.intp), np.stack(excluded) if excluded else none),
+        tuple(regions),
+        np.array(owner, np.intp),
+    )
 
 
-def region_of(rule: Rule) -> Region:
-    """Where ``rule`` listens: as it says, or else as the words of its sentences agree on.
+def excluded_by(rule: Rule, config: Config) -> list[str]:
+    """What ``rule`` must not be: its ``but_not``, and what its sentences exclude."""
+    given = [parse_prompt(text, config.north_deg).sound for text in rule.but_not]
+    said = [text for one in _sentences(rule, config) for text in one.but_not]
+    return list(dict.fromkeys([*given, *said]))
+
+
+def region_of(rule: Rule, config: Config) -> Region:
+    """Where ``rule`` listens: of several sounds, where any of them is."""
+    return Region.union(sound.region for sound in _sounds(rule, config))
+
+
+def _sounds(rule: Rule, config: Config) -> list[_Sound]:
+    """The sounds of ``rule``: its sentences are one, ways to say the same, but for "or"."""
+    sentences = _sentences(rule, config)
+    alone = [one.sounds[0] for one in sentences if len(one.sounds) == 1]
+    groups: list[Sequence[ParsedPrompt]] = [alone] if alone or not sentences else []
+    groups += [[sound] for one in sentences if len(one.sounds) > 1 for sound in one.sounds]
+    return [
+        _Sound(
+            tuple(sound.text for sound in group),
+            tuple(sound.sound for sound in group),
+            rule.region or _common_region(group),
+        )
+        for group in groups
+    ]
+
+
+def _sentences(rule: Rule, config: Config) -> list[Sentence]:
+    return [parse_sentence(prompt, config.north_deg) for prompt in rule.prompts]
+
+
+def _common_region(sounds: Sequence[ParsedPrompt]) -> Region:
+    """The place that all ``sounds`` name; all space where they differ.
 
     Words for a distance do not count: how far sounds are is heard too roughly.
     """
-    if rule.region is not None:
-        return rule.region
-    said = {replace(parse_prompt(prompt).region, distance_m=(0.0, inf)) for prompt in rule.prompts}
+    said = {_without_distance(sound.region) for sound in sounds}
     return said.pop() if len(said) == 1 else Region()
+
+
+def _without_distance(region: Region) -> Region:
+    return Region.union(replace(part, distance_m=(0.0, inf)) for part in region.parts)
 
 
 def _heard(

@@ -1,191 +1,271 @@
-"""The words about place in a prompt, understood: "a dog barking behind me" is a dog, behind.
+"""Takes a prompt apart into what sounds and where: "a dog barking behind me" is a dog, behind.
 
-A phrase counts only where it is about the listener: "behind me", or "on the left" with nothing
-after it that it could belong to. "Behind the door" and "the left door" stay as they are.
+`elsa_rt.prompts.place_grammar` is the table of phrases. A phrase counts only where it is about the
+listener: "behind me", or "on the left" with nothing after it that it could belong to. "Behind the
+door" and "the left door" stay with the sound.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from math import inf
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
-from elsa_rt.audio.ambisonics import wrapped_deg
-from elsa_rt.audio.direction_words import ALONE_DEG, ELEVATED_DEG, FAR_M, NEAR_M, REACH_DEG, SECTORS
+from elsa_rt.prompts.place_algebra import (
+    EVERYWHERE,
+    OPPOSED,
+    Place,
+    complement,
+    intersection,
+    place_of,
+    sector,
+    union,
+)
+from elsa_rt.prompts.place_doubts import doubts_of
+from elsa_rt.prompts.place_grammar import NUMBERS, WINDS, Phrase, joined, phrases_in
 from elsa_rt.rules.region import Region
 
 ANYTHING = "a sound"
 """What is listened for where a prompt names nothing but a place."""
 
-_ME = "(?:me|us|you|myself|the (?:robot|microphone|mic|listener|device))"
-_MY = "(?:my|our|your)"
-_AT = f"(?:at|from|in|on|to) (?:the|{_MY})"
-_SIDE = "(?P<side>left|right)"
-_END = "(?P<end>front|back|rear)"
+CLOCK_DEG, ANGLE_DEG, WIND_DEG, MAIN_WIND_DEG = 30.0, 20.0, 35.0, 55.0
+"""Degrees to both sides that a clock position, an angle, a compass point between two of the main
+ones, and a main one cover."""
 
-_LEAD = (
-    "(?:(?:(?:that|which|who) )?(?:is|are|was|were|comes?|coming|heard|located) )?"
-    "(?:from )?(?:(?:right|directly|straight|diagonally|just|immediately|somewhere|slightly|a bit"
-    "|a little|high|(?:very )?(?P<range>close|near|far)) )*"
-)
-"""What goes along with a phrase: "that is right behind me", "coming from somewhere above"."""
+SPOKEN = {
+    "front": "in front of me", "behind": "behind me", "left": "on my left",
+    "right": "on my right", "above": "above me", "below": "below me", "near": "close to me",
+    "far": "far away",
+}  # fmt: skip
+"""How the text encoder is told of a place, however it was said: these words it was trained with."""
 
-
-class _Form(NamedTuple):
-    pattern: str
-    place: str = ""  # beside those that are groups of the pattern
-    ends: str = "place"  # the name of what may follow, see `_FOLLOWS`
-
-
-_FORMS = (
-    _Form(f"(?:in front|ahead)(?: of {_ME})?|(?:straight|up) ahead|before {_ME}", "front"),
-    _Form(f"{_AT} {_END}(?: of {_ME})?"),
-    _Form(f"behind {_ME}|(?:at|behind|in) {_MY} back|in back of {_ME}", "behind"),
-    _Form(r"(?<!left )behind", "behind", "preposition"),
-    _Form(f"{_AT} (?:far )?{_SIDE}(?:[- ]hand)?(?: (?:half|side))?(?: of (?:{_ME}|the room))?"),
-    _Form(f"{_SIDE} of {_ME}"),
-    _Form(f"(?:{_AT} )?{_END}[- ]{_SIDE}(?: side)?(?: of {_ME})?"),
-    _Form(f"{_AT} (?:(?P<corner>far|near) )?(?:{_END}[- ])?{_SIDE}(?:[- ]hand)? corner"
-          "(?: of the room)?"),
-    _Form(_SIDE, ends="aside"),
-    _Form(f"(?:above|over) {_ME}|(?:above|over) {_MY} heads?|overhead|up above|up high|high up",
-          "above"),
-    _Form("above", "above", "preposition"),
-    _Form(f"(?:below|beneath|underneath|under) {_ME}|(?:at|below|beneath|under) {_MY} feet"
-          "|down below|down low", "below"),
-    _Form("below|beneath|underneath", "below", "preposition"),
-    _Form(f"(?:near|beside|close to|next to) {_ME}|near-?by|near by|close by|up close"
-          "|at close (?:hand|range)", "near"),
-    _Form(f"far (?:away|off)(?: from {_ME})?|far from {_ME}|afar|(?:at a|in the) distance", "far"),
-)  # fmt: skip
-
-_NOUNS_IN_ING = "building|ceiling|clearing|crossing|king|landing|painting|railing|ring|string|wing"
-_VERB = rf"(?!(?:{_NOUNS_IN_ING})s?\b)\w+ing|is|are|was|were|and|or|but|while|when|as|that|which"
-_FOLLOWS = {
-    name: re.compile(rf"\s*(?:$|[.,;:!?)]|(?:{words})\b)", re.IGNORECASE)
-    for name, words in {
-        "place": f"{_VERB}|who|an?|the|there|some|someone|somebody|something|it|i",
-        "preposition": _VERB,  # "behind a door" is about the door
-        "aside": "(?!)",  # "left" alone may be a verb
-    }.items()
-}
-_COMPLETE = re.compile(r"\b(?:me|us|you|myself)$", re.IGNORECASE)
-_BETWEEN = re.compile(r"[\s,]*(?:\b(?:and|or)\b)?[\s,]*", re.IGNORECASE)
-_DENIED = re.compile(r"(?:\b(?:not|never|except|nowhere|anywhere but)|n't)\s+$", re.IGNORECASE)
-_MEANS = {"front": "front", "back": "behind", "rear": "behind", "close": "near"}
-
-
-class _Phrase(NamedTuple):
-    start: int
-    end: int
-    places: frozenset[str]
-    form: _Form
-
-
-_COMPILED = tuple(
-    (form, re.compile(rf"(?<![\w'’-]){_LEAD}(?:{form.pattern})(?![\w'’-])", re.IGNORECASE))
-    for form in _FORMS
-)
+_ORDER = ("near", "far", "front", "behind", "left", "right", "above", "below")
 
 
 @dataclass(frozen=True)
 class ParsedPrompt:
     """A prompt taken apart."""
 
-    what: str  # the prompt without its words about place
-    region: Region  # all space where it names no place
+    sound: str  # the prompt without its words about place
+    region: Region  # where it is listened for: all space where it names no place
+    text: str  # what the text encoder reads: the sound, and a place that it knows
+    said: str  # the place as it was understood, e.g. "behind, left"; "" where none was named
+    doubts: tuple[str, ...] = ()  # what looks like a place and was not understood
 
 
-def parse_prompt(prompt: str) -> ParsedPrompt:
+@lru_cache(maxsize=4096)
+def parse_prompt(prompt: str, north_deg: float | None = None) -> ParsedPrompt:
     """Take ``prompt`` apart into what sounds and where.
 
-    A prompt whose places exclude each other ("from left or right"), or that denies one ("not
-    behind me"), is left whole: it asks for more than one region can say.
+    Parameters
+    ----------
+    north_deg : float, optional
+        Azimuth of north; compass points are not understood without it.
+
+    Notes
+    -----
+    A prompt with two groups of places that exclude each other ("a dog on the left and a cat on the
+    right") is left whole, and said to be in ``doubts``.
     """
     prompt = " ".join(prompt.split())
-    phrases = _spoken(prompt)
-    places = frozenset[str]().union(*(phrase.places for phrase in phrases))
-    opposed = ({"left", "right"}, {"front", "behind"}, {"above", "below"}, {"near", "far"})
-    denied = any(_DENIED.search(prompt[: phrase.start]) for phrase in phrases)
-    if denied or not phrases or any(pair <= places for pair in opposed):
-        return ParsedPrompt(prompt, Region())
-    return ParsedPrompt(_without(prompt, phrases), _region(places))
-
-
-def _spoken(prompt: str) -> list[_Phrase]:
-    """The phrases about the listener's places, in order."""
-    found = [
-        _Phrase(match.start(), match.end(), _places(form, match), form)
-        for form, pattern in _COMPILED
-        for match in pattern.finditer(prompt)
+    phrases = phrases_in(prompt)
+    unknown = [phrase for phrase in phrases if "wind" in _kinds(phrase) and north_deg is None]
+    doubts = [
+        f"{prompt[phrase.start : phrase.end].strip()!r} is a compass point, and where north is was "
+        "not said: give north_deg, e.g. --north-deg 90 where the microphone's left is north"
+        for phrase in unknown
     ]
-    longest: list[_Phrase] = []
-    for phrase in sorted(found, key=lambda phrase: (phrase.start, -phrase.end)):
-        if not longest or phrase.start >= longest[-1].end:
-            longest.append(phrase)
-    kept: list[_Phrase] = []
-    for phrase in reversed(longest):  # what follows may be another place: "above, on the left"
-        if _COMPLETE.search(prompt[: phrase.end]) or _ends(prompt, phrase, kept[:1]):
-            kept.insert(0, phrase)
-    return [
-        phrase
-        for index, phrase in enumerate(kept)
-        if phrase.form.ends != "aside"
-        or (index and _BETWEEN.fullmatch(prompt[kept[index - 1].end : phrase.start]))
-    ]
-
-
-def _ends(prompt: str, phrase: _Phrase, following: Sequence[_Phrase]) -> bool:
-    """Whether ``phrase`` is over where it seems so."""
-    if any(_BETWEEN.fullmatch(prompt[phrase.end : after.start]) for after in following):
-        return True
-    return _FOLLOWS[phrase.form.ends].match(prompt, phrase.end) is not None
-
-
-def _places(form: _Form, match: re.Match[str]) -> frozenset[str]:
-    words = [form.place, *match.groupdict().values()]
-    return frozenset(_MEANS.get(word.lower(), word.lower()) for word in words if word)
-
-
-def _region(places: frozenset[str]) -> Region:
-    centres = {word: centre for word, centre in SECTORS if word in places}
-    region = Region()
-    if centres:
-        # opposite pairs are excluded: two words are neighbours
-        centre, half = next(iter(centres.values())), REACH_DEG
-        if len(centres) == 2:
-            across = 45.0 if "front" in places else 135.0
-            centre, half = across if "left" in places else -across, ALONE_DEG
-        region = replace(
-            region, azimuth_deg=(wrapped_deg(centre - half), wrapped_deg(centre + half))
+    clusters = _clusters(prompt, [phrase for phrase in phrases if phrase not in unknown])
+    places = [_place_of(prompt, cluster, north_deg or 0.0) for cluster in clusters]
+    place = intersection(*places) if places else EVERYWHERE
+    if not place:
+        kept = ", ".join(repr(prompt[c[0].start : c[-1].end].strip()) for c in clusters)
+        doubts.append(
+            f"no direction is {kept}: it is listened for everywhere; give each sound a prompt of "
+            "its own"
         )
-    if "above" in places:
-        region = replace(region, elevation_deg=(ELEVATED_DEG, 90.0))
-    if "below" in places:
-        region = replace(region, elevation_deg=(-90.0, -ELEVATED_DEG))
-    if "near" in places:
-        region = replace(region, distance_m=(0.0, NEAR_M))
-    if "far" in places:
-        region = replace(region, distance_m=(FAR_M, inf))
-    return region
+        return ParsedPrompt(prompt, Region(), prompt, "", tuple(doubts))
+    used = [phrase for cluster in clusters for phrase in cluster]
+    sound = _without(prompt, used) if used else prompt
+    covered = [(phrase.start, phrase.end) for phrase in (*used, *unknown)]
+    doubts += doubts_of(prompt, covered)
+    words = _plain_words(prompt, clusters)
+    text = sound if words is None else " ".join([sound, *(SPOKEN[word] for word in words)])
+    said = ", ".join(_said(prompt, cluster) for cluster in clusters)
+    return ParsedPrompt(sound, Region.union(place), text, said, tuple(doubts))
 
 
-def _without(prompt: str, phrases: Sequence[_Phrase]) -> str:
-    """``prompt`` less ``phrases`` and the commas and conjunctions that hung on them."""
+def place_spans(prompt: str) -> list[tuple[int, int]]:
+    """Where in ``prompt``, whose spaces are single, words about place stand."""
+    clusters = _clusters(prompt, phrases_in(prompt))
+    return [(cluster[0].start, cluster[-1].end) for cluster in clusters]
+
+
+def _kinds(phrase: Phrase) -> set[str]:
+    return {"wind" if name in ("wind", "a", "b") else name for name in phrase.groups}
+
+
+def _clusters(prompt: str, phrases: Sequence[Phrase]) -> list[list[Phrase]]:
+    """Phrases with nothing but conjunctions between them."""
+    found: list[list[Phrase]] = []
+    for phrase in phrases:
+        if found and joined(prompt[found[-1][-1].end : phrase.start]) is not None:
+            found[-1].append(phrase)
+        else:
+            found.append([phrase])
+    return found
+
+
+def _place_of(prompt: str, cluster: Sequence[Phrase], north_deg: float) -> Place:
+    """The place of phrases that are joined: "or" unites, "but" and "and" narrow, "not" turns."""
+    links = _links(prompt, cluster)
+    whole, united, group = EVERYWHERE, list[Place](), [cluster[0]]
+    denied = cluster[0].denied
+    for link, phrase in zip(links, cluster[1:], strict=True):
+        if link == "but" or (phrase.denied and not denied):
+            united.append(_conjunct(group, north_deg))
+            whole = intersection(whole, _turned(united, denied))
+            united, group, denied = [], [phrase], phrase.denied
+        elif link == "or" or (denied and link == "and"):
+            united.append(_conjunct(group, north_deg))
+            group = [phrase]
+        else:
+            group.append(phrase)
+    united.append(_conjunct(group, north_deg))
+    return intersection(whole, _turned(united, denied))
+
+
+def _links(prompt: str, cluster: Sequence[Phrase]) -> list[str]:
+    """How each phrase of a cluster is joined to the one before."""
+    links = [joined(prompt[a.end : b.start]) or "" for a, b in pairwise(cluster)]
+    if "or" not in links:
+        return links
+    last = len(links) - 1 - links[::-1].index("or")
+    ends = [phrase.words for phrase in cluster[last : last + 2]]
+    before = {word for phrase in cluster[:last] for word in phrase.words}
+    if any(
+        sorted(ends) == [(word,) for word in sorted(pair)] and not set(pair) & before
+        for pair in OPPOSED
+    ):
+        # "behind me, on the left or right": each of the two, with what stands before
+        return ["and" if link == "or" and at == last else link for at, link in enumerate(links)]
+    # a comma in front of an "or" means the same: "left, right or behind"
+    return ["or" if link == "," and at < last else link for at, link in enumerate(links)]
+
+
+def _turned(united: Sequence[Place], denied: bool) -> Place:
+    place = union(*united)
+    return complement(place) if denied else place
+
+
+def _conjunct(group: Sequence[Phrase], north_deg: float) -> Place:
+    """Where all of ``group`` are: the words together, and every angle."""
+    words = [word for phrase in group if not phrase.groups for word in phrase.words]
+    exact = [_of_numbers(phrase, north_deg) for phrase in group if phrase.groups]
+    return intersection(place_of(words), *exact)
+
+
+def _of_numbers(phrase: Phrase, north_deg: float) -> Place:
+    """The place of a phrase with numbers or compass points in it."""
+    groups, words = phrase.groups, phrase.words
+    if "hour" in groups:
+        start = -30.0 * _hour(groups["hour"])
+        alone = "hour_to" not in groups
+        end = start if alone else -30.0 * _hour(groups["hour_to"])
+        return intersection(_between(end, start, CLOCK_DEG if alone else 0.0), place_of(words))
+    if "lifted" in groups or "raised" in groups:
+        degrees = _number(groups.get("lifted", groups.get("raised", "0")))
+        degrees *= -1 if groups.get("lift") in ("down", "below") else 1
+        low, high = max(-90.0, degrees - ANGLE_DEG), min(90.0, degrees + ANGLE_DEG)
+        return (Region(elevation_deg=(low, high)),)
+    if "around" in groups:
+        return _about(_centre(groups["around"]), _number(groups["degrees"]))
+    if "degrees" in groups:
+        sign = -1 if "right" in words or groups.get("turn", "") == "clockwise" else 1
+        start = sign * _number(groups["degrees"])
+        if "degrees_to" not in groups:
+            return _about(start, ANGLE_DEG)
+        end = sign * _number(groups["degrees_to"])
+        return _between(min(start, end), max(start, end), 0.0)
+    name = next(groups[n] for n in ("wind", "a", "b") if n in groups)
+    name = name.replace(" ", "").replace("-", "")
+    main = name in ("north", "south", "east", "west")
+    return _about(north_deg + WINDS[name], MAIN_WIND_DEG if main else WIND_DEG)
+
+
+def _about(centre_deg: float, half_deg: float) -> Place:
+    return (sector(centre_deg, half_deg),)
+
+
+def _between(start_deg: float, end_deg: float, margin_deg: float) -> Place:
+    """Counter-clockwise from ``start_deg`` to ``end_deg``."""
+    width = (end_deg - start_deg) % 360
+    return (sector(start_deg + width / 2, width / 2 + margin_deg),)
+
+
+def _centre(word: str) -> float:
+    return {"front": 0.0, "left": 90.0, "right": -90.0}.get(word, 180.0)
+
+
+def _hour(text: str) -> int:
+    return NUMBERS.index(text) + 1 if text in NUMBERS else int(text)
+
+
+def _number(text: str) -> float:
+    return float(text.replace("−", "-"))
+
+
+def _plain_words(prompt: str, clusters: Sequence[Sequence[Phrase]]) -> list[str] | None:
+    """The words of a place that the text encoder knows: nothing denied, united or counted."""
+    phrases = [phrase for cluster in clusters for phrase in cluster]
+    links = [joined(prompt[a.end : b.start]) for cluster in clusters for a, b in pairwise(cluster)]
+    words = {word for phrase in phrases for word in phrase.words}
+    if (
+        any(phrase.denied or phrase.groups for phrase in phrases)
+        or {"or", "but"} & set(links)
+        or not words <= SPOKEN.keys()
+        or len(place_of(words)) != 1
+    ):
+        return None
+    return [word for word in _ORDER if word in words]
+
+
+def _said(prompt: str, cluster: Sequence[Phrase]) -> str:
+    """The place of a cluster for people."""
+    said = ""
+    for index, phrase in enumerate(cluster):
+        if index:
+            link = joined(prompt[cluster[index - 1].end : phrase.start])
+            said += f" {link} " if link in ("or", "and", "but") else ", "
+        text = prompt[phrase.start : phrase.end].strip() if phrase.groups else _named(phrase)
+        said += text if phrase.groups or not phrase.denied else f"not {text}"
+    return said
+
+
+def _named(phrase: Phrase) -> str:
+    both = set(phrase.words) == {"left", "right"}
+    words = sorted(phrase.words, key=lambda word: _ORDER.index(word) if word in _ORDER else -1)
+    return "left or right" if both else ", ".join(words)
+
+
+def _without(prompt: str, phrases: Sequence[Phrase]) -> str:
+    """``prompt`` less ``phrases`` and the marks and conjunctions that hung on them."""
     pieces, position = [], 0
     for phrase in phrases:
         pieces.append(prompt[position : phrase.start])
         position = phrase.end
     pieces.append(prompt[position:])
     # between two places there was at most a conjunction
-    inner = [piece for piece in pieces[1:-1] if not _BETWEEN.fullmatch(piece)]
+    inner = [piece for piece in pieces[1:-1] if joined(piece) is None]
     text = " ".join([pieces[0], *inner, pieces[-1]])
-    text = re.sub(r"\(\s*\)", "", text)
-    text = re.sub(r"\s+(?=[.,;:!?)])", "", text)
+    text = re.sub(r"\(\s*\)|\[\s*\]", "", text)
+    text = re.sub(r"\s+(?=[.,;:!?)\]])", "", text)
     text = re.sub(r"([,;:])(?:\s*[,;:])+", r"\1", text)
     text = re.sub(r"\s+", " ", text)
-    text = re.sub(r"^[\s,;:.]*(?:and\b)?[\s,;:]*", "", text, flags=re.IGNORECASE)
-    text = re.sub(r"[\s,;:]*(?:\b(?:and|or|but))?[\s,;:]*([.!?]*)$", r"\1", text)
+    text = re.sub(r"^[\s,;:.@/–—-]*(?:(?:and|but|or)\b)?[\s,;:–—-]*", "", text, flags=re.IGNORECASE)
+    text = re.sub(r"\s*[(\[]\s*([.!?]*)$", r"\1", text)
+    tail = r"[\s,;:@/–—-]*(?:\b(?:and|or|but|either))?[\s,;:–—-]*([.!?]*)$"
+    text = re.sub(tail, r"\1", text, flags=re.IGNORECASE)
     return text.strip() if any(map(str.isalnum, text)) else ANYTHING

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
@@ -37,6 +37,9 @@ class Region:
         From the lower to the upper angle, -90..90, up is positive.
     distance_m
         From the nearer to the farther, 0..inf.
+    also
+        Further parts: what lies in one of them lies in the region, too. "On the left or right" is
+        a region of two parts.
 
     Raises
     ------
@@ -47,6 +50,7 @@ class Region:
     azimuth_deg: tuple[float, float] = (-180.0, 180.0)
     elevation_deg: tuple[float, float] = (-90.0, 90.0)
     distance_m: tuple[float, float] = (0.0, inf)
+    also: tuple[Region, ...] = ()
 
     def __post_init__(self) -> None:
         for name, bounds, least, most in (
@@ -69,22 +73,40 @@ class Region:
                 f"a region's azimuth from {self.azimuth_deg[0]} to itself: name a sector"
             )
 
+    @classmethod
+    def union(cls, parts: Iterable[Region]) -> Region:
+        """What lies in any of ``parts``, of which there is at least one."""
+        flat = dict.fromkeys(replace(one, also=()) for part in parts for one in part.parts)
+        first, *others = flat
+        return cls() if cls() in flat else replace(first, also=tuple(others))
+
+    @property
+    def parts(self) -> tuple[Region, ...]:
+        """Itself without ``also``, and the parts of ``also``."""
+        if not self.also:
+            return (self,)
+        return (replace(self, also=()), *(one for part in self.also for one in part.parts))
+
     @property
     def asks_distance(self) -> bool:
         """Whether there are distances that it leaves out."""
-        return self.distance_m != (0.0, inf)
+        return any(part.distance_m != (0.0, inf) for part in self.parts)
 
     @property
     def words(self) -> str:
         """What it asks for, for people: "azimuth from 125° to -125°", or "anywhere"."""
-        parts = []
+        return " or ".join(part._words for part in self.parts)
+
+    @property
+    def _words(self) -> str:
+        said = []
         if self.azimuth_deg != (-180.0, 180.0):
-            parts.append("azimuth from {:g}° to {:g}°".format(*self.azimuth_deg))
+            said.append("azimuth from {:g}° to {:g}°".format(*self.azimuth_deg))
         if self.elevation_deg != (-90.0, 90.0):
-            parts.append("elevation from {:g}° to {:g}°".format(*self.elevation_deg))
-        if self.asks_distance:
-            parts.append("from {:g} to {:g} m".format(*self.distance_m))
-        return ", ".join(parts) or "anywhere"
+            said.append("elevation from {:g}° to {:g}°".format(*self.elevation_deg))
+        if self.distance_m != (0.0, inf):
+            said.append("from {:g} to {:g} m".format(*self.distance_m))
+        return ", ".join(said) or "anywhere"
 
     def contains(self, direction: ArrayLike, distance_m: float = np.nan) -> bool:
         """Whether a sound in ``direction``, a unit vector (3,), lies inside.
@@ -92,32 +114,51 @@ class Region:
         An unknown distance, NaN, is not held against it.
         """
         towards, away = np.array([direction], float), np.array([distance_m], float)
-        off_deg, off_ratio = RegionGate([self]).outside(towards, away)
-        return bool(off_deg[0, 0] == 0 and off_ratio[0, 0] == 1)
+        off_deg, off_ratio = RegionGate(self.parts).outside(towards, away)
+        return bool(((off_deg == 0) & (off_ratio == 1)).any())
 
 
 class RegionGate:
     """How well places fit each of p regions: 1 inside, falling to 0 over a soft edge outside."""
 
     def __init__(self, regions: Sequence[Region]) -> None:
-        bounds = np.array([r.azimuth_deg for r in regions], float).reshape(-1, 2)
+        parts = [part for region in regions for part in region.parts]
+        counts = [len(region.parts) for region in regions]
+        self._starts = np.cumsum([0, *counts])[:-1] if len(parts) > len(regions) else None
+        bounds = np.array([r.azimuth_deg for r in parts], float).reshape(-1, 2)
         width = bounds[:, 1] - bounds[:, 0]
         self._half = np.where(width > 0, width, width + 360) / 2
         self._centre = bounds[:, 0] + self._half
-        self._low, self._high = np.array([r.elevation_deg for r in regions]).reshape(-1, 2).T
-        self._near, self._far = np.array([r.distance_m for r in regions]).reshape(-1, 2).T
+        self._low, self._high = np.array([r.elevation_deg for r in parts]).reshape(-1, 2).T
+        self._near, self._far = np.array([r.distance_m for r in parts]).reshape(-1, 2).T
 
     def step(self, direction: _Floats, distance_m: _Floats) -> NDArray[np.float64]:
         """Weights (K, p), 0..1, of K unit vectors (K, 3) and distances (K,); NaN is unknown."""
-        off_deg, off_ratio = self.outside(direction, distance_m)
+        off_deg, off_ratio = self._outside(direction, distance_m)
         weight = 1 - off_deg / EDGE_DEG
         weight = np.minimum(weight, 1 - np.log(off_ratio) / np.log(EDGE_RATIO))
-        return np.clip(weight, 0, 1)
+        weight = np.clip(weight, 0, 1)
+        if self._starts is None:
+            return weight
+        return np.asarray(np.maximum.reduceat(weight, self._starts, axis=1))
 
     def outside(
         self, direction: _Floats, distance_m: _Floats
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """How far outside places lie, (K, p) each: degrees, and the ratio of distances >= 1.
+
+        Of a region of several parts it is the part that is nearest by each.
+        """
+        off_deg, off_ratio = self._outside(direction, distance_m)
+        if self._starts is None:
+            return off_deg, off_ratio
+        nearest = (np.minimum.reduceat(off, self._starts, axis=1) for off in (off_deg, off_ratio))
+        return next(nearest), next(nearest)
+
+    def _outside(
+        self, direction: _Floats, distance_m: _Floats
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The same of every part.
 
         Azimuths shrink with the cosine of the elevation: straight above, all of them meet.
         """

@@ -76,7 +76,10 @@ def rule_table() -> Table:
             "examples": Key(
                 Many(Text(), lone=True), "recordings of the sound; paths start at this file"
             ),
-            "region": Key(_region_table(), "where it must sound; overrides words about place"),
+            "region": Key(
+                Many(_region_table(), lone=True),
+                "where it must sound, one part or a list of several; overrides words about place",
+            ),
             "level_dbfs": Key(
                 Number(QUIETEST_DBFS, 0), "at least so loud; without words it alerts by itself"
             ),

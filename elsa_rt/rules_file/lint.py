@@ -19,10 +19,11 @@ LOUDEST_DBFS = -3.0
 
 def lint(file: RulesFile, bundle: ModelBundle) -> list[Problem]:
     """Warnings about the rules of ``file`` when ``bundle`` hears, by line."""
+    config = Config(north_deg=file.settings.get("north_deg"))
     found = [
         Problem(file.rule_lines[rule.id], f"rule {rule.id}: {what}")
         for rule in file.rules
-        for what in (*_words(rule, bundle), *_reach(rule, bundle))
+        for what in (*_words(rule, bundle, config), *_reach(rule, bundle))
     ]
     for one, other in combinations(file.rules, 2):
         if replace(one, id=other.id) == other:
@@ -31,11 +32,11 @@ def lint(file: RulesFile, bundle: ModelBundle) -> list[Problem]:
     return sorted(found)
 
 
-def _words(rule: Rule, bundle: ModelBundle) -> Iterator[str]:
+def _words(rule: Rule, bundle: ModelBundle, config: Config) -> Iterator[str]:
     """What is doubtful about the sentences of ``rule``."""
-    for prompts in (rule.prompts, rule.but_not):
-        if prompts:
-            yield from PromptBank.encode(bundle, prompts, Config()).notices
+    if rule.prompts or rule.but_not:
+        plain = replace(rule, examples=())  # nothing is said of recordings here
+        yield from PromptBank.encode(bundle, [plain], config).notices
     for prompt in rule.but_not:
         if prompt.casefold() in map(str.casefold, rule.prompts):
             yield f"{prompt!r} is listened for and stands in but_not: it can hardly alert"
@@ -53,17 +54,18 @@ def _reach(rule: Rule, bundle: ModelBundle) -> Iterator[str]:
     error_deg = direction_error_deg(bundle)
     if rule.region is None or error_deg is None:
         return
-    low, high = rule.region.azimuth_deg
-    widths = {
-        "azimuth_deg": high - low if high > low else high - low + 360,
-        "elevation_deg": rule.region.elevation_deg[1] - rule.region.elevation_deg[0],
-    }
-    for name, width in widths.items():
-        if width < 2 * error_deg:
-            yield (
-                f"{name} is {width:g}° wide, and the model is off by {error_deg:.0f}° as often as "
-                f"not: make it {2 * error_deg:.0f}° or wider"
-            )
+    for part in rule.region.parts:
+        low, high = part.azimuth_deg
+        widths = {
+            "azimuth_deg": high - low if high > low else high - low + 360,
+            "elevation_deg": part.elevation_deg[1] - part.elevation_deg[0],
+        }
+        for name, width in widths.items():
+            if width < 2 * error_deg:
+                yield (
+                    f"{name} is {width:g}° wide, and the model is off by {error_deg:.0f}° as often "
+                    f"as not: make it {2 * error_deg:.0f}° or wider"
+                )
     if rule.region.asks_distance and bundle.window is not None:
         yield "distance_m: this model does not hear distances: it is not checked"
 

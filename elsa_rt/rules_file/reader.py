@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -185,14 +186,20 @@ class _Reader:
             self._report(line, f"examples: {example} {reason}")
         return str(example)
 
-    def _region(self, given: dict[str, Any], node: Node) -> Region | None:
-        region = Region()
-        for name, bounds in given.items():
-            try:
-                region = replace(region, **{name: bounds})
-            except UsageError as error:
-                self._report(node.value["region"].key_lines[name], f"{name}: {error}")
-        return region
+    def _region(self, given: Sequence[dict[str, Any]], node: Node) -> Region:
+        """A region of several parts, or of one."""
+        value = node.value["region"].value
+        nodes = value if isinstance(value, list) else [node.value["region"]]
+        parts = []
+        for bounds, part in zip(given, nodes, strict=True):
+            region = Region()
+            for name, bound in bounds.items():
+                try:
+                    region = replace(region, **{name: bound})
+                except UsageError as error:
+                    self._report(part.key_lines[name], f"{name}: {error}")
+            parts.append(region)
+        return Region.union(parts)
 
     def _schedule(self, own: tuple[str, ...] | None) -> Schedule | None:
         times = own or self._found.get("schedule")

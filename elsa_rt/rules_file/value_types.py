@@ -143,7 +143,11 @@ class Many:
     lone: bool = False
 
     def read(self, node: Node, report: Report) -> Any:
-        if self.lone and not isinstance(node.value, (list, dict)):
+        if (
+            self.lone
+            and isinstance(node.value, dict) is isinstance(self.each, Table)
+            and not (isinstance(node.value, list))
+        ):
             one = self.each.read(node, report)
             return UNREAD if one is UNREAD else (one,)
         if not isinstance(node.value, list) or len(node.value) != (self.count or len(node.value)):

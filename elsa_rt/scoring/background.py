@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,9 +50,9 @@ def background_peaks(
 ) -> Floats:
     """The highest confirmed log odds (p, n) of each rule in each piece of ``background``.
 
-    ``scale`` is of the rules and, after them, of what they exclude; ``counts`` are the steps that
-    confirm an alert. Pieces with a sound that the rule means are minus infinity: what it hears
-    there is no false alarm.
+    ``scale`` is of the v sounds of the rules and, after them, of what they exclude; ``counts`` (v,)
+    are the steps that confirm an alert. Pieces with a sound that the rule means are minus infinity:
+    what it hears there is no false alarm.
     """
     mine, others = (
         LogitScale(scale.slope[part], scale.bias[part])
@@ -84,10 +85,18 @@ def background_peaks(
             peaks[some] = np.maximum.reduceat(level, pieces, axis=0).T
     start_s, end_s = background.piece_s.T
     peaks -= adapt_segments(total / np.maximum(learned, 1), step_s * learned, start_s, end_s)
-    own = labels_meant(meaning.semantic, statistics.names)
-    peaks[_own_pieces(background, own)] = -np.inf
     peaks[~np.any(meaning.embedding, axis=1)] = -np.inf
+    peaks = per_rule(peaks, meaning.owner)
+    own = per_rule(labels_meant(meaning.semantic, statistics.names), meaning.owner)
+    peaks[_own_pieces(background, own)] = -np.inf
     return peaks
+
+
+def per_rule(values: NDArray[Any], owner: NDArray[np.intp]) -> NDArray[Any]:
+    """The highest of ``values`` (v, ...) of the sounds of each rule (p, ...)."""
+    if not owner.size or owner[-1] + 1 == owner.size:
+        return values
+    return np.asarray(np.maximum.reduceat(values, np.searchsorted(owner, np.unique(owner))))
 
 
 def false_alarm_curves(peaks: Sequence[Floats], hours: Sequence[float]) -> FalseAlarmCurves:

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.prompts.bank import PromptBank
-from elsa_rt.prompts.spatial_phrases import parse_prompt
+from elsa_rt.prompts.rule_embeddings import excluded_by
+from elsa_rt.prompts.sentences import parse_sentence
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule
-from elsa_rt.scoring.background import OWN_LEAST, labels_meant
+from elsa_rt.scoring.background import OWN_LEAST, labels_meant, per_rule
 from elsa_rt.scoring.logits import logit_of, sigmoid
 from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.site import load_site
@@ -36,6 +38,7 @@ class Explanation:
 
     rule: Rule
     what: tuple[str, ...]  # its sentences without their place
+    but_not: tuple[str, ...]  # what it must not be
     region: Region
     nearest: tuple[tuple[str, float], ...]  # known sounds and how alike their phrases are, -1..1
     means: tuple[str, ...]  # those of them that it is taken to mean, and their kinds
@@ -56,13 +59,18 @@ def explain(bank: PromptBank, bundle: ModelBundle, config: Config) -> tuple[Expl
     start, end = thresholds(bank.rules, config, scorer.curves)
     expected = scorer.curves.rate(logit_of(start))
     by_rate = [sigmoid(scorer.curves.level_of(np.full(len(bank.rules), rate))) for rate in RATES]
-    own = labels_meant(bank.meaning.semantic, statistics.names)
+    own = per_rule(labels_meant(bank.meaning.semantic, statistics.names), bank.meaning.owner)
     hours = statistics.background.hours + (0 if site is None else site.hours)
     return tuple(
         Explanation(
             rule=rule,
-            what=tuple(parse_prompt(prompt).what for prompt in rule.prompts),
-            region=bank.meaning.regions[index],
+            what=tuple(
+                sound.sound
+                for prompt in rule.prompts
+                for sound in parse_sentence(prompt, config.north_deg).sounds
+            ),
+            but_not=tuple(excluded_by(rule, config)),
+            region=bank.regions[index],
             nearest=_nearest(bank, index, statistics),
             means=tuple(np.array(statistics.names.labels, object)[own[index]]),
             start=float(start[index]),
@@ -80,9 +88,15 @@ def explain(bank: PromptBank, bundle: ModelBundle, config: Config) -> tuple[Expl
 
 
 def _nearest(bank: PromptBank, index: int, statistics: Statistics) -> tuple[tuple[str, float], ...]:
-    likeness = statistics.names.phrases @ bank.meaning.semantic[index]
+    likeness = _likeness(bank, index, statistics)
     best = np.argsort(-likeness)[:NEAREST].tolist()
     return tuple((statistics.names.labels[label], float(likeness[label])) for label in best)
+
+
+def _likeness(bank: PromptBank, index: int, statistics: Statistics) -> NDArray[np.float32]:
+    """How alike each known label is to the sounds of a rule, (l,)."""
+    sounds = bank.meaning.semantic[bank.meaning.of(index)]
+    return np.asarray((statistics.names.phrases @ sounds.T).max(axis=1))
 
 
 def _missed(bank: PromptBank, index: int, statistics: Statistics) -> float:
@@ -90,7 +104,7 @@ def _missed(bank: PromptBank, index: int, statistics: Statistics) -> float:
     names = statistics.names
     if not names.labels:
         return float("nan")
-    likeness = names.phrases @ bank.meaning.semantic[index]
+    likeness = _likeness(bank, index, statistics)
     best = int(likeness.argmax())
     return float(1 - names.detected[best]) if likeness[best] >= OWN_LEAST else float("nan")
 

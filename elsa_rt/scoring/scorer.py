@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -62,33 +63,34 @@ class Scorer:
         site: Background | None = None,
     ) -> None:
         meaning = bank.meaning
-        self._rules = len(bank.rules)
+        self._sounds = len(meaning.owner)  # of the rules, at least one each
+        self._owner = meaning.owner
+        self._firsts = np.searchsorted(meaning.owner, np.arange(len(bank.rules) + 1))
         self._against, excluded = meaning.against
         self._vectors = np.concatenate([meaning.embedding, excluded])
         self._scale = logit_scale(statistics, self._vectors)
         everywhere = all(region == Region() for region in meaning.regions)
         self._gate = None if everywhere else RegionGate(meaning.regions)
-        counts = times_of(bank.rules, config, step_s).confirm.tolist()
+        counts = times_of(bank.rules, config, step_s).confirm[meaning.owner].tolist()
         grounds = [statistics.background] + ([] if site is None else [site])
         peaks = [
             background_peaks(statistics, one, meaning, self._scale, counts, step_s)
             for one in grounds
         ]
-        self._room = BackgroundAdaptation(self._rules, statistics.bias, step_s)
+        self._room = BackgroundAdaptation(len(bank.rules), statistics.bias, step_s)
         self.curves = false_alarm_curves(peaks, [ground.hours for ground in grounds])
 
     def step(self, sound: EncoderOutput) -> Match:
         """Match ``sound`` with every rule, each in the slot that scores best."""
         similarity, level = self.likeness(sound)
-        lowered = self._room.step(level.max(axis=0), float(sound.activity.max()))
-        level = self.placed(level - lowered, sound)
-        slot = level.argmax(axis=0)
-        rule = np.arange(slot.size)
-        best = level[slot, rule]
+        lowered = self._room.step(self._of_rules(level).max(axis=0), float(sound.activity.max()))
+        level = self.placed(level - lowered[self._owner], sound)
+        slot, one = level.argmax(axis=0), self._best(level.max(axis=0))
+        best = level[slot[one], one]
         return Match(
-            similarity[slot, rule],
+            similarity[slot[one], one],
             sigmoid(best).astype(np.float32),
-            slot,
+            slot[one],
             self.curves.rate(best).astype(np.float32),
         )
 
@@ -104,23 +106,37 @@ class Scorer:
         """Similarities and log odds (n, p) of a whole stream, n steps in place of the slots."""
         similarity, level = self.likeness(stream)
         self.reset()
-        for row, activity in zip(level, stream.activity.tolist(), strict=True):
-            row -= self._room.step(row, activity)
-        return similarity, self.placed(level, stream)
+        rows = zip(level, self._of_rules(level), stream.activity.tolist(), strict=True)
+        for row, of_rules, activity in rows:
+            row -= self._room.step(of_rules, activity)[self._owner]
+        return self._of_rules(similarity), self._of_rules(self.placed(level, stream))
 
     def likeness(self, sound: EncoderOutput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Similarities (K, p) of K slots, and the log odds that these alone make."""
+        """Similarities (K, v) of K slots with the sounds of the rules, and their log odds alone."""
         # not matmul: BLAS would wake threads for this, and on a busy computer wait for them
         similarity = np.einsum("kd,pd->kp", sound.embedding, self._vectors).clip(-1, 1)
         level = similarity * self._scale.slope + self._scale.bias
-        level, excluded = level[:, : self._rules], level[:, self._rules :]
+        level, excluded = level[:, : self._sounds], level[:, self._sounds :]
         apply_exclusions(level, self._against, excluded)
-        return similarity[:, : self._rules], level
+        return similarity[:, : self._sounds], level
 
     def placed(self, level: NDArray[np.float32], sound: EncoderOutput) -> NDArray[np.float32]:
-        """What activity and place leave of log odds (K, p)."""
+        """What activity and place leave of log odds (K, v)."""
         faint = sound.activity < SOUNDING
         level[faint] = attenuate(level[faint], sound.activity[faint, None] / np.float32(SOUNDING))
         if self._gate is not None:
             level = attenuate(level, self._gate.step(sound.direction, sound.distance_m))
         return np.asarray(level, np.float32)
+
+    def _of_rules(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The best (n, p) of ``values`` (n, v) of the sounds of each rule."""
+        if len(self._firsts) == self._sounds + 1:
+            return values
+        return np.asarray(np.maximum.reduceat(values, self._firsts[:-1], axis=1))
+
+    def _best(self, values: NDArray[np.float32]) -> NDArray[np.intp]:
+        """Which of the sounds (v,) of each rule (p,) has the highest value."""
+        if len(self._firsts) == self._sounds + 1:
+            return np.arange(self._sounds)
+        bounds = pairwise(self._firsts.tolist())
+        return np.array([a + int(values[a:b].argmax()) for a, b in bounds], np.intp)

@@ -68,7 +68,7 @@ def test_foreign_prompts_are_told(model: ModelBundle, prompt: str) -> None:
 
 
 def test_accents_alone_are_no_reason(model: ModelBundle) -> None:
-    assert PromptBank.encode(model, ["a dog on the left of the glass, é"]).notices == ()
+    assert PromptBank.encode(model, ["a dog beside the glass, é"]).notices == ()
 
 
 def test_long_prompts_are_told(model: ModelBundle) -> None:

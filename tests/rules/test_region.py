@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf, nan
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ def test_no_regions() -> None:
         ({"distance_m": (nan, 1)}, "distance from nan to 1: 0..inf is possible"),
     ],
 )
-def test_refused(bounds: dict[str, tuple[float, float]], said: str) -> None:
+def test_refused(bounds: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         Region(**bounds)
 
@@ -116,3 +117,31 @@ def test_refused(bounds: dict[str, tuple[float, float]], said: str) -> None:
 )  # fmt: skip
 def test_a_region_in_words(region: Region, words: str) -> None:
     assert region.words == words
+
+
+SIDES = Region.union([Region(azimuth_deg=(35, 145)), Region(azimuth_deg=(-145, -35))])
+
+
+def test_a_region_of_two_parts_holds_what_lies_in_either() -> None:
+    for angle in range(-180, 180, 5):
+        inside = 35 <= abs(angle) <= 145
+        assert SIDES.contains(direction_from_angles(angle, 0)) is inside
+
+
+def test_the_gate_takes_the_best_part() -> None:
+    behind = Region(azimuth_deg=(125, -125))
+    gate = RegionGate([behind, SIDES, Region()])
+    towards = np.array([direction_from_angles(angle, 0) for angle in (0, 30, 90, -90, 150, 180)])
+    weight = gate.step(towards, np.full(6, np.nan))
+    assert weight.shape == (6, 3)
+    assert weight[:, 1] == pytest.approx([0, 0.5, 1, 1, 0.5, 0])
+    assert weight[:, 0] == pytest.approx([0, 0, 0, 0, 1, 1])
+    assert (weight[:, 2] == 1).all()
+
+
+def test_unions_are_flat_and_simple() -> None:
+    assert Region.union([SIDES, SIDES]) == SIDES
+    assert Region.union([SIDES, Region()]) == Region()
+    assert len(Region.union([SIDES, Region(elevation_deg=(40, 90))]).parts) == 3
+    assert SIDES.words == "azimuth from 35° to 145° or azimuth from -145° to -35°"
+    assert Region.union([Region(), Region(distance_m=(0, 1))]).asks_distance is False

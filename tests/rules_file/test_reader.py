@@ -284,6 +284,7 @@ GOOD = (
     WHOLE,
     RULE,
     "rules: [{prompt: a dog, region: {elevation_deg: [-90, 0]}, schedule: 'sat,sun'}]\n",
+    "rules: [{prompt: a dog, region: [{azimuth_deg: [0, 90]}, {elevation_deg: [40, 90]}]}]\n",
     "alerts: {release_s: 2, alert_end: 0.2}\nrules: [{id: x, level_dbfs: -30.5, confirm_s: 0}]\n",
 )
 
@@ -296,6 +297,18 @@ ONLY_CHECK_KNOWS = {
     "output to nowhere", "key twice", "section twice", "tag", "tag of a table", "key of a list",
     "tab", "syntax", "control character", "raw control character", "two documents",
 }  # fmt: skip
+
+
+def test_a_region_of_several_parts(tmp_path: Path) -> None:
+    (rule,) = read(tmp_path, GOOD[3]).rules
+    assert rule.region is not None
+    assert rule.region.parts == (Region((0, 90)), Region(elevation_deg=(40, 90)))
+
+
+def test_a_mistake_in_a_part_of_a_region_is_told_with_its_line(tmp_path: Path) -> None:
+    text = "rules:\n- prompt: a dog\n  region:\n  - azimuth_deg: [0, 90]\n  - azimuth_deg: [5, 5]\n"
+    (mistake,) = mistakes(tmp_path, text)
+    assert (mistake.line, "azimuth from 5" in mistake.what) == (5, True)
 
 
 @pytest.mark.parametrize("text", GOOD)

@@ -37,7 +37,8 @@ def bank(count: int, regions: dict[int, Region] | None = None) -> PromptBank:
     where = tuple((regions or {}).get(index, Region()) for index in range(count))
     nothing = np.empty(0, np.intp), np.empty((0, 512), np.float32)
     rules = tuple(Rule(f"r{index}", (f"prompt {index}",)) for index in range(count))
-    return PromptBank(rules, RuleEmbeddings(vectors, vectors, nothing, where), (), "")
+    meaning = RuleEmbeddings(vectors, vectors, nothing, where, np.arange(count))
+    return PromptBank(rules, meaning, (), "")
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +121,9 @@ def test_indifferent_prompts_stay_finite(statistics: Statistics) -> None:
 def test_scores_are_the_same_beside_others(statistics: Statistics) -> None:
     many, few = bank(40), bank(40)
     one = few.meaning._replace(
-        embedding=few.embedding[30:31], semantic=few.embedding[30:31], regions=few.regions[30:31]
-    )
+        embedding=few.embedding[30:31], semantic=few.embedding[30:31], regions=few.regions[30:31],
+        owner=np.zeros(1, np.intp),
+    )  # fmt: skip
     few = replace(few, rules=few.rules[30:31], meaning=one)
     alone, beside = (scorer(each, statistics).step(sound()) for each in (few, many))
     assert beside.score[30] == pytest.approx(alone.score[0], rel=1e-5)
@@ -179,3 +181,30 @@ def test_a_site_with_more_alarms_raises_thresholds(statistics: Statistics) -> No
         for site in (None, quiet, loud)
     )
     assert calm < plain < noisy
+
+
+def test_a_rule_of_several_sounds_scores_as_the_best_of_them(statistics: Statistics) -> None:
+    alone = bank(3, {1: BEHIND})
+    owner = np.array([0, 0, 1])
+    rules = (Rule("a", ("prompt 0 or prompt 1",)), Rule("b", ("prompt 2",)))
+    both = PromptBank(rules, alone.meaning._replace(owner=owner), (), "")
+    for direction in ([1.0, 0, 0], [-1.0, 0, 0]):
+        heard = sound(slots=2)._replace(direction=np.array([direction] * 2, np.float32))
+        single = scorer(alone, statistics).step(heard)
+        folded = scorer(both, statistics).step(heard)
+        best = int(single.score[:2].argmax())
+        assert folded.score.shape == (2,)
+        assert folded.score[0] == pytest.approx(single.score[best])
+        assert folded.similarity[0] == single.similarity[best]
+        assert folded.slot[0] == single.slot[best]
+        assert folded.score[1] == pytest.approx(single.score[2])
+
+
+def test_false_alarms_of_several_sounds_are_those_of_any(statistics: Statistics) -> None:
+    alone = bank(2)
+    rule = (Rule("a", ("prompt 0 or prompt 1",)),)
+    both = PromptBank(rule, alone.meaning._replace(owner=np.zeros(2, np.intp)), (), "")
+    level = np.array([1.0])
+    rates = scorer(alone, statistics).curves.rate(level.repeat(2))
+    (rate,) = scorer(both, statistics).curves.rate(level)
+    assert max(rates) * 0.99 <= rate <= sum(rates) * 1.2

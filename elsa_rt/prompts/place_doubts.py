@@ -1,0 +1,119 @@
+"""What looks like a place in a prompt and was not understood as one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from elsa_rt.prompts.place_grammar import PATH, is_path
+
+_POINTS = "north|south|east|west|northeast|northwest|southeast|southwest"
+_LOOKS = re.compile(
+    r"(?<![\w'’-])(?:(?:in |at |to |on |from )?(?:the )?)?"
+    r"(?P<word>left(?:wards?)?|right(?:wards?)?|rear|front|back(?:wards?)?|behind|above|below|beneath"
+    r"|underneath|overhead|ahead|upstairs|downstairs|sideways|port|starboard|azimuth|elevation"
+    rf"|(?:1[0-2]|[1-9]) ?o['’]? ?clock|\w+ o['’]? ?clock|[-+−]?\d{{1,3}} ?(?:°|degrees?|deg)"
+    rf"(?! ?(?:c|f|celsius|fahrenheit)\b)|{_POINTS})"
+    r"(?![\w'’])(?!-\w)",
+    re.IGNORECASE,
+)
+"""Words that may name a direction."""
+
+_THING = re.compile(
+    r"^\s+(?!and\b|or\b|but\b|of\b|to\b|from\b|is\b|are\b|was\b|in\b|on\b|at\b|while\b|when\b|with\b"
+    r"|side\b|as\b|then\b|the\b|an?\b|me\b|us\b|you\b|my\b)[a-z]",
+    re.IGNORECASE,
+)
+"""A noun after an adjective: the word is about a thing, "the left door"."""
+
+_ADJECTIVES = re.compile(
+    rf"^(?:left|right|rear|front|back|port|starboard|overhead|upstairs|downstairs|{_POINTS})$",
+    re.IGNORECASE,
+)
+_IDIOMS = re.compile(
+    r"\b(?:all right|right (?:away|now)|left ?over|left behind|right-handed|left-handed|come back"
+    r"|(?:going|coming|playing|talking|talks?|holding|fe?ed|cutting|laid|laying|answering|calling)"
+    r" back|back and forth|back(?:ing)? up|back to back|back (?:home|again)"
+    r"|(?:some|any|no|every)(?:one|body|thing) left|(?:has|have|had|just) left|left (?:the|a|an|my"
+    r"|your|his|her|their|our|it|him|them|me|us|on|alone|open|running|unattended|home)"
+    r"|that['’]s right|(?:am|is|are|be) right|copy right|in the right|in front of the (?:camera|tv)"
+    r"|below (?:zero|freezing)|above all|above average|see above|front row|ahead of time"
+    r"|go ahead)\b",
+    re.IGNORECASE,
+)
+"""Where such words mean something else."""
+
+_TIME = re.compile(
+    r"^\s*(?:a\.?m\b|p\.?m\b|at night|in the (?:morning|afternoon|evening)|news|tea)",
+    re.IGNORECASE,
+)
+_SOME_SIDE = re.compile(
+    r"(?<![\w'’-])(?:on|at|from|to) (?:the|my|a|another|that|this) [\w'’]+(?: [\w'’]+)? sides?\b",
+    re.IGNORECASE,
+)
+"""A side of something: "on the driver's side"."""
+
+
+def doubts_of(prompt: str, covered: Sequence[tuple[int, int]]) -> list[str]:
+    """What of ``prompt`` looks like a place beside what is ``covered``: spans that were understood.
+
+    Each is a sentence for the user, with a cure.
+    """
+    idioms = [match.span() for match in _IDIOMS.finditer(prompt)]
+    found, after = [], 0
+    for path in PATH.finditer(prompt):
+        if not is_path(path):
+            continue
+        found.append(
+            f"{path[0].strip()!r} is a movement, which is not listened for: it is heard wherever "
+            "it is"
+        )
+        covered = [*covered, path.span()]
+    for side in _SOME_SIDE.finditer(prompt):
+        if not any(start < side.end() and side.start() < end for start, end in covered):
+            found.append(_not_understood(side[0]))
+            covered = [*covered, side.span()]
+    for match in _LOOKS.finditer(prompt):
+        start, end = match.span("word")
+        rest, word = prompt[end:], match["word"]
+        if start < after or _within((start, end), covered) or _within((start, end), idioms):
+            continue
+        first = not start and word.lower() in ("left", "right")  # of nothing: "left rear glass"
+        if _ADJECTIVES.match(word) and _THING.match(rest) and not first:
+            continue
+        after = end
+        found.append(_doubt(prompt, match, rest))
+    return found
+
+
+def _doubt(prompt: str, match: re.Match[str], rest: str) -> str:
+    phrase = (match[0] + _object(rest)).strip()
+    if "clock" in match["word"].lower() and _TIME.match(rest):
+        return (
+            f"{phrase!r} is a time of day, which prompts do not know: give the rule a schedule, "
+            'e.g. schedule: "15:00-16:00"'
+        )
+    if _object(rest):
+        return (
+            f"{phrase!r} is a place beside a thing, and where that is is not known: it is listened "
+            'for everywhere; say where it is from the microphone, e.g. "on the left", or give the '
+            "rule a region"
+        )
+    return _not_understood(phrase)
+
+
+def _not_understood(phrase: str) -> str:
+    return (
+        f"{phrase!r} was not understood as a place: it is listened for everywhere; say it as in "
+        '"behind me", "on the left", "at 3 o\'clock", or give the rule a region'
+    )
+
+
+def _object(rest: str) -> str:
+    """The thing that a preposition is about, with its article: " the fence"."""
+    match = re.match(r"(?: of)? (?:the|a|an|my|our|your|this|that|his|her|their) \w+", rest)
+    return match[0] if match else ""
+
+
+def _within(span: tuple[int, int], spans: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= span[0] and span[1] <= end for start, end in spans)

@@ -1,0 +1,141 @@
+"""Sentences of several sounds, and of sounds that are not wanted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from elsa_rt.config import Config
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.errors import UsageError
+from elsa_rt.prompts.bank import PromptBank, embed_text
+from elsa_rt.prompts.sentences import parse_sentence
+from elsa_rt.prompts.spatial_phrases import ANYTHING
+from elsa_rt.rules.region import Region
+from elsa_rt.rules.rule import Rule
+
+LEFT, RIGHT = Region(azimuth_deg=(35.0, 145.0)), Region(azimuth_deg=(-145.0, -35.0))
+BEHIND = Region(azimuth_deg=(125.0, -125.0))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sounds"),
+    [
+        ("a dog or a cat", ["a dog", "a cat"]),
+        ("either a dog or a cat", ["a dog", "a cat"]),
+        ("a dog or cat barking", ["a dog barking", "a cat barking"]),
+        ("a dog or a wolf howling", ["a dog howling", "a wolf howling"]),
+        ("a man or woman speaking", ["a man speaking", "a woman speaking"]),
+        ("a baby laughing or crying", ["a baby laughing", "a baby crying"]),
+        ("a door opening or closing", ["a door opening", "a door closing"]),
+        ("laughing or crying", ["laughing", "crying"]),
+        ("a dog, a cat or a cow", ["a dog", "a cat", "a cow"]),
+        ("a dog barking, a cat meowing, or a knock", ["a dog barking", "a cat meowing", "a knock"]),
+        ("a dog barking / a cat meowing", ["a dog barking", "a cat meowing"]),
+        ("a dog barking and/or a cat meowing", ["a dog barking", "a cat meowing"]),
+        ("a dog on the left or right", ["a dog"]),
+        ("glass breaking left or right", ["glass breaking"]),
+        ("a small or large dog barking", ["a small or large dog barking"]),
+        ("more or less loud music", ["more or less loud music"]),
+        ("a dog and a cat", ["a dog and a cat"]),
+        ("a doorbell", ["a doorbell"]),
+        ("an order for organ", ["an order for organ"]),
+    ],
+)
+def test_several_sounds(prompt: str, sounds: list[str]) -> None:
+    assert [sound.sound for sound in parse_sentence(prompt).sounds] == sounds
+    assert parse_sentence(prompt).but_not == ()
+
+
+def test_each_sound_has_its_place_or_all_have_that_of_the_last() -> None:
+    each = parse_sentence("a dog on the left or a cat on the right").sounds
+    assert [(sound.text, sound.region) for sound in each] == [
+        ("a dog on my left", LEFT),
+        ("a cat on my right", RIGHT),
+    ]
+    shared = parse_sentence("a dog or a cat behind me").sounds
+    assert [(sound.text, sound.region) for sound in shared] == [
+        ("a dog behind me", BEHIND),
+        ("a cat behind me", BEHIND),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sounds", "but_not"),
+    [
+        ("not a dog", [ANYTHING], ("a dog",)),
+        ("any sound but speech", [ANYTHING], ("speech",)),
+        ("anything but a dog", [ANYTHING], ("a dog",)),
+        ("any sound except a dog barking", [ANYTHING], ("a dog barking",)),
+        ("everything except speech or music", [ANYTHING], ("speech", "music")),
+        ("something that is not a dog", [ANYTHING], ("a dog",)),
+        ("sounds other than speech", [ANYTHING], ("speech",)),
+        ("a dog but not a cat", ["a dog"], ("a cat",)),
+        ("a dog barking but not howling", ["a dog barking"], ("a dog howling",)),
+        ("a dog barking rather than a cat", ["a dog barking"], ("a cat",)),
+        ("music without singing", ["music"], ("singing",)),
+        ("a bark that isn't a dog", ["a bark"], ("a dog",)),
+        ("a dog or a wolf but not a fox", ["a dog", "a wolf"], ("a fox",)),
+        ("a dog, not behind me", ["a dog"], ()),
+        ("not behind me, a dog", ["a dog"], ()),
+        ("a dog anywhere but on the left", ["a dog"], ()),
+        ("a knot being tied", ["a knot being tied"], ()),
+    ],
+)
+def test_unwanted_sounds(prompt: str, sounds: list[str], but_not: tuple[str, ...]) -> None:
+    sentence = parse_sentence(prompt)
+    assert [sound.sound for sound in sentence.sounds] == sounds
+    assert sentence.but_not == but_not
+
+
+def test_a_place_behind_what_is_unwanted_is_that_of_the_rule() -> None:
+    (sound,) = parse_sentence("any sound but speech on the left").sounds
+    assert (sound.sound, sound.region) == (ANYTHING, LEFT)
+
+
+@pytest.mark.parametrize("prompt", ["no dog barking", "No music!", "without a dog"])
+def test_what_must_not_sound_alone_is_refused_with_the_cure(prompt: str) -> None:
+    with pytest.raises(UsageError, match="only what must not sound.*but_not: "):
+        parse_sentence(prompt)
+
+
+@pytest.fixture(scope="module")
+def model(bundle: str) -> ModelBundle:
+    return ModelBundle.load(bundle)
+
+
+def test_a_bank_listens_for_each_of_several_sounds(model: ModelBundle) -> None:
+    bank = PromptBank.encode(model, ["a dog or a cat behind me", "a bell"])
+    assert bank.meaning.owner.tolist() == [0, 0, 1]
+    assert bank.prompts == ("a dog or a cat behind me", "a bell")
+    assert bank.regions == (BEHIND, Region())
+    texts = ["a dog behind me", "a cat behind me", "a bell"]
+    assert np.allclose(bank.meaning.embedding, embed_text(texts, model), atol=1e-6)
+
+
+def test_what_a_sentence_excludes_is_excluded_as_by_but_not(model: ModelBundle) -> None:
+    said = PromptBank.encode(model, ["a dog but not a cat"])
+    given = PromptBank.encode(model, [Rule("dog", ("a dog",), but_not=("a cat",))])
+    for column in (0, 1):
+        assert np.array_equal(said.meaning.against[column], given.meaning.against[column])
+    assert np.array_equal(said.embedding, given.embedding)
+
+
+def test_ways_to_say_the_same_stay_one_sound(model: ModelBundle) -> None:
+    rule = Rule("dog", ("a dog", "a hound", "a cat or a cow"))
+    assert PromptBank.encode(model, [rule]).meaning.owner.tolist() == [0, 0, 0]
+
+
+def test_places_that_are_not_understood_are_said_with_the_prompt(model: ModelBundle) -> None:
+    (notice,) = PromptBank.encode(model, ["a dog behind the fence"]).notices
+    assert notice.startswith("the prompt 'a dog behind the fence': 'behind the fence' is a place")
+    given = Rule("dog", ("a dog behind the fence",), region=BEHIND)
+    assert PromptBank.encode(model, [given]).notices == ()
+
+
+def test_compass_points_follow_the_setting(model: ModelBundle) -> None:
+    north = PromptBank.encode(model, ["a dog to the north"], Config(north_deg=90))
+    assert north.regions == (LEFT,)
+    assert north.notices == ()
+    (notice,) = PromptBank.encode(model, ["a dog to the north"]).notices
+    assert "give north_deg, e.g. --north-deg 90" in notice
