@@ -1,10 +1,12 @@
 # make demo      hear the built-in scene, no hardware needed
 # make listen    hear the default microphone: make listen ARGS='--prompt "a dog barking"'
 # make test      lint, then every test
-# make lint      ruff and mypy
+# make test-fast             the inner loop: the tests that take no second, in less than a minute
+# make lint      ruff, its format, and mypy
+# make guide     the site of the guide, into build/guide; a broken link fails
 # make bench     how fast it is and how much memory it takes, on one core
 # make bench-alternatives    the same beside SciPy, librosa, torch and CLAP
-# make bench-device          measure this machine; its line goes into the README's table
+# make bench-device          measure this machine; its line goes into the guide's table
 #
 # All of it lives in .venv; PYTHON chooses the interpreter that .venv is made from.
 
@@ -15,7 +17,7 @@ BIN := $(VENV)/bin
 RUN_PACKAGES := python3-venv libportaudio2
 TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng
 
-.PHONY: demo listen test lint bench bench-alternatives bench-device
+.PHONY: demo listen test test-fast lint guide bench bench-alternatives bench-device
 
 demo: $(VENV)/.installed
 	$(BIN)/elsa-rt listen --demo
@@ -24,11 +26,20 @@ listen: $(VENV)/.installed
 	$(BIN)/elsa-rt listen $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --ignore tests/live $(ARGS)
+	$(BIN)/python -m pytest tests/live
+
+test-fast: $(VENV)/.installed-for-tests
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow" $(ARGS)
 
 lint: $(VENV)/.installed-for-tests
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+guide: $(VENV)/.installed-for-tests
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: $(VENV)/.installed
 	for bench in step start growth listen_file; do \

@@ -1,6 +1,6 @@
 """Draw the live view of the built-in scene into an SVG: the picture in the README.
 
-python examples/draw_live_view.py examples/live-view.svg [SECONDS]
+python examples/draw_live_view.py elsa_rt/guide/images/live-view.svg [SECONDS]
 """
 
 import io

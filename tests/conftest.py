@@ -15,6 +15,19 @@ from tests.support.tiny_bundle import make_bundle, sound
 
 RATE = 16_000
 
+SLOW = (
+    "export", "live", "calibrate", "calibration", "test_packaging.py", "cli/test_process.py",
+    "encoder/test_windowed.py", "cli/test_rules.py",
+)  # fmt: skip
+"""Folders and files whose tests take seconds each: marked ``slow`` as a whole."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    slow = tuple(str(Path(__file__).parent / name) for name in SLOW)
+    for item in items:
+        if str(item.path).startswith(slow):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:

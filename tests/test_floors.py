@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 FLOORS = (
     "errors version notices jit hearing demo",
-    "audio files",
+    "audio files guide",
     "rules features",
     "config",
     "encoder microphones outputs",

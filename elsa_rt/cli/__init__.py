@@ -21,6 +21,7 @@ from elsa_rt.cli import (
     embed,
     embed_text,
     explain,
+    guide,
     info,
     listen,
     microphones,
@@ -34,7 +35,7 @@ from elsa_rt.version import __version__
 
 COMMANDS = (
     listen, check, replay, tune, explain, embed, embed_text, devices, microphones, calibrate,
-    doctor, bench, compile, warmup, info,
+    doctor, bench, compile, warmup, info, guide,
 )  # fmt: skip
 
 DESCRIPTION = """\

@@ -357,6 +357,7 @@ def test_rules_that_hear_one_sound_share_its_event() -> None:
     assert again.event not in (dog.event, cat.event)
 
 
+@pytest.mark.slow
 def test_ten_minutes_leave_nothing_behind() -> None:
     gate, tracker = gate_of(["dog", "cat"]), Tracker(STEP_S, 0.5)
     rng = np.random.default_rng(0)

@@ -89,6 +89,7 @@ def test_all_that_is_told_of_a_rule_has_its_label(encoder: AudioEncoder) -> None
     assert [alert.prompt for alert in first.alerts] == ["loud"]
 
 
+@pytest.mark.slow
 def test_fifteen_minutes_do_not_fill_the_memory(encoder: AudioEncoder) -> None:
     """Sounds that come and go everywhere, told with updates."""
     bundle = encoder.bundle

@@ -5,7 +5,7 @@ python -m tests.bench.start          from the command to the first hearing; the 
 python -m tests.bench.growth         more context, more prompts, more streams
 python -m tests.bench.listen_file    the command on a long file: speed, memory
 python -m tests.bench.alternatives   beside SciPy, librosa, torch and CLAP
-python -m tests.bench.devices        the README's table, of lines of elsa-rt bench --json
+python -m tests.bench.devices        the guide's table, of lines of elsa-rt bench --json
 
 All but the last print Markdown with target and measured value, and exit 1 where one is missed.
 """

@@ -1,10 +1,10 @@
-"""The README's table of devices, of nothing but lines that ``elsa-rt bench --json`` wrote.
+"""Table of devices in the guide's page *speed*, made of lines of ``elsa-rt bench --json`` alone.
 
     elsa-rt bench --json tests/bench/devices.jsonl
     python -m tests.bench.devices [--write]
 
 The newest line of each device, engine, precision and number of streams makes a row. ``--write``
-puts the table between its marks in the README.
+puts the table between its marks on that page.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from elsa_rt.cli.bench_run import WHOLE
 
 ROOT = Path(__file__).parents[2]
 LINES = Path(__file__).with_name("devices.jsonl")
-README = ROOT / "README.md"
+PAGE = ROOT / "elsa_rt" / "guide" / "speed.md"
 BEGIN, END = "<!-- devices: python -m tests.bench.devices --write -->\n", "<!-- /devices -->\n"
 
 
@@ -62,12 +62,12 @@ def table(lines: list[dict[str, Any]]) -> Iterator[str]:
         )
 
 
-def in_readme(readme: str, rows: Iterable[str]) -> str:
-    """``readme`` with ``rows`` between its marks."""
-    before, _, rest = readme.partition(BEGIN)
+def in_page(page: str, rows: Iterable[str]) -> str:
+    """``page`` with ``rows`` between its marks."""
+    before, _, rest = page.partition(BEGIN)
     _, mark, after = rest.partition(END)
     if not mark:
-        raise SystemExit(f"error: the README lacks {BEGIN.strip()} ... {END.strip()}")
+        raise SystemExit(f"error: {PAGE} lacks {BEGIN.strip()} ... {END.strip()}")
     return before + BEGIN + "".join(f"{row}\n" for row in rows) + END + after
 
 
@@ -76,12 +76,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.devices", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("lines", nargs="?", type=Path, default=LINES, help="(default: %(default)s)")
-    parser.add_argument("--write", action="store_true", help="put it into the README")
+    parser.add_argument("--write", action="store_true", help="put it into the guide")
     options = parser.parse_args()
     rows = list(table(newest(options.lines.read_text("utf-8").splitlines())))
     print(*rows, sep="\n")
     if options.write:
-        README.write_text(in_readme(README.read_text("utf-8"), rows), encoding="utf-8")
+        PAGE.write_text(in_page(PAGE.read_text("utf-8"), rows), encoding="utf-8")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The README's table of devices, and the verdict of the benches."""
+"""The guide's table of devices, and the verdict of the benches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 
 from elsa_rt.cli.bench_run import WHOLE
-from tests.bench.devices import BEGIN, END, LINES, README, in_readme, newest, table
+from tests.bench.devices import BEGIN, END, LINES, PAGE, in_page, newest, table
 from tests.bench.targets import Target, in_turns, judge
 
 
@@ -31,15 +31,15 @@ def test_the_newest_line_of_each_device() -> None:
 
 
 def test_the_table_goes_between_its_marks() -> None:
-    assert in_readme(f"a\n{BEGIN}old\n{END}b\n", ["new"]) == f"a\n{BEGIN}new\n{END}b\n"
+    assert in_page(f"a\n{BEGIN}old\n{END}b\n", ["new"]) == f"a\n{BEGIN}new\n{END}b\n"
     with pytest.raises(SystemExit, match="lacks"):
-        in_readme("a\n", [])
+        in_page("a\n", [])
 
 
-def test_the_readme_has_nothing_but_those_lines() -> None:
+def test_the_page_has_nothing_but_those_lines() -> None:
     lines = LINES.read_text("utf-8").splitlines() if LINES.is_file() else []
-    readme = README.read_text("utf-8")
-    assert in_readme(readme, table(newest(lines))) == readme
+    page = PAGE.read_text("utf-8")
+    assert in_page(page, table(newest(lines))) == page
 
 
 def test_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:

@@ -216,6 +216,7 @@ def test_memory_does_not_grow() -> None:
     assert after - before < 2000
 
 
+@pytest.mark.slow
 def test_the_kernel_is_ready_before_the_first_step() -> None:
     code = (
         "from elsa_rt.features.intensity import IntensityFeatures; IntensityFeatures(); "

@@ -130,6 +130,7 @@ def test_scores_are_the_same_beside_others(statistics: Statistics) -> None:
     assert beside.false_alarms_per_hour[30] == pytest.approx(alone.false_alarms_per_hour[0], 1e-4)
 
 
+@pytest.mark.slow
 def test_rates_are_what_the_gate_would_do_on_the_background(statistics: Statistics) -> None:
     """Replays the background, step by step, at the threshold of a rate that can be counted."""
     prompts = bank(6, {2: BEHIND})

@@ -33,6 +33,7 @@ def led(samples: Samples, *, terminal: bool = False, block: int = 480) -> tuple[
     return Guide(FourChannelReader(ArraySource(samples, RATE, block), BASE), console), out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terminal", [False, True])
 def test_it_leads_from_meters_to_a_profile(terminal: bool) -> None:
     truth = make(7)
