@@ -2,6 +2,7 @@
 
 Listening
     Listener      hears a source, or the blocks that you push
+    Listening     a listener that runs on a thread: the handle to stop and join it
     Hearing       what it gives for every step: activity, direction, scores, tracks, alerts
     Score         how well one prompt fits
     Track         a sound that is followed: direction, its uncertainty and speed, distance
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     )
     from elsa_rt.hearing import Alert, Hearing, Score, Track
     from elsa_rt.listener import Listener
+    from elsa_rt.listening.background import Listening
     from elsa_rt.prompts.bank import PromptBank, embed_text
     from elsa_rt.rules.region import Region
     from elsa_rt.rules.rule import Rule
@@ -72,6 +74,7 @@ __all__ = [
     "EngineError",
     "Hearing",
     "Listener",
+    "Listening",
     "ModelBundle",
     "PromptBank",
     "Region",
@@ -101,6 +104,7 @@ _HOMES = {
     ),
     "elsa_rt.hearing": ("Alert", "Hearing", "Score", "Track"),
     "elsa_rt.listener": ("Listener",),
+    "elsa_rt.listening.background": ("Listening",),
     "elsa_rt.prompts.bank": ("PromptBank", "embed_text"),
     "elsa_rt.rules.region": ("Region",),
     "elsa_rt.rules.rule": ("Rule",),

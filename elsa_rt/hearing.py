@@ -1,13 +1,27 @@
-"""What the listener gives for every step: a Hearing, and the tracks and alerts inside it."""
+"""What the listener gives for every step: a Hearing, and the tracks and alerts inside it.
+
+All of them compare by value (NaN equals NaN), hash, pickle, and turn into the objects of the JSON
+contract by ``as_dict()`` (`elsa_rt.outputs.jsonl`).
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, fields
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class ByValue:
+    """Equality and hash of a frozen dataclass whose fields may hold arrays and NaN."""
+
+    def __eq__(self, other: object) -> bool:
+        return _key(self) == _key(other) if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(_key(self))
 
 
 class Score(NamedTuple):
@@ -19,6 +33,26 @@ class Score(NamedTuple):
     false_alarms_per_hour: float = math.nan  # how often background alone reaches this score
     rule: str = ""  # its id: two rules may have one prompt
     threshold: float = math.nan  # score that starts an alert
+
+    def __eq__(self, other: object) -> bool:
+        return _key(self) == _key(other) if type(other) is Score else NotImplemented
+
+    def __ne__(self, other: object) -> bool:  # that of tuple would not see NaN as equal
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(_key(self))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The score as a JSON object."""
+        return {
+            "prompt": self.prompt,
+            "similarity": _number(self.similarity, 4),
+            "score": _number(self.score, 4),
+            "false_alarms_per_hour": _significant(self.false_alarms_per_hour),
+            "rule": self.rule,
+            "threshold": _number(self.threshold, 4),
+        }
 
 
 class Label(NamedTuple):
@@ -39,8 +73,8 @@ State = Literal["start", "update", "end"]
 """A life of an alert or a track: one start, any number of updates, one end."""
 
 
-@dataclass(frozen=True)
-class Track:
+@dataclass(frozen=True, eq=False, repr=False)
+class Track(ByValue):
     """One sound, followed from step to step; its direction is smoothed."""
 
     state: State
@@ -56,9 +90,28 @@ class Track:
     words: str  # "behind, left"
     world: Angles | None = None  # once the listener's orientation was set
 
+    def __repr__(self) -> str:
+        return f"<Track {self.state} {self.id}, {self.time_s:.2f} s, {_where(self)}>"
 
-@dataclass(frozen=True)
-class Alert:
+    def as_dict(self) -> dict[str, Any]:
+        """The track as a JSON object, as it stands in that of a hearing."""
+        return {
+            "state": self.state,
+            "id": self.id,
+            "azimuth_deg": _number(self.azimuth_deg, 1),
+            "elevation_deg": _number(self.elevation_deg, 1),
+            "uncertainty_deg": _number(self.uncertainty_deg, 1),
+            "speed_deg_s": _number(self.speed_deg_s, 1),
+            "distance_m": _number(self.distance_m, 2),
+            "first_s": _number(self.first_s, 3),
+            "last_s": _number(self.last_s, 3),
+            "words": self.words,
+            **_angles("world", self.world),
+        }
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Alert(ByValue):
     """A rule's sound begins, goes on or ends; all that is told of one carries the same ``id``."""
 
     state: State
@@ -83,9 +136,42 @@ class Alert:
     latency_s: float = math.nan  # from the onset to the start of the alert, computing aside
     duration_s: float | None = None  # from the onset to where it was last heard, at the end
 
+    def __repr__(self) -> str:
+        return (
+            f"<Alert {self.state} {self.id} {self.prompt!r}, {self.time_s:.2f} s, "
+            f"score {self.score:.2f}, {_where(self)}>"
+        )
 
-@dataclass(frozen=True)
-class Hearing:
+    def as_dict(self) -> dict[str, Any]:
+        """The alert as a JSON object: ``{"type": "alert", "state": "start", ...}``."""
+        return {
+            "type": "alert",
+            "state": self.state,
+            "id": self.id,
+            "prompt": self.prompt,
+            "time_s": _number(self.time_s, 3),
+            "score": _number(self.score, 4),
+            "azimuth_deg": _number(self.azimuth_deg, 1),
+            "elevation_deg": _number(self.elevation_deg, 1),
+            "words": self.words,
+            **_angles("world", self.world),
+            "rule": self.rule,
+            "event": self.event,
+            "track": self.track,
+            "uncertainty_deg": _number(self.uncertainty_deg, 1),
+            "speed_deg_s": _number(self.speed_deg_s, 1),
+            "distance_m": _number(self.distance_m, 2),
+            "peak": _number(self.peak, 4),
+            "mean": _number(self.mean, 4),
+            "false_alarms_per_hour": _significant(self.false_alarms_per_hour),
+            "onset_s": _number(self.onset_s, 3),
+            "latency_s": _number(self.latency_s, 3),
+            **({} if self.duration_s is None else {"duration_s": _number(self.duration_s, 3)}),
+        }
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Hearing(ByValue):
     """One step of listening: `ModelBundle.step_s` long."""
 
     time_s: float  # stream time at the end of the step
@@ -107,3 +193,74 @@ class Hearing:
     flow_world: Angles | None = None  # that of the energy flow
     tracks: tuple[Track, ...] = ()  # the sounds that are followed, those that just ended last
     labels: tuple[Label, ...] = ()  # nearest known sounds, the most probable first
+
+    def __repr__(self) -> str:
+        best = max(self.scores, key=lambda score: score.score, default=None)
+        scored = "" if best is None else f", {best.prompt!r} {best.score:.2f}"
+        counts = f", {len(self.alerts)} alerts, {len(self.tracks)} tracks"
+        return (
+            f"<Hearing {self.time_s:.2f} s, activity {self.activity:.2f}, "
+            f"{_where(self)}{scored}{counts}>"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The hearing as a JSON object, ``{"type": "hearing", ...}``, but for its alerts.
+
+        Alerts are objects of their own. The embedding and the unit vector are left out: the fields
+        ``embedding`` and ``direction`` have them.
+        """
+        return {
+            "type": "hearing",
+            "time_s": _number(self.time_s, 3),
+            "activity": _number(self.activity, 4),
+            "azimuth_deg": _number(self.azimuth_deg, 1),
+            "elevation_deg": _number(self.elevation_deg, 1),
+            "distance_m": _number(self.distance_m, 2),
+            "scores": [score.as_dict() for score in self.scores],
+            "words": self.words,
+            "flow_azimuth_deg": _number(self.flow_azimuth_deg, 1),
+            "flow_elevation_deg": _number(self.flow_elevation_deg, 1),
+            "diffuseness": _number(self.diffuseness, 3),
+            "level_dbfs": _number(self.level_dbfs, 1),
+            "dropped": self.dropped,
+            **_angles("world", self.world),
+            **_angles("flow_world", self.flow_world),
+            "tracks": [track.as_dict() for track in self.tracks],
+            "labels": [
+                {"name": label.name, "probability": _number(label.probability, 3)}
+                for label in self.labels
+            ],
+        }
+
+
+def _key(value: object) -> object:
+    """``value`` as something that compares and hashes: arrays as tuples, NaN as a word."""
+    if isinstance(value, ByValue):
+        return tuple(_key(getattr(value, field.name)) for field in fields(value))  # type: ignore[arg-type]
+    if isinstance(value, np.ndarray):
+        return value.shape, _key(tuple(value.ravel().tolist()))
+    if isinstance(value, tuple):
+        return tuple(map(_key, value))
+    return "NaN" if isinstance(value, float) and math.isnan(value) else value
+
+
+def _where(place: Track | Alert | Hearing) -> str:
+    return f"{place.words} ({place.azimuth_deg:+.0f}, {place.elevation_deg:+.0f} deg)"
+
+
+def _angles(name: str, angles: Angles | None) -> dict[str, Any]:
+    """A direction in the world's axes; nothing where there is none."""
+    if angles is None:
+        return {}
+    return {
+        f"{name}_azimuth_deg": _number(angles.azimuth_deg, 1),
+        f"{name}_elevation_deg": _number(angles.elevation_deg, 1),
+    }
+
+
+def _significant(value: float) -> float | None:
+    return float(f"{value:.3g}") if math.isfinite(value) else None
+
+
+def _number(value: float, digits: int) -> float | None:
+    return round(float(value), digits) if math.isfinite(value) else None

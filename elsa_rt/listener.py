@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,13 +22,16 @@ from elsa_rt.encoder.output import QUIET, EncoderOutput
 from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.features.energy_flow import EnergyFlow, Flow
 from elsa_rt.features.intensity import Frames, IntensityFeatures
-from elsa_rt.hearing import Hearing
+from elsa_rt.hearing import Alert, Hearing
+from elsa_rt.listening.background import Callbacks, Listening
+from elsa_rt.listening.rule_changes import RuleChanges
+from elsa_rt.listening.session import Session, Stages
 from elsa_rt.microphones.library import profile_of
 from elsa_rt.microphones.to_foa import ToFoa
 from elsa_rt.notices import OnNotice, log_notice
-from elsa_rt.prompts.bank import PromptBank
+from elsa_rt.prompts.bank import PromptBank, check_prompt
 from elsa_rt.reference_frame import ReferenceFrame
-from elsa_rt.rules.rule import Rule
+from elsa_rt.rules.rule import Rule, rules_of
 from elsa_rt.scoring.known_sounds import KnownSounds
 from elsa_rt.sources.base import Source
 from elsa_rt.sources.open import open_source
@@ -38,11 +40,22 @@ DEFAULT_KNOWN_SOUNDS = 3
 """Known sounds that a listener without any prompt names in each hearing."""
 
 
+class _RuleSet(NamedTuple):
+    """Rules as the stream uses them."""
+
+    matcher: Matcher
+    config: Config  # with these rules
+
+
 class Listener:
     """Hears which of the prompts sound, and from where.
 
-    Iterate over it to open ``source`` and hear it to its end, or push blocks from a loop of your
-    own. One listener hears one stream; several may share an encoder and a prompt bank.
+    Iterate over it to open ``source`` and hear it to its end, `start` the same on a thread that
+    calls back, or push blocks from a loop of your own. One listener hears one stream; several may
+    share an encoder and a prompt bank.
+
+    A loop that is left in the middle leaves the source open: use the listener in a ``with``, or
+    call `close`, to release a microphone at once.
 
     Parameters
     ----------
@@ -106,7 +119,8 @@ class Listener:
         self.bundle = bundle
         self.on_notice = on_notice
         self._microphone = profile_of(config)
-        self._opened: Source | None = None
+        self._session: Session | None = None  # of what iterating or `start` opened
+        self._listening: Listening | None = None
         self._features = IntensityFeatures(bundle.features, self._microphone.coincidence_hz)
         self._stream = encoder.stream()
         self._flow = EnergyFlow(bundle.step_frames)
@@ -114,28 +128,75 @@ class Listener:
         self._bearings = ReferenceFrame(bundle, config.frame)
         self._encoder = encoder
         self._began_s = began_s
-        self._matcher, self.config = self._matcher_of(prompts, config)
-        self._change = threading.Lock()
-        self._following: tuple[Matcher, Config] | None = None  # from the next push on
-        self.reset()
+        rule_set = self._rule_set_of(prompts, config)
+        self._matcher, self.config = rule_set
+        self._rules = RuleChanges(rule_set)
+        self._restart()
         for notice in self._microphone.notices:
             on_notice(notice)
 
     def __iter__(self) -> Iterator[Hearing]:
         """Open the source, hear it to its end, and close it whatever happens."""
-        self.reset()
-        with open_source(self.source, self.config, self.on_notice) as self._opened:
-            for block in self._opened:
-                yield from self.push(block)
-        yield from self.finish()
+        with self._open() as session:
+            for hearings in session:
+                yield from hearings
+
+    def start(
+        self,
+        on_hearing: Callable[[Hearing], object] | None = None,
+        on_alert: Callable[[Alert], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+    ) -> Listening:
+        """Open the source and hear it on a thread that calls back; returns its handle.
+
+        The source is opened before this returns, so that its errors are raised here. The thread
+        makes one call at a time; one that takes longer than a step holds up the next, and beyond
+        the four seconds that a microphone keeps sound is lost (``Hearing.dropped``).
+
+        Parameters
+        ----------
+        on_hearing : callable
+            Takes every `Hearing`.
+        on_alert : callable
+            Takes every `Alert`, after the hearing that it is in.
+        on_error : callable
+            Takes what ended the listening early, of the source or of a callback. Without it the
+            error is logged, and raised by ``join()`` of the handle.
+        """
+        self._listening = Listening(self._open(), Callbacks(on_hearing, on_alert, on_error))
+        return self._listening
+
+    def _open(self) -> Session:
+        """A session with a newly opened source, in place of one that was left in the middle."""
+        self._check_free("opening the source")
+        self._restart()
+        self.close()
+        source = open_source(self.source, self.config, self.on_notice)
+        self._session = Session(source, Stages(self._push, self._finish))
+        return self._session
+
+    def close(self) -> None:
+        """Release the source that iterating or `start` opened, at once; a loop over it ends.
+
+        The listener itself can be used again. Closing twice does nothing.
+        """
+        if self._listening is not None and self._listening.running:
+            self._listening.stop()
+            if not self._listening.is_here:
+                self._listening.join()
+        elif self._session is not None:
+            self._session.close()
 
     def __enter__(self) -> Listener:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close what iterating opened, if it was left in the middle."""
-        if self._opened is not None:
-            self._opened.close()
+        self.close()
+
+    def __repr__(self) -> str:
+        rules = len(self.config.rules)
+        model = f"{self.bundle.name} {self.bundle.version}"
+        return f"<Listener {rules} rules, {model} on {self._encoder.engine}, {self._steps} steps>"
 
     def push(self, block: Block) -> list[Hearing]:
         """Hear ``block``; returns a hearing for every step that it completed, perhaps none.
@@ -144,7 +205,20 @@ class Listener:
         ------
         SourceError
             There are fewer than four channels, or rate or channels changed.
+        UsageError
+            The listener hears its own source on a thread (`start`).
         """
+        self._check_free("push")
+        return self._push(block)
+
+    def _check_free(self, what: str) -> None:
+        if self._listening is not None and self._listening.running:
+            raise UsageError(
+                f"{what}: the listener hears its source on a thread: stop() and join() the handle "
+                "that start() gave, first"
+            )
+
+    def _push(self, block: Block) -> list[Hearing]:
         self._adopt()
         to_foa = self._admit(block)
         for notice in self._health.step(block):
@@ -177,6 +251,10 @@ class Listener:
         Silence completes the last step. If the stream ended with a step and alerts are still
         open, a step of silence carries their ends.
         """
+        self._check_free("finish")
+        return self._finish()
+
+    def _finish(self) -> list[Hearing]:
         if self._to_foa is None:
             return []
         for notice in self._health.finish():
@@ -192,11 +270,15 @@ class Listener:
                 f"nothing was heard: {self._samples} samples at {self.bundle.features.rate} Hz "
                 f"came, at least {self._features.block} are needed"
             )
-        self.reset()
+        self._restart()
         return hearings
 
     def reset(self) -> None:
         """Forget all that was heard; the next block is the first of a new stream."""
+        self._check_free("reset")
+        self._restart()
+
+    def _restart(self) -> None:
         self._to_foa: ToFoa | None = None
         self._samples = 0  # that the features took, at the model's rate
         self._steps = 0
@@ -224,7 +306,7 @@ class Listener:
             )
         return self._to_foa
 
-    def change_rules(self, rules: Iterable[Rule], **settings: Any) -> None:
+    def change_rules(self, rules: Iterable[str | Rule] | PromptBank, **settings: Any) -> None:
         """Listen by other ``rules`` from the next push on; any thread may call it.
 
         They are prepared here and now, so that the stream does not wait for them. What is heard
@@ -233,7 +315,7 @@ class Listener:
 
         Parameters
         ----------
-        rules : iterable of Rule
+        rules : iterable of str or Rule, or PromptBank
         **settings
             Settings of alerts in `Config` that change as well.
 
@@ -247,31 +329,80 @@ class Listener:
                 raise UsageError(
                     f"{name} cannot change while listening: make a new listener for that"
                 )
-        with self._change:
-            _, config = self._following or (self._matcher, self.config)
-        config = config.changed(rules=tuple(rules), **settings)
-        bank = PromptBank.empty(self.bundle)
-        if config.rules:
-            bank = PromptBank.encode(self.bundle, config.rules, config, self._encoder)
-        following = self._matcher_of(bank, config)
-        with self._change:
-            self._following = following
+        with self._rules.preparing() as newest:
+            self._offer(rules, newest.config.changed(**settings))
 
-    def _matcher_of(self, bank: PromptBank, config: Config) -> tuple[Matcher, Config]:
-        """What matches by ``bank``, and ``config`` with its rules."""
+    def add_prompt(self, prompt: str | Rule) -> Rule:
+        """Listen for one more sentence or rule from the next push on; any thread may call it.
+
+        Returns the rule that listens for it; where one does so already, that one.
+
+        Raises
+        ------
+        UsageError
+            It makes no sense, or its id is that of another rule; the old ones go on.
+        """
+        with self._rules.preparing() as newest:
+            rules = newest.config.rules
+            if not isinstance(prompt, Rule):
+                sentence = check_prompt(prompt)
+                for rule in rules:
+                    if rule == Rule(rule.id, (sentence,)):
+                        return rule
+                (prompt,) = rules_of([sentence], [rule.id for rule in rules])
+            if prompt not in rules:
+                self._offer([*rules, prompt], newest.config)
+            return prompt
+
+    def remove_prompt(self, prompt: str | Rule) -> None:
+        """Stop listening for a rule, given by its id, its sentence or itself; see `add_prompt`.
+
+        Its open alert ends. Without any rule left, activity and directions are still heard.
+
+        Raises
+        ------
+        UsageError
+            There is no such rule.
+        """
+        with self._rules.preparing() as newest:
+            rules = newest.config.rules
+            kept = [one for one in rules if prompt not in (one, one.id)]
+            if len(kept) == len(rules):
+                kept = [one for one in rules if prompt != one.label]
+            if len(kept) == len(rules):
+                raise UsageError(
+                    f"remove_prompt: nothing listens for {prompt!r}: the rules are "
+                    f"{', '.join(one.id for one in rules) or 'none'}"
+                )
+            self._offer(kept, newest.config)
+
+    def _offer(self, rules: Iterable[str | Rule] | PromptBank, config: Config) -> None:
+        bank = self._bank_of(rules, config)
+        self._rules.offer(self._rule_set_of(bank, config))
+
+    def _bank_of(self, rules: Iterable[str | Rule] | PromptBank, config: Config) -> PromptBank:
+        if isinstance(rules, PromptBank):
+            rules.check_fits(self.bundle)
+            return rules
+        given = [rules] if isinstance(rules, str) else list(rules)
+        if not given:
+            return PromptBank.empty(self.bundle)
+        return PromptBank.encode(self.bundle, given, config, self._encoder)
+
+    def _rule_set_of(self, bank: PromptBank, config: Config) -> _RuleSet:
         config = replace(config, prompts=bank.prompts, rules=bank.rules)
         for notice in bank.notices:
             self.on_notice(notice)
-        return Matcher(bank, config, self.bundle, self._bearings, self._began_s), config
+        matcher = Matcher(bank, config, self.bundle, self._bearings, self._began_s)
+        return _RuleSet(matcher, config)
 
     def _adopt(self) -> None:
         """Change over to the rules that are waiting, if any."""
-        with self._change:
-            if self._following is None:
-                return
+        following = self._rules.adopt()
+        if following is not None:
             before = self._matcher
-            (self._matcher, self.config), self._following = self._following, None
-        self._matcher.inherit(before)
+            self._matcher, self.config = following
+            self._matcher.inherit(before)
 
     def set_orientation(
         self,

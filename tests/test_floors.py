@@ -19,7 +19,7 @@ FLOORS = (
     "prompts reference_frame sources",
     "scoring diagnostics",
     "tracking calibrate rules_file",
-    "alerting",
+    "alerting listening",
     "listener",
     "screens tuning",
     "cli",

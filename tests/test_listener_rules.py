@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +179,7 @@ def test_a_change_that_waits_is_not_forgotten_by_the_next(
     assert listener.config.alert_cooldown_s == 7.0
 
 
-@pytest.mark.parametrize("rules", [[HUM, HUM], [Rule("x", ("?!",))]])
+@pytest.mark.parametrize("rules", [[HUM, replace(HISS, id="hum")], [Rule("x", ("?!",))]])
 def test_rules_that_make_no_sense_leave_the_old_ones(
     encoder: AudioEncoder, scene: Foa, rules: list[Rule]
 ) -> None:
@@ -218,3 +220,78 @@ def test_a_schedule_lets_no_alert_start_outside_of_it(encoder: AudioEncoder, sce
         found = hear(listener, scene, 0, 6) + listener.finish()
         assert len(story(found)) == count
         assert max(h.scores[0].score for h in found) > 0.5  # and yet it can be seen
+
+
+def test_sentences_are_rules_as_everywhere(encoder: AudioEncoder, scene: Foa) -> None:
+    listener = listen(encoder, HUM)
+    listener.change_rules(["a hiss", HUM])
+    hear(listener, scene, 0, 0.1)
+    assert listener.config.rules == (Rule("a-hiss", ("a hiss",)), HUM)
+    listener.change_rules(PromptBank.encode(encoder.bundle, ["a dog"]))
+    hear(listener, scene, 0.1, 0.2)
+    assert [rule.id for rule in listener.config.rules] == ["a-dog"]
+
+
+def test_prompts_come_and_go_one_by_one(encoder: AudioEncoder, scene: Foa) -> None:
+    listener = listen(encoder, HUM)
+    hear(listener, scene, 0, 2)
+    added = listener.add_prompt("a hiss")
+    assert added == Rule("a-hiss", ("a hiss",))
+    assert listener.add_prompt(" a hiss ") == added
+    assert listener.add_prompt(Rule("d", ("a dog",))).id == "d"
+    listener.remove_prompt("a dog")  # by its sentence
+    assert story(hear(listener, scene, 2, 2.1)) == []  # the alert of the hum goes on
+    assert [rule.id for rule in listener.config.rules] == ["hum", "a-hiss"]
+    listener.remove_prompt("hum")
+    assert story(hear(listener, scene, 2.1, 2.2)) == [("hum", "end", 2.2)]
+    listener.remove_prompt(added)
+    (hearing,) = hear(listener, scene, 2.2, 2.3)
+    assert hearing.scores == ()
+    listener.add_prompt("a hiss")
+    assert ("a-hiss", "start") in [what[:2] for what in story(hear(listener, scene, 2.3, 6))]
+
+
+def test_an_id_that_is_taken_is_not_given_again(encoder: AudioEncoder) -> None:
+    listener = listen(encoder, replace(HUM, id="a-hiss"))
+    assert listener.add_prompt("a hiss").id == "a-hiss-2"
+    with pytest.raises(UsageError, match="two rules have the id 'a-hiss'"):
+        listener.add_prompt(Rule("a-hiss", ("a dog",)))
+    with pytest.raises(UsageError, match="nothing listens for 'a cat': the rules are a-hiss, a-h"):
+        listener.remove_prompt("a cat")
+
+
+def test_threads_that_change_at_once_lose_nothing(encoder: AudioEncoder, scene: Foa) -> None:
+    listener = listen(encoder, HUM)
+    together = threading.Barrier(5)
+    changes: list[Callable[[], object]] = [
+        partial(listener.add_prompt, "a dog"),
+        partial(listener.add_prompt, "a glass"),
+        partial(listener.add_prompt, "a sound"),
+    ]
+
+    def run(change: Callable[[], object]) -> None:
+        together.wait()
+        change()
+
+    def all_at_once() -> None:
+        threads = [threading.Thread(target=run, args=[change]) for change in changes]
+        for thread in threads:
+            thread.start()
+        together.wait()
+        for thread in threads:
+            thread.join()
+        hear(listener, scene, 0, 0.1)
+
+    changes.append(lambda: None)
+    all_at_once()
+    assert set(listener.config.prompts) == {"a hum", "a dog", "a glass", "a sound"}
+    changes[:] = [
+        partial(listener.change_rules, [HUM], alert_cooldown_s=7.0),
+        partial(listener.change_rules, [HUM], alert_release_s=3.0),
+        partial(listener.change_rules, [HUM], alert_confirm_s=0.5),
+        partial(listener.change_rules, [HUM], false_alarms_per_hour=0.1),
+    ]
+    all_at_once()
+    config = listener.config
+    assert (config.alert_cooldown_s, config.alert_release_s) == (7.0, 3.0)
+    assert (config.alert_confirm_s, config.false_alarms_per_hour) == (0.5, 0.1)

@@ -26,7 +26,6 @@ from elsa_rt.features.energy_flow import EnergyFlow
 from elsa_rt.features.intensity import CHANNELS, IntensityFeatures
 from elsa_rt.listener import Listener
 from elsa_rt.microphones.to_foa import ToFoa
-from elsa_rt.outputs.jsonl import hearing_fields
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.statistics import Statistics
@@ -120,7 +119,7 @@ def measure(
             mel = np.broadcast_to(frames.mel, shape)
             timed(f"audio encoder, {streams} streams", batch.step, mel)
         for hearing in timed(WHOLE, listener.push, block):
-            timed("its JSON line", json.dumps, hearing_fields(hearing))
+            timed("its JSON line", json.dumps, hearing.as_dict())
     stages = {
         name: Quantiles(*np.quantile(times[WARM_UP:], (0.5, 0.95, 0.99)).tolist())
         for name, times in spent.items()

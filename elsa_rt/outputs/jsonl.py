@@ -6,18 +6,18 @@
     {"type": "alert", "state": "start" | "update" | "end", "id", "prompt", "time_s", "score",
      "azimuth_deg", "elevation_deg", "words", ...}
 
-Fields may be added, none is ever renamed. A number that does not exist is null, never NaN.
+Fields may be added, none is ever renamed. A number that does not exist is null, never NaN. The
+objects are those of ``Hearing.as_dict()`` and ``Alert.as_dict()``.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
-from elsa_rt.hearing import Alert, Angles, Hearing, Track
+from elsa_rt.hearing import Hearing
 
 
 class LineSink(Protocol):
@@ -62,9 +62,9 @@ class JsonLines:
 
     def show(self, hearing: Hearing) -> None:
         if not self._alerts_only:
-            self._write(hearing_fields(hearing))
+            self._write(hearing.as_dict())
         for alert in hearing.alerts:
-            self._write(alert_fields(alert))
+            self._write(alert.as_dict())
 
     def _write(self, fields: dict[str, Any]) -> None:
         fields |= self._common
@@ -81,102 +81,3 @@ class JsonLines:
 def later(began: datetime, seconds: float) -> datetime:
     """``seconds`` after ``began``, in its time zone: across a change of the clocks, too."""
     return datetime.fromtimestamp(began.timestamp() + seconds, began.tzinfo)
-
-
-def hearing_fields(hearing: Hearing) -> dict[str, Any]:
-    """The object of one step; the embedding is left to ``elsa-rt embed``."""
-    return {
-        "type": "hearing",
-        "time_s": _number(hearing.time_s, 3),
-        "activity": _number(hearing.activity, 4),
-        "azimuth_deg": _number(hearing.azimuth_deg, 1),
-        "elevation_deg": _number(hearing.elevation_deg, 1),
-        "distance_m": _number(hearing.distance_m, 2),
-        "scores": [
-            {
-                "prompt": score.prompt,
-                "similarity": _number(score.similarity, 4),
-                "score": _number(score.score, 4),
-                "false_alarms_per_hour": _significant(score.false_alarms_per_hour),
-                "rule": score.rule,
-                "threshold": _number(score.threshold, 4),
-            }
-            for score in hearing.scores
-        ],
-        "words": hearing.words,
-        "flow_azimuth_deg": _number(hearing.flow_azimuth_deg, 1),
-        "flow_elevation_deg": _number(hearing.flow_elevation_deg, 1),
-        "diffuseness": _number(hearing.diffuseness, 3),
-        "level_dbfs": _number(hearing.level_dbfs, 1),
-        "dropped": hearing.dropped,
-        **_world("world", hearing.world),
-        **_world("flow_world", hearing.flow_world),
-        "tracks": [track_fields(track) for track in hearing.tracks],
-        "labels": [
-            {"name": label.name, "probability": _number(label.probability, 3)}
-            for label in hearing.labels
-        ],
-    }
-
-
-def track_fields(track: Track) -> dict[str, Any]:
-    """The object of a track within a hearing."""
-    return {
-        "state": track.state,
-        "id": track.id,
-        "azimuth_deg": _number(track.azimuth_deg, 1),
-        "elevation_deg": _number(track.elevation_deg, 1),
-        "uncertainty_deg": _number(track.uncertainty_deg, 1),
-        "speed_deg_s": _number(track.speed_deg_s, 1),
-        "distance_m": _number(track.distance_m, 2),
-        "first_s": _number(track.first_s, 3),
-        "last_s": _number(track.last_s, 3),
-        "words": track.words,
-        **_world("world", track.world),
-    }
-
-
-def alert_fields(alert: Alert) -> dict[str, Any]:
-    """The object of the start, an update or the end of an alert."""
-    return {
-        "type": "alert",
-        "state": alert.state,
-        "id": alert.id,
-        "prompt": alert.prompt,
-        "time_s": _number(alert.time_s, 3),
-        "score": _number(alert.score, 4),
-        "azimuth_deg": _number(alert.azimuth_deg, 1),
-        "elevation_deg": _number(alert.elevation_deg, 1),
-        "words": alert.words,
-        **_world("world", alert.world),
-        "rule": alert.rule,
-        "event": alert.event,
-        "track": alert.track,
-        "uncertainty_deg": _number(alert.uncertainty_deg, 1),
-        "speed_deg_s": _number(alert.speed_deg_s, 1),
-        "distance_m": _number(alert.distance_m, 2),
-        "peak": _number(alert.peak, 4),
-        "mean": _number(alert.mean, 4),
-        "false_alarms_per_hour": _significant(alert.false_alarms_per_hour),
-        "onset_s": _number(alert.onset_s, 3),
-        "latency_s": _number(alert.latency_s, 3),
-        **({} if alert.duration_s is None else {"duration_s": _number(alert.duration_s, 3)}),
-    }
-
-
-def _world(name: str, angles: Angles | None) -> dict[str, Any]:
-    """A direction in the world's axes; nothing where there is none."""
-    if angles is None:
-        return {}
-    return {
-        f"{name}_azimuth_deg": _number(angles.azimuth_deg, 1),
-        f"{name}_elevation_deg": _number(angles.elevation_deg, 1),
-    }
-
-
-def _significant(value: float) -> float | None:
-    return float(f"{value:.3g}") if math.isfinite(value) else None
-
-
-def _number(value: float, digits: int) -> float | None:
-    return round(float(value), digits) if math.isfinite(value) else None

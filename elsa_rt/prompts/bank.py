@@ -231,7 +231,8 @@ def _rules(prompts: Iterable[str | Rule]) -> tuple[tuple[Rule, ...], list[str]]:
         for one in distinct
         if isinstance(one, str) and checked.count(one) > 1
     ]
-    named = iter(rules_of(one for one in distinct if isinstance(one, str)))
+    taken = [one.id for one in distinct if isinstance(one, Rule)]
+    named = iter(rules_of((one for one in distinct if isinstance(one, str)), taken))
     rules = tuple(one if isinstance(one, Rule) else next(named) for one in distinct)
     ids = [rule.id for rule in rules]
     for one in ids:

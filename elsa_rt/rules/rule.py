@@ -6,14 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
 
 from elsa_rt.errors import UsageError
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.schedule import Schedule
-
-if TYPE_CHECKING:
-    pass
 
 MAX_SLUG = 48
 
@@ -71,10 +67,10 @@ class Rule:
         return bool(self.prompts or self.examples)
 
 
-def rules_of(prompts: Iterable[str]) -> tuple[Rule, ...]:
-    """A rule for each of ``prompts``, called after it."""
+def rules_of(prompts: Iterable[str], taken: Iterable[str] = ()) -> tuple[Rule, ...]:
+    """A rule for each of ``prompts``, named after it; ids in ``taken`` are not used again."""
     rules: list[Rule] = []
-    taken: set[str] = set()
+    taken = set(taken)
     for prompt in prompts:
         name = slug = slug_of(prompt)
         number = 1
