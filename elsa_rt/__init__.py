@@ -7,6 +7,8 @@ Listening
     Score         how well one prompt fits
     Track         a sound that is followed: direction, its uncertainty and speed, distance
     Alert         a prompt begins to be heard, goes on or ends
+    Health        how well it hears: state, reasons, what was lost
+    HealthEvent   a change of health, such as deaf
     Config        every setting, with its default
     Rule          what to listen for, where, when, and how readily it alerts
     Region        a part of the space around the listener
@@ -38,7 +40,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from elsa_rt.telemetry import switch_off
 from elsa_rt.version import __version__
+
+switch_off()  # before anything can load ONNX Runtime
 
 if TYPE_CHECKING:
     from elsa_rt.audio.block import Block
@@ -53,6 +58,7 @@ if TYPE_CHECKING:
         SourceError,
         UsageError,
     )
+    from elsa_rt.health import Health, HealthEvent
     from elsa_rt.hearing import Alert, Hearing, Score, Track
     from elsa_rt.listener import Listener
     from elsa_rt.listening.background import Listening
@@ -72,6 +78,8 @@ __all__ = [
     "DeviceError",
     "ElsaError",
     "EngineError",
+    "Health",
+    "HealthEvent",
     "Hearing",
     "Listener",
     "Listening",
@@ -102,6 +110,7 @@ _HOMES = {
         "SourceError",
         "UsageError",
     ),
+    "elsa_rt.health": ("Health", "HealthEvent"),
     "elsa_rt.hearing": ("Alert", "Hearing", "Score", "Track"),
     "elsa_rt.listener": ("Listener",),
     "elsa_rt.listening.background": ("Listening",),

@@ -13,6 +13,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.health import HealthEvent, HealthState
+
 
 class ByValue:
     """Equality and hash of a frozen dataclass whose fields may hold arrays and NaN."""
@@ -193,6 +195,8 @@ class Hearing(ByValue):
     flow_world: Angles | None = None  # that of the energy flow
     tracks: tuple[Track, ...] = ()  # the sounds that are followed, those that just ended last
     labels: tuple[Label, ...] = ()  # nearest known sounds, the most probable first
+    state: HealthState = "HEALTHY"  # of the stream, see `Health`
+    health: HealthEvent | None = None  # where the state changed with this step
 
     def __repr__(self) -> str:
         best = max(self.scores, key=lambda score: score.score, default=None)
@@ -230,6 +234,7 @@ class Hearing(ByValue):
                 {"name": label.name, "probability": _number(label.probability, 3)}
                 for label in self.labels
             ],
+            "state": self.state,
         }
 
 

@@ -15,13 +15,14 @@ from elsa_rt.audio.block import Block
 from elsa_rt.audio.orientation import quaternion_from_angles
 from elsa_rt.audio.timeline import Timeline
 from elsa_rt.config import CHANGEABLE, Config
-from elsa_rt.diagnostics.signal_health import SignalHealth
+from elsa_rt.diagnostics.monitor import HealthMonitor
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import QUIET, EncoderOutput
 from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.features.energy_flow import EnergyFlow, Flow
 from elsa_rt.features.intensity import Frames, IntensityFeatures
+from elsa_rt.health import Health
 from elsa_rt.hearing import Alert, Hearing
 from elsa_rt.listening.background import Callbacks, Listening
 from elsa_rt.listening.rule_changes import RuleChanges
@@ -121,6 +122,7 @@ class Listener:
         self._microphone = profile_of(config)
         self._session: Session | None = None  # of what iterating or `start` opened
         self._listening: Listening | None = None
+        self._cut_off = False  # no sound comes any more, and what was heard is ended
         self._features = IntensityFeatures(bundle.features, self._microphone.coincidence_hz)
         self._stream = encoder.stream()
         self._flow = EnergyFlow(bundle.step_frames)
@@ -172,7 +174,7 @@ class Listener:
         self._restart()
         self.close()
         source = open_source(self.source, self.config, self.on_notice)
-        self._session = Session(source, Stages(self._push, self._finish))
+        self._session = Session(source, Stages(self._push, self._finish, self._fail))
         return self._session
 
     def close(self) -> None:
@@ -220,12 +222,15 @@ class Listener:
 
     def _push(self, block: Block) -> list[Hearing]:
         self._adopt()
+        ended = self._interrupted(block)
+        if isinstance(block, Block) and block.status is not None and not block.samples.size:
+            return ended
         to_foa = self._admit(block)
-        for notice in self._health.step(block):
+        for notice in self._monitor.step(block):
             self.on_notice(notice)
         self._timeline.add(block)
         self._bearings.add(block)
-        return self._hear(to_foa.step(block.samples.astype(np.float32, copy=False)))
+        return ended + self._hear(to_foa.step(block.samples.astype(np.float32, copy=False)))
 
     def _hear(self, foa: NDArray[np.float32]) -> list[Hearing]:
         self._samples += foa.shape[1]
@@ -239,11 +244,22 @@ class Listener:
     def _match(self, sound: EncoderOutput, flow: Flow) -> Hearing:
         self._steps += 1
         time_s, dropped = self._timeline.at(self._steps * self.bundle.step_samples)
+        dropped += self._dropped_before
         hearing = self._matcher.step(time_s, dropped, sound, flow)
+        health = self._monitor.health
+        if health.deaf:
+            hearing = self._silenced(hearing)
+        hearing = replace(hearing, state=health.state, health=self._monitor.event(time_s))
         if self.known is None or hearing.activity < QUIET:
             return hearing
         labels = self.known.nearest(hearing.embedding, self.config.known_sounds or 0)
         return replace(hearing, labels=labels)
+
+    def _silenced(self, hearing: Hearing) -> Hearing:
+        """``hearing`` where nothing of the room is heard: open alerts end, and none starts."""
+        ended = self._matcher.finish(hearing)
+        begun = {alert.id for alert in ended.alerts if alert.state == "start"}
+        return replace(ended, alerts=tuple(one for one in ended.alerts if one.id not in begun))
 
     def finish(self) -> list[Hearing]:
         """End the stream: hear what was held back, end open alerts; the next push begins anew.
@@ -257,14 +273,9 @@ class Listener:
     def _finish(self) -> list[Hearing]:
         if self._to_foa is None:
             return []
-        for notice in self._health.finish():
+        for notice in self._monitor.finish():
             self.on_notice(notice)
-        hearings = self._hear(self._to_foa.flush())
-        waiting = self._samples - self._steps * self.bundle.step_samples
-        if waiting >= self._features.block or self._matcher.any_open:
-            silence = np.zeros((4, self.bundle.step_samples - waiting), np.float32)
-            (last,) = self._hear(silence)
-            hearings.append(self._matcher.finish(last))
+        hearings = self._rest()
         if not self._steps:
             self.on_notice(
                 f"nothing was heard: {self._samples} samples at {self.bundle.features.rate} Hz "
@@ -273,16 +284,73 @@ class Listener:
         self._restart()
         return hearings
 
+    def fail(self, reason: str) -> list[Hearing]:
+        """End the stream because its source failed: open alerts end, `health` says why.
+
+        The last hearing carries the state FAILED and, unless that was known, the event "deaf".
+        """
+        self._check_free("fail")
+        return self._fail(reason)
+
+    def _fail(self, reason: str) -> list[Hearing]:
+        self._monitor.fail(reason)
+        hearings = self._rest(one_more=self._to_foa is not None)
+        self._begin_again()
+        return hearings
+
+    @property
+    def health(self) -> Health:
+        """How well the listener hears, as of the last block; after `reset` as if all were well."""
+        return self._monitor.health
+
+    def _rest(self, *, one_more: bool = False) -> list[Hearing]:
+        """What was held back, and the ends of open alerts; a step of silence where they need it."""
+        hearings = [] if self._to_foa is None else self._hear(self._to_foa.flush())
+        waiting = self._samples - self._steps * self.bundle.step_samples
+        if waiting >= self._features.block or self._matcher.any_open or one_more:
+            silence = np.zeros((4, self.bundle.step_samples - waiting), np.float32)
+            (last,) = self._hear(silence)
+            hearings.append(self._matcher.finish(last))
+        return hearings
+
+    def _interrupted(self, block: Block) -> list[Hearing]:
+        """The end of what was heard, where no sound comes any more or the source was reopened."""
+        status = block.status if isinstance(block, Block) else None
+        if status is None:
+            return []
+        came = block.samples.shape[1] > 0
+        if not came:
+            self._monitor.step(block)
+        over = status.resumed if came else self._monitor.cut_off
+        if self._cut_off or not over:
+            self._cut_off = self._cut_off and not came
+            return []
+        if self._to_foa is None:
+            if came:
+                return []
+            self._timeline.add(block)
+            self._bearings.add(block)
+        hearings = self._rest(one_more=True)
+        self._begin_again()
+        self._cut_off = not came
+        return hearings
+
     def reset(self) -> None:
         """Forget all that was heard; the next block is the first of a new stream."""
         self._check_free("reset")
         self._restart()
 
     def _restart(self) -> None:
+        self._monitor = HealthMonitor(self._microphone.channels, self._microphone.silent)
+        self._begin_again()
+
+    def _begin_again(self) -> None:
+        """Forget what was heard, not what was lost; the next block hangs together with nothing."""
+        self._dropped_before = self._monitor.health.lost_samples
+        self._cut_off = False
         self._to_foa: ToFoa | None = None
         self._samples = 0  # that the features took, at the model's rate
         self._steps = 0
-        self._health = SignalHealth(self._microphone.channels, self._microphone.silent)
         for stage in (self._features, self._stream, self._flow, self._matcher):
             stage.reset()
         for follower in (self._timeline, self._bearings):

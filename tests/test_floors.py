@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = (
-    "errors version notices jit hearing demo",
+    "errors version notices jit health telemetry demo",
+    "hearing",
     "audio files guide",
     "rules features",
     "config",

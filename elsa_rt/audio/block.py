@@ -11,6 +11,31 @@ from elsa_rt.errors import SourceError
 
 
 @dataclass(frozen=True)
+class SourceStatus:
+    """How a live source is doing; a block without samples carries it where no sound comes.
+
+    Attributes
+    ----------
+    silent_s : float, seconds
+        For how long no sound has come before this block.
+    lag_s : float, seconds
+        How much sound waits in the source behind this block.
+    resumed : bool
+        The source was opened again: nothing before this block hangs together with it.
+    restarts : int
+        How often it was opened again.
+    reason : str
+        Why no sound comes, in words.
+    """
+
+    silent_s: float = 0.0
+    lag_s: float = 0.0
+    resumed: bool = False
+    restarts: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Block:
     """A run of samples as the device or file gave them; floats of two dimensions or a SourceError.
 
@@ -25,6 +50,8 @@ class Block:
         Lost immediately before this block; already counted in ``start``.
     captured : float or None, seconds
         Capture clock (``time.monotonic``) of the first sample, where there is one.
+    status : SourceStatus or None
+        How a live source is doing, where it tells.
     """
 
     samples: NDArray[np.float32]
@@ -32,6 +59,7 @@ class Block:
     start: int = 0
     dropped: int = 0
     captured: float | None = None
+    status: SourceStatus | None = None
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.dtype.kind != "f":

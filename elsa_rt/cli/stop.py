@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
+from elsa_rt.errors import SourceError
 from elsa_rt.hearing import Hearing
 
 if TYPE_CHECKING:
@@ -80,6 +81,9 @@ def run_until_stopped(
             _show(listener.push(block), show)
             if stop.asked():
                 break
+    except SourceError as error:
+        _show(listener.fail(str(error)), show)
+        raise
     except BaseException:
         with contextlib.suppress(Exception):  # it may have been torn out of the middle of a step
             _show(listener.finish(), show)

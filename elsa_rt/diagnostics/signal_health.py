@@ -16,6 +16,7 @@ CLIP_RUN = 3  # samples in a row at full scale are no peak but a cut one
 WINDOW_S = 1.0  # over which channels are compared
 SILENCE_S = 5.0  # of exact zeros before it is said
 DEPENDENT = 1e-7  # share of power that is new in a channel; a microphone's own noise is more
+HOLD_S = 10.0  # so long a fault counts as going on after it was last seen
 SAY_AGAIN_S = {"clip": 10.0, "bad": 10.0, "lost": 10.0, "mute": 60.0, "dead": 60.0, "same": 60.0}
 
 
@@ -44,6 +45,7 @@ class SignalHealth:
     def reset(self) -> None:
         """Forget all sound and what has been said."""
         self._silent_until: dict[str, float] = {}
+        self._faults: dict[str, tuple[str, float]] = {}  # by kind: in words, and until when
         self._bad = self._lost = self._lost_in_all = self._clips = 0
         self._clipped = np.zeros(4, bool)
         self._full = np.zeros((4, CLIP_RUN), bool)  # the last samples, at full scale or not
@@ -68,6 +70,12 @@ class SignalHealth:
         self._gather(samples)
         return [*self._counted(), *self._watched()]
 
+    @property
+    def faults(self) -> dict[str, str]:
+        """What is wrong now, in words by kind; what is merely counted holds for `HOLD_S`."""
+        now = self._position / self._rate
+        return {kind: text for kind, (text, until) in self._faults.items() if now < until}
+
     def finish(self) -> list[str]:
         """At the end of the stream: what was counted since it was last said."""
         self._silent_until.clear()
@@ -75,35 +83,43 @@ class SignalHealth:
 
     def _counted(self) -> Iterator[str]:
         if self._lost and self._due("lost"):
-            yield (
+            yield self._told(
+                "lost",
                 f"lost {self._lost:,} samples ({1000 * self._lost / self._rate:.0f} ms) of the "
                 f"microphone, {self._lost_in_all:,} in all: the computer was too busy, "
-                "close other programs"
+                "close other programs",
             )
             self._lost = 0
         if self._bad and self._due("bad"):
-            yield (
+            yield self._told(
+                "bad",
                 f"{self._bad:,} samples were NaN, infinite or beyond all scale and became "
-                "silence: check what produces the signal"
+                "silence: check what produces the signal",
             )
             self._bad = 0
         if self._clips and self._due("clip"):
-            yield (
+            yield self._told(
+                "clip",
                 f"clipping: {self._clips:,} samples stand at full scale on "
-                f"{self._named(self._clipped)}: turn the gain of the microphone down"
+                f"{self._named(self._clipped)}: turn the gain of the microphone down",
             )
             self._clips = 0
             self._clipped[:] = False
 
     def _watched(self) -> Iterator[str]:
         if self._zeros >= SILENCE_S * self._rate and self._due("mute"):
-            yield (
+            yield self._told(
+                "mute",
                 f"only digital silence for {self._zeros / self._rate:.0f} s: is the microphone "
-                "muted or unplugged, or another one meant (see elsa-rt devices)?"
+                "muted or unplugged, or another one meant (see elsa-rt devices)?",
             )
         if self._gathered >= WINDOW_S * self._rate:
             yield from self._compare()
             self._begin_window()
+
+    def _told(self, kind: str, text: str) -> str:
+        self._faults[kind] = text, self._position / self._rate + HOLD_S
+        return text
 
     def _due(self, kind: str) -> bool:
         now = self._position / self._rate
@@ -138,9 +154,10 @@ class SignalHealth:
         """Channels without signal, and channels that are a linear mix of the others."""
         dead = (np.diag(self._products) == 0) & self._used
         if dead.any() and not dead[self._used].all() and self._due("dead"):
-            yield (
+            yield self._told(
+                "dead",
                 f"nothing but zeros on {self._named(dead)} while others have signal: a capsule "
-                "is unplugged, or a sound server remixes the channels (prefer a hw: device)"
+                "is unplugged, or a sound server remixes the channels (prefer a hw: device)",
             )
         mean = self._sum / self._gathered
         covariance = self._products / self._gathered - np.outer(mean, mean)
@@ -153,9 +170,10 @@ class SignalHealth:
         if shares[0] < DEPENDENT and self._due("same"):
             mixed = np.zeros(4, bool)
             mixed[alive] = np.abs(mixes[:, shares < DEPENDENT]).max(axis=1) > 0.05
-            yield (
+            yield self._told(
+                "same",
                 f"{self._named(mixed)} carry one another's signal, as no microphone's do: a sound "
-                "server remixes them (prefer a hw: device), or this is a simulation without noise"
+                "server remixes them (prefer a hw: device), or this is a simulation without noise",
             )
 
     def _named(self, which: NDArray[np.bool_]) -> str:

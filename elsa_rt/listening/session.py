@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from elsa_rt.audio.block import Block
+from elsa_rt.errors import SourceError
 from elsa_rt.hearing import Hearing
 from elsa_rt.sources.base import Source
 
@@ -15,6 +16,7 @@ class Stages(NamedTuple):
 
     push: Callable[[Block], list[Hearing]]
     finish: Callable[[], list[Hearing]]
+    fail: Callable[[str], list[Hearing]]
 
 
 class Session:
@@ -30,10 +32,14 @@ class Session:
         self._stopped = self._closed = False
 
     def __iter__(self) -> Iterator[list[Hearing]]:
-        for block in self.source:
-            yield self._stages.push(block)
-            if self._stopped:
-                break
+        try:
+            for block in self.source:
+                yield self._stages.push(block)
+                if self._stopped:
+                    break
+        except SourceError as error:
+            yield self._stages.fail(str(error))
+            raise
         yield self.finish()
 
     def finish(self) -> list[Hearing]:

@@ -5,6 +5,8 @@
      ...], "labels": [{"name", "probability"}, ...], ...}
     {"type": "alert", "state": "start" | "update" | "end", "id", "prompt", "time_s", "score",
      "azimuth_deg", "elevation_deg", "words", ...}
+    {"type": "health", "event": "deaf" | "hearing" | "state", "time_s", "state", "reasons",
+     "lost_samples", ...}
 
 Fields may be added, none is ever renamed. A number that does not exist is null, never NaN. The
 objects are those of ``Hearing.as_dict()`` and ``Alert.as_dict()``.
@@ -65,6 +67,8 @@ class JsonLines:
             self._write(hearing.as_dict())
         for alert in hearing.alerts:
             self._write(alert.as_dict())
+        if hearing.health is not None:
+            self._write(hearing.health.as_dict())
 
     def _write(self, fields: dict[str, Any]) -> None:
         fields |= self._common

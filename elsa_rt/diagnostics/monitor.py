@@ -1,0 +1,96 @@
+"""The health of one stream from its blocks: state, reasons, and when to tell of a change."""
+
+from __future__ import annotations
+
+from elsa_rt.audio.block import Block, SourceStatus
+from elsa_rt.diagnostics.signal_health import SignalHealth
+from elsa_rt.health import Health, HealthEvent, HealthState
+
+DEAF_S = 3.0
+"""After so long without sound a stream is deaf: its open alerts end."""
+
+TOO_LATE_S = 0.5
+"""A listener that is so far behind is told to be."""
+
+
+class HealthMonitor:
+    """Follows `SignalHealth` and what the source says of itself.
+
+    Parameters
+    ----------
+    channels, silent : as for `SignalHealth`
+    """
+
+    def __init__(
+        self, channels: tuple[int, ...] | None = None, silent: tuple[int, ...] = ()
+    ) -> None:
+        self._signal = SignalHealth(channels, silent)
+        self._told = Health()
+        self._status = SourceStatus()
+        self._lost = 0
+        self._failure = ""
+        self._waiting = False
+
+    def step(self, block: Block) -> list[str]:
+        """Look at the next block; the notices that are due."""
+        self._failure = ""
+        self._waiting = not block.samples.shape[1]
+        self._lost += block.dropped
+        self._status = block.status or SourceStatus()
+        if self._status.resumed:
+            self._signal.reset()
+        return [] if self._waiting else self._signal.step(block)
+
+    def finish(self) -> list[str]:
+        """At the end of the stream: what was counted since it was last said."""
+        return self._signal.finish()
+
+    def fail(self, reason: str) -> None:
+        """The source ended with an error; nothing more will come."""
+        self._failure = reason
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the source has been without sound for so long that the stream is over."""
+        return self._waiting and self._status.silent_s >= DEAF_S
+
+    @property
+    def health(self) -> Health:
+        """The health as of the last block."""
+        state, deaf, reasons = self._judge()
+        return Health(
+            state=state,
+            deaf=deaf,
+            reasons=tuple(reasons),
+            lost_samples=self._lost,
+            lag_s=self._status.lag_s,
+            silent_s=self._status.silent_s if self._waiting else 0.0,
+            restarts=self._status.restarts,
+        )
+
+    def event(self, time_s: float) -> HealthEvent | None:
+        """What is to be told at ``time_s`` of the stream; None where nothing has changed."""
+        now, before = self.health, self._told
+        if (now.state, now.deaf) == (before.state, before.deaf):
+            return None
+        self._told = now
+        if now.deaf != before.deaf:
+            return HealthEvent("deaf" if now.deaf else "hearing", time_s, now)
+        return HealthEvent("state", time_s, now)
+
+    def _judge(self) -> tuple[HealthState, bool, list[str]]:
+        if self._failure:
+            return "FAILED", True, [self._failure]
+        if self.cut_off:
+            return "RECOVERING", True, [self._status.reason or self._silence()]
+        faults = self._signal.faults
+        reasons = [text for kind, text in faults.items() if kind in ("stuck", "mute")]
+        reasons += [text for kind, text in faults.items() if kind not in ("stuck", "mute")]
+        if self._status.lag_s > TOO_LATE_S:
+            reasons.append(f"listening is {self._status.lag_s:.1f} s behind the sound")
+        if "stuck" in faults:
+            return "FAILED", True, reasons
+        return ("DEGRADED" if reasons else "HEALTHY"), "mute" in faults, reasons
+
+    def _silence(self) -> str:
+        return f"no sound has come for {self._status.silent_s:.1f} s"
