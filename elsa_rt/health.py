@@ -20,32 +20,15 @@ HEALTH_STATES: tuple[HealthState, ...] = ("HEALTHY", "DEGRADED", "RECOVERING", "
 
 @dataclass(frozen=True)
 class Health:
-    """The health of a stream at one moment; ``Listener.health`` makes it.
+    """The health of a stream at one moment; ``Listener.health`` makes it."""
 
-    Attributes
-    ----------
-    state : "HEALTHY", "DEGRADED", "RECOVERING" or "FAILED"
-    deaf : bool
-        Nothing of the room can be heard.
-    reasons : tuple of str
-        Why the state is not HEALTHY, the worst first.
-    lost_samples : int
-        Samples lost since the source was opened.
-    lag_s : float, seconds
-        How far listening is behind the sound, computing aside.
-    silent_s : float, seconds
-        For how long no sound has come, 0 while it comes.
-    restarts : int
-        How often the source was opened again.
-    """
-
-    state: HealthState = "HEALTHY"
-    deaf: bool = False
-    reasons: tuple[str, ...] = ()
-    lost_samples: int = 0
-    lag_s: float = 0.0
-    silent_s: float = 0.0
-    restarts: int = 0
+    state: HealthState = "HEALTHY"  # HEALTHY, DEGRADED, RECOVERING or FAILED
+    deaf: bool = False  # nothing of the room can be heard
+    reasons: tuple[str, ...] = ()  # why the state is not HEALTHY, the worst first
+    lost_samples: int = 0  # since the source was opened
+    lag_s: float = 0.0  # how far listening is behind the sound, computing aside
+    silent_s: float = 0.0  # for how long no sound has come, 0 while it comes
+    restarts: int = 0  # how often the source was opened again
 
     def as_dict(self) -> dict[str, Any]:
         """The fields by name, as JSON has them."""
@@ -59,15 +42,11 @@ class Health:
 
 @dataclass(frozen=True)
 class HealthEvent:
-    """A change of health; the hearing in which it shows carries it.
+    """A change of health; the hearing in which it shows carries it."""
 
-    ``event`` is "deaf" where nothing can be heard any more, "hearing" where sound is back, and
-    "state" for every other change of state.
-    """
-
-    event: Literal["deaf", "hearing", "state"]
+    event: Literal["deaf", "hearing", "state"]  # deaf, hearing again, or another state
     time_s: float  # stream time
-    health: Health
+    health: Health  # its fields stand in the JSON line itself
 
     def as_dict(self) -> dict[str, Any]:
         """The object of its JSON line, ``"type": "health"``."""
