@@ -2,7 +2,7 @@
 
     ElsaError                      exit code 1: it could not be done
     |-- UsageError                 exit code 2: what was asked for makes no sense
-    |   `-- RulesError             a rules file with its mistakes, in elsa_rt.rules_file.problems
+    |   `-- FileError              a file of the user, in elsa_rt.user_files.problems
     |-- SourceError                a file, pipe or array that is not usable audio
     |   `-- DeviceError            a microphone that is missing, unfit or gone
     |-- BundleError                a model bundle that is absent, damaged or of another kind

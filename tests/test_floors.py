@@ -14,7 +14,7 @@ FLOORS = (
     "errors version notices jit health telemetry demo",
     "hearing",
     "audio files guide",
-    "rules features",
+    "rules features user_files",
     "config",
     "encoder microphones outputs",
     "prompts reference_frame sources",

@@ -15,8 +15,8 @@ from elsa_rt.errors import UsageError
 
 if TYPE_CHECKING:
     from elsa_rt.rules.rule import Rule
-    from elsa_rt.rules_file.problems import Problem
     from elsa_rt.rules_file.reader import RulesFile
+    from elsa_rt.user_files.problems import Problem
 
 MORE = """\
 It names the line and the cure of each mistake and ends with 2, or shows the rules as they were
@@ -44,16 +44,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.rules is None:
         raise UsageError("check needs a rules file: elsa-rt check rules.yaml")
     path = Path(arguments.rules)
-    from elsa_rt.rules_file.problems import RulesError
     from elsa_rt.rules_file.reader import read_rules
+    from elsa_rt.user_files.problems import FileError
 
     try:
         file = read_rules(path)
-    except RulesError as error:
+    except FileError as error:
         if arguments.json:
-            _print_json(path, error.mistakes, (), ())
+            _print_json(path, error.problems, (), ())
         else:
-            print(*(mistake.at(path) for mistake in error.mistakes), sep="\n", file=sys.stderr)
+            print(*(problem.at(path) for problem in error.problems), sep="\n", file=sys.stderr)
         return error.exit_code
     from elsa_rt.encoder.bundle import ModelBundle
     from elsa_rt.rules_file.lint import lint
@@ -69,12 +69,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_json(
-    path: Path, mistakes: Sequence[Problem], warnings: Sequence[Problem], rules: Sequence[Rule]
+    path: Path, problems: Sequence[Problem], warnings: Sequence[Problem], rules: Sequence[Rule]
 ) -> None:
     found: dict[str, Any] = {
-        "ok": not mistakes,
+        "ok": not problems,
         "path": str(path),
-        "mistakes": [{"line": mistake.line, "message": mistake.what} for mistake in mistakes],
+        "mistakes": [{"line": problem.line, "message": problem.what} for problem in problems],
         "warnings": [{"line": warning.line, "message": warning.what} for warning in warnings],
         "rules": [rule.id for rule in rules],
     }

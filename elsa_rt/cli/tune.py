@@ -97,7 +97,7 @@ def _tell(found: list[Tuned], target: Path) -> None:
 def _write(file: RulesFile, found: list[Tuned]) -> None:
     from elsa_rt.rules_file.edit import with_starts
     from elsa_rt.rules_file.reader import read_rules
-    from elsa_rt.rules_file.yaml_lines import read_text
+    from elsa_rt.user_files.yaml_lines import read_text
 
     places = {rule.id: index for index, rule in enumerate(file.rules)}
     starts = {

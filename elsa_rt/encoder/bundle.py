@@ -10,11 +10,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import yaml
-
 from elsa_rt.encoder.window import WindowSettings
 from elsa_rt.errors import BundleError, UsageError
 from elsa_rt.features.intensity import FeatureSettings
+from elsa_rt.user_files.problems import FileError
+from elsa_rt.user_files.value_types import shown
+from elsa_rt.user_files.yaml_lines import load_plain
 
 SCHEMA = 1
 STATEFUL, WINDOWED = "stateful", "windowed"
@@ -125,22 +126,20 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
     if not path.is_file():
         raise BundleError(f"loading bundle {directory}: it has no {MANIFEST}: {_CURE}")
     try:
-        manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise BundleError(f"loading {path}: it is not YAML ({reason}): {_CURE}") from None
-    except OSError as error:
-        raise BundleError(f"loading {path}: {error.strerror}: {_CURE}") from None
+        manifest = load_plain(path)
+    except FileError as error:
+        raise BundleError(f"loading {error}: {_CURE}") from None
     if not isinstance(manifest, dict):
         raise BundleError(f"loading {path}: it is not a table of keys and values: {_CURE}")
     if manifest.get("schema") != SCHEMA:
         raise BundleError(
-            f"loading {path}: schema is {manifest.get('schema')!r}, this elsa-rt reads {SCHEMA}: "
+            f"loading {path}: schema is {shown(manifest.get('schema'))}, this elsa-rt reads "
+            f"{SCHEMA}: "
             "update elsa-rt (pip install -U elsa-rt) or use a bundle made for it"
         )
     if manifest.get("kind") not in KINDS:
         raise BundleError(
-            f"loading {path}: kind is {manifest.get('kind')!r}, this elsa-rt runs "
+            f"loading {path}: kind is {shown(manifest.get('kind'))}, this elsa-rt runs "
             f"{', '.join(KINDS)}: update elsa-rt (pip install -U elsa-rt) or use another bundle"
         )
     return manifest
@@ -155,7 +154,7 @@ def _parse(directory: Path, manifest: dict[str, Any]) -> ModelBundle:
             found = float(found)
         if not isinstance(found, kind) or isinstance(found, bool):
             raise BundleError(
-                f"loading {path}: {key} is {found!r}, a {kind.__name__} is needed: {_CURE}"
+                f"loading {path}: {key} is {shown(found)}, a {kind.__name__} is needed: {_CURE}"
             )
         return found
 
@@ -214,7 +213,7 @@ def _settings(path: Path, about: str, kind: type[_Settings], given: dict[str, An
     for name, wanted in known.items():
         if type(given[name]) is not wanted and (type(given[name]), wanted) != (int, float):
             raise BundleError(
-                f"loading {path}: {about} setting {name} is {given[name]!r}, "
+                f"loading {path}: {about} setting {name} is {shown(given[name])}, "
                 f"a {wanted.__name__} is needed: {_CURE}"
             )
     try:
@@ -231,7 +230,7 @@ def _file_hashes(path: Path, given: dict[str, Any]) -> Mapping[str, str]:
         if not isinstance(name, str) or Path(name).name != name:
             raise BundleError(f"loading {path}: {name!r} is not a plain file name: {_CURE}")
         if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
-            raise BundleError(f"loading {path}: {digest!r} of {name} is not a sha256: {_CURE}")
+            raise BundleError(f"loading {path}: {shown(digest)} of {name} is not a sha256: {_CURE}")
     return MappingProxyType(dict(given))
 
 

@@ -1,20 +1,21 @@
-"""Reading and writing microphone profiles as YAML; what does not fit is said with its place."""
+"""Microphone profiles as YAML files: reading, with every problem in its line, and writing."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from difflib import get_close_matches
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from elsa_rt.audio.ambisonics import FORMATS, MOUNTS
-from elsa_rt.errors import ElsaError, UsageError
+from elsa_rt.errors import ElsaError
 from elsa_rt.files import replacing
 from elsa_rt.microphones.capsules import LAYOUTS
 from elsa_rt.microphones.profile import Profile
+from elsa_rt.user_files.problems import FileError, Problem, Report
+from elsa_rt.user_files.value_types import UNREAD, Choice, Key, Kind, Many, Number, Table, Text
+from elsa_rt.user_files.yaml_lines import Node, parse, read_text
 
 SCHEMA = 1
 UNKNOWN = "unknown"
@@ -22,49 +23,53 @@ UNKNOWN = "unknown"
 
 BODIES = ("open", "rigid")
 
-_Check = Callable[[Any], Any]
-
 
 def read_profile(path: Path) -> Profile:
     """The profile in ``path``; its name is that of the file.
 
     Raises
     ------
-    UsageError
+    FileError
         It is missing, no YAML, or says something that cannot be.
     """
-    try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        known = "elsa-rt microphones lists those that have a name"
-        raise _wrong(path, f"{error.strerror}; {known}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _wrong(path, f"it is not YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(table, dict):
-        raise _wrong(path, "it is not a table of keys and values")
-    if table.pop("schema", None) != SCHEMA:
-        raise _wrong(path, f"schema: {SCHEMA} is missing, or it is made for another elsa-rt")
-    capsules = table.pop("capsules", None) or {}
-    if not isinstance(capsules, dict):
-        raise _wrong(path, f"capsules is {capsules!r}: keys and values are needed")
-    table |= {f"capsules.{key}": value for key, value in capsules.items()}
-    given: dict[str, Any] = {"name": path.stem, "path": path, "title": path.stem}
-    for key, value in table.items():
-        if key not in _KEYS:
-            near = get_close_matches(str(key), _KEYS, 1)
-            raise _wrong(path, f"{key} is no key{f', did you mean {near[0]}?' if near else ''}")
-        if value is None or value == UNKNOWN:
-            continue
-        try:
-            given[key.removeprefix("capsules.")] = _KEYS[key](value)
-        except (TypeError, ValueError) as error:
-            raise _wrong(path, f"{key} is {value!r}: {error}") from None
+    problems: list[Problem] = []
+
+    def report(line: int, what: str) -> None:
+        problems.append(Problem(line, what))
+
+    root = _known(parse(path, read_text(path), report))
+    _check_schema(root, report)
+    table = _TABLE.read(root, report)
+    if problems:
+        raise FileError(path, problems)
+    given = {"title": path.stem, **table, **table.get("capsules", {})}
+    given.pop("capsules", None)
+    del given["schema"]
     if "filters" in given:
-        given["filters"] = path.parent / str(given["filters"])
+        given["filters"] = path.parent / given["filters"]
     omni = given.get("directivity") == 1 and "refused" not in given
     if omni and not (given.get("order") and given.get("radius_mm")):
-        raise _wrong(path, "omnidirectional capsules need capsules.order and capsules.radius_mm")
-    return Profile(**given)
+        what = "omnidirectional capsules need capsules.order and capsules.radius_mm"
+        raise FileError(path, [Problem(root.key_lines["capsules"], what)])
+    return Profile(name=path.stem, path=path, **given)
+
+
+def _known(node: Node) -> Node:
+    """A table without the keys whose value nobody has looked up or measured."""
+    if not isinstance(node.value, dict):
+        return node
+    value = {k: _known(v) for k, v in node.value.items() if v.value not in (None, UNKNOWN)}
+    return Node(value, node.line, node.key_lines)
+
+
+def _check_schema(root: Node, report: Report) -> None:
+    if not isinstance(root.value, dict):
+        return
+    schema = root.value.get("schema")
+    if schema is None or schema.value != SCHEMA:
+        line = root.line if schema is None else schema.line
+        what = f"schema: {SCHEMA} is missing" if schema is None else f"schema {schema.value!r}"
+        report(line, f"{what}: this elsa-rt reads profiles of schema {SCHEMA}")
 
 
 def write_profile(profile: Profile, path: Path) -> None:
@@ -90,16 +95,10 @@ def write_profile(profile: Profile, path: Path) -> None:
 def _as_table(profile: Profile) -> dict[str, Any]:
     table: dict[str, Any] = {"schema": SCHEMA, "title": profile.title, "about": profile.about}
     plain = Profile("", "")
-    for key in _KEYS:
-        name = key.removeprefix("capsules.")
+    for name in (*_KEYS, *_CAPSULES):
         value = getattr(profile, name)
-        if value == getattr(plain, name) or name in table:
-            continue
-        value = _plain(value)
-        if key == name:
-            table[key] = value
-        else:
-            table.setdefault("capsules", {})[name] = value
+        if value != getattr(plain, name) and name not in table:
+            (table.setdefault("capsules", {}) if name in _CAPSULES else table)[name] = _plain(value)
     return table
 
 
@@ -111,97 +110,99 @@ def _plain(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
-def _wrong(path: Path, what: str) -> UsageError:
-    return UsageError(f"reading microphone profile {path}: {what}")
+@dataclass(frozen=True)
+class _Channels:
+    """Channels of a device counted from 1, each once; ``count`` of them, or any number."""
+
+    count: int | None = None
+
+    def read(self, node: Node, report: Report) -> Any:
+        numbers = self._list.read(node, report)
+        if numbers is not UNREAD and len(set(numbers)) != len(numbers):
+            report(node.line, "a channel stands twice")
+            return UNREAD
+        return numbers
+
+    def schema(self) -> dict[str, Any]:
+        return self._list.schema() | {"uniqueItems": True}
+
+    @property
+    def _list(self) -> Many:
+        return Many(Number(1, 1000, whole=True), self.count)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """Name of a layout of capsules, or azimuth and elevation in degrees of each of the four."""
+
+    def read(self, node: Node, report: Report) -> Any:
+        kind = Choice(tuple(LAYOUTS)) if isinstance(node.value, str) else _ANGLES
+        return kind.read(node, report)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [Choice(tuple(LAYOUTS)).schema(), _ANGLES.schema()]}
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """Where each figure comes from: a text behind any key."""
+
+    def read(self, node: Node, report: Report) -> Any:
+        if not isinstance(node.value, dict):
+            report(node.line, "keys and texts are needed")
+            return UNREAD
+        return {key: _text(value.value) for key, value in node.value.items()}
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+
+@dataclass(frozen=True)
+class _Paragraph(Text):
+    """A text whose lines are joined; it may be empty."""
+
+    pattern: str = ""
+
+    def read(self, node: Node, report: Report) -> Any:
+        value = _text(node.value) if isinstance(node.value, str) else node.value
+        return super().read(Node(value, node.line), report)
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("text is needed")
-    return " ".join(value.split())
+    return " ".join(str(value).split())
 
 
-def _one_of(*choices: str) -> _Check:
-    def check(value: Any) -> str:
-        if value not in choices:
-            raise ValueError(f"choose {', '.join(choices)}")
-        return str(value)
-
-    return check
-
-
-def _number(least: float, most: float) -> _Check:
-    def check(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError("a number is needed")
-        if not least <= value <= most or math.isinf(value):
-            raise ValueError(f"{least:g}..{most:g} is needed")
-        return float(value)
-
-    return check
-
-
-def _several(check: _Check, count: int | None = None) -> _Check:
-    def check_all(value: Any) -> tuple[Any, ...]:
-        if not isinstance(value, list) or (count is not None and len(value) != count):
-            raise TypeError(f"a list of {count or 'values'} is needed")
-        return tuple(check(one) for one in value)
-
-    return check_all
-
-
-def _channels(value: Any) -> tuple[int, ...]:
-    numbers = tuple(int(one) for one in _several(_number(1, 1000))(value))
-    if len(set(numbers)) != len(numbers):
-        raise ValueError("a channel stands twice")
-    return numbers
-
-
-def _four_channels(value: Any) -> tuple[int, ...]:
-    numbers = _channels(value)
-    if len(numbers) != 4:
-        raise ValueError("four channels, counted from 1, are needed")
-    return numbers
-
-
-def _rates(value: Any) -> tuple[int, ...]:
-    return tuple(int(one) for one in _several(_number(8_000, 768_000))(value))
-
-
-def _order(value: Any) -> Any:
-    if isinstance(value, str):
-        return _one_of(*LAYOUTS)(value)
-    return _several(_several(_number(-360, 360), 2), 4)(value)
-
-
-def _sources(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise TypeError("keys and texts are needed")
-    return {str(key): _text(text) for key, text in value.items()}
-
-
-_KEYS: dict[str, _Check] = {
-    "title": _text,
-    "about": _text,
-    "formats": _several(_one_of(*FORMATS)),
-    "channels": _four_channels,
-    "silent": _channels,
-    "device": _several(_text),
-    "rates": _rates,
-    "mount": _one_of(*MOUNTS),
-    "capsules.order": _order,
-    "capsules.radius_mm": _number(0, 500),
-    "capsules.directivity": _number(0, 1),
-    "capsules.body": _one_of(*BODIES),
-    "limit_hz": _number(50, 100_000),
-    "signs": _several(_number(-1, 1), 4),
-    "gains_db": _several(_number(-60, 60), 4),
-    "delays_us": _several(_number(-5_000, 5_000), 4),
-    "filters": _text,
-    "yaw_deg": _number(-360, 360),
-    "warning": _text,
-    "refused": _text,
-    "residual_deg": _number(0, 180),
-    "sources": _sources,
+_ANGLES = Many(Many(Number(-360, 360), 2), 4)
+_WORDS = _Paragraph()
+_CAPSULES: dict[str, Kind] = {
+    "order": _Order(),
+    "radius_mm": Number(0, 500),
+    "directivity": Number(0, 1),
+    "body": Choice(BODIES),
 }
-"""What may stand in a file, and what it must be."""
+_KEYS: dict[str, Kind] = {
+    "title": _WORDS,
+    "about": _WORDS,
+    "formats": Many(Choice(FORMATS)),
+    "channels": _Channels(4),
+    "silent": _Channels(),
+    "device": Many(_WORDS),
+    "rates": Many(Number(8_000, 768_000, whole=True)),
+    "mount": Choice(MOUNTS),
+    "limit_hz": Number(50, 100_000),
+    "signs": Many(Number(-1, 1), 4),
+    "gains_db": Many(Number(-60, 60), 4),
+    "delays_us": Many(Number(-5_000, 5_000), 4),
+    "filters": _WORDS,
+    "yaw_deg": Number(-360, 360),
+    "warning": _WORDS,
+    "refused": _WORDS,
+    "residual_deg": Number(0, 180),
+    "sources": _Sources(),
+}
+_TABLE = Table(
+    {"schema": Key(Number(), "version of this form")}
+    | {"capsules": Key(Table({name: Key(kind, "") for name, kind in _CAPSULES.items()}), "")}
+    | {name: Key(kind, "") for name, kind in _KEYS.items()}
+)
+"""What may stand in a file; ``calibration/README.md`` tells what each key means."""

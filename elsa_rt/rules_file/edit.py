@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from elsa_rt.errors import UsageError
-from elsa_rt.rules_file.yaml_lines import Node, parse
+from elsa_rt.user_files.yaml_lines import parse, without_lines
 
 START, END, ASKED = "alert_start", "alert_end", "false_alarms_per_hour"
 
@@ -84,15 +84,7 @@ def _expected(plain: Any, starts: Mapping[int, float]) -> Any:
 
 def _plain(path: Path, text: str) -> Any:
     """What ``text`` says, without lines; its own mistakes are no concern of an edit."""
-    return _without_lines(parse(path, text, lambda line, what: None))
-
-
-def _without_lines(node: Node) -> Any:
-    if isinstance(node.value, dict):
-        return {name: _without_lines(value) for name, value in node.value.items()}
-    if isinstance(node.value, list):
-        return [_without_lines(value) for value in node.value]
-    return node.value
+    return without_lines(parse(path, text, lambda line, what: None))
 
 
 def _value(table: yaml.Node | None, name: str) -> yaml.Node | None:

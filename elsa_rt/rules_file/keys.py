@@ -14,7 +14,7 @@ from elsa_rt.outputs.rotating import OUTPUT_CONTENT, JsonlFile
 from elsa_rt.prompts.bank import MAX_PROMPT_CHARACTERS, check_prompt
 from elsa_rt.rules.rule import MAX_SLUG, Rule
 from elsa_rt.rules.schedule import EXAMPLE, parse_window, time_zone
-from elsa_rt.rules_file.value_types import Choice, Flag, Key, Kind, Many, Number, Table, Text
+from elsa_rt.user_files.value_types import Choice, Flag, Key, Kind, Many, Number, Table, Text
 
 SECTIONS = {"microphone": SIGNAL, "model": MODEL, "alerts": ALERTS}
 """The tables of a file that hold settings of `Config`, and their group there."""

@@ -10,8 +10,8 @@ from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.rule import Rule
-from elsa_rt.rules_file.problems import Problem
 from elsa_rt.rules_file.reader import RulesFile
+from elsa_rt.user_files.problems import Problem
 
 LOUDEST_DBFS = -3.0
 """What a full-scale sine reads."""

@@ -17,11 +17,11 @@ from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule, slug_of
 from elsa_rt.rules.schedule import Schedule
 from elsa_rt.rules_file.keys import SECTIONS, file_key, file_table, rule_table, setting_names
-from elsa_rt.rules_file.problems import Problem, Report, RulesError
-from elsa_rt.rules_file.value_types import UNREAD
-from elsa_rt.rules_file.yaml_lines import Node, parse, read_text
 from elsa_rt.scoring.site import site_path
 from elsa_rt.sources.open import is_path
+from elsa_rt.user_files.problems import FileError, Problem, Report
+from elsa_rt.user_files.value_types import UNREAD
+from elsa_rt.user_files.yaml_lines import Node, parse, read_text
 
 
 @dataclass(frozen=True)
@@ -43,26 +43,26 @@ def read_rules(path: str | Path) -> RulesFile:
 
     Raises
     ------
-    RulesError
-        It cannot be read, or something in it is wrong; all of it is in ``mistakes``.
+    FileError
+        It cannot be read, or something in it is wrong; all of it is in ``problems``.
     """
     path = Path(path)
     text = read_text(path)
-    mistakes: list[Problem] = []
+    problems: list[Problem] = []
 
     def report(line: int, what: str) -> None:
-        mistakes.append(Problem(line, what))
+        problems.append(Problem(line, what))
 
     root = parse(path, text, report)
     found = file_table().read(root, report)
     if found is UNREAD:
-        raise RulesError(path, mistakes)
+        raise FileError(path, problems, show_all=f"elsa-rt check {path}")
     reader = _Reader(path.parent, root, found, report)
     settings = reader.settings()
     rules, lines = reader.rules()
     outputs = reader.outputs()
-    if mistakes:
-        raise RulesError(path, mistakes)
+    if problems:
+        raise FileError(path, problems, show_all=f"elsa-rt check {path}")
     return RulesFile(
         path=path,
         digest=sha256(text.encode()).hexdigest(),

@@ -14,6 +14,8 @@ from typing import Any, TypeVar, get_type_hints
 import yaml
 
 from elsa_rt.errors import UsageError
+from elsa_rt.user_files.problems import FileError
+from elsa_rt.user_files.yaml_lines import load_plain
 
 SEMANTIC_KINDS = ("tagger", "clap")
 TEXT_KINDS = ("sentences", "clap")
@@ -167,8 +169,8 @@ def read_config(path: Path, changes: Sequence[str] = ()) -> TeacherConfig:
         The file cannot be read, or a key or value makes no sense; the message names the key.
     """
     try:
-        said = yaml.safe_load(path.read_text("utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
+        said = load_plain(path)
+    except FileError as error:
         raise UsageError(f"cannot read the settings {path}: {error}") from error
     for change in changes:
         key, equals, value = change.partition("=")

@@ -56,11 +56,11 @@ def damage(path: Path, name: str) -> None:
 
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "no manifest": (lambda p: (p / "model.yaml").unlink(), "has no model.yaml"),
-    "bad yaml": (lambda p: (p / "model.yaml").write_text("a: [1,"), "is not YAML"),
-    "not utf-8": (lambda p: (p / "model.yaml").write_bytes(b"name: \xff"), "is not YAML"),
+    "bad yaml": (lambda p: (p / "model.yaml").write_text("a: [1,"), "line 1: not YAML"),
+    "not utf-8": (lambda p: (p / "model.yaml").write_bytes(b"name: \xff"), "is not UTF-8"),
     "a list": (lambda p: (p / "model.yaml").write_text("- a\n"), "not a table"),
     "schema": (lambda p: rewrite(p, schema=9), "schema is 9, this elsa-rt reads 1"),
-    "no schema": (lambda p: rewrite(p, schema=None), "schema is None"),
+    "no schema": (lambda p: rewrite(p, schema=None), "schema is nothing"),
     "kind": (lambda p: rewrite(p, kind="window"), "kind is 'window'"),
     "missing file": (lambda p: (p / "tokenizer.json").unlink(), "tokenizer.json: No such file"),
     "wrong hash": (lambda p: damage(p, "audio_encoder.onnx"), "audio_encoder.onnx: it is damaged"),
@@ -77,7 +77,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing feature": (lambda p: rewrite(p, features={"rate": 16_000}), "settings direction_high"),
     "feature type": (lambda p: rewrite(p, features=SETTINGS | {"mels": "64"}), "mels is '64'"),
     "feature value": (lambda p: rewrite(p, features=SETTINGS | {"hop": 1024}), "hop 1024"),
-    "no features": (lambda p: rewrite(p, features=None), "features is None, a dict"),
+    "no features": (lambda p: rewrite(p, features=None), "features is nothing, a dict"),
     "zero step": (lambda p: rewrite(p, step_frames=0), "step_frames is 0"),
     "text step": (lambda p: rewrite(p, step_frames="10"), "step_frames is '10', a int"),
     "flag for a number": (lambda p: rewrite(p, slots=True), "slots is True"),

@@ -19,7 +19,7 @@ import elsa_rt.guide
 from elsa_rt.health import Health, HealthEvent
 from elsa_rt.hearing import Alert, Hearing, Score, Track
 from elsa_rt.rules_file.keys import file_table
-from elsa_rt.rules_file.value_types import Key, Many, Table
+from elsa_rt.user_files.value_types import Key, Many, Table
 
 PAGES = Path(elsa_rt.guide.__file__).parent
 BEGIN, END = "<!-- made by python -m tests.guide.reference --write -->\n", "<!-- end -->\n"

@@ -94,13 +94,17 @@ def test_all_that_a_calibration_finds_survives_the_file(tmp_path: Path) -> None:
 def test_what_is_wrong_with_a_file_is_said(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     head = "schema: 1\ntitle: Bad\n"
-    assert "it is not YAML" in wrong(path, "a: [")
-    assert "it is not a table of keys" in wrong(path, "- a")
+    assert "not YAML" in wrong(path, "a: [")
+    assert "keys and values are needed" in wrong(path, "- a")
     assert "schema: 1 is missing" in wrong(path, "title: x")
-    assert "did you mean capsules.radius_mm?" in wrong(path, head + "capsules: {radius: 3}")
-    assert "formats is ['b-format']: choose" in wrong(path, head + "formats: [b-format]")
-    assert "signs is [1, 1, 1]: a list of 4" in wrong(path, head + "signs: [1, 1, 1]")
-    assert "gains_db is [0, 0, 0, nan]: -60..60" in wrong(path, head + "gains_db: [0, 0, 0, .nan]")
+    assert "line 3: unknown key 'radius': did you mean radius_mm?" in wrong(
+        path, head + "capsules: {radius: 3}"
+    )
+    assert "formats: 'b-format' is unknown: choose ambix" in wrong(
+        path, head + "formats: [b-format]"
+    )
+    assert "signs: a list of 3: 4 values in brackets" in wrong(path, head + "signs: [1, 1, 1]")
+    assert "gains_db: nan: -60..60 is needed" in wrong(path, head + "gains_db: [0, 0, 0, .nan]")
     assert "a channel stands twice" in wrong(path, head + "channels: [1, 1, 2, 3]")
     assert "capsules.order" in wrong(path, head + "capsules: {directivity: 1}")
     with pytest.raises(UsageError, match="No such file"):

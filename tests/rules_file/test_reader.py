@@ -19,9 +19,9 @@ from elsa_rt.rules.rule import Rule
 from elsa_rt.rules.schedule import Schedule
 from elsa_rt.rules_file import schema
 from elsa_rt.rules_file.keys import SECTIONS, file_table, rule_table, setting_names
-from elsa_rt.rules_file.problems import Problem, RulesError
 from elsa_rt.rules_file.reader import RulesFile, read_rules
-from elsa_rt.rules_file.yaml_lines import MAX_BYTES, parse
+from elsa_rt.user_files.problems import FileError, Problem
+from elsa_rt.user_files.yaml_lines import MAX_BYTES, parse
 
 WHOLE = """\
 # a comment
@@ -71,11 +71,11 @@ def read(directory: Path, text: str) -> RulesFile:
 
 
 def mistakes(directory: Path, text: str) -> list[Problem]:
-    with pytest.raises(RulesError) as refused:
+    with pytest.raises(FileError) as refused:
         read(directory, text)
     assert refused.value.exit_code == 2
     assert str(refused.value).startswith(str(directory / "rules.yaml"))
-    return list(refused.value.mistakes)
+    return list(refused.value.problems)
 
 
 def test_the_whole_file(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_all_mistakes_are_found_at_once(tmp_path: Path) -> None:
     )
     found = mistakes(tmp_path, text)
     assert [mistake.line for mistake in found] == [1, 2, 4, 6, 6, 7]
-    with pytest.raises(RulesError, match=r"rules.yaml, line 1: .*\(and 5 more: elsa-rt check"):
+    with pytest.raises(FileError, match=r"rules.yaml, line 1: .*\(and 5 more: elsa-rt check"):
         read(tmp_path, text)
 
 
@@ -257,12 +257,12 @@ def test_aliases_are_allowed(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(RulesError, match="No such file or directory"):
+    with pytest.raises(FileError, match="No such file or directory"):
         read_rules(tmp_path / "rules.yaml")
-    with pytest.raises(RulesError, match="Is a directory"):
+    with pytest.raises(FileError, match="Is a directory"):
         read_rules(tmp_path)
     (tmp_path / "rules.yaml").write_bytes("rules:\n- prompt: höre\n".encode("latin1"))
-    with pytest.raises(RulesError, match=r"line 2: byte 18 is not UTF-8: .*iconv"):
+    with pytest.raises(FileError, match=r"line 2: byte 18 is not UTF-8: .*iconv"):
         read_rules(tmp_path / "rules.yaml")
 
 

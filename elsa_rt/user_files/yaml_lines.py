@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from elsa_rt.rules_file.problems import Problem, Report, RulesError
+from elsa_rt.user_files.problems import FileError, Problem, Report
 
 MAX_BYTES = 256 * 1024
 MAX_VALUES = 20_000
@@ -54,12 +54,16 @@ _SCALARS: dict[str, Callable[[str], Any]] = {
 
 
 def read_text(path: Path) -> str:
-    """The text of a rules file, or a RulesError."""
+    """The text of a file of at most `MAX_BYTES`, or a FileError."""
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise _wrong(path, 0, "it is no regular file: name a YAML file")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            raise _wrong(path, 0, f"it has more than {MAX_BYTES // 1024} KiB: no rules file has")
+            raise _wrong(
+                path, 0, f"it has more than {MAX_BYTES // 1024} KiB: none of these files has"
+            )
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
@@ -70,11 +74,11 @@ def read_text(path: Path) -> str:
 
 
 def parse(path: Path, text: str, report: Report) -> Node:
-    """``text`` as a tree; what is merely wrong goes to ``say``.
+    """``text`` as a tree; what is merely wrong goes to ``report``.
 
     Raises
     ------
-    RulesError
+    FileError
         It is no YAML, or grows beyond all bounds.
     """
     loader = _Loader("")
@@ -94,9 +98,33 @@ def parse(path: Path, text: str, report: Report) -> Node:
         reason = getattr(error, "reason", str(error))
         raise _wrong(path, line, f"not YAML, {reason}: save it as plain text in UTF-8") from None
     except RecursionError:
-        raise _wrong(path, 0, "it is nested too deeply: a rules file is flat") from None
+        raise _wrong(path, 0, "it is nested too deeply: write it flat") from None
     finally:
         loader.dispose()
+
+
+def load_plain(path: Path) -> Any:
+    """What the YAML file ``path`` says, without lines.
+
+    Raises
+    ------
+    FileError
+        It cannot be read, is no YAML, has tags or a key twice, or grows beyond all bounds.
+    """
+    problems: list[Problem] = []
+    root = parse(path, read_text(path), lambda line, what: problems.append(Problem(line, what)))
+    if problems:
+        raise FileError(path, problems)
+    return without_lines(root)
+
+
+def without_lines(node: Node) -> Any:
+    """The value of ``node`` and of all within."""
+    if isinstance(node.value, dict):
+        return {name: without_lines(value) for name, value in node.value.items()}
+    if isinstance(node.value, list):
+        return [without_lines(value) for value in node.value]
+    return node.value
 
 
 class _Converter:
@@ -148,5 +176,5 @@ class _Converter:
         self._report(line, f"the tag {tag} is not allowed here: leave it out")
 
 
-def _wrong(path: Path, line: int, what: str) -> RulesError:
-    return RulesError(path, [Problem(line, what)])
+def _wrong(path: Path, line: int, what: str) -> FileError:
+    return FileError(path, [Problem(line, what)])

@@ -15,8 +15,8 @@ from difflib import get_close_matches
 from typing import Any, Final, NamedTuple, Protocol
 
 from elsa_rt.errors import UsageError
-from elsa_rt.rules_file.problems import Report
-from elsa_rt.rules_file.yaml_lines import Node
+from elsa_rt.user_files.problems import Report
+from elsa_rt.user_files.yaml_lines import Node
 
 MAX_SHOWN = 40
 
@@ -45,8 +45,10 @@ class Text:
         text = node.value
         if not isinstance(text, str):
             quoted = isinstance(text, (bool, int, float))
-            cure = f'write it in quotes, "{_shown(node)}"' if quoted else "write it in one line"
-            report(node.line, f"{_shown(node)} is not text: {cure}")
+            cure = (
+                f'write it in quotes, "{shown(node.value)}"' if quoted else "write it in one line"
+            )
+            report(node.line, f"{shown(node.value)} is not text: {cure}")
             return UNREAD
         try:
             if self.check is not None:
@@ -74,7 +76,7 @@ class Choice:
     def read(self, node: Node, report: Report) -> Any:
         if node.value in self.choices:
             return node.value
-        report(node.line, f"{_shown(node)} is unknown: choose {' | '.join(self.choices)}")
+        report(node.line, f"{shown(node.value)} is unknown: choose {' | '.join(self.choices)}")
         return UNREAD
 
     def schema(self) -> dict[str, Any]:
@@ -88,7 +90,7 @@ class Flag:
     def read(self, node: Node, report: Report) -> Any:
         if isinstance(node.value, bool):
             return node.value
-        report(node.line, f"{_shown(node)}: write true or false")
+        report(node.line, f"{shown(node.value)}: write true or false")
         return UNREAD
 
     def schema(self) -> dict[str, Any]:
@@ -112,7 +114,7 @@ class Number:
         value = node.value
         if isinstance(value, bool) or not isinstance(value, int if self.whole else (int, float)):
             needed = "a whole number" if self.whole else "a number"
-            report(node.line, f"{_shown(node)}: {needed} is needed")
+            report(node.line, f"{shown(node.value)}: {needed} is needed")
             return UNREAD
         inside = self.least <= value <= self.most and not (self.beyond and value == self.least)
         if not inside or (math.isinf(value) and not self.endless):
@@ -152,7 +154,7 @@ class Many:
             return UNREAD if one is UNREAD else (one,)
         if not isinstance(node.value, list) or len(node.value) != (self.count or len(node.value)):
             needed = f"{self.count} values" if self.count else "a list"
-            report(node.line, f"{_shown(node)}: {needed} in brackets, [..], is needed")
+            report(node.line, f"{shown(node.value)}: {needed} in brackets, [..], is needed")
             return UNREAD
         if not node.value:
             report(node.line, "an empty list: write something into it, or leave it out")
@@ -188,7 +190,10 @@ class Table:
     def read(self, node: Node, report: Report) -> Any:
         """A dict of what could be read."""
         if not isinstance(node.value, dict):
-            report(node.line, f"{_shown(node)}: keys and values are needed: {', '.join(self.keys)}")
+            report(
+                node.line,
+                f"{shown(node.value)}: keys and values are needed: {', '.join(self.keys)}",
+            )
             return UNREAD
         found = {}
         for name, value in node.value.items():
@@ -246,12 +251,13 @@ def _property(key: Key) -> dict[str, Any]:
     return found if key.default is None else found | {"default": key.default}
 
 
-def _shown(node: Node) -> str:
-    if isinstance(node.value, dict):
+def shown(value: Any) -> str:
+    """``value`` for a message, of bounded length."""
+    if isinstance(value, dict):
         return "a table"
-    if isinstance(node.value, list):
-        return f"a list of {len(node.value)}"
-    if node.value is None:
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if value is None:
         return "nothing"
-    text = repr(node.value)
+    text = repr(value)
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
