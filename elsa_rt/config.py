@@ -31,7 +31,7 @@ FRAMES: tuple[Frame, ...] = get_args(Frame)
 MAX_RATE_HZ = 768_000
 
 MIN_FALSE_ALARMS, MAX_FALSE_ALARMS = 1e-4, 1_000.0
-"""False alarms an hour that may be asked for; statistics of hours tell nothing of rarer ones."""
+"""Allowed range. Rarer rates cannot be estimated from a few hours of background."""
 
 SIGNAL, MODEL, ALERTS = "the microphone and its signal", "the model", "alerts"
 """What settings are about."""
@@ -60,7 +60,7 @@ def _setting(group: str, default: Any, help: str, choices: tuple[str, ...] | Non
 
 @dataclass(frozen=True)
 class Config:
-    """What to listen for, and how."""
+    """Settings of a listener, validated and frozen."""
 
     prompts: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
@@ -209,7 +209,7 @@ CHANGEABLE = tuple(
 
 
 def option(name: str) -> str:
-    """How the setting ``name`` is called on the command line."""
+    """Command-line option of the setting ``name``."""
     return "--" + name.replace("_", "-")
 
 

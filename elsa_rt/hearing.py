@@ -1,4 +1,4 @@
-"""What the listener gives for every step: a Hearing, and the tracks and alerts inside it.
+"""Results of a listener: `Hearing` for every step, with its scores, tracks and alerts.
 
 All of them compare by value (NaN equals NaN), hash, pickle, and turn into the objects of the JSON
 contract by ``as_dict()`` (`elsa_rt.outputs.jsonl`).
@@ -27,7 +27,7 @@ class ByValue:
 
 
 class Score(NamedTuple):
-    """How well one rule fits what is heard."""
+    """Score of one rule in one step."""
 
     prompt: str
     similarity: float  # cosine, -1..1
@@ -72,7 +72,7 @@ class Angles(NamedTuple):
 
 
 State = Literal["start", "update", "end"]
-"""A life of an alert or a track: one start, any number of updates, one end."""
+"""Lifecycle state: one "start", any number of "update"s, one "end"."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

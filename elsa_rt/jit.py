@@ -1,4 +1,4 @@
-"""How kernels are compiled: once, and kept for the next start where there is a place for it."""
+"""Compilation of Numba kernels, cached on disk where a cache directory exists."""
 
 from __future__ import annotations
 

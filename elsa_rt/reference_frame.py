@@ -21,7 +21,7 @@ from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Alert, Angles, Hearing, Track
 
 SAMPLES_PER_LOOKUP = 64
-"""Samples that share one look at the timeline; each has its own orientation."""
+"""Samples for each look-up in the timeline; orientation is interpolated sample by sample."""
 
 
 Placed = TypeVar("Placed", Alert, Track)

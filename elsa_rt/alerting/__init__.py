@@ -1,4 +1,4 @@
-"""When to tell: from scores and tracks to alerts.
+"""Alert decisions: from scores and tracks to alerts.
 
 matcher             `Matcher`: scorer, tracker and gates in their order
 gate                `AlertGate`: confirmation, hysteresis and cooldown of each rule

@@ -20,7 +20,7 @@ from elsa_rt.tracking.direction_filter import angle_between
 from elsa_rt.tracking.tracker import untracked
 
 ONSET_WITHIN_S = 1.0
-"""A sound that began longer before the first step that held is taken for another one."""
+"""Activity that began longer than this before the first step that held is another sound."""
 
 MOVED_DEG = 10.0
 """A direction that moved by more is worth an update before its time."""
@@ -31,7 +31,7 @@ UPDATE_LEAST_S = 0.2
 
 @dataclass
 class _Open:
-    """What an open alert remembers beside the arrays of its gate."""
+    """State of one open alert beside the arrays of its gate."""
 
     id: str
     event: str

@@ -1,4 +1,4 @@
-"""Which rules listen now."""
+"""Schedule gate: the rules that listen at a given time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the listener is turned in the world, over time.
+"""Orientation of the listener in the world over time, interpolated between readings.
 
 quaternion  (x, y, z, w) of ROS, unit length; takes vectors of the listener to the world's
 time        seconds of the stream; between two readings it turns evenly, before the first and

@@ -1,4 +1,4 @@
-"""Where a step lies in the time of its source, lost samples included."""
+"""Stream time of each step, lost samples included."""
 
 from __future__ import annotations
 

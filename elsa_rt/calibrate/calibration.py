@@ -31,7 +31,7 @@ GOOD_DEG, USABLE_DEG = 6.0, 15.0
 
 @dataclass(frozen=True)
 class Angle:
-    """How far one announced direction is off."""
+    """Error of one announced direction, before and after calibration."""
 
     name: str
     claps: int
@@ -41,7 +41,7 @@ class Angle:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What came of it."""
+    """Result of a calibration."""
 
     profile: Profile
     solution: Solution

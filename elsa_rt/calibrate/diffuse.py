@@ -1,4 +1,4 @@
-"""What noise from everywhere tells of a microphone: gains, polarity, and what it cannot be."""
+"""Gains and polarity of capsules from a diffuse sound field."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def powers_db(samples: NDArray[np.floating], rate: int) -> NDArray[np.float64]:
 
 
 def expected_db(profile: Profile, rate: int) -> NDArray[np.float64]:
-    """What `powers_db` gives for a diffuse field and the faultless microphone of ``profile``."""
+    """Expected result of `powers_db` for a diffuse field and an ideal microphone of ``profile``."""
     hz = np.fft.rfftfreq(WINDOW, 1 / rate)
     heard = model(profile)(sphere_grid(240), hz, 0.0, profile.radius_mm or 0.0)
     power = np.mean(np.abs(heard) ** 2, axis=1)[frequency_band(rate, *GAIN_HZ)]

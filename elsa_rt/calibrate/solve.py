@@ -1,4 +1,4 @@
-"""Which channel is which capsule, how it is off, and how the microphone is turned.
+"""Fit of capsule order, signs, gains, delays and yaw to recorded claps.
 
 Claps come from announced directions. A capsule hears a clap as its model says, off by the sign,
 the gain and the delay of its channel. What the clap itself is drops out: of all four channels
@@ -57,7 +57,7 @@ class ClapSpectra(NamedTuple):
 
 @dataclass(frozen=True)
 class Solution:
-    """What is found.
+    """Result of the fit.
 
     Attributes
     ----------
@@ -182,7 +182,7 @@ class _Problem:
     def _scores(
         self, level: NDArray[np.complex128], yaw: float, shifts: NDArray[np.complex128]
     ) -> NDArray[np.float64]:
-        """How well each of `ORDERS` explains the claps at ``yaw``, pair by pair of channels."""
+        """Score of each of `ORDERS` for the claps at ``yaw``, by pairs of channels."""
         ideal = self.respond(self.towards, self.hz, yaw, self.radius_mm)
         ideal = ideal / np.linalg.norm(ideal, axis=2, keepdims=True)
         alone = np.einsum("fdc,fdp->cp", np.abs(level) ** 2, np.abs(ideal) ** 2)
@@ -279,7 +279,7 @@ class _Problem:
     def _residual(
         self, x: NDArray[np.float64], order: NDArray[np.int64], signs: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """What of the claps no clap explains under ``x``: delays, gains, yaw, radius."""
+        """Residual of the claps under the parameters ``x``: delays, gains, yaw, radius."""
         ideal = self.respond(self.towards, self.hz, x[8], x[9])[:, :, order]
         off = signs * 10 ** (x[4:8] / 20) * np.exp(-2e-6j * np.pi * self.hz[:, None] * x[:4])
         ideal = ideal * off[:, None, :]

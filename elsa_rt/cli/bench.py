@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _engine(bundle: ModelBundle, config: Config) -> str:
-    """What ``auto`` comes to, so that it is said once."""
+    """Name of the engine that ``auto`` resolves to."""
     from elsa_rt.encoder.audio import AudioEncoder
 
     return AudioEncoder(bundle, config, Notices()).engine

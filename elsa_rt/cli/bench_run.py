@@ -1,4 +1,4 @@
-"""How long each stage of one step takes on this machine, and how late an alert comes."""
+"""Benchmark of this machine: milliseconds of each stage of a step, and delay of an alert."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Quantiles(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What `measure` found."""
+    """Figures of one benchmark."""
 
     stages: dict[str, Quantiles]
     step_s: float
@@ -153,7 +153,7 @@ def onset_to_alert(bundle: ModelBundle, config: Config) -> list[float]:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on, as far as the system tells it."""
+    """Description of the machine that the figures depend on."""
     return {
         "device": _device(),
         "cores": os.cpu_count(),
@@ -167,7 +167,7 @@ def machine() -> dict[str, Any]:
 
 
 def model_hash(bundle: ModelBundle) -> str:
-    """What tells one audio encoder from another."""
+    """Hash of the audio encoder of a bundle."""
     return bundle.files[AUDIO_ENCODER][:12]
 
 

@@ -81,7 +81,7 @@ def _engine() -> str:
 
 
 def _tensorrt() -> list[str]:
-    """What stands in the way of each TensorRT that is installed, else its version."""
+    """Version of each installed TensorRT, or the reason why it cannot run."""
     from elsa_rt.encoder.tensorrt.library import Library, installed
 
     lines = []

@@ -41,7 +41,7 @@ Ctrl-C and SIGTERM end the open alerts first.
 
 
 class HearingSink(Protocol):
-    """Where hearings go."""
+    """A destination of hearings."""
 
     def show(self, hearing: Hearing) -> None: ...
 

@@ -1,4 +1,4 @@
-"""What a user should read beside the result: on standard error, never among the data."""
+"""Notices for the user on standard error, apart from the data on standard output."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _began(text: str | None, file: RulesFile) -> datetime | None:
-    """When the recording began, with its time zone."""
+    """Start time of the recording, with its time zone."""
     if text is None:
         timed = [rule.id for rule in file.rules if rule.schedule is not None]
         if timed:

@@ -1,4 +1,4 @@
-"""What the commands share that take ``--config rules.yaml``."""
+"""Shared parts of the commands that take ``--config rules.yaml``."""
 
 from __future__ import annotations
 

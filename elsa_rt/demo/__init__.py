@@ -13,12 +13,12 @@ import yaml
 
 
 def demo_path() -> Path:
-    """Where the scene lies: about 20 s of AmbiX, 24 kHz FLAC."""
+    """Path of the scene: about 20 s of AmbiX, 24 kHz FLAC."""
     return Path(str(files(__name__) / "scene.flac"))
 
 
 def demo_scene() -> dict[str, Any]:
-    """What ``scene.yaml`` says: events, distractors, room, rate, seed, licence, command."""
+    """Content of ``scene.yaml``: events, distractors, room, rate, seed, licence, command."""
     scene: dict[str, Any] = yaml.safe_load((files(__name__) / "scene.yaml").read_text("utf-8"))
     return scene
 

@@ -1,4 +1,4 @@
-"""What is wrong with signal, microphone, computer or engine.
+"""Diagnostics of signal, microphone, computer and engine.
 
 signal_health       faults while listening
 channel_faults, format_check, cross_spectra

@@ -1,4 +1,4 @@
-"""What is wrong with the four channels of a recording, by name."""
+"""Faults of the four channels of a recording: dead, clipped, copied, dependent."""
 
 from __future__ import annotations
 

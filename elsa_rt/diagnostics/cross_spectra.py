@@ -22,7 +22,7 @@ def cross_spectra(samples: NDArray[np.floating]) -> NDArray[np.complex128]:
 
 
 def frequency_band(rate: int, low_hz: float, high_hz: float) -> NDArray[np.bool_]:
-    """Which bins (f,) of `cross_spectra` lie between ``low_hz`` and ``high_hz``."""
+    """Mask (f,) of the bins of `cross_spectra` between ``low_hz`` and ``high_hz``."""
     hz = np.fft.rfftfreq(WINDOW, 1 / rate)
     return np.asarray((hz >= low_hz) & (hz <= high_hz))
 

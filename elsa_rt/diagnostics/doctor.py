@@ -1,4 +1,4 @@
-"""What may be wrong with a microphone, a computer and an installation, each with its cure."""
+"""Every check of ``elsa-rt doctor``, in order, each with its cure."""
 
 from __future__ import annotations
 

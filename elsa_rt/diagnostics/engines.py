@@ -1,4 +1,4 @@
-"""Which engines there are, in which version, and what stands in the way of each."""
+"""Checks of the inference engines: version, and the reason why one cannot run."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def _check_modes(device: DeviceInfo, config: Config) -> Iterator[Check]:
 
 
 def check_sound(source: str | None, config: Config, listen_s: float) -> Iterator[Check]:
-    """What comes in: health of the channels, plausibility of the format, loss and clock."""
+    """Checks of live sound: channel health, format plausibility, loss, clock."""
     said: list[str] = []
     try:
         with open_source(source, config, lambda _: None) as opened:

@@ -1,4 +1,4 @@
-"""What is wrong with the signal that comes in, said with its number and its cure."""
+"""Faults of the input signal while listening, each with its figure and cure."""
 
 from __future__ import annotations
 

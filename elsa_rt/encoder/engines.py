@@ -1,4 +1,4 @@
-"""Which engine runs the audio encoder: what was asked for, or the best that there is."""
+"""Choice of the engine that runs the audio encoder."""
 
 from __future__ import annotations
 

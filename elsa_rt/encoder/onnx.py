@@ -33,7 +33,7 @@ STREAMS = "streams"
 
 
 def available_providers() -> list[str]:
-    """What of `PROVIDERS` this installation of ONNX Runtime has, for `elsa-rt info`."""
+    """Those of `PROVIDERS` that this ONNX Runtime has, for `elsa-rt info`."""
     return [name for name in PROVIDERS.values() if name in ort.get_available_providers()]
 
 

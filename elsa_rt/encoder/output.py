@@ -1,4 +1,4 @@
-"""What every kind of encoder gives, and how it is called."""
+"""Output of an encoder, and the protocol of its streams."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ be tracked; below `QUIET` a step counts as background."""
 
 
 class EncoderOutput(NamedTuple):
-    """What the model hears in one step, for each of K source slots.
+    """Output of the audio encoder for one step, for each of K source slots.
 
     Attributes
     ----------

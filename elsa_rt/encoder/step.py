@@ -1,4 +1,4 @@
-"""What every engine makes of an encoder with state: one step for a fixed number of streams."""
+"""Step models: one step of a stateful encoder for a fixed number of streams."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class StepModel(Protocol):
 
 
 def frames_shape(bundle: ModelBundle, streams: int) -> tuple[int, ...]:
-    """What an encoder of ``bundle`` takes each step."""
+    """Input shape of one step of the encoder of ``bundle``."""
     return (streams, bundle.step_frames, len(CHANNELS), bundle.features.mels)
 
 
 def output_shapes(bundle: ModelBundle, streams: int) -> Shapes:
-    """What it gives, its states aside."""
+    """Output shapes of one step, states excluded."""
     slots = bundle.slots
     return {
         "embedding": (streams, slots, bundle.embedding),

@@ -72,7 +72,7 @@ def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> Enc
 
 
 class Words(NamedTuple):
-    """How the vocabulary reads a text.
+    """Words of a text as the tokenizer's vocabulary splits them.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Words(NamedTuple):
 
 
 def read_words(bundle: ModelBundle, texts: Sequence[str]) -> list[Words]:
-    """How the vocabulary of ``bundle`` reads each of ``texts``."""
+    """Words of each of ``texts`` as the vocabulary of ``bundle`` splits them."""
     tokenizer = _load_tokenizer(bundle)
     return [
         Words(bool(tokens.overflowing), _unknown_share(tokens), _broken(text, tokens))

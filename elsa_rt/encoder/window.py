@@ -16,7 +16,7 @@ BEAMS = {"omni": 1.0, "cardioid": 0.5, "hypercardioid": 0.25}
 
 @dataclass(frozen=True)
 class WindowSettings:
-    """What an encoder without state is given each step; its bundle carries it."""
+    """Window of a stateless encoder, stored in its bundle."""
 
     seconds: float = 5.0  # of sound, up to the end of the step
     beam: str = "omni"  # pattern that is turned to where the step's sound comes from

@@ -1,4 +1,4 @@
-"""A stream through an encoder without state: the meaning of a window, the place by physics."""
+"""Sliding-window encoder (CLAP): embedding of the last seconds, direction by intensity."""
 
 from __future__ import annotations
 

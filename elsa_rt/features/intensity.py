@@ -16,12 +16,12 @@ CHANNELS = ("log_mel_w", "active_x", "active_y", "active_z",
 """What the channel axis of `Frames.mel` holds, in this order."""
 
 HISTORY = 3
-"""Transforms that there is room for: when it is full, the newest sound moves to the front."""
+"""The buffer holds this many FFT frames; when it is full, the newest samples move to its start."""
 
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """How sound becomes frames; a bundle carries the settings that it was trained with."""
+    """Settings of the features; a bundle carries those that it was trained with."""
 
     rate: int = 16_000  # Hz, of the FOA that comes in
     hop: int = 160  # samples between frames

@@ -31,7 +31,7 @@ MIN_KR = 1e-3
 
 @dataclass(frozen=True)
 class Capsules:
-    """Where four capsules sit and how they hear.
+    """Geometry and directivity of four capsules.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Capsules:
     def responses(
         self, directions: NDArray[np.float64], frequencies: NDArray[np.floating[Any]]
     ) -> NDArray[np.complex128]:
-        """What the capsules give for plane waves of amplitude 1.
+        """Responses of the capsules to plane waves of amplitude 1.
 
         Parameters
         ----------

@@ -29,7 +29,7 @@ from elsa_rt.microphones.library import profile_of
 from elsa_rt.microphones.profile import Profile
 
 Reals = NDArray[np.floating[Any]]
-"""What NumPy calls the floats that its own functions give."""
+"""Any NumPy float array."""
 
 DIRECTIONS = 240  # that the fit looks at
 SPECTRUM = 1024  # points of the transform that filters are designed with
@@ -44,7 +44,7 @@ MAX_PHASE_RAD = 0.8  # radians between W and the rest: beyond it more would be l
 
 @dataclass(frozen=True)
 class Encoding:
-    """How four channels become AmbiX.
+    """Encoding of four channels to AmbiX: a matrix or FIR filters.
 
     Attributes
     ----------
@@ -63,13 +63,13 @@ class Encoding:
         return self.taps.shape[2] == 1
 
     def mix(self, hz: float, rate: int) -> NDArray[np.complex128]:
-        """What it does to a tone of ``hz`` at ``rate`` Hz: complex128 (4, 4)."""
+        """Frequency response at ``hz`` for a rate of ``rate`` Hz: complex128 (4, 4)."""
         time_s = (np.arange(self.taps.shape[2]) - self.delay) / rate
         return self.taps @ np.exp(-2j * np.pi * hz * time_s)
 
 
 def encoding(config: Config, rate: int) -> Encoding:
-    """How the microphone of ``config`` is encoded at ``rate`` Hz: profile, mount and turn."""
+    """Encoding of the microphone of ``config`` at ``rate`` Hz: profile, mount and rotation."""
     degrees = (config.yaw_deg, config.pitch_deg, config.roll_deg)
     if not np.isfinite(degrees).all():
         raise UsageError(f"yaw, pitch, roll {degrees} of the microphone: finite degrees are needed")
@@ -93,7 +93,7 @@ def encoding_spectra(profile: Profile, frequencies: Reals) -> NDArray[np.complex
 
 
 def encode_capsules(capsules: Capsules, rate: int) -> Encoding:
-    """How capsules that are as they should be are encoded at ``rate`` Hz, in their own axes."""
+    """Encoding of ideal ``capsules`` at ``rate`` Hz, in their own axes."""
     return to_taps(_by_geometry(capsules, np.fft.rfftfreq(SPECTRUM, 1 / rate)), rate)
 
 

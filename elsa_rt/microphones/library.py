@@ -78,7 +78,7 @@ def all_profiles(on_notice: OnNotice = log_notice) -> list[Profile]:
 
 
 def profiles_for_device(device: str, profiles: list[Profile]) -> list[Profile]:
-    """Those of ``profiles`` that know a part of the name of ``device``; a user's own first."""
+    """Profiles of ``profiles`` that match the name of ``device``; the user's own first."""
     name = device.casefold()
     fitting = [p for p in profiles if any(part.casefold() in name for part in p.device)]
     return sorted(fitting, key=lambda profile: profile.residual_deg is None)

@@ -69,7 +69,7 @@ class Profile:
 
     @property
     def format(self) -> Format:
-        """What the channels are."""
+        """Format of the channels."""
         return self.formats[0]
 
     @property
@@ -92,7 +92,7 @@ class Profile:
 
     @property
     def notices(self) -> list[str]:
-        """What a user should read when listening begins."""
+        """Warnings to show when listening begins."""
         return [f"microphone {self.title}: {self.warning}"] if self.warning else []
 
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from elsa_rt.microphones.fir import MatrixFir
 
 LARGEST = 2.0**20
-"""Beyond this a sample is no sound: its power would overflow further down."""
+"""Samples above this magnitude are treated as invalid; their square would overflow float32."""
 
 
 def unusable(samples: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where samples are NaN, infinite or absurdly large."""
+    """Mask of samples that are NaN, infinite or absurdly large."""
     return ~(np.abs(samples) <= LARGEST)
 
 

@@ -1,4 +1,4 @@
-"""Where hearings and alerts are told.
+"""Outputs of hearings and alerts.
 
 jsonl               JSON lines
 rotating            a file that is rotated by size and day

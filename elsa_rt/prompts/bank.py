@@ -85,7 +85,7 @@ class PromptBank:
 
     @property
     def prompts(self) -> tuple[str, ...]:
-        """What the rules are called."""
+        """Labels of the rules."""
         return tuple(rule.label for rule in self.rules)
 
     @property
@@ -95,7 +95,7 @@ class PromptBank:
 
     @property
     def regions(self) -> tuple[Region, ...]:
-        """Where each rule listens."""
+        """Region of each rule."""
         meaning = self.meaning
         return tuple(
             Region.union(meaning.regions[sound] for sound in meaning.of(rule))

@@ -1,4 +1,4 @@
-"""What rules mean, as vectors: words taken apart, several sentences and sounds folded into one."""
+"""Vectors of rules: sentences split into sound and place, ensembles and examples averaged."""
 
 from __future__ import annotations
 

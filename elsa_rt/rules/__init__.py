@@ -1,4 +1,4 @@
-"""What can be asked for, as plain frozen data.
+"""Rules, regions and schedules as plain frozen data.
 
 rule                `Rule`: prompts, exclusions, times and thresholds of one alert
 region              `Region`: directions and distances; `RegionGate` weighs sounds by them

@@ -94,7 +94,7 @@ class Region:
 
     @property
     def words(self) -> str:
-        """What it asks for, for people: "azimuth from 125° to -125°", or "anywhere"."""
+        """Region in words: "azimuth from 125° to -125°", or "anywhere"."""
         return " or ".join(part._words for part in self.parts)
 
     @property
@@ -119,7 +119,7 @@ class Region:
 
 
 class RegionGate:
-    """How well places fit each of p regions: 1 inside, falling to 0 over a soft edge outside."""
+    """Weight of places for each of p regions: 1 inside, falling to 0 over a soft edge outside."""
 
     def __init__(self, regions: Sequence[Region]) -> None:
         parts = [part for region in regions for part in region.parts]
@@ -145,7 +145,7 @@ class RegionGate:
     def outside(
         self, direction: _Floats, distance_m: _Floats
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """How far outside places lie, (K, p) each: degrees, and the ratio of distances >= 1.
+        """Distances (K, p) of places to the regions: degrees, and the ratio of distances >= 1.
 
         Of a region of several parts it is the part that is nearest by each.
         """

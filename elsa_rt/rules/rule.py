@@ -58,7 +58,7 @@ class Rule:
 
     @property
     def label(self) -> str:
-        """How it is called where people read it."""
+        """Label for people: the first prompt, or the id."""
         return self.prompts[0] if self.prompts else self.id
 
     @property

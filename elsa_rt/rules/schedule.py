@@ -1,4 +1,4 @@
-"""When a rule listens: "mon-fri 22:00-06:00", in a time zone."""
+"""Schedule of a rule: "mon-fri 22:00-06:00", in a time zone."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def _expected(plain: Any, starts: Mapping[int, float]) -> Any:
 
 
 def _plain(path: Path, text: str) -> Any:
-    """What ``text`` says, without lines; its own mistakes are no concern of an edit."""
+    """Plain values of ``text``; problems of its own are ignored by an edit."""
     return without_lines(parse(path, text, lambda line, what: None))
 
 

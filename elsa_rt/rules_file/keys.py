@@ -1,4 +1,4 @@
-"""What may stand in a rules file: made from the fields of `Config` and of `Rule`."""
+"""Keys of a rules file, made from the fields of `Config` and `Rule`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RULE_FIELDS = {field.name for field in fields(Rule)}
 
 
 def file_key(setting: str) -> str:
-    """How the setting of `Config` is called in a file: as in a rule where rules have it."""
+    """Key of a setting of `Config` in a rules file: the rule's key where rules have one."""
     if setting == "microphone":
         return "profile"
     short = setting.removeprefix("alert_")

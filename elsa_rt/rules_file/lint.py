@@ -1,4 +1,4 @@
-"""What is allowed in a rules file and hardly meant."""
+"""Lint of a rules file: what is allowed and hardly meant."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def lint(file: RulesFile, bundle: ModelBundle) -> list[Problem]:
 
 
 def _words(rule: Rule, bundle: ModelBundle, config: Config) -> Iterator[str]:
-    """What is doubtful about the sentences of ``rule``."""
+    """Lint of the sentences of ``rule``."""
     if rule.prompts or rule.but_not:
         plain = replace(rule, examples=())  # nothing is said of recordings here
         yield from PromptBank.encode(bundle, [plain], config).notices

@@ -26,7 +26,7 @@ from elsa_rt.user_files.yaml_lines import Node, parse, read_text
 
 @dataclass(frozen=True)
 class RulesFile:
-    """What a rules file says."""
+    """Content of a rules file."""
 
     path: Path
     digest: str  # sha256 of its text

@@ -111,7 +111,7 @@ class Watcher:
 
 
 def _fixed(old: RulesFile, new: RulesFile) -> list[str]:
-    """What differs and cannot be changed while listening."""
+    """Differences that cannot be applied while listening."""
     names = [setting.name for setting in described() if setting.name not in CHANGEABLE]
     found = [file_key(n) for n in names if old.settings.get(n) != new.settings.get(n)]
     for name in ("source", "outputs"):

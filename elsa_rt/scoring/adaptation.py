@@ -1,4 +1,4 @@
-"""The room's own background: what goes on and on counts less, and is forgotten as slowly.
+"""Slowly adapting offset of each rule: persistent background lowers its score.
 
 Each rule remembers how far above the middle of all background it has been of late, without the
 steps in which it may be right. Its log odds are lowered by a part of that.
@@ -61,7 +61,7 @@ class BackgroundAdaptation:
 
 
 def excess(level: Floats, middle: float | np.float32) -> Floats:
-    """How far log odds stand above the middle, no more than what may be the event itself."""
+    """Excess of log odds over their median, limited where the event itself may sound."""
     return np.clip(level - np.float32(middle), 0, np.float32(LIKELY - middle))
 
 

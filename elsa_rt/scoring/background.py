@@ -1,4 +1,4 @@
-"""How background sounds would score for each rule, and what of it is the rule's own sound."""
+"""Scores that background sounds reach for each rule, without the rule's own sound."""
 
 from __future__ import annotations
 

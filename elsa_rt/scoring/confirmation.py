@@ -1,4 +1,4 @@
-"""When scores have held for long enough to start an alert: step by step, and for whole streams.
+"""Confirmation of scores before an alert starts, step by step and for whole streams.
 
 A rule is confirmed at a step that holds (its score reaches the threshold) if that is at least the
 ``confirm``-th step to hold in a run whose gaps are shorter than ``confirm`` steps: knocks are heard
@@ -22,7 +22,7 @@ Flags = NDArray[np.bool_]
 
 
 class RuleMapping(NamedTuple):
-    """Which rules of a new set are those of an old one."""
+    """Indices of the rules that a new set shares with an old one."""
 
     new: list[int]  # their indices in the new set
     old: list[int]  # and in the old one
@@ -54,7 +54,7 @@ class Confirmation:
 
     @property
     def running(self) -> Flags:
-        """Which rules have steps that count, (p,)."""
+        """Mask (p,) of the rules that have confirmed steps in the current run."""
         return self._held > 0
 
     def inherit(self, before: Confirmation, mapping: RuleMapping) -> None:
@@ -103,7 +103,7 @@ def steps_in(seconds: float, step_s: float) -> int:
 
 
 class Times(NamedTuple):
-    """What a rule waits for, an array (p,) each."""
+    """Durations of p rules: confirmation, release, cooldown."""
 
     confirm: NDArray[np.int64]  # steps that must hold before the start
     release: NDArray[np.int64]  # steps in a row that do not, before the end
@@ -111,7 +111,7 @@ class Times(NamedTuple):
 
 
 def times_of(rules: Sequence[Rule], config: Config, step_s: float) -> Times:
-    """What ``rules`` wait for in steps of ``step_s``; what they leave open follows `Config`.
+    """Durations of ``rules`` in steps of ``step_s``; what they leave open follows `Config`.
 
     A level is no guess: a rule that says only how loud is not confirmed unless it asks for it.
     """

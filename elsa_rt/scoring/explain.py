@@ -1,4 +1,4 @@
-"""What becomes of a rule: how it is understood, what is known of its sound, when it alerts."""
+"""Explanation of a rule: its parts, nearest known sounds, thresholds and expected errors."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _nearest(bank: PromptBank, index: int, statistics: Statistics) -> tuple[tupl
 
 
 def _likeness(bank: PromptBank, index: int, statistics: Statistics) -> NDArray[np.float32]:
-    """How alike each known label is to the sounds of a rule, (l,)."""
+    """Similarity (l,) of each known label to the sounds of a rule."""
     sounds = bank.meaning.semantic[bank.meaning.of(index)]
     return np.asarray((statistics.names.phrases @ sounds.T).max(axis=1))
 

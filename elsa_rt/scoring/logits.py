@@ -22,7 +22,7 @@ HIGH = 0.84
 """Quantile whose distance from the median is the spread: one sigma, were it normal."""
 
 SPREAD_FLOOR = 1e-3
-"""A prompt that all sounds resemble alike must not turn noise into scores."""
+"""Lower bound of the spread: a prompt equally similar to everything must not amplify noise."""
 
 QUANTILE_STEPS = 4_000
 """Steps that centre and spread are taken of."""
@@ -39,7 +39,7 @@ class LogitScale(NamedTuple):
 
 
 def logit_scale(statistics: Statistics, embedding: Floats) -> LogitScale:
-    """How similarities of rules (p, D) become log odds."""
+    """Scale from similarity to log odds for rules (p, D)."""
     background = statistics.background
     active = np.flatnonzero(background.activity > 255 * SOUNDING)
     if active.size < 2:

@@ -20,7 +20,7 @@ from elsa_rt.scoring.statistics import Background, Statistics
 
 
 class Match(NamedTuple):
-    """How one step fits each of p rules.
+    """Scores of p rules for one step.
 
     Attributes
     ----------

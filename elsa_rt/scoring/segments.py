@@ -17,7 +17,7 @@ MAX_SEGMENT_S = 4.0
 
 
 class Segments(NamedTuple):
-    """What is kept of a stream.
+    """Segments of a stream that are kept as background.
 
     Attributes
     ----------

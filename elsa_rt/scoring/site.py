@@ -1,4 +1,4 @@
-"""What a place sounds like while nobody waits for anything: learned once, kept in a small file.
+"""Background of one place (a site), learned once and kept in a small file.
 
 It holds what the matcher needs of each active step, the embedding in 64 numbers of 8 bits, its
 direction and activity; no sound, and no words can be made of it.
@@ -57,14 +57,14 @@ def load_site(name: str, bundle: ModelBundle, statistics: Statistics) -> Backgro
 
 
 def site_path(name: str) -> Path:
-    """Where the site ``name`` is kept; what looks like a path is one (XDG base directories)."""
+    """Path of the site ``name``; a name with a slash or .npz is taken as a path."""
     if name.endswith(".npz") or os.sep in name:
         return Path(name).expanduser()
     return data_directory() / "sites" / f"{name}.npz"
 
 
 def fits_of(bundle: ModelBundle, statistics: Statistics) -> str:
-    """What must be the same where a site is learned and where it is used."""
+    """Hash of the model that a site was learned with; it must be the same where it is used."""
     digest = hashlib.sha256(bundle.files[AUDIO_ENCODER].encode())
     for values in (statistics.basis, statistics.mean, statistics.scale):
         digest.update(np.ascontiguousarray(values).tobytes())

@@ -1,4 +1,4 @@
-"""What a bundle knows of sounds in general: `scores.npz`, hours of background in a few MB.
+"""Background statistics of a bundle: `scores.npz`, hours of background in a few MB.
 
 basis        float16 (d, D)   directions of the space of sounds in which they differ
 mean         float32 (D,)     their middle

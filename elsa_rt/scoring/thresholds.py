@@ -1,4 +1,4 @@
-"""Where alerts start and end: scores from expected false alarms an hour, or as they were given."""
+"""Alert thresholds, from expected false alarms per hour or as given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees in a terminal.
+"""Screens: what is shown in a terminal.
 
 terminal, plain     the live view, and lines without one; `picture`, `compass` draw
 calibration, guide  the wizard of ``elsa-rt calibrate microphone``

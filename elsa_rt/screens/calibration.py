@@ -1,4 +1,4 @@
-"""What came of a calibration, as a person reads it."""
+"""Report of a calibration for the terminal."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def show(found: Calibration, target: Path) -> None:
 
 
 def capsule_names(profile: Profile) -> list[str]:
-    """What the four channels of ``profile`` are, in a word each."""
+    """Names of the four channels of ``profile``."""
     if profile.format == "ambix":
         return ["W", "Y", "Z", "X"]
     if profile.format == "fuma":

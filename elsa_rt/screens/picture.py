@@ -1,4 +1,4 @@
-"""What the live view shows, drawn for a terminal of 80 x 24 characters or more."""
+"""Drawing of the live view for a terminal of 80 x 24 characters or more."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def _followed(heard: Hearing) -> Track | None:
 
 
 def _course(track: Track | None) -> str:
-    """How sure a direction is, and how fast it turns."""
+    """Uncertainty and angular speed of a direction, in words."""
     if track is None:
         return ""
     turns = f", turning {track.speed_deg_s:.0f}°/s" if track.speed_deg_s > TURNING else ""
@@ -235,7 +235,7 @@ def _footer(state: State, width: int) -> Group:
 
 
 def status(state: State) -> list[Text]:
-    """What was lost, and what listening costs."""
+    """Lost samples and processor load, in words."""
     lost = state.hearing.dropped if state.hearing else 0
     parts = [Text(f"lost {lost} samples", "bold red" if lost else "dim")]
     if state.load is not None:

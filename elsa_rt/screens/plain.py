@@ -26,7 +26,7 @@ class PlainLines:
 
 
 def place(alert: Alert) -> str:
-    """Where an alert is, and how sure that is: "behind, left ±8°"."""
+    """Place of an alert with its uncertainty: "behind, left ±8°"."""
     if math.isnan(alert.uncertainty_deg):
         return alert.words
     return f"{alert.words} ±{alert.uncertainty_deg:.0f}°"

@@ -1,4 +1,4 @@
-"""What every source is: an iterable of blocks that is closed when done."""
+"""`Source`, the protocol of all sources: an iterable of blocks that is closed when done."""
 
 from __future__ import annotations
 

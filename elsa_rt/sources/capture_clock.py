@@ -1,4 +1,4 @@
-"""Frames against the clock: what no driver flags as lost is missed here."""
+"""Detection of lost frames that the driver does not report: frame count against monotonic clock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from elsa_rt.sources.ring import Chunk
 
 WINDOW_S = 0.5
 NOTABLE_S = 0.02
-"""A lag that grows by this from window to window is loss, whoever denies it."""
+"""If the minimum lag grows by more than this between two windows, frames were lost."""
 
 FLAGGED_S = 0.003
 """The same where the driver flagged an overflow; clocks alone drift by less than 0.1 ms."""
@@ -45,7 +45,7 @@ class CaptureClock:
         return lost
 
     def captured(self, position: int) -> float:
-        """When the sample at ``position`` reached the computer, monotonic clock, seconds."""
+        """Capture time of the sample at ``position``: monotonic clock, seconds."""
         lag = self._least if self._base is None else self._base
         return (position + lag) / self.rate
 

@@ -1,4 +1,4 @@
-"""Which microphones there are: the gate to PortAudio."""
+"""Input devices: the gate to PortAudio."""
 
 from __future__ import annotations
 

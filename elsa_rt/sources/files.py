@@ -108,7 +108,7 @@ def _agree(path: str | Path, config: Config, file: sf.SoundFile) -> None:
 
 
 def _cut_short(path: Path, file: sf.SoundFile) -> str:
-    """How the file is shorter than it says, as libsndfile plays such files without a word."""
+    """Message for a file that is shorter than its header says; libsndfile reports nothing."""
     for said, found in re.findall(r": (\d+) \(should be (\d+)\)", file.extra_info):
         if int(found) < int(said) < UNKNOWN_LENGTH:
             return f"its header promises {int(said):,} bytes, {int(found):,} are there"

@@ -119,7 +119,7 @@ def _native_rate(device: DeviceInfo, profile: Profile) -> int:
 
 
 def _count(device: DeviceInfo, wanted: int | None, chosen: tuple[int, ...] | None) -> int:
-    """How many channels to open the device with."""
+    """Number of channels to open the device with."""
     if wanted is not None and wanted > device.channels:
         raise DeviceError(
             f"microphone {device.name} has {device.channels} input channels, "

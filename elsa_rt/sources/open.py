@@ -1,4 +1,4 @@
-"""Where sound comes from: every source yields the same `Block`s.
+"""Opening of sources; every source yields the same `Block`s.
 
     "-"                     raw PCM on standard input      `pipe.PipeSource`
     "scene.wav", "dir/x"    a file                         `files.FileSource`

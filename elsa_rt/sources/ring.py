@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class Chunk(NamedTuple):
-    """What one callback brought."""
+    """Samples of one PortAudio callback."""
 
     frames: int
     lost: int  # frames that found the ring full just before it

@@ -101,7 +101,7 @@ class DirectionFilter:
 
 
 def exponential(direction: Vector, tangent: Vector) -> Vector:
-    """Where the great circle from ``direction`` along ``tangent`` is after its length, radians."""
+    """Point on the sphere reached from ``direction`` along ``tangent`` (radians)."""
     angle = length(tangent)
     if angle < 1e-12:
         return direction

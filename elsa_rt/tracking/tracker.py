@@ -35,7 +35,7 @@ MAX_GATE_DEG = 45.0
 """Beyond this it is another sound, however uncertain the track has become."""
 
 MIN_REPORTED_S = 0.2
-"""So much must have been heard of a track before it is told of."""
+"""Minimum duration in seconds before a track is reported."""
 
 FORGOTTEN_S = 0.5
 """A track that was not told of is dropped when it is not heard for so long."""
@@ -48,7 +48,7 @@ BIAS_KEPT = 0.8
 
 
 class Noise(NamedTuple):
-    """How far measured directions are off, degrees in each axis of the tangent plane.
+    """Error model of measured directions, degrees in each axis of the tangent plane.
 
     Most of it lasts: a room bends a direction the same way from step to step, and no smoothing can
     help. The rest is taken as independent. The lasting part lies between what the shipped model
@@ -77,7 +77,7 @@ NOISE = Noise()
 
 
 class TrackedStep(NamedTuple):
-    """What one step told of the tracks."""
+    """Tracks of one step, and the track of each slot."""
 
     tracks: tuple[Track, ...]  # all that are told of, those that just ended last
     slots: tuple[Track | None, ...]  # of each slot, whether it is told of or not
@@ -230,7 +230,7 @@ class Tracker:
 
 
 def untracked(time_s: float, sound: EncoderOutput, slot: int) -> Track:
-    """Where a slot seems to be that has no track, in the form of one without an id."""
+    """Placeholder track without an id for a slot that has none."""
     azimuth, elevation = angles_from_direction(sound.direction[slot])
     return Track(
         state="update",

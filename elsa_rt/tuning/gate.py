@@ -1,4 +1,4 @@
-"""What the alert gate would have done with many thresholds at once."""
+"""Alert gate run for many thresholds at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Floats = NDArray[np.floating[Any]]
 
 
 class Timing(NamedTuple):
-    """How a rule's alerts are confirmed and ended."""
+    """Durations of one rule: confirmation, release, cooldown, in steps."""
 
     confirm: int  # steps
     release: int  # steps

@@ -1,4 +1,4 @@
-"""What really sounds in a recording: labels from a CSV file, or from Audacity."""
+"""Labels of a recording, from a CSV file or Audacity."""
 
 from __future__ import annotations
 

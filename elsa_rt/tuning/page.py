@@ -33,7 +33,7 @@ svg { width: 100%; height: auto; display: block; } svg text { fill: var(--faint)
 
 
 class Tuned(NamedTuple):
-    """All that the page shows of one rule."""
+    """Content of the page for one rule."""
 
     tradeoff: Tradeoff
     proposal: Result | None
@@ -104,7 +104,7 @@ shaded.</figcaption></figure>
 
 
 def sentence(one: Tuned) -> str:
-    """What is proposed for a rule, and why."""
+    """Proposal for a rule, with its reason."""
     tradeoff, proposal = one.tradeoff, one.proposal
     asked = f"{one.asked_per_hour:g} false alarms an hour"
     if not tradeoff.sounds:

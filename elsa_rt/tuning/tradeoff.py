@@ -21,11 +21,11 @@ MAX_THRESHOLDS = 256
 """Thresholds that are tried."""
 
 DIGITS = 3
-"""Of a threshold, or of what it lacks to 1, whichever is less: scores crowd at both ends."""
+"""Significant digits of min(threshold, 1 - threshold), since scores cluster near 0 and 1."""
 
 
 class Result(NamedTuple):
-    """What one threshold would have given."""
+    """Result of one threshold."""
 
     threshold: float
     missed: int  # labelled sounds without an alert

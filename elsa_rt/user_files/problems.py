@@ -1,4 +1,4 @@
-"""What is wrong in a file: line, reason, cure."""
+"""Problems of a file: line, reason, cure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Report = Callable[[int, str], None]
 
 
 class Problem(NamedTuple):
-    """What is wrong in one line, with its cure."""
+    """Problem in one line of a file, with its cure."""
 
     line: int  # counted from 1; 0 is the file as a whole
     what: str

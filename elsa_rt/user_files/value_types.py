@@ -24,7 +24,7 @@ UNREAD: Final = object()
 
 
 class Kind(Protocol):
-    """What a value must be."""
+    """Kind of a value: reads a node, and knows its JSON Schema."""
 
     def read(self, node: Node, report: Report) -> Any:
         """The value in ``node``, or `UNREAD`."""
@@ -171,7 +171,7 @@ class Many:
 
 
 class Key(NamedTuple):
-    """What may stand behind one key of a table."""
+    """Kind, description and default of one key."""
 
     kind: Kind
     about: str

@@ -104,7 +104,7 @@ def parse(path: Path, text: str, report: Report) -> Node:
 
 
 def load_plain(path: Path) -> Any:
-    """What the YAML file ``path`` says, without lines.
+    """Plain values of the YAML file ``path``.
 
     Raises
     ------

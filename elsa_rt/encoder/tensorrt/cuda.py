@@ -88,7 +88,7 @@ def _driver() -> str:
 
 
 class Stream:
-    """What is asked of the GPU on it is done in that order."""
+    """A CUDA stream: operations enqueued on it run in order."""
 
     def __init__(self) -> None:
         # a waiting thread must sleep: the processor's cores are few

@@ -36,7 +36,7 @@ class PlanError(EngineError):
 
 @dataclass(frozen=True)
 class PlanKey:
-    """What a plan is for. Built for another machine, ``gpu``, ``driver`` and ``cuda`` are empty."""
+    """Identity of a plan; without ``gpu``, ``driver`` and ``cuda`` if built for another machine."""
 
     bundle: str
     model: str  # sha256 of the ONNX file
@@ -136,7 +136,7 @@ def keep_kernels(key: PlanKey, kernels: bytes) -> None:
 
 
 def find_kernels(key: PlanKey) -> bytes:
-    """What was compiled for the plan of ``key``; empty where there is nothing to be trusted.
+    """Compiled kernels of the plan of ``key``; empty if none can be trusted.
 
     Whether it fits driver and GPU is for TensorRT-RTX to say, which compiles anew if not.
     """

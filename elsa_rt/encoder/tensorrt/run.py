@@ -54,7 +54,7 @@ def load_audio(
 
 
 def key_here(library: Library, bundle: ModelBundle, precision: str, streams: int) -> PlanKey:
-    """What a plan for the GPU of this machine is known by."""
+    """Key of a plan for the GPU of this machine."""
     gpu = cuda.find_gpu()
     return PlanKey(
         bundle.name,

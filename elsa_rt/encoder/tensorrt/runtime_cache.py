@@ -1,4 +1,4 @@
-"""What TensorRT-RTX compiles on the device to run a plan, kept from one start to the next.
+"""Cache of the kernels that TensorRT-RTX compiles at run time.
 
 TensorRT finds its kernels when it builds. TensorRT-RTX chooses them at the first run, for the GPU
 at hand; its runtime cache takes them up, so that a second start need not do it again.
@@ -48,7 +48,7 @@ class Kernels:
         return self._library.check(self._plan.create_execution_context(self._config), OPENING)
 
     def keep(self) -> None:
-        """Write what is new since the start; where that fails the next start is a slow one."""
+        """Save newly compiled kernels. If writing fails, the next start compiles them again."""
         if self._cache is None or self._key is None:
             return
         kernels = bytes(self._library.check(self._cache.serialize(), "keeping its kernels"))
