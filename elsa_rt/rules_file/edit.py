@@ -1,99 +1,169 @@
-"""Thresholds put into a rules file; every comment and every other character stays."""
+"""Edits of a rules file that keep its comments, order and quotes."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import CommentMark, YAMLError
+from ruamel.yaml.tokens import CommentToken
+from ruamel.yaml.util import load_yaml_guess_indent
 
 from elsa_rt.errors import UsageError
-from elsa_rt.user_files.yaml_lines import parse, without_lines
+from elsa_rt.files import replacing
+from elsa_rt.user_files.yaml_lines import parse, read_text, without_lines
 
 START, END, ASKED = "alert_start", "alert_end", "false_alarms_per_hour"
+ENDLESS = 1 << 20
+"""Line width of the writer: no line of the user is ever broken."""
 
 
-class _Change(NamedTuple):
-    start: int  # of what it replaces
-    end: int
-    text: str
+class RulesDocument:
+    """A rules file as text that is edited rule by rule.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages and `save`.
+    text : str, optional
+        Its content; read from ``path`` by default.
+
+    Raises
+    ------
+    UsageError
+        The file is no YAML with a list of rules, or is written in a way (anchors) in which one
+        rule cannot be changed without another.
+    """
+
+    def __init__(self, path: Path, text: str | None = None) -> None:
+        self.path = path
+        before = read_text(path) if text is None else text
+        self._newline = "\r\n" if "\r\n" in before else "\n"
+        self._ends = before.endswith("\n")
+        plain = self._plain(before)  # bounded and careful, so it comes first
+        self._yaml = _writer(before)
+        try:
+            self._root = self._yaml.load(before.replace("\r\n", "\n"))
+        except YAMLError:
+            raise self._by_hand() from None
+        rules = self._root.get("rules") if isinstance(self._root, CommentedMap) else None
+        if not isinstance(rules, CommentedSeq) or _shared(rules):
+            raise self._by_hand()
+        self._rules = rules
+        if self._plain(self.text) != plain:
+            raise self._by_hand()
+
+    @property
+    def text(self) -> str:
+        """The file with its edits."""
+        stream = io.StringIO()
+        self._yaml.dump(self._root, stream)
+        text = stream.getvalue()
+        text = text if self._ends else text.removesuffix("\n")
+        return text.replace("\n", self._newline) if self._newline != "\n" else text
+
+    def save(self) -> None:
+        """Write the file whole; its old content stays until then."""
+        with replacing(self.path) as part:
+            part.write_text(self.text, encoding="utf-8", newline="")
+
+    def set_start(self, index: int, score: float) -> None:
+        """Set ``alert_start`` of a rule: its rate gives way, an ``alert_end`` above comes down."""
+        value = float(f"{score:g}")
+        rule = self._rules[index]
+        if ASKED in rule:
+            at = list(rule).index(ASKED)
+            comment = rule.ca.items.pop(ASKED, None)
+            del rule[ASKED]
+            rule.insert(at, START, value)
+            if comment is not None:
+                rule.ca.items[START] = comment
+        elif START in rule:
+            rule[START] = value
+        else:
+            self._append(rule, START, value)
+        if rule.get(END, 0) > value:
+            rule[END] = value
+
+    def change_rule(self, index: int, values: Mapping[str, Any]) -> None:
+        """Set keys of a rule to plain values; None takes a key out."""
+        rule = self._rules[index]
+        for key, value in values.items():
+            if value is None:
+                rule.pop(key, None)
+            elif key in rule:
+                rule[key] = value
+            else:
+                self._append(rule, key, value)
+
+    def add_rule(self, values: Mapping[str, Any]) -> None:
+        """Append a rule of plain keys and values."""
+        self._rules.append(CommentedMap(values))
+
+    def remove_rule(self, index: int) -> None:
+        """Take a rule out, with the comments that belong to it."""
+        del self._rules[index]
+
+    def _append(self, rule: CommentedMap, key: str, value: Any) -> None:
+        """Put ``key`` behind the last one; blank lines and comments below the rule stay there."""
+        _move_trailing(rule, list(rule)[-1], key)
+        rule[key] = value
+
+    def _plain(self, text: str) -> Any:
+        return without_lines(parse(self.path, text, lambda line, what: None))
+
+    def _by_hand(self) -> UsageError:
+        return UsageError(
+            f"writing {self.path}: its rules are written in a way that cannot be changed safely: "
+            "put the change in by hand"
+        )
 
 
 def with_starts(path: Path, text: str, starts: Mapping[int, float]) -> str:
     """``text`` of the rules file ``path`` with ``alert_start`` of some rules, by their index.
 
-    An ``alert_start`` that is there gets the new value, ``false_alarms_per_hour`` gives way to
-    it; else it becomes the rule's second key. An ``alert_end`` above it comes down to it.
-
     Raises
     ------
     UsageError
-        The file is written in a way that cannot be changed safely.
+        See `RulesDocument`.
     """
-    root = yaml.compose(text, yaml.SafeLoader)
-    rules = _value(root, "rules")
-    if not isinstance(rules, yaml.SequenceNode):
-        raise _by_hand(path)
-    changes = [
-        change
-        for index, start in starts.items()
-        for change in (_start(text, rules.value[index], start), *_end(rules.value[index], start))
-    ]
-    edited = text
-    for change in sorted(changes, reverse=True):
-        edited = edited[: change.start] + change.text + edited[change.end :]
-    if _plain(path, edited) != _expected(_plain(path, text), starts):
-        raise _by_hand(path)
-    return edited
-
-
-def _start(text: str, rule: yaml.MappingNode, start: float) -> _Change:
-    for key, value in rule.value:
-        if key.value in (START, ASKED):
-            return _Change(key.start_mark.index, value.end_mark.index, f"{START}: {start:g}")
-    first, value = rule.value[0]
-    if rule.flow_style:
-        at = value.end_mark.index
-        return _Change(at, at, f", {START}: {start:g}")
-    if value.start_mark.line == value.end_mark.line:  # after the whole line, its comment included
-        at = text.find("\n", value.end_mark.index)
-        at = len(text) if at < 0 else at
-        return _Change(at, at, f"\n{' ' * first.start_mark.column}{START}: {start:g}")
-    at = first.start_mark.index
-    return _Change(at, at, f"{START}: {start:g}\n{' ' * first.start_mark.column}")
-
-
-def _end(rule: yaml.MappingNode, start: float) -> list[_Change]:
-    return [
-        _Change(value.start_mark.index, value.end_mark.index, f"{start:g}")
-        for key, value in rule.value
-        if key.value == END and float(value.value) > start
-    ]
-
-
-def _expected(plain: Any, starts: Mapping[int, float]) -> Any:
+    document = RulesDocument(path, text)
     for index, start in starts.items():
-        rule = plain["rules"][index]
-        rule.pop(ASKED, None)
-        rule[START] = float(f"{start:g}")
-        if rule.get(END, 0) > start:
-            rule[END] = rule[START]
-    return plain
+        document.set_start(index, start)
+    return document.text
 
 
-def _plain(path: Path, text: str) -> Any:
-    """Plain values of ``text``; problems of its own are ignored by an edit."""
-    return without_lines(parse(path, text, lambda line, what: None))
+def _writer(text: str) -> YAML:
+    """A writer with the indentation of ``text``."""
+    _, sequence, offset = load_yaml_guess_indent(text)
+    writer = YAML()
+    writer.preserve_quotes = True
+    writer.width = ENDLESS
+    writer.indent(mapping=2, sequence=sequence or 2, offset=offset or 0)
+    return writer
 
 
-def _value(table: yaml.Node | None, name: str) -> yaml.Node | None:
-    pairs = table.value if isinstance(table, yaml.MappingNode) else []
-    return next((value for key, value in pairs if key.value == name), None)
+def _shared(rules: CommentedSeq) -> bool:
+    """Whether a rule is an alias of another, or has an anchor."""
+    ids = [id(rule) for rule in rules]
+    maps = [rule for rule in rules if isinstance(rule, CommentedMap)]
+    return len(set(ids)) < len(ids) or any(rule.anchor.value or rule.merge for rule in maps)
 
 
-def _by_hand(path: Path) -> UsageError:
-    return UsageError(
-        f"writing {path}: its rules are written in a way that cannot be changed safely: "
-        "leave out --write and put in by hand what is printed"
-    )
+def _move_trailing(rule: CommentedMap, last: str, key: str) -> None:
+    """Hand what stands below ``last``, blank lines and comments, on to ``key``."""
+    tokens = rule.ca.items.get(last)
+    token = tokens[2] if tokens else None
+    if token is None:
+        return
+    line, _, below = token.value.partition("\n")
+    if not below:
+        return
+    token.value = f"{line}\n" if line else ""
+    if not line:
+        tokens[2] = None
+    rule.ca.items[key] = [None, None, CommentToken(f"\n{below}", CommentMark(0), None), None]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from elsa_rt.errors import UsageError
-from elsa_rt.rules_file.edit import with_starts
+from elsa_rt.rules_file.edit import RulesDocument, with_starts
 from elsa_rt.rules_file.reader import read_rules
 
 TEXT = """\
@@ -43,7 +43,7 @@ def changed(starts: dict[int, float], text: str = TEXT) -> set[str]:
 def test_a_value_that_is_there_is_replaced() -> None:
     assert changed({0: 0.625}) == {
         "-    alert_start: 0.5        # was 0.4",
-        "+    alert_start: 0.625        # was 0.4",
+        "+    alert_start: 0.625      # was 0.4",
     }
 
 
@@ -57,18 +57,16 @@ def test_an_end_above_the_start_comes_down() -> None:
 def test_a_rate_gives_way() -> None:
     assert changed({1: 0.7}) == {
         "-    false_alarms_per_hour: 2   # enough",
-        "+    alert_start: 0.7   # enough",
+        "+    alert_start: 0.7           # enough",
     }
 
 
 def test_a_new_key_is_put_in() -> None:
     assert changed({2: 0.7, 3: 0.8, 4: 0.9}) == {
         '-  - {id: cow, prompt: "a cow: mooing"}   # in one line',
-        "-  - prompts:",
-        '+  - {id: cow, alert_start: 0.7, prompt: "a cow: mooing"}   # in one line',
+        '+  - {id: cow, prompt: "a cow: mooing", alert_start: 0.7} # in one line',
         "+    alert_start: 0.8",
-        "+  - alert_start: 0.9",
-        "+    prompts:",
+        "+    alert_start: 0.9",
     }
 
 
@@ -89,3 +87,46 @@ def test_what_cannot_be_changed_safely_is_refused() -> None:
     shared = "rules:\n- &a {prompt: a dog, alert_start: 0.5}\n- *a\n"
     with pytest.raises(UsageError, match="by hand"):
         with_starts(Path("rules.yaml"), shared, {0: 0.7})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "rules.yaml"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+def test_nothing_changes_without_an_edit(path: Path) -> None:
+    for text in (TEXT, TEXT + "\n", TEXT.replace("\n", "\r\n"), "rules: [{prompt: a dog}]\n"):
+        assert RulesDocument(path, text).text == text
+
+
+def test_a_new_key_comes_before_what_follows_the_rule(path: Path) -> None:
+    text = "rules:\n- prompt: a dog  # barks\n\n# cats\n- prompt: a cat\n"
+    document = RulesDocument(path, text)
+    document.change_rule(0, {"cooldown_s": 5})
+    assert document.text == (
+        "rules:\n- prompt: a dog  # barks\n  cooldown_s: 5\n\n# cats\n- prompt: a cat\n"
+    )
+
+
+def test_rules_come_change_and_go(path: Path) -> None:
+    document = RulesDocument(path)
+    document.add_rule({"id": "bell", "prompt": "a bell", "region": {"azimuth_deg": [10, 90]}})
+    document.change_rule(0, {"prompt": "a dog: howling", "alert_end": None})
+    document.remove_rule(2)
+    document.save()
+    rules = read_rules(path).rules
+    assert [rule.id for rule in rules] == ["dog", "a-cat", "a-pig", "a-hen", "bell"]
+    assert rules[0].prompts == ("a dog: howling",)
+    assert rules[0].alert_end is None
+    assert rules[-1].region is not None
+    text = path.read_text("utf-8")
+    for comment in ("# the head", "# its name", "# how sure", "# enough", "# the foot"):
+        assert comment in text
+
+
+@pytest.mark.parametrize("text", ["rules: a dog\n", "- a\n", "rules: [\n", "a: !x b\n", ""])
+def test_what_is_no_rules_file_is_refused(path: Path, text: str) -> None:
+    with pytest.raises(UsageError):
+        RulesDocument(path, text)
