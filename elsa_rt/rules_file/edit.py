@@ -142,6 +142,7 @@ def _writer(text: str) -> YAML:
     _, sequence, offset = load_yaml_guess_indent(text)
     writer = YAML()
     writer.preserve_quotes = True
+    writer.brace_single_entry_mapping_in_flow_sequence = True
     writer.width = ENDLESS
     writer.indent(mapping=2, sequence=sequence or 2, offset=offset or 0)
     return writer
