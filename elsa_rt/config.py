@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from elsa_rt.audio.ambisonics import FORMATS, MOUNTS, Format, Mount
 from elsa_rt.errors import UsageError
+from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.rule import Rule
 
 SAMPLE_FORMATS = ("s16", "s24", "s32", "f32")
@@ -45,6 +46,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "alert_start": (0, 1),
     "alert_end": (0, 1),
     "false_alarms_per_hour": (MIN_FALSE_ALARMS, MAX_FALSE_ALARMS),
+    "feedback_half_life_days": (0.01, inf),
     "alert_confirm_s": (0, inf),
     "alert_release_s": (0, inf),
     "alert_cooldown_s": (0, inf),
@@ -135,6 +137,15 @@ class Config:
     site: str | None = _setting(
         ALERTS, None, "what elsa-rt calibrate site learned of this place: its name, or a file"
     )
+    feedback: str | None = _setting(
+        ALERTS,
+        None,
+        "where elsa-rt feedback finds the alerts and keeps what was said of them: a name, or a "
+        "file .jsonl (default: beside the site; without a site nothing is kept)",
+    )
+    feedback_half_life_days: float = _setting(
+        ALERTS, 60.0, "what was said of an alert counts half as much after so many days"
+    )
     alert_confirm_s: float = _setting(
         ALERTS, 0.2, "seconds that the score must hold, short gaps aside, before the start"
     )
@@ -143,6 +154,19 @@ class Config:
     )
     alert_cooldown_s: float = _setting(
         ALERTS, 0.0, "seconds after the end of an alert in which no other of its rule starts"
+    )
+    alert_at_most: str | None = _setting(
+        ALERTS,
+        None,
+        'how many alerts of a rule may start, e.g. "3 per hour" (default: as many as there are)',
+    )
+    why: bool = _setting(
+        ALERTS, False, "tell why rules that came near did not alert: reasons and near misses"
+    )
+    alert_group: bool = _setting(
+        ALERTS,
+        False,
+        "tell one alert of an event: what other rules hear of the same sound joins it",
     )
     alert_update_s: float | None = _setting(
         ALERTS,
@@ -178,6 +202,8 @@ class Config:
                 f"alert scores: end {end} and start {start} must keep 0 < end <= start <= 1: "
                 "change --alert-start or --alert-end"
             )
+        if self.alert_at_most is not None:
+            RateLimit.parse(self.alert_at_most)
         if self.channels is not None and (
             len(self.channels) != 4 or len(set(self.channels)) != 4 or min(self.channels) < 1
         ):

@@ -137,6 +137,7 @@ class Alert(ByValue):
     onset_s: float = math.nan  # stream time at which the sound began
     latency_s: float = math.nan  # from the onset to the start of the alert, computing aside
     duration_s: float | None = None  # from the onset to where it was last heard, at the end
+    joined: tuple[str, ...] = ()  # ids of further rules that hear the same sound, where grouped
 
     def __repr__(self) -> str:
         return (
@@ -159,6 +160,7 @@ class Alert(ByValue):
             **_angles("world", self.world),
             "rule": self.rule,
             "event": self.event,
+            **({"joined": list(self.joined)} if self.joined else {}),
             "track": self.track,
             "uncertainty_deg": _number(self.uncertainty_deg, 1),
             "speed_deg_s": _number(self.speed_deg_s, 1),
@@ -169,6 +171,99 @@ class Alert(ByValue):
             "onset_s": _number(self.onset_s, 3),
             "latency_s": _number(self.latency_s, 3),
             **({} if self.duration_s is None else {"duration_s": _number(self.duration_s, 3)}),
+        }
+
+
+Cause = Literal[
+    "score",
+    "background",
+    "activity",
+    "region",
+    "feedback",
+    "level",
+    "schedule",
+    "at_most",
+    "cooldown",
+    "confirmation",
+]
+"""What kept a rule from alerting, in the order in which it is looked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reason(ByValue):
+    """Why a rule that came near did not alert in one step."""
+
+    rule: str  # its id
+    prompt: str
+    cause: Cause
+    score: float  # 0..1, of its sound alone: before place, level and all that follows
+    threshold: float  # score that starts an alert
+    text: str  # for people: "right sound, 62° outside of its region"
+    azimuth_deg: float  # where it was heard, -180..180, left positive
+    elevation_deg: float  # -90..90, up positive
+    words: str  # "behind, left"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The reason as a JSON object, as it stands in that of a hearing."""
+        return {
+            "rule": self.rule,
+            "prompt": self.prompt,
+            "cause": self.cause,
+            "score": _number(self.score, 4),
+            "threshold": _number(self.threshold, 4),
+            "text": self.text,
+            "azimuth_deg": _number(self.azimuth_deg, 1),
+            "elevation_deg": _number(self.elevation_deg, 1),
+            "words": self.words,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class NearMiss(ByValue):
+    """An occasion on which a rule came near and did not alert."""
+
+    time_s: float  # stream time at which it was over
+    start_s: float  # stream time of its first step
+    last_s: float  # and of its last one
+    steps: int  # in which the rule came near
+    reason: Reason  # at its highest score
+
+    def as_dict(self) -> dict[str, Any]:
+        """The near miss as a JSON object: ``{"type": "near_miss", "rule", "cause", ...}``."""
+        return {
+            "type": "near_miss",
+            "time_s": _number(self.time_s, 3),
+            "start_s": _number(self.start_s, 3),
+            "last_s": _number(self.last_s, 3),
+            "steps": self.steps,
+            **self.reason.as_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class RuleStatistics:
+    """What became of a rule since the listener began, or since the rule was changed."""
+
+    rule: str  # its id
+    prompt: str
+    hours: float  # of listening
+    alerts: int
+    near_misses: int
+    asked_per_hour: float  # false alarms that it may raise
+    expected_per_hour: float  # that background alone would raise at its threshold; NaN: unknown
+    counted_per_hour: float  # alerts, right and false ones
+
+    def as_dict(self) -> dict[str, Any]:
+        """The statistics as a JSON object."""
+        return {
+            "rule": self.rule,
+            "prompt": self.prompt,
+            "hours": _number(self.hours, 3),
+            "alerts": self.alerts,
+            "near_misses": self.near_misses,
+            "asked_per_hour": _significant(self.asked_per_hour),
+            "expected_per_hour": _significant(self.expected_per_hour),
+            "counted_per_hour": _significant(self.counted_per_hour),
         }
 
 
@@ -197,6 +292,8 @@ class Hearing(ByValue):
     labels: tuple[Label, ...] = ()  # nearest known sounds, the most probable first
     state: HealthState = "HEALTHY"  # of the stream, see `Health`
     health: HealthEvent | None = None  # where the state changed with this step
+    reasons: tuple[Reason, ...] = ()  # why rules that came near did not alert, with ``why``
+    near_misses: tuple[NearMiss, ...] = ()  # occasions that are over in this step, with ``why``
 
     def __repr__(self) -> str:
         best = max(self.scores, key=lambda score: score.score, default=None)
@@ -235,6 +332,7 @@ class Hearing(ByValue):
                 for label in self.labels
             ],
             "state": self.state,
+            **({"reasons": [why.as_dict() for why in self.reasons]} if self.reasons else {}),
         }
 
 

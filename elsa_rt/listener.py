@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +23,7 @@ from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.features.energy_flow import EnergyFlow, Flow
 from elsa_rt.features.intensity import Frames, IntensityFeatures
 from elsa_rt.health import Health
-from elsa_rt.hearing import Alert, Hearing
+from elsa_rt.hearing import Alert, Hearing, RuleStatistics
 from elsa_rt.listening.background import Callbacks, Listening
 from elsa_rt.listening.rule_changes import RuleChanges
 from elsa_rt.listening.session import Session, Stages
@@ -33,6 +33,7 @@ from elsa_rt.notices import OnNotice, log_notice
 from elsa_rt.prompts.bank import PromptBank, check_prompt
 from elsa_rt.reference_frame import ReferenceFrame
 from elsa_rt.rules.rule import Rule, rules_of
+from elsa_rt.scoring.feedback import FeedbackStore, Mark, Verdict, feedback_path
 from elsa_rt.scoring.known_sounds import KnownSounds
 from elsa_rt.sources.base import Source
 from elsa_rt.sources.open import open_source
@@ -130,6 +131,7 @@ class Listener:
         self._bearings = ReferenceFrame(bundle, config.frame)
         self._encoder = encoder
         self._began_s = began_s
+        self._store = _open_store(config)
         rule_set = self._rule_set_of(prompts, config)
         self._matcher, self.config = rule_set
         self._rules = RuleChanges(rule_set)
@@ -461,7 +463,17 @@ class Listener:
         config = replace(config, prompts=bank.prompts, rules=bank.rules)
         for notice in bank.notices:
             self.on_notice(notice)
-        matcher = Matcher(bank, config, self.bundle, self._bearings, self._began_s)
+        if feedback_path(config) != self._store.path:
+            self._store = _open_store(config)
+        matcher = Matcher(
+            bank,
+            config,
+            self.bundle,
+            self._bearings,
+            self._store,
+            self._began_s,
+            lambda notice: self.on_notice(notice),
+        )
         return _RuleSet(matcher, config)
 
     def _adopt(self) -> None:
@@ -471,6 +483,33 @@ class Listener:
             before = self._matcher
             self._matcher, self.config = following
             self._matcher.inherit(before)
+
+    def feedback(self, alert_id: str, verdict: Verdict | Literal["undo"]) -> None:
+        """Say that an alert was "false" or "right", or "undo" what was said; any thread may.
+
+        What was heard in the alert becomes an example of its rule, at its place: from the next
+        second on the like of a false one hardly alerts any more. With ``Config.feedback`` or a
+        site it is kept in a file and counts after a restart as well.
+
+        Raises
+        ------
+        UsageError
+            There was no such alert among the latest, or the verdict is none.
+        """
+        if verdict == "undo":
+            self._store.undo(alert_id)
+        else:
+            self._store.judge(alert_id, verdict)
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """What people said of alerts, the last word last."""
+        return self._store.marks
+
+    @property
+    def statistics(self) -> tuple[RuleStatistics, ...]:
+        """Alerts, near misses and rates of each rule since the listener began."""
+        return self._matcher.statistics
 
     def set_orientation(
         self,
@@ -526,3 +565,9 @@ class Listener:
     def latency_s(self) -> float:
         """Seconds from a sound to the end of the step that tells of it, computing aside."""
         return sum(self.latencies.values())
+
+
+def _open_store(config: Config) -> FeedbackStore:
+    store = FeedbackStore(feedback_path(config))
+    store.compact()
+    return store

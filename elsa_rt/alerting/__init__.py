@@ -2,6 +2,9 @@
 
 matcher             `Matcher`: scorer, tracker and gates in their order
 gate                `AlertGate`: confirmation, hysteresis and cooldown of each rule
+alert_sounds        what was heard in each alert, for those who judge it
+reasons             why a rule did not alert, and occasions on which it came near
+tally               what became of each rule: alerts, near misses, rates
 level_gate          rules that ask for a sound level
 schedule_gate       rules that listen at some times only
 """

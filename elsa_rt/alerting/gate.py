@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,8 +14,9 @@ from elsa_rt.audio.ambisonics import direction_from_angles
 from elsa_rt.config import Config
 from elsa_rt.encoder.output import SOUNDING, EncoderOutput
 from elsa_rt.hearing import Alert, State, Track
+from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.rule import Rule
-from elsa_rt.scoring.confirmation import Confirmation, RuleMapping, times_of
+from elsa_rt.scoring.confirmation import Confirmation, Flags, RuleMapping, times_of
 from elsa_rt.scoring.scorer import Match
 from elsa_rt.tracking.direction_filter import angle_between
 from elsa_rt.tracking.tracker import untracked
@@ -40,6 +42,8 @@ class _Open:
     place: Track  # where it was heard last
     told: Track  # where it was when it was told of
     told_s: float
+    joins: int | None = None  # the rule whose alert stands for it, where alerts are grouped
+    joined: tuple[str, ...] = ()  # ids of the rules that joined it
 
 
 class AlertGate:
@@ -75,7 +79,9 @@ class AlertGate:
         self._start, self._end = np.asarray(start, float), np.asarray(end, float)
         self._step_s = step_s
         self._update_s = config.alert_update_s
+        self._group = config.alert_group
         self._times = times_of(rules, config, step_s)
+        self._limits = [_limit_of(rule, config) for rule in rules]
         self._confirmation = Confirmation(self._times.confirm)
         self._alerts = self._events = 0  # outlive reset: an id never comes twice from one gate
         self.delay_s = 0.0
@@ -88,6 +94,9 @@ class AlertGate:
         self._open: dict[int, _Open] = {}
         self._is_open = np.zeros(count, np.bool_)
         self._ready_s = np.full(count, -math.inf)  # when its cooldown is over
+        self._limited_s = np.full(count, -math.inf)  # when `at_most` allows the next
+        self._begun = [deque[float](maxlen=limit.count if limit else 1) for limit in self._limits]
+        self.holds = np.zeros(count, np.bool_)  # whether the present step counts for a rule
         self._count = np.zeros(count, np.int64)  # steps that held, of this run or alert
         self._peak = np.zeros(count, np.float32)  # of their scores
         self._total = np.zeros(count)  # and their sum
@@ -107,6 +116,7 @@ class AlertGate:
         for mine, old in (
             (self._is_open, before._is_open),
             (self._ready_s, before._ready_s),
+            (self._limited_s, before._limited_s),
             (self._count, before._count),
             (self._peak, before._peak),
             (self._total, before._total),
@@ -115,9 +125,12 @@ class AlertGate:
             (self._last_s, before._last_s),
         ):
             mine[mapping.new] = old[mapping.old]
-        for here, there in zip(*mapping, strict=True):
+        new_of = dict(zip(mapping.old, mapping.new, strict=True))
+        for there, here in new_of.items():
+            self._begun[here].extend(before._begun[there])
             if there in before._open:
-                self._open[here] = before._open.pop(there)
+                alert = self._open[here] = before._open.pop(there)
+                alert.joins = None if alert.joins is None else new_of.get(alert.joins)
 
     @property
     def any_open(self) -> bool:
@@ -131,8 +144,8 @@ class AlertGate:
 
         ``sound`` and ``tracks``, that of each slot, are in the axes that alerts are told in.
         """
-        ready = self._is_open | (time_s > self._ready_s)
-        holds = ready & (match.score >= self._asked(match, tracks))
+        ready = self._is_open | (time_s > np.maximum(self._ready_s, self._limited_s))
+        self.holds = holds = ready & (match.score >= self._asked(match, tracks))
         confirmed = self._confirmation.step(holds)
         self._forget(~self._is_open & ~self._confirmation.running)
         self._note(time_s, holds, match, sound)
@@ -142,15 +155,35 @@ class AlertGate:
         heard = {rule: int(match.slot[rule]) for rule in (*self._open, *started) if holds[rule]}
         places = {rule: tracks[k] or untracked(time_s, sound, k) for rule, k in heard.items()}
         going = self._go_on(time_s, match, places)
-        return (
+        told = (
             *(self._close(rule, time_s) for rule in ended),
             *going,
             *(self._begin(rule, time_s, match, places[rule]) for rule in started),
         )
+        return tuple(alert for alert in told if alert is not None)
 
     def finish(self, time_s: float) -> tuple[Alert, ...]:
         """End every open alert: the stream is over."""
-        return tuple(self._close(rule, time_s) for rule in sorted(self._open))
+        ended = [self._close(rule, time_s) for rule in sorted(self._open)]
+        return tuple(alert for alert in ended if alert is not None)
+
+    @property
+    def is_open(self) -> Flags:
+        """Which rules have an open alert, (p,)."""
+        return self._is_open
+
+    @property
+    def pending(self) -> Flags:
+        """Which rules have an open alert, or steps that count towards one, (p,)."""
+        return self._is_open | self._confirmation.running
+
+    def waits_s(self, rule: int, time_s: float) -> tuple[float, float]:
+        """Seconds for which the cooldown of a rule lasts on, and its `at_most`."""
+        return float(self._ready_s[rule]) - time_s, float(self._limited_s[rule]) - time_s
+
+    def held(self, rule: int) -> tuple[int, int]:
+        """Steps of a rule that count at present, and that must."""
+        return int(self._confirmation.held[rule]), int(self._times.confirm[rule])
 
     def _asked(self, match: Match, tracks: Sequence[Track | None]) -> NDArray[np.float64]:
         """The score that each rule must reach (p,): the lower one for open alerts.
@@ -189,14 +222,33 @@ class AlertGate:
         self._total[rules] = 0
         self._rate[rules] = math.nan
 
-    def _begin(self, rule: int, time_s: float, match: Match, place: Track) -> Alert:
+    def _begin(self, rule: int, time_s: float, match: Match, place: Track) -> Alert | None:
+        """Open an alert; what is to be told of it, nothing where it joins another one."""
         self._alerts += 1
         latency_s = time_s + self.delay_s - float(self._onset_s[rule])
         name = f"{self._rules[rule].id}-{self._alerts:06d}"
+        leader = self._leader_of(place) if self._group else None
         event = self._event_of(place)
-        self._open[rule] = _Open(name, event, place.id, latency_s, place, place, time_s)
+        self._open[rule] = _Open(name, event, place.id, latency_s, place, place, time_s, leader)
         self._is_open[rule] = True
+        limit = self._limits[rule]
+        if limit is not None:
+            begun = self._begun[rule]
+            begun.append(time_s)
+            if len(begun) == limit.count:
+                self._limited_s[rule] = begun[0] + limit.seconds
+        if leader is not None:
+            one = self._open[leader]
+            one.joined = tuple(dict.fromkeys([*one.joined, self._rules[rule].id]))
+            return None
         return self._alert("start", rule, time_s, float(match.score[rule]))
+
+    def _leader_of(self, place: Track) -> int | None:
+        """The rule whose open alert is told of the sound at ``place``, if there is one."""
+        for rule, other in self._open.items():
+            if place.id and other.track == place.id and other.joins is None:
+                return rule
+        return None
 
     def _event_of(self, place: Track) -> str:
         """The event of the open alerts that began on the same track, or a new one."""
@@ -214,7 +266,7 @@ class AlertGate:
                 continue
             if places[rule].id or not alert.place.id:  # a guess is no better than the last place
                 alert.place = places[rule]
-            if self._is_due(alert, time_s):
+            if alert.joins is None and self._is_due(alert, time_s):
                 alert.told, alert.told_s = alert.place, time_s
                 told.append(self._alert("update", rule, time_s, float(match.score[rule])))
         return told
@@ -227,15 +279,15 @@ class AlertGate:
             return True
         return passed >= UPDATE_LEAST_S and _moved_deg(alert.told, alert.place) > MOVED_DEG
 
-    def _close(self, rule: int, time_s: float) -> Alert:
+    def _close(self, rule: int, time_s: float) -> Alert | None:
         last_s, onset_s = float(self._last_s[rule]), float(self._onset_s[rule])
         alert = self._alert("end", rule, time_s, float(self._peak[rule]))
         self._is_open[rule] = False
         self._ready_s[rule] = time_s + self._times.cooldown_s[rule]
         self._confirmation.restart(rule)
         self._forget(rule)
-        del self._open[rule]
-        return replace(alert, duration_s=last_s - onset_s)
+        closed = self._open.pop(rule)
+        return None if closed.joins is not None else replace(alert, duration_s=last_s - onset_s)
 
     def _alert(self, state: State, rule: int, time_s: float, score: float) -> Alert:
         alert = self._open[rule]
@@ -260,7 +312,14 @@ class AlertGate:
             false_alarms_per_hour=float(self._rate[rule]),
             onset_s=float(self._onset_s[rule]),
             latency_s=alert.latency_s,
+            joined=alert.joined,
         )
+
+
+def _limit_of(rule: Rule, config: Config) -> RateLimit | None:
+    if rule.at_most is not None or config.alert_at_most is None:
+        return rule.at_most
+    return RateLimit.parse(config.alert_at_most)
 
 
 def _moved_deg(one: Track, other: Track) -> float:

@@ -21,6 +21,7 @@ from elsa_rt.cli import (
     embed,
     embed_text,
     explain,
+    feedback,
     guide,
     info,
     listen,
@@ -34,8 +35,8 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
 COMMANDS = (
-    listen, check, replay, tune, explain, embed, embed_text, devices, microphones, calibrate,
-    doctor, bench, compile, warmup, info, guide,
+    listen, check, replay, feedback, tune, explain, embed, embed_text, devices, microphones,
+    calibrate, doctor, bench, compile, warmup, info, guide,
 )  # fmt: skip
 
 DESCRIPTION = """\

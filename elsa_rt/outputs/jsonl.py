@@ -7,6 +7,7 @@
      "azimuth_deg", "elevation_deg", "words", ...}
     {"type": "health", "event": "deaf" | "hearing" | "state", "time_s", "state", "reasons",
      "lost_samples", ...}
+    {"type": "near_miss", "rule", "cause", "text", ...}     with ``why`` alone
 
 Fields may be added, none is ever renamed. A number that does not exist is null, never NaN. The
 objects are those of ``Hearing.as_dict()`` and ``Alert.as_dict()``.
@@ -69,6 +70,8 @@ class JsonLines:
             self._write(alert.as_dict())
         if hearing.health is not None:
             self._write(hearing.health.as_dict())
+        for near_miss in hearing.near_misses:
+            self._write(near_miss.as_dict())
 
     def _write(self, fields: dict[str, Any]) -> None:
         fields |= self._common

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import inf
 
 from elsa_rt.errors import UsageError
+from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.schedule import Schedule
 
@@ -39,6 +40,8 @@ class Rule:
     release_s: float | None = None
     cooldown_s: float | None = None  # after an alert's end, before the next
     schedule: Schedule | None = None  # outside of it no alert starts; None is always
+    at_most: RateLimit | None = None  # alerts beyond it do not start
+    learn: bool = True  # whether verdicts on its alerts change its scores
 
     def __post_init__(self) -> None:
         for name, above, most in (

@@ -12,6 +12,7 @@ from elsa_rt.config import ALERTS, MODEL, RANGES, SIGNAL, Config, described
 from elsa_rt.errors import UsageError
 from elsa_rt.outputs.rotating import OUTPUT_CONTENT, JsonlFile
 from elsa_rt.prompts.bank import MAX_PROMPT_CHARACTERS, check_prompt
+from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.rule import MAX_SLUG, Rule
 from elsa_rt.rules.schedule import EXAMPLE, parse_window, time_zone
 from elsa_rt.user_files.value_types import Choice, Flag, Key, Kind, Many, Number, Table, Text
@@ -93,6 +94,8 @@ def rule_table() -> Table:
             "release_s": Key(Number(0), "seconds below the end score before the end"),
             "cooldown_s": Key(Number(0), "seconds after an end before the next start"),
             "schedule": Key(_SCHEDULE, "when it listens, e.g. mon-fri 22:00-06:00"),
+            "at_most": Key(Text(check=RateLimit.parse), "how many alerts may start: 3 per hour"),
+            "learn": Key(Flag(), "false: what is said of its alerts changes nothing"),
         },
         needed_any=("prompt", "prompts", "examples", "level_dbfs"),
         exclusive=(("prompt", "prompts"), ("alert_start", "false_alarms_per_hour")),
@@ -149,6 +152,8 @@ def _kind(setting: Field[Any], hint: Any) -> Kind:
     least, most = RANGES.get(setting.name, (-inf, inf))
     if hint is bool:
         return Flag()
+    if setting.name == "alert_at_most":
+        return Text(check=RateLimit.parse)
     if setting.metadata["choices"]:
         return Choice(setting.metadata["choices"])
     if get_origin(hint) is tuple:

@@ -13,6 +13,7 @@ from elsa_rt.config import Config, described, option
 from elsa_rt.errors import UsageError
 from elsa_rt.microphones.library import profile_of
 from elsa_rt.outputs.rotating import JsonlFile
+from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule, slug_of
 from elsa_rt.rules.schedule import Schedule
@@ -90,7 +91,7 @@ class _Reader:
             part = {names[key]: value for key, value in given.items() if key in names}
             if "bundle" in part:
                 part["bundle"] = self._bundle(part["bundle"])
-            for name in part.keys() & {"microphone", "site"}:
+            for name in part.keys() & {"microphone", "site", "feedback"}:
                 if _is_file(part[name]):
                     part[name] = str(self._resolved(part[name]))
             if "site" in part and not site_path(part["site"]).is_file():
@@ -170,6 +171,8 @@ class _Reader:
             given["examples"] = tuple(self._example(path, node) for path in given["examples"])
         if "region" in given:
             given["region"] = self._region(given["region"], node)
+        if "at_most" in given:
+            given["at_most"] = RateLimit.parse(given["at_most"])
         given["schedule"] = self._schedule(given.get("schedule"))
         rule = Rule(**given)
         self._thresholds(rule, node)
@@ -248,5 +251,5 @@ def _in_keys(message: str) -> str:
 
 
 def _is_file(name: str) -> bool:
-    """Whether a profile or a site is a file, and not one that has a name."""
-    return "/" in name or name.endswith((".yaml", ".yml", ".npz"))
+    """Whether a profile, a site or feedback is a file, and not one that has a name."""
+    return "/" in name or name.endswith((".yaml", ".yml", ".npz", ".jsonl"))

@@ -7,5 +7,7 @@ statistics, background, false_alarm_rate, thresholds
                     how often background alone reaches a score, and which score that allows
 confirmation        when scores have held for long enough
 site, segments      background of one place, and how it is kept
+feedback, feedback_gate
+                    what people said of alerts, and what it changes
 explain             what a prompt finds, before it is used
 """

@@ -53,6 +53,11 @@ class Confirmation:
         return holds & (self._held >= self._confirm)
 
     @property
+    def held(self) -> NDArray[np.int64]:
+        """Steps of each rule that count, (p,)."""
+        return self._held
+
+    @property
     def running(self) -> Flags:
         """Mask (p,) of the rules that have confirmed steps in the current run."""
         return self._held > 0

@@ -37,6 +37,16 @@ class Match(NamedTuple):
     false_alarms_per_hour: NDArray[np.float32]
 
 
+class ScoreStages(NamedTuple):
+    """Log odds (K, v) of one step in K slots, each after one more stage."""
+
+    sound: NDArray[np.float32]  # of the sounds of the rules alone
+    adapted: NDArray[np.float32]  # less what the room sounds like
+    active: NDArray[np.float32]  # by activity
+    placed: NDArray[np.float32]  # by place
+    told: NDArray[np.float32]  # by what people said of alerts
+
+
 class Scorer:
     """Scores the sounds of one stream against all rules (`elsa_rt.scoring.logits`).
 
@@ -52,7 +62,11 @@ class Scorer:
     ----------
     curves : Curves
         How often background reaches the log odds of each rule.
+    stages : ScoreStages
+        Of the last step, for those who ask why.
     """
+
+    stages: ScoreStages
 
     def __init__(
         self,
@@ -80,19 +94,44 @@ class Scorer:
         self._room = BackgroundAdaptation(len(bank.rules), statistics.bias, step_s)
         self.curves = false_alarm_curves(peaks, [ground.hours for ground in grounds])
 
-    def step(self, sound: EncoderOutput) -> Match:
-        """Match ``sound`` with every rule, each in the slot that scores best."""
+    def step(self, sound: EncoderOutput, told: NDArray[np.floating] | None = None) -> Match:
+        """Match ``sound`` with every rule, each in the slot that scores best.
+
+        ``told`` (K, p) is added to the log odds, see `elsa_rt.scoring.feedback_gate`.
+        """
         similarity, level = self.likeness(sound)
         lowered = self._room.step(self._of_rules(level).max(axis=0), float(sound.activity.max()))
-        level = self.placed(level - lowered[self._owner], sound)
-        slot, one = level.argmax(axis=0), self._best(level.max(axis=0))
-        best = level[slot[one], one]
+        adapted = level - lowered[self._owner]
+        active = self._active(adapted, sound)
+        placed = level_told = self._placed(active, sound)
+        if told is not None:
+            level_told = np.asarray(placed + told[:, self._owner], np.float32)
+        self.stages = ScoreStages(level, adapted, active, placed, level_told)
+        slot, one = level_told.argmax(axis=0), self._best(level_told.max(axis=0))
+        best = level_told[slot[one], one]
         return Match(
             similarity[slot[one], one],
             sigmoid(best).astype(np.float32),
             slot[one],
             self.curves.rate(best).astype(np.float32),
         )
+
+    def best_of_rules(self, stage: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The highest log odds (p,) of each rule in a stage (K, v)."""
+        return np.asarray(self._of_rules(stage).max(axis=0))
+
+    def best_at(self, rule: int, stage: NDArray[np.float32]) -> tuple[int, int]:
+        """The slot and the sound of a rule that are highest in a stage (K, v)."""
+        first, end = self._firsts[rule], self._firsts[rule + 1]
+        slot, one = np.unravel_index(stage[:, first:end].argmax(), (len(stage), end - first))
+        return int(slot), int(first + one)
+
+    def outside_deg(self, rule: int, sound: EncoderOutput, slot: int) -> float:
+        """Degrees by which a slot lies outside of the region of a rule."""
+        if self._gate is None:
+            return 0.0
+        off_deg, _ = self._gate.outside(sound.direction[[slot]], sound.distance_m[[slot]])
+        return float(off_deg[0, self._firsts[rule] : self._firsts[rule + 1]].min())
 
     def reset(self) -> None:
         """The next step is the first of a stream."""
@@ -122,8 +161,18 @@ class Scorer:
 
     def placed(self, level: NDArray[np.float32], sound: EncoderOutput) -> NDArray[np.float32]:
         """What activity and place leave of log odds (K, v)."""
+        return self._placed(self._active(level, sound), sound)
+
+    def _active(self, level: NDArray[np.float32], sound: EncoderOutput) -> NDArray[np.float32]:
         faint = sound.activity < SOUNDING
-        level[faint] = attenuate(level[faint], sound.activity[faint, None] / np.float32(SOUNDING))
+        if not faint.any():
+            return level
+        share = sound.activity[faint, None] / np.float32(SOUNDING)
+        level = level.copy()
+        level[faint] = attenuate(level[faint], share)
+        return level
+
+    def _placed(self, level: NDArray[np.float32], sound: EncoderOutput) -> NDArray[np.float32]:
         if self._gate is not None:
             level = attenuate(level, self._gate.step(sound.direction, sound.distance_m))
         return np.asarray(level, np.float32)

@@ -17,7 +17,7 @@ from typing import Any
 
 import elsa_rt.guide
 from elsa_rt.health import Health, HealthEvent
-from elsa_rt.hearing import Alert, Hearing, Score, Track
+from elsa_rt.hearing import Alert, Hearing, NearMiss, Reason, RuleStatistics, Score, Track
 from elsa_rt.rules_file.keys import file_table
 from elsa_rt.user_files.value_types import Key, Many, Table
 
@@ -78,7 +78,17 @@ def _default(key: Key) -> str:
 
 def json_reference() -> Iterator[str]:
     """Markdown lines: the fields of each kind of result, with the comments of the source."""
-    for kind in (Hearing, Score, Track, Alert, HealthEvent, Health):
+    for kind in (
+        Hearing,
+        Score,
+        Track,
+        Alert,
+        Reason,
+        NearMiss,
+        RuleStatistics,
+        HealthEvent,
+        Health,
+    ):
         yield f"### `{kind.__name__}`"
         yield ""
         yield "| field | meaning |"

@@ -1,0 +1,126 @@
+"""Keeps what is heard in each alert, so that people can judge it later."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from elsa_rt.encoder.output import EncoderOutput
+from elsa_rt.errors import ElsaError
+from elsa_rt.hearing import Alert
+from elsa_rt.notices import OnNotice
+from elsa_rt.rules.rule import Rule
+from elsa_rt.scoring.confirmation import Flags, RuleMapping
+from elsa_rt.scoring.feedback import AlertSounds, FeedbackStore, Sounds, spread
+from elsa_rt.scoring.scorer import Match
+from elsa_rt.scoring.statistics import Statistics
+
+MAX_STEPS = 64
+"""Steps of an alert that are remembered; a longer one is thinned out."""
+
+
+class AlertRecorder:
+    """Follows the alerts of p rules and puts what was heard in them into a store.
+
+    Parameters
+    ----------
+    rules : sequence of p Rule
+    store : FeedbackStore
+    statistics : Statistics
+    fits : str
+        The model's mark, see `elsa_rt.scoring.site.fits_of`.
+    began_s : float, optional
+        Unix time at which the stream began; else it is now.
+    on_notice : callable
+        Hears, once, that the store cannot be written.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        store: FeedbackStore,
+        statistics: Statistics,
+        fits: str,
+        began_s: float | None,
+        on_notice: OnNotice,
+    ) -> None:
+        self._ids = {rule.id: index for index, rule in enumerate(rules)}
+        self._store, self._statistics, self._fits = store, statistics, fits
+        self._began_s, self._on_notice = began_s, on_notice
+        self._failed = False
+        self.reset()
+
+    def reset(self) -> None:
+        """The next step is the first of a stream."""
+        self._steps: dict[int, list[Sounds]] = {}  # of the rules that hold, or are open
+        self._stride: dict[int, int] = {}
+        self._skipped: dict[int, int] = {}
+
+    def inherit(self, before: AlertRecorder, mapping: RuleMapping) -> None:
+        """Go on with the alerts of the rules that ``before`` has, too."""
+        self._failed = before._failed
+        for new, old in zip(*mapping, strict=True):
+            if old in before._steps:
+                self._steps[new] = before._steps[old]
+                self._stride[new] = before._stride[old]
+                self._skipped[new] = before._skipped[old]
+
+    def step(
+        self,
+        time_s: float,
+        match: Match,
+        sound: EncoderOutput,
+        holds: Flags,
+        pending: Flags,
+        alerts: Sequence[Alert],
+    ) -> None:
+        """Take which rules hold (p,) at this step, which of them are ``pending``, and the alerts.
+
+        A rule is pending that has an open alert, or steps that count towards one.
+        """
+        for rule in np.flatnonzero(holds).tolist():
+            self._keep(rule, sound.embedding[match.slot[rule]])
+        for alert in alerts:
+            if alert.state != "update":
+                self.tell(time_s, alert)
+        for rule in [rule for rule in self._steps if not pending[rule]]:
+            del self._steps[rule], self._stride[rule], self._skipped[rule]
+
+    def tell(self, time_s: float, alert: Alert) -> None:
+        """Put what was heard in ``alert``, which started or ended, into the store."""
+        rule = self._ids.get(alert.rule)
+        if rule is None or rule not in self._steps:
+            return
+        now_s = time.time() if self._began_s is None else self._began_s + time_s
+        heard = AlertSounds(
+            alert=alert.id,
+            rule=alert.rule,
+            prompt=alert.prompt,
+            at=now_s - (time_s - alert.onset_s),
+            azimuth_deg=alert.azimuth_deg,
+            elevation_deg=alert.elevation_deg,
+            score=alert.peak,
+            duration_s=alert.duration_s or 0.0,
+            fits=self._fits,
+            sounds=spread(self._steps[rule]),
+        )
+        try:
+            self._store.add(heard)
+        except ElsaError as error:
+            if not self._failed:
+                self._on_notice(f"{error}; until then alerts can be judged here alone")
+            self._failed = True
+
+    def _keep(self, rule: int, embedding: np.ndarray) -> None:
+        steps = self._steps.setdefault(rule, [])
+        stride = self._stride.setdefault(rule, 1)
+        skipped = self._skipped.get(rule, 0) + 1
+        self._skipped[rule] = skipped % stride
+        if skipped % stride:
+            return
+        steps.append(self._statistics.compress(embedding[None])[0])
+        if len(steps) > MAX_STEPS:
+            del steps[1::2]
+            self._stride[rule] = 2 * stride
