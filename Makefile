@@ -42,7 +42,7 @@ guide: $(VENV)/.installed-for-tests
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: $(VENV)/.installed
-	for bench in step start growth listen_file; do \
+	for bench in step filters start growth listen_file; do \
 		$(BIN)/python -m tests.bench.$$bench || missed=1; done; exit $${missed:-0}
 
 bench-alternatives: $(VENV)/.installed-for-tests

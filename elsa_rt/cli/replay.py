@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings
-from elsa_rt.cli.rules import add_config, load_config
+from elsa_rt.cli.rules import add_config, load_rules_config
 from elsa_rt.cli.stop import GracefulStop, run_until_stopped
 from elsa_rt.config import ALERTS, MODEL, SIGNAL
 from elsa_rt.errors import UsageError
@@ -45,8 +45,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config, file = load_config(arguments)
-    assert file is not None
+    config, file = load_rules_config(arguments)
     began = _began(arguments.at, file)
     notices = Notices()
     with GracefulStop() as stop:

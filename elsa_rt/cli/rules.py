@@ -43,6 +43,14 @@ def load_config(arguments: argparse.Namespace) -> tuple[Config, RulesFile | None
     return Config(rules=file.rules, **(file.settings | given)), file
 
 
+def load_rules_config(arguments: argparse.Namespace) -> tuple[Config, RulesFile]:
+    """The same for commands whose ``--config`` is required."""
+    config, file = load_config(arguments)
+    if file is None:
+        raise UsageError("--config is missing: name a rules file, e.g. --config rules.yaml")
+    return config, file
+
+
 @contextlib.contextmanager
 def following(
     file: RulesFile | None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings
-from elsa_rt.cli.rules import add_config, load_config
+from elsa_rt.cli.rules import add_config, load_rules_config
 from elsa_rt.config import ALERTS, MODEL, SIGNAL
 from elsa_rt.errors import UsageError
 from elsa_rt.files import replacing
@@ -50,8 +50,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config, file = load_config(arguments)
-    assert file is not None
+    config, file = load_rules_config(arguments)
     from elsa_rt.sources.files import FileSource
     from elsa_rt.tuning.labels import read_labels
 

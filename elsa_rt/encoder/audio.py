@@ -48,7 +48,7 @@ class AudioEncoder:
         else:
             window = load_windowed(bundle, bundle.window, self._config)
             self.engine = window.engine
-            self._open = partial(WindowedStream, bundle, window)
+            self._open = partial(WindowedStream, bundle, bundle.window, window)
         self.stream().step(*_silent_step(bundle))
 
     def stream(self) -> EncoderStream:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
-from elsa_rt.encoder.window import BEAMS, SlidingWindow
+from elsa_rt.encoder.window import BEAMS, SlidingWindow, WindowSettings
 from elsa_rt.errors import BundleError
 from elsa_rt.features.intensity import Frames
 from elsa_rt.features.presence import Presence, activity
@@ -28,14 +28,13 @@ class WindowedStream:
     frames for its step to be full; the window looks back and adds nothing to that.
     """
 
-    def __init__(self, bundle: ModelBundle, model: OnnxWindow) -> None:
-        assert bundle.window is not None
+    def __init__(self, bundle: ModelBundle, window: WindowSettings, model: OnnxWindow) -> None:
         self.block = bundle.step_frames
         self.latency = bundle.step_frames
         self._path = bundle.path
         self._model = model
         self._step_samples = bundle.step_samples
-        self._omni = BEAMS[bundle.window.beam]
+        self._omni = BEAMS[window.beam]
         self._window = SlidingWindow(1 if self._omni == 1 else 4, model.samples)
         self._presence = Presence(bundle.features)
         self.reset()

@@ -10,6 +10,7 @@ have in a diffuse field.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -212,7 +213,7 @@ def _corrections(profile: Profile) -> NDArray[np.float64]:
 
 def _spectra(profile: Profile, frequencies: Reals) -> NDArray[np.complex128]:
     """From the channels to AmbiX (f, 4, 4), gains and delays of single channels aside."""
-    measured = None if profile.filters is None else _measured(profile, frequencies)
+    measured = None if profile.filters is None else _measured(profile, profile.filters, frequencies)
     if measured is not None and measured.ndim == 3:
         return measured
     capsules = profile.capsules
@@ -231,20 +232,19 @@ def _by_geometry(capsules: Capsules, frequencies: Reals) -> NDArray[np.complex12
     return fit_encoding(responses, directions, np.clip(octaves + 1, 0, 1))
 
 
-def _measured(profile: Profile, frequencies: Reals) -> NDArray[np.complex128]:
+def _measured(profile: Profile, filters: Path, frequencies: Reals) -> NDArray[np.complex128]:
     """Spectra of measured filters: (f, 4) for single channels, (f, 4, 4) to AmbiX."""
-    assert profile.filters is not None
     try:
-        with np.load(profile.filters) as file:
+        with np.load(filters) as file:
             taps, rate, delay = file["taps"], float(file["rate"]), float(file["delay"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"microphone {profile.title}: filters {profile.filters} cannot be read ({error}): "
+            f"microphone {profile.title}: filters {filters} cannot be read ({error}): "
             "an npz with taps (4, t) or (4, 4, t), rate and delay is needed"
         ) from None
     if taps.ndim not in (2, 3) or set(taps.shape[:-1]) != {4} or not np.isfinite(taps).all():
         raise UsageError(
-            f"microphone {profile.title}: filters of shape {taps.shape} in {profile.filters}: "
+            f"microphone {profile.title}: filters of shape {taps.shape} in {filters}: "
             "finite taps (4, t) or (4, 4, t) are needed"
         )
     known = np.minimum(frequencies, rate / 2)

@@ -1,6 +1,7 @@
 """How fast elsa-rt is and how much memory it takes: measured by hand, never by the tests.
 
 python -m tests.bench.step           each stage of one step
+python -m tests.bench.filters        filters of a microphone profile
 python -m tests.bench.start          from the command to the first hearing; the import
 python -m tests.bench.growth         more context, more prompts, more streams
 python -m tests.bench.listen_file    the command on a long file: speed, memory

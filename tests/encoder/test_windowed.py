@@ -245,7 +245,7 @@ def test_the_screen_leaves_out_a_distance_that_is_not_known(
 
 
 REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
-    "no window": (lambda p: rewrite(p, window=None), "window is None, a dict is needed"),
+    "no window": (lambda p: rewrite(p, window=None), "window is nothing, a dict is needed"),
     "a key too many": (
         lambda p: rewrite(p, window={"seconds": 0.5, "beam": "omni", "hop": 1}),
         "the window settings hop do not fit this version",

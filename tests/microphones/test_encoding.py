@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,17 +170,6 @@ def test_filters_equal_a_slow_convolution() -> None:
         for i in range(4)
     )
     np.testing.assert_allclose(got, want, atol=1e-4)
-
-
-def test_it_is_cheap(tetrahedron: str) -> None:
-    made = encoding(Config(microphone=tetrahedron), RATE)
-    stage, block = MatrixFir(made.taps, made.delay), noise(4, RATE // 10)
-    spent = []
-    for _ in range(100):
-        begun = time.perf_counter()
-        stage.step(block)
-        spent.append(time.perf_counter() - begun)
-    assert min(spent) < 0.0003
 
 
 def test_a_flat_square_hears_horizontal_directions_and_no_others() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +76,16 @@ def test_more_channels_come_whole(tmp_path: Path) -> None:
         play(tmp_path / "a.wav", Config(channels=(1, 2, 3, 7)))
 
 
-def test_realtime_keeps_the_pace_of_a_clock(tmp_path: Path) -> None:
+def test_realtime_keeps_the_pace_of_a_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s, slept_s = 100.0, [0.0]
+    monkeypatch.setattr("elsa_rt.sources.files.time.sleep", slept_s.append)
+    monkeypatch.setattr("elsa_rt.sources.files.time.monotonic", lambda: now_s + sum(slept_s))
     sf.write(tmp_path / "a.wav", noise(4, RATE // 2).T, RATE)
-    begun = time.monotonic()
-    play(tmp_path / "a.wav", Config(realtime=True))
-    assert time.monotonic() - begun >= 0.49
+    blocks, _ = play(tmp_path / "a.wav", Config(realtime=True))
+    assert sum(slept_s) == pytest.approx(sum(b.samples.shape[1] for b in blocks) / RATE, abs=0.11)
+    assert max(slept_s) <= 0.11
 
 
 def test_two_channels(tmp_path: Path) -> None:
