@@ -15,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 RUN_PACKAGES := python3-venv libportaudio2
-TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng
+TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl
 
 .PHONY: demo listen test test-fast lint guide bench bench-alternatives bench-device
 

@@ -78,6 +78,9 @@ class Listener:
 
     Attributes
     ----------
+    on_foa : callable or None
+        Takes the AmbiX samples (4, n) at the model's rate of each push, before their hearings;
+        they are not to be changed, nor kept without a copy.
     on_frames : callable or None
         Takes the features of what is heard, for those who draw them.
     known : KnownSounds or None
@@ -120,6 +123,7 @@ class Listener:
         self.source = source
         self.bundle = bundle
         self.on_notice = on_notice
+        self.on_foa: Callable[[NDArray[np.float32]], None] | None = None
         self._microphone = profile_of(config)
         self._session: Session | None = None  # of what iterating or `start` opened
         self._listening: Listening | None = None
@@ -237,6 +241,8 @@ class Listener:
     def _hear(self, foa: NDArray[np.float32]) -> list[Hearing]:
         self._samples += foa.shape[1]
         foa = self._bearings.to_frame(foa)
+        if self.on_foa is not None:
+            self.on_foa(foa)
         frames = self._features.step(foa)
         if self.on_frames is not None:
             self.on_frames(frames)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 from elsa_rt.cli.examples import rules_with
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
-from elsa_rt.cli.rules import OutputFiles, add_config, following, load_config, refuse_prompts
+from elsa_rt.cli.rules import add_config, following, load_config, refuse_prompts
+from elsa_rt.cli.session import outputs_around
 from elsa_rt.cli.stop import GracefulStop, run_until_stopped
 from elsa_rt.config import ALERTS, MODEL, SIGNAL
 from elsa_rt.errors import UsageError
@@ -103,15 +104,20 @@ def run(arguments: argparse.Namespace) -> int:
             else:
                 label = "the built-in scene" if arguments.demo else _label(opened)
                 output = _screen(label, model, listener.config.prompts, notices)
-            files = OutputFiles(
-                file.outputs if file else (), notices, {"model": model}, clock=opened.live
+            outputs = outputs_around(
+                listener, file.outputs if file else (), notices, is_live=opened.live
             )
-            with output as shown, files, following(file, listener, arguments, notices):
+            with (
+                output as shown,
+                outputs as (controls, others),
+                following(file, listener, arguments, notices),
+            ):
 
                 def show(hearing: Hearing) -> None:
                     notices.pass_on()
-                    files.show(hearing)
-                    shown.show(hearing)
+                    told = controls.filter(hearing)
+                    others.show(told)
+                    shown.show(told)
 
                 run_until_stopped(listener, opened, show, stop)
     return stop.exit_code

@@ -19,9 +19,19 @@ class Notices:
     def __init__(self) -> None:
         self._early: deque[str] = deque(maxlen=EARLY_KEPT)  # a service may run for months
         self._take: Callable[[str], None] | None = None
+        self._also: Callable[[str], None] | None = None
         self._waiting: deque[str] = deque(maxlen=EARLY_KEPT)
 
+    def copy_to(self, also: Callable[[str], None] | None) -> None:
+        """Give every notice to ``also`` as well; None ends that."""
+        self._also = also
+
     def __call__(self, message: str) -> None:
+        if self._also is not None:
+            self._also(message)
+        self._show(message)
+
+    def _show(self, message: str) -> None:
         if self._take is not None and threading.current_thread() is not threading.main_thread():
             self._waiting.append(message)
         elif self._take is not None:
@@ -33,7 +43,7 @@ class Notices:
     def pass_on(self) -> None:
         """Give the screen what other threads have said."""
         while self._waiting:
-            self(self._waiting.popleft())
+            self._show(self._waiting.popleft())
 
     def hand_to(self, take: Callable[[str], None]) -> None:
         """From now on ``take`` shows them; it gets those that it has missed."""

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from elsa_rt.cli.options import Parser, settings
 from elsa_rt.config import CHANGEABLE, Config
 from elsa_rt.errors import UsageError
-from elsa_rt.hearing import Hearing
 from elsa_rt.notices import OnNotice
 
 if TYPE_CHECKING:
     from elsa_rt.listener import Listener
-    from elsa_rt.outputs.jsonl import JsonLines
-    from elsa_rt.outputs.rotating import JsonlFile
     from elsa_rt.rules_file.reader import RulesFile
 
 
@@ -73,45 +70,6 @@ def following(
 
     with Watcher(file, change, on_notice):
         yield
-
-
-class OutputFiles:
-    """The outputs of a rules file; entered, they are open."""
-
-    def __init__(
-        self,
-        outputs: Sequence[JsonlFile],
-        on_notice: OnNotice,
-        common: Mapping[str, Any],
-        *,
-        clock: bool,
-    ) -> None:
-        self._outputs, self._on_notice = outputs, on_notice
-        self._common, self._clock = common, clock
-        self._open = contextlib.ExitStack()
-        self._lines: list[JsonLines] = []
-
-    def __enter__(self) -> OutputFiles:
-        from elsa_rt.outputs.jsonl import JsonLines
-        from elsa_rt.outputs.rotating import RotatingFile
-
-        with contextlib.ExitStack() as opening:
-            for output in self._outputs:
-                file = RotatingFile(output, self._on_notice)
-                opening.callback(file.close)
-                alone = output.what == "alerts"
-                self._lines.append(
-                    JsonLines(file, common=self._common, clock=self._clock, alerts_only=alone)
-                )
-            self._open = opening.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
-
-    def show(self, hearing: Hearing) -> None:
-        for lines in self._lines:
-            lines.show(hearing)
 
 
 def refuse_prompts(arguments: argparse.Namespace) -> None:

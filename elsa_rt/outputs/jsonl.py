@@ -79,10 +79,15 @@ class JsonLines:
             at = later(self._began, fields["time_s"])
             fields["at"] = at.isoformat(timespec="milliseconds")
         elif self._clock:
-            now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-            fields["at"] = now.replace("+00:00", "Z")
+            fields["at"] = utc_now()
         self._stream.write(json.dumps(fields, allow_nan=False) + "\n")
         self._stream.flush()
+
+
+def utc_now() -> str:
+    """The time of the day as ISO 8601 in UTC, with milliseconds."""
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    return now.replace("+00:00", "Z")
 
 
 def later(began: datetime, seconds: float) -> datetime:

@@ -7,10 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 from elsa_rt.errors import UsageError
+from elsa_rt.hearing import Hearing
 from elsa_rt.notices import OnNotice
+from elsa_rt.outputs.base import Surroundings
+from elsa_rt.outputs.jsonl import JsonLines
+from elsa_rt.outputs.settings import setting
 
 OUTPUT_CONTENT = ("alerts", "all")
 
@@ -22,11 +26,42 @@ RETRY_S = 60.0
 class JsonlFile:
     """JSON lines that go into a file."""
 
-    path: str
-    what: str = "alerts"  # of `OUTPUT_CONTENT`
-    max_mb: float = 10.0  # million bytes before the next file is begun
-    daily: bool = False  # it is begun with each day, too
-    keep: int = 7  # older files, path.1 being the latest
+    type: ClassVar[str] = "jsonl"
+    about: ClassVar[str] = "JSON lines into a file that is rotated"
+    needs: ClassVar[tuple[str, str] | None] = None
+
+    path: str = setting("the file; a relative one starts at this file", is_path=True)
+    what: str = setting("alerts alone, or hearings as well", "alerts", choices=OUTPUT_CONTENT)
+    max_mb: float = setting(
+        "a new file is begun before this one grows larger", 10.0, least=0.001, most=1e6
+    )
+    daily: bool = setting("a new file is begun each day", False)
+    keep: int = setting("old files that stay, path.1 being the latest", 7, least=1, most=10_000)
+
+    def open(self, surroundings: Surroundings) -> JsonlOutput:
+        return JsonlOutput(self, surroundings)
+
+
+class JsonlOutput:
+    """Writes JSON lines into a rotated file."""
+
+    def __init__(self, settings: JsonlFile, surroundings: Surroundings) -> None:
+        self._file = RotatingFile(settings, surroundings.on_notice)
+        self._lines = JsonLines(
+            self._file,
+            common={"model": surroundings.model} if surroundings.model else None,
+            clock=surroundings.is_live,
+            alerts_only=settings.what == "alerts",
+        )
+
+    def show(self, hearing: Hearing) -> None:
+        self._lines.show(hearing)
+
+    def notice(self, text: str) -> None:
+        """Nothing: notices are for people at the terminal."""
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class RotatingFile:

@@ -10,11 +10,11 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from elsa_rt.config import ALERTS, MODEL, RANGES, SIGNAL, Config, described
 from elsa_rt.errors import UsageError
-from elsa_rt.outputs.rotating import OUTPUT_CONTENT, JsonlFile
 from elsa_rt.prompts.bank import MAX_PROMPT_CHARACTERS, check_prompt
 from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.rule import MAX_SLUG, Rule
 from elsa_rt.rules.schedule import EXAMPLE, parse_window, time_zone
+from elsa_rt.rules_file.output_tables import any_output
 from elsa_rt.user_files.value_types import Choice, Flag, Key, Kind, Many, Number, Table, Text
 
 SECTIONS = {"microphone": SIGNAL, "model": MODEL, "alerts": ALERTS}
@@ -56,7 +56,7 @@ def file_table() -> Table:
             ),
             "schedule": Key(_SCHEDULE, "when rules listen that have no schedule of their own"),
             "rules": Key(Many(rule_table()), "what to listen for"),
-            "outputs": Key(Many(_output_table()), "where alerts go beside standard output"),
+            "outputs": Key(Many(any_output()), "where alerts go beside standard output"),
         },
         needed=("rules",),
     )
@@ -117,23 +117,6 @@ def _region_table() -> Table:
             "distance_m": Key(pair(0, inf), "from the nearer to the farther, which may be .inf"),
         },
         needed_any=("azimuth_deg", "elevation_deg", "distance_m"),
-    )
-
-
-def _output_table() -> Table:
-    plain = JsonlFile("")
-    return Table(
-        {
-            "type": Key(Choice(("jsonl",)), "JSON lines into a file"),
-            "path": Key(Text(), "the file; a relative one starts at this file"),
-            "what": Key(Choice(OUTPUT_CONTENT), "alerts alone, or hearings as well", plain.what),
-            "max_mb": Key(
-                Number(0.001, 1e6), "a new file is begun before this one grows larger", plain.max_mb
-            ),
-            "daily": Key(Flag(), "a new file is begun each day", plain.daily),
-            "keep": Key(Number(1, 10_000, whole=True), "old files that stay", plain.keep),
-        },
-        needed=("type", "path"),
     )
 
 

@@ -12,12 +12,15 @@ from typing import Any
 from elsa_rt.config import Config, described, option
 from elsa_rt.errors import UsageError
 from elsa_rt.microphones.library import profile_of
+from elsa_rt.outputs.base import OutputSettings
+from elsa_rt.outputs.foxglove import McapSettings
 from elsa_rt.outputs.rotating import JsonlFile
 from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule, slug_of
 from elsa_rt.rules.schedule import Schedule
 from elsa_rt.rules_file.keys import SECTIONS, file_key, file_table, rule_table, setting_names
+from elsa_rt.rules_file.output_tables import make_output
 from elsa_rt.scoring.site import site_path
 from elsa_rt.sources.open import is_path
 from elsa_rt.user_files.problems import FileError, Problem, Report
@@ -35,7 +38,7 @@ class RulesFile:
     rules: tuple[Rule, ...]
     rule_lines: dict[str, int]  # where each rule begins, by its id
     source: str | None
-    outputs: tuple[JsonlFile, ...]
+    outputs: tuple[OutputSettings, ...]
     time_zone: str | None
 
 
@@ -133,20 +136,21 @@ class _Reader:
             rules.append(rule)
         return tuple(rules), lines
 
-    def outputs(self) -> tuple[JsonlFile, ...]:
-        """The files that lines go to."""
-        made = []
+    def outputs(self) -> tuple[OutputSettings, ...]:
+        """Where hearings and alerts are told beside the screen."""
+        made: list[OutputSettings] = []
         for given in self._found.get("outputs", ()):
-            if "path" not in given:
+            output = make_output(given, self._resolved, self._report)
+            if output is None:
                 continue
-            rest = {name: value for name, value in given.items() if name != "type"}
-            made.append(JsonlFile(**rest | {"path": str(self._resolved(given["path"]))}))
-            line = self._root.key_lines["outputs"]
-            parent = Path(made[-1].path).parent
-            if not parent.is_dir():
-                self._report(
-                    line, f"outputs: there is no directory {parent}: make it, mkdir {parent}"
-                )
+            made.append(output)
+            if isinstance(output, (JsonlFile, McapSettings)):
+                parent = Path(output.path).parent
+                if not parent.is_dir():
+                    self._report(
+                        given["line"],
+                        f"outputs: there is no directory {parent}: make it, mkdir {parent}",
+                    )
         return tuple(made)
 
     def source(self) -> str | None:

@@ -190,7 +190,7 @@ BAD: dict[str, tuple[str, int, str]] = {
     "site": (RULE + "alerts:\n  site: ./home.npz\n", 4, "learn it with elsa-rt calibrate site"),
     "alerts": (RULE + "alerts:\n  alert_end: 0.9\n  alert_start: 0.5\n", 5, "0 < end <= start"),
     "yes": (RULE + "model: {compile: yes}\n", 3, "write true or false"),
-    "output": (RULE + "outputs: [{type: mqtt, path: x}]\n", 3, "'mqtt' is unknown: choose jsonl"),
+    "output": (RULE + "outputs: [{type: pigeon}]\n", 3, "'pigeon' is unknown: choose jsonl |"),
     "output without path": (RULE + "outputs:\n- type: jsonl\n", 4, "path is missing"),
     "output to nowhere": (
         RULE + "outputs: [{type: jsonl, path: no/x.jsonl}]\n", 3, "mkdir"

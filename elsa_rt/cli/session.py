@@ -1,0 +1,56 @@
+"""Outputs around a listener, as a rules file asks for them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from elsa_rt.cli.notices import Notices
+from elsa_rt.outputs.base import OutputSettings, Surroundings
+from elsa_rt.outputs.controls import Controls
+from elsa_rt.outputs.group import OutputGroup
+from elsa_rt.version import __version__
+
+if TYPE_CHECKING:
+    from elsa_rt.listener import Listener
+
+
+@contextlib.contextmanager
+def outputs_around(
+    listener: Listener, outputs: Sequence[OutputSettings], notices: Notices, *, is_live: bool
+) -> Iterator[tuple[Controls, OutputGroup]]:
+    """Open ``outputs`` for what ``listener`` hears, and close them in the end.
+
+    Each hearing goes through `Controls.filter`, and then to `OutputGroup.show`.
+    """
+    controls = Controls(listener)
+    group = OutputGroup(outputs, surroundings(listener, controls, notices, is_live))
+    with group:
+        if group.want_sound:
+            listener.on_foa = group.hear
+        notices.copy_to(group.notice)
+        try:
+            yield controls, group
+        finally:
+            notices.copy_to(None)
+            listener.on_foa = None
+
+
+def surroundings(
+    listener: Listener,
+    controls: Controls,
+    notices: Notices,
+    is_live: bool,
+) -> Surroundings:
+    """What outputs may know of the program."""
+    bundle = listener.bundle
+    return Surroundings(
+        on_notice=notices,
+        controls=controls,
+        model=f"{bundle.name} {bundle.version}",
+        version=__version__,
+        is_live=is_live,
+        rate=bundle.features.rate,
+        step_samples=bundle.step_samples,
+    )

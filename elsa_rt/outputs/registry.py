@@ -1,0 +1,59 @@
+"""All types of outputs, by the name that stands behind ``type`` in a rules file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from elsa_rt.outputs.base import OutputSettings
+from elsa_rt.outputs.exec import ExecSettings
+from elsa_rt.outputs.foxglove import FoxgloveSettings, McapSettings
+from elsa_rt.outputs.mqtt import MqttSettings
+from elsa_rt.outputs.osc import OscSettings
+from elsa_rt.outputs.prometheus import PrometheusSettings
+from elsa_rt.outputs.ros2 import Ros2Settings
+from elsa_rt.outputs.rotating import JsonlFile
+from elsa_rt.outputs.settings import SettingInfo
+from elsa_rt.outputs.webhook import WebhookSettings
+
+OUTPUTS: dict[str, type[OutputSettings]] = {
+    settings.type: settings
+    for settings in (
+        JsonlFile,
+        MqttSettings,
+        WebhookSettings,
+        ExecSettings,
+        OscSettings,
+        PrometheusSettings,
+        McapSettings,
+        FoxgloveSettings,
+        Ros2Settings,
+    )
+}
+
+
+def settings_of(output: type[OutputSettings]) -> Mapping[str, tuple[SettingInfo, Any]]:
+    """What is known of each setting of ``output``, and its default, MISSING where it has none."""
+    return {
+        field.name: (field.metadata["setting"], field.default)
+        for field in fields(output)  # type: ignore[arg-type]
+    }
+
+
+def reference(output: type[OutputSettings]) -> str:
+    """The settings of ``output`` as a table in Markdown, for the guide."""
+    rows = ["| setting | default | |", "|---|---|---|"]
+    for name, (info, default) in settings_of(output).items():
+        about = info.about
+        if info.choices:
+            about += f" ({' or '.join(info.choices)})"
+        shown = "needed" if default is MISSING else _shown(default)
+        rows.append(f"| `{name}` | {shown} | {about.replace('|', chr(92) + '|')} |")
+    return "\n".join(rows) + "\n"
+
+
+def _shown(default: Any) -> str:
+    if default is None:
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"

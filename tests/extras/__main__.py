@@ -1,0 +1,73 @@
+"""Resolve the extras for outputs from wheels alone, on Python 3.10 to 3.13, x86-64 and ARM.
+
+    python -m tests.extras            all; ends with 1 if one does not resolve
+    python -m tests.extras mqtt ros2  some
+
+cyclonedds, the other way to ROS 2, is tried as well and expected to fail on ARM: it has no wheel
+there, and its source needs CycloneDDS in C.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+EXTRAS = ("mqtt", "osc", "prometheus", "mcap", "ros2", "web")
+
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+
+PLATFORMS = {"x86_64": "x86-64", "aarch64": "ARM"}
+
+GLIBC = ("2_28", "2_27", "2_24", "2_17")
+"""Versions of the C library whose wheels may be taken: Debian 10 and Ubuntu 20.04 have 2.28."""
+
+
+def requirements(extra: str) -> list[str]:
+    """What ``extra`` asks for."""
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8")
+    found: list[str] = tomllib.loads(text)["project"]["optional-dependencies"][extra]
+    return found
+
+
+def resolves(names: list[str], python: str, machine: str) -> tuple[bool, str]:
+    """Whether pip finds wheels of ``names`` and all that they need; and its last words if not."""
+    platforms = [f"manylinux_{version}_{machine}" for version in GLIBC]
+    platforms.append(f"manylinux2014_{machine}")
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--target", "unused"]
+    command += ["--only-binary", ":all:", "--python-version", python, "--ignore-installed"]
+    command += [word for name in platforms for word in ("--platform", name)]
+    done = subprocess.run([*command, *names], capture_output=True, text=True)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    return done.returncode == 0, lines[-1] if lines else ""
+
+
+def main(extras: list[str]) -> int:
+    """Print a line for each extra, Python and machine."""
+    failed = 0
+    for extra in extras or EXTRAS:
+        names = requirements(extra)
+        for name in names:
+            Requirement(name)
+        for machine, called in PLATFORMS.items():
+            for python in PYTHONS:
+                done, said = resolves(names, python, machine)
+                failed += not done
+                print(f"{extra:12} {called:7} Python {python}  {'resolves' if done else said}")
+    if not extras:
+        for machine, called in PLATFORMS.items():
+            done, _ = resolves(["cyclonedds"], "3.12", machine)
+            print(f"{'(cyclonedds)':12} {called:7} Python 3.12  "
+                  f"{'resolves' if done else 'has no wheel: not an extra of elsa-rt'}")  # fmt: skip
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
