@@ -4,6 +4,7 @@
 # make test-fast             the inner loop: the tests that take no second, in less than a minute
 # make lint      ruff, its format, and mypy
 # make guide     the site of the guide, into build/guide; a broken link fails
+# make test-extras    resolve the extras for every Python and for ARM; minutes, needs the network
 # make bench     how fast it is and how much memory it takes, on one core
 # make bench-alternatives    the same beside SciPy, librosa, torch and CLAP
 # make bench-device          measure this machine; its line goes into the guide's table

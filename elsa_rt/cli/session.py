@@ -25,7 +25,7 @@ def outputs_around(
     Each hearing goes through `Controls.filter`, and then to `OutputGroup.show`.
     """
     controls = Controls(listener)
-    group = OutputGroup(outputs, surroundings(listener, controls, notices, is_live))
+    group = OutputGroup(outputs, surroundings(listener, controls, outputs, notices, is_live))
     with group:
         if group.want_sound:
             listener.on_foa = group.hear
@@ -40,11 +40,17 @@ def outputs_around(
 def surroundings(
     listener: Listener,
     controls: Controls,
+    outputs: Sequence[OutputSettings],
     notices: Notices,
     is_live: bool,
 ) -> Surroundings:
-    """What outputs may know of the program."""
+    """What ``outputs`` may know of the program."""
     bundle = listener.bundle
+    is_speech = None
+    if any(output.type == "clips" for output in outputs):
+        from elsa_rt.scoring.speech import speech_detector
+
+        is_speech = speech_detector(bundle)
     return Surroundings(
         on_notice=notices,
         controls=controls,
@@ -53,4 +59,5 @@ def surroundings(
         is_live=is_live,
         rate=bundle.features.rate,
         step_samples=bundle.step_samples,
+        is_speech=is_speech,
     )

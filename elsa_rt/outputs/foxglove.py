@@ -89,6 +89,8 @@ class FoxgloveOutput:
         self._colours: dict[str, int] = {}
         if isinstance(settings, McapSettings):
             self._path = Path(settings.path).expanduser()
+            if self._path.is_dir():
+                raise UsageError(f"mcap: {self._path} is a directory: name a file in it")
             if not self._path.parent.is_dir():
                 raise UsageError(
                     f"mcap: there is no directory {self._path.parent}: mkdir -p {self._path.parent}"

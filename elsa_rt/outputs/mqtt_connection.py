@@ -97,29 +97,33 @@ class Connection:
         Unavailable
             There is no connection, it broke, or the broker confirms nothing.
         """
-        with self._change:
-            if self._unacknowledged is None or self._unacknowledged[0] is not message:
+        if self._unacknowledged is None or self._unacknowledged[0] is not message:
+            with self._change:
                 self._change.wait_for(lambda: self._is_up or self._reason, ACKNOWLEDGE_S)
                 if not self._is_up:
                     raise Unavailable(self._reason or "the broker does not answer")
-                info = self._client.publish(topic, payload, qos, retain)
-                if qos == 0:
-                    return
-                self._unacknowledged = message, info.mid
-            number = self._unacknowledged[1]
+            # not under the lock: paho holds one of its own both here and when it calls _published
+            info = self._client.publish(topic, payload, qos, retain)
+            if qos == 0:
+                return
+            self._unacknowledged = message, info.mid
+        self._wait_until_acknowledged(self._unacknowledged[1])
+        self._unacknowledged = None
+
+    def _wait_until_acknowledged(self, number: int) -> None:
+        with self._change:
             self._change.wait_for(
                 lambda: number in self._acknowledged or not self._is_up, ACKNOWLEDGE_S
             )
             if number in self._acknowledged:
-                self._unacknowledged = None
                 self._acknowledged.clear()
-                return
-            if self._is_up:
+            elif self._is_up:
                 raise Unavailable(
                     f"the broker confirms nothing for {ACKNOWLEDGE_S:.0f} s: see whether it is "
                     "overloaded"
                 )
-            raise Unavailable(self._reason)
+            else:
+                raise Unavailable(self._reason)
 
     def send(self, topic: str, payload: str, *, qos: int = 1, retain: bool = False) -> None:
         """Publish without waiting; from paho's own thread, too."""
@@ -161,9 +165,8 @@ class Connection:
 
     def _published(self, client: Any, data: Any, number: int, reason: Any, more: Any) -> None:
         with self._change:
-            if self._unacknowledged is None or self._unacknowledged[1] == number:
-                self._acknowledged.add(number)
-                self._change.notify_all()
+            self._acknowledged.add(number)
+            self._change.notify_all()
 
     def _received(self, client: Any, data: Any, message: Any) -> None:
         self._guarded(self._on_message, message.topic, message.payload, bool(message.retain))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from typing import Any
 
 from elsa_rt.outputs.base import OutputSettings
+from elsa_rt.outputs.clips import ClipsSettings
 from elsa_rt.outputs.exec import ExecSettings
 from elsa_rt.outputs.foxglove import FoxgloveSettings, McapSettings
 from elsa_rt.outputs.mqtt import MqttSettings
@@ -26,6 +27,7 @@ OUTPUTS: dict[str, type[OutputSettings]] = {
         ExecSettings,
         OscSettings,
         PrometheusSettings,
+        ClipsSettings,
         McapSettings,
         FoxgloveSettings,
         Ros2Settings,
@@ -39,21 +41,3 @@ def settings_of(output: type[OutputSettings]) -> Mapping[str, tuple[SettingInfo,
         field.name: (field.metadata["setting"], field.default)
         for field in fields(output)  # type: ignore[arg-type]
     }
-
-
-def reference(output: type[OutputSettings]) -> str:
-    """The settings of ``output`` as a table in Markdown, for the guide."""
-    rows = ["| setting | default | |", "|---|---|---|"]
-    for name, (info, default) in settings_of(output).items():
-        about = info.about
-        if info.choices:
-            about += f" ({' or '.join(info.choices)})"
-        shown = "needed" if default is MISSING else _shown(default)
-        rows.append(f"| `{name}` | {shown} | {about.replace('|', chr(92) + '|')} |")
-    return "\n".join(rows) + "\n"
-
-
-def _shown(default: Any) -> str:
-    if default is None:
-        return ""
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import pip._vendor.tomli as tomllib
 
 EXTRAS = ("mqtt", "osc", "prometheus", "mcap", "ros2", "web")
 

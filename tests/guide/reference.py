@@ -2,7 +2,8 @@
 
     python -m tests.guide.reference --write
 
-puts them between their marks on the pages ``rules`` and ``json``; a test holds the pages to them.
+puts them between their marks on the pages ``rules``, ``json`` and ``outputs``; a test holds the
+pages to them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from typing import Any
 import elsa_rt.guide
 from elsa_rt.health import Health, HealthEvent
 from elsa_rt.hearing import Alert, Hearing, NearMiss, Reason, RuleStatistics, Score, Track
+from elsa_rt.outputs.registry import OUTPUTS
 from elsa_rt.rules_file.keys import file_table
+from elsa_rt.rules_file.output_tables import any_output
 from elsa_rt.user_files.value_types import Key, Many, Table
 
 PAGES = Path(elsa_rt.guide.__file__).parent
@@ -46,6 +49,22 @@ def _part(name: str, table: Table) -> Iterator[str]:
             yield from _part(f"{name}.{key}" if name else key, kind)
 
 
+def outputs_reference() -> Iterator[str]:
+    """Markdown lines: a table of settings for each type of output."""
+    for type, table in any_output().tables.items():
+        yield f"### `type: {type}`"
+        yield ""
+        yield f"{OUTPUTS[type].about[0].upper()}{OUTPUTS[type].about[1:]}."
+        yield ""
+        yield "| key | meaning | values | default |"
+        yield "|---|---|---|---|"
+        for key, value in table.keys.items():
+            if key != "type":
+                default = "needed" if key in table.needed else _default(value)
+                yield f"| `{key}` | {value.about} | {_values(value)} | {default} |"
+        yield ""
+
+
 def _values(key: Key) -> str:
     if isinstance(key.kind, Table):
         return "a table, see below"
@@ -57,6 +76,8 @@ def _values(key: Key) -> str:
 
 
 def _allowed(schema: dict[str, Any]) -> str:
+    if "oneOf" in schema:
+        return "tables by `type`, see `elsa-rt guide outputs`"
     if "enum" in schema:
         return " \\| ".join(f"`{choice}`" for choice in schema["enum"])
     kind = schema.get("type", "value")
@@ -109,7 +130,11 @@ def field_comments(kind: type) -> Iterator[tuple[str, str]]:
         yield name, line.partition("#")[2].strip()
 
 
-REFERENCES = {"rules": rules_reference, "json": json_reference}
+REFERENCES = {
+    "rules": rules_reference,
+    "json": json_reference,
+    "outputs": outputs_reference,
+}
 
 
 def with_reference(page: str, lines: Iterator[str]) -> str:

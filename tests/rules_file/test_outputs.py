@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from elsa_rt.outputs.mqtt import MqttSettings
-from elsa_rt.outputs.registry import OUTPUTS, reference, settings_of
+from elsa_rt.outputs.registry import OUTPUTS
 from elsa_rt.outputs.webhook import WebhookSettings
-from elsa_rt.rules_file.problems import RulesError
+from elsa_rt.user_files.problems import FileError
 from elsa_rt.rules_file.reader import read_rules
 from elsa_rt.rules_file.schema import file_schema
 
@@ -86,7 +86,7 @@ def test_values_and_paths_and_several_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", BAD)
 def test_a_mistake_names_its_line_and_cure(name: str, tmp_path: Path) -> None:
     outputs, message = BAD[name]
-    with pytest.raises(RulesError) as refused:
+    with pytest.raises(FileError) as refused:
         read_rules(written(tmp_path, outputs))
     assert any(p.line == 2 and message in p.what for p in refused.value.mistakes), refused.value
 
@@ -97,11 +97,3 @@ def test_the_schema_refuses_it_too(name: str, tmp_path: Path) -> None:
         jsonschema.validate(
             yaml.safe_load(written(tmp_path, BAD[name][0]).read_text()), file_schema()
         )
-
-
-@pytest.mark.parametrize("type", list(OUTPUTS))
-def test_the_reference_names_every_setting(type: str) -> None:
-    table = reference(OUTPUTS[type])
-    for name, (info, _) in settings_of(OUTPUTS[type]).items():
-        assert f"| `{name}` |" in table
-        assert info.about.replace("|", "\\|") in table
