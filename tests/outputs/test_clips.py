@@ -27,7 +27,12 @@ RATE, STEP = 1_000, 100
 
 
 def opened(directory: Path, notices: list[str] | None = None, **settings: Any) -> ClipsOutput:
-    given: dict[str, Any] = {"directory": str(directory), "speech": "allow", "pre_s": 1.0, "post_s": 0.5}
+    given: dict[str, Any] = {
+        "directory": str(directory),
+        "speech": "allow",
+        "pre_s": 1.0,
+        "post_s": 0.5,
+    }
     on_notice = pytest.fail if notices is None else notices.append
     around = Surroundings(on_notice, rate=RATE, step_samples=STEP, is_speech=is_speech)
     return ClipsSettings(**given | settings).open(around)

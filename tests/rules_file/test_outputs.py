@@ -11,9 +11,9 @@ import yaml
 from elsa_rt.outputs.mqtt import MqttSettings
 from elsa_rt.outputs.registry import OUTPUTS
 from elsa_rt.outputs.webhook import WebhookSettings
-from elsa_rt.user_files.problems import FileError
 from elsa_rt.rules_file.reader import read_rules
 from elsa_rt.rules_file.schema import file_schema
+from elsa_rt.user_files.problems import FileError
 
 RULE = "rules: [{prompt: a dog}]\n"
 
@@ -88,7 +88,7 @@ def test_a_mistake_names_its_line_and_cure(name: str, tmp_path: Path) -> None:
     outputs, message = BAD[name]
     with pytest.raises(FileError) as refused:
         read_rules(written(tmp_path, outputs))
-    assert any(p.line == 2 and message in p.what for p in refused.value.mistakes), refused.value
+    assert any(p.line == 2 and message in p.what for p in refused.value.problems), refused.value
 
 
 @pytest.mark.parametrize("name", ["no type", "unknown key", "nothing needed", "port", "distro"])
