@@ -174,6 +174,9 @@ class MqttOutput:
         if self._settings.what == "all":
             payload = json.dumps(hearing.as_dict(), allow_nan=False)
             self._put_state(self.topics.device("hearing"), payload)
+        if hearing.health is not None and hearing.health.health.deaf != self._deaf:
+            self._deaf = not self._deaf
+            self._put(self.topics.device("deaf"), ON if self._deaf else OFF, retain=True)
         if hearing.time_s >= self._next_state_s or hearing.time_s < self._next_state_s - 3600:
             self._next_state_s = hearing.time_s + self._settings.state_s
             self._show_state(hearing)
@@ -206,10 +209,6 @@ class MqttOutput:
         ):
             if value == value and abs(value) != float("inf"):
                 self._put_state(self.topics.device(what), f"{value:.1f}")
-        deaf = getattr(hearing, "state", "HEALTHY") in ("FAILED", "RECOVERING")
-        if deaf != self._deaf:
-            self._deaf = deaf
-            self._put(self.topics.device("deaf"), ON if deaf else OFF, retain=True)
 
     def _put(self, topic: str, payload: str, *, retain: bool = False) -> None:
         self._worker.put(_Message(topic, payload, 1, retain))

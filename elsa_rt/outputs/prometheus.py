@@ -104,7 +104,7 @@ class PrometheusOutput:
             ("level_dbfs", "Level of W; a full-scale sine reads -3.", hearing.level_dbfs),
             ("lost_samples", "Samples lost since the source was opened.", hearing.dropped),
             ("tracks", "Sounds that are followed.", tracks),
-            ("healthy", "1 while all is well.", getattr(hearing, "state", "HEALTHY") == "HEALTHY"),
+            ("healthy", "1 while all is well.", hearing.state == "HEALTHY"),
         ]
         for name, about, value in figures:
             yield family(f"elsa_rt_{name}", about, value=float(value))

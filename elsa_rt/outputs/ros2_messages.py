@@ -125,8 +125,7 @@ class Messages:
 
     def diagnostics(self, hearing: Hearing, hardware: str, now: int) -> Any:
         """diagnostic_msgs/DiagnosticArray with one status: hearing or not, and figures."""
-        state = str(getattr(hearing, "state", "HEALTHY"))
-        level = {"HEALTHY": OK, "DEGRADED": WARN, "RECOVERING": ERROR, "FAILED": ERROR}[state]
+        level = {"HEALTHY": OK, "DEGRADED": WARN, "RECOVERING": ERROR, "FAILED": ERROR}
         values = {
             "lost_samples": f"{hearing.dropped}",
             "level_dbfs": f"{hearing.level_dbfs:.1f}",
@@ -138,9 +137,9 @@ class Messages:
         ]
         status = self.make(
             "diagnostic_msgs/msg/DiagnosticStatus",
-            level=level,
+            level=level[hearing.state],
             name="elsa-rt: hearing",
-            message=state.lower(),
+            message=hearing.state.lower(),
             hardware_id=hardware,
             values=pairs,
         )

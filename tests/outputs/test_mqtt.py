@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from elsa_rt.errors import UsageError
+from elsa_rt.health import Health, HealthEvent
 from elsa_rt.hearing import State
 from elsa_rt.outputs.base import Surroundings
 from elsa_rt.outputs.controls import Controls
@@ -264,6 +266,18 @@ def test_switches_button_and_number_obey(opened: Opened) -> None:
     until(lambda: len(opened.notices) == 2)
     assert "'many' is no number" in opened.notices[0]
     assert "there is no rule 'no-rule': there are glass-behind, bang" in opened.notices[1]
+
+
+def _says_of_deafness(subscriber: Subscriber, told: list[str]) -> bool:
+    return subscriber.payloads("device/deaf") == told
+
+
+def test_deafness_is_told_at_once(opened: Opened) -> None:
+    until(lambda: opened.subscriber.payloads("device/deaf") == ["OFF"])
+    for deaf, told in ((True, ["OFF", "ON"]), (False, ["OFF", "ON", "OFF"])):
+        event = HealthEvent("deaf" if deaf else "hearing", 1.0, Health("FAILED", deaf=deaf))
+        opened.output.show(hearing(1.0, health=event))
+        until(partial(_says_of_deafness, opened.subscriber, told))
 
 
 def test_home_assistant_is_told_again_when_it_comes_up_and_when_rules_change(
