@@ -1,4 +1,4 @@
-"""Score statistics of a bundle (`elsa_rt.scoring.statistics`): what it hears in a made-up home.
+"""Score statistics of a bundle (`elsa_rt.scoring.statistics`): what it hears in a simulated home.
 
     python -m export scores BUNDLE WORK [--streams N] [--cache DIR]
 

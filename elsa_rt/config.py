@@ -107,7 +107,7 @@ class Config:
     )
 
     bundle: str | None = _setting(
-        MODEL, None, "directory of a model bundle (default: the one inside)"
+        MODEL, None, "directory of a model bundle (default: the bundled model)"
     )
     engine: str = _setting(MODEL, "auto", "what runs the model", ENGINES)
     precision: str = _setting(

@@ -1,4 +1,4 @@
-"""What the student is fed with, and how often it answers: the one home of it in the workshop."""
+"""What the student is fed with, and how often it answers: the one home of these sizes in export."""
 
 from __future__ import annotations
 

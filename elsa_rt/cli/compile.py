@@ -34,7 +34,10 @@ cache of the device:
 def add(commands: Commands) -> None:
     parser = add_command(commands, "compile", run, "build the plan that TensorRT runs", MORE)
     parser.add_argument(
-        "bundle", nargs="?", metavar="BUNDLE", help="a bundle's directory (default: the one inside)"
+        "bundle",
+        nargs="?",
+        metavar="BUNDLE",
+        help="a bundle's directory (default: the bundled model)",
     )
     parser.add_argument(
         "--engine",

@@ -17,7 +17,7 @@ from elsa_rt.files import check_target, save_arrays
 from elsa_rt.hearing import Hearing
 
 MORE = """\
-The file holds, for n steps of the model (80 ms in the one inside):
+The file holds, for n steps of the model (80 ms in the bundled model):
 
   time_s      (n,)      seconds at the end of the step
   embedding   (n, 512)  unit length; its dot product with embed-text is the similarity

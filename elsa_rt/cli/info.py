@@ -25,7 +25,10 @@ PACKAGES = ("numpy", "numba", "onnxruntime", "tokenizers", "sounddevice", "sound
 def add(commands: Commands) -> None:
     parser = add_command(commands, "info", run, "show versions, engine and model card", MORE)
     parser.add_argument(
-        "bundle", nargs="?", metavar="BUNDLE", help="a bundle's directory (default: the one inside)"
+        "bundle",
+        nargs="?",
+        metavar="BUNDLE",
+        help="a bundle's directory (default: the bundled model)",
     )
 
 

@@ -36,7 +36,7 @@ AUDIO_FILES = {
 
 DEFAULT = Path(__file__).parent.parent / "bundles" / "elsa-rt-small"
 
-_CURE = "get the bundle again, or leave out --bundle for the one inside elsa-rt"
+_CURE = "get the bundle again, or leave out --bundle for the bundled model"
 _Value = TypeVar("_Value")
 _Settings = TypeVar("_Settings", FeatureSettings, WindowSettings)
 
@@ -62,7 +62,7 @@ class ModelBundle:
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> ModelBundle:
-        """Read and check the bundle at ``path``, by default the one inside elsa-rt.
+        """Read and check the bundle at ``path``, by default the bundled model.
 
         Raises
         ------

@@ -11,7 +11,7 @@ pieces       int32 (n,)       first step of each piece
 piece_s      float32 (n, 2)   start and end of each in its stream, seconds
 piece_labels int16 (n, k)     labels that sound in it, -1 for none
 hours        float            of listening that the pieces come from
-labels       str (l,)         sounds that the workshop knows by name
+labels       str (l,)         sounds that the training code knows by name
 phrases      float16 (l, D)   their plain phrases in the space of prompts
 wider        int16 (l,)       the label that it is a kind of, -1 for none
 detected     float32 (l,)     share that was found at one false alarm an hour, NaN: unknown
@@ -63,7 +63,7 @@ class Background:
 
 @dataclass(frozen=True)
 class Names:
-    """Sounds that the workshop knows by name."""
+    """Sounds that the training code knows by name."""
 
     labels: tuple[str, ...]
     phrases: NDArray[np.float32]

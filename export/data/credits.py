@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 CREDITS = "CREDITS.csv"
 NOTICE = "NOTICE"
 SYNTHESIS = "synthesis"
-"""Group of the clips that the workshop makes up itself."""
+"""Group of the clips that the training code makes up itself."""
 
 CORPORA = {
     "EmoGator": "https://github.com/fredbuhl/EmoGator",

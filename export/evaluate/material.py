@@ -21,7 +21,7 @@ CLIPS_PER_LABEL = 5
 UNSEEN_PER_LABEL = 12
 SIMULATED_ROOMS = 200
 SYNTHESIS = "synthesis"
-"""Group of clips that the workshop makes up: no recording is shared through it."""
+"""Group of clips that the training code makes up: no recording is shared through it."""
 
 SEED = 11
 
@@ -29,7 +29,7 @@ SEED = 11
 class TrialRoom(NamedTuple):
     """A response with its truth; NaN where that is not known."""
 
-    response: NDArray[np.float32]  # (4, n) AmbiX at the workshop's rate
+    response: NDArray[np.float32]  # (4, n) AmbiX at the training rate
     direction: NDArray[np.float64]
     distance_m: float
     t30_s: float = float("nan")
@@ -41,7 +41,7 @@ class Clip(NamedTuple):
 
     number: int  # in the working directory
     label: int  # in `Clips.labels`
-    samples: NDArray[np.float32]  # (n,) at the workshop's rate
+    samples: NDArray[np.float32]  # (n,) at the training rate
 
 
 class Clips(NamedTuple):

@@ -33,7 +33,7 @@ RIGHT_DEG = 20.0  # a direction so near to the truth is right
 
 
 class Duet(NamedTuple):
-    """Two sounds at the workshop's rate; the second is the softer one."""
+    """Two sounds at the training rate; the second is the softer one."""
 
     level_db: float
     labels: tuple[int, int]

@@ -15,7 +15,7 @@ from export.evaluate.trials import LEAD_S, RATE, About, Staged
 
 
 class Teacher(Protocol):
-    """What is asked of a teacher; sound is at the workshop's rate, at most ``seconds`` long."""
+    """What is asked of a teacher; sound is at the training rate, at most ``seconds`` long."""
 
     seconds: float
 

@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("work", type=Path, metavar="WORK", help="directory of export.prepare")
     parser.add_argument("--rooms", type=Path, help="CSV of measured responses")
-    parser.add_argument("--bundle", type=Path, help="(default: the one inside elsa-rt)")
+    parser.add_argument("--bundle", type=Path, help="(default: the bundled model)")
     parser.add_argument("--clips", type=int, default=90, help="that count (default: %(default)s)")
     args = parser.parse_args(argv)
     try:

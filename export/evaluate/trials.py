@@ -47,7 +47,7 @@ class Wet(NamedTuple):
 
 
 class Staged(NamedTuple):
-    """What is heard in a trial, at the workshop's rate."""
+    """What is heard in a trial, at the training rate."""
 
     about: About
     foa: NDArray[np.float32]  # (4, n), with background
@@ -114,7 +114,7 @@ def full_scale(foa: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def loudness(wet: Wet) -> float:
-    """RMS of W over the steps of the workshop in which the dry sound is loud."""
+    """RMS of W over the training steps in which the dry sound is loud."""
     dry, heard = (step_levels(x, STEP_S) for x in (wet.dry, wet.foa[0]))
     return float(np.sqrt((heard[_loud(dry)] ** 2).mean()))
 
@@ -130,7 +130,7 @@ def _loud(level: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def step_levels(mono: NDArray[np.float32], step_s: float) -> NDArray[np.float64]:
-    """RMS of ``mono`` (n,) at the workshop's rate in each whole step of ``step_s`` seconds."""
+    """RMS of ``mono`` (n,) at the training rate in each whole step of ``step_s`` seconds."""
     steps = int(mono.size / (step_s * RATE) + 1e-9)
     edges = np.round(np.arange(steps + 1) * step_s * RATE).astype(int)
     power = np.concatenate([[0.0], np.cumsum(mono.astype(float) ** 2)])[edges]

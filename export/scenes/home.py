@@ -1,4 +1,4 @@
-"""Hours of a made-up home: what sounds while nobody waits for it, and single sounds to be found.
+"""Hours of a simulated home: what sounds while nobody waits for it, and single sounds to be found.
 
 An hour of it is what "false alarms per hour" means for a bundle: `KINDS` says what it is made of.
 Its sounds are of no training; half of them, and of the rooms, are for calibration alone, the other
@@ -79,7 +79,7 @@ class World:
             groups = [str(json.loads(str(about))["group"]) for about in stored["about"]]
         self.evaluation, kept = evaluation, np.asarray(held | (unseen > 0))
         self.clips = side_of(kept, self.label_of, groups, evaluation)
-        if not self.clips.size:  # too few for two sides: of use to try the workshop alone
+        if not self.clips.size:  # too few for two sides: of use to try the tools alone
             self.clips = np.flatnonzero(kept)
         self._places = Places(_there(work / "rooms.npz").parent, validation=True)
         self._rooms = np.arange(len(self._places))[int(evaluation) :: 2]

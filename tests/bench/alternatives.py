@@ -4,7 +4,7 @@
 
 Features of a 10 ms hop beside the bare transforms, SciPy, librosa and torch.stft, hop by hop; a
 step of a listener beside CLAP's HTSAT (random weights; time does not depend on them) on a window
-of 10 s. Processor time of one thread, in turns after warm-up. Needs the workshop's packages (torch,
+of 10 s. Processor time of one thread, in turns after warm-up. Needs the packages of the extra export (torch,
 transformers, scipy) and those of requirements.txt beside this file.
 """
 
@@ -128,7 +128,7 @@ def main() -> int:
     """Run the command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.alternatives", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--bundle", type=Path, help="(default: the one inside elsa-rt)")
+    parser.add_argument("--bundle", type=Path, help="(default: the bundled model)")
     parser.add_argument("--rounds", type=int, default=200, help="(default: %(default)s)")
     options = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})

@@ -94,7 +94,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.growth", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--rounds", type=int, default=200, help="(default: %(default)s)")
-    parser.add_argument("--bundle", type=Path, help="(default: the one inside elsa-rt)")
+    parser.add_argument("--bundle", type=Path, help="(default: the bundled model)")
     options = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     bundle = ModelBundle.load(options.bundle)

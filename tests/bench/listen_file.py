@@ -112,7 +112,7 @@ def main() -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--minutes", type=int, default=10, help="at least 2 (default: %(default)s)")
     parser.add_argument("--prompts", type=int, default=100, help="(default: %(default)s)")
-    parser.add_argument("--bundle", type=Path, help="(default: the one inside elsa-rt)")
+    parser.add_argument("--bundle", type=Path, help="(default: the bundled model)")
     options = parser.parse_args()
     if options.minutes < 2:
         parser.error(f"--minutes {options.minutes}: 2 are needed to see memory grow")

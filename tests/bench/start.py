@@ -58,7 +58,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.start", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--times", type=int, default=5, help="(default: %(default)s)")
-    parser.add_argument("--bundle", help="(default: the one inside elsa-rt)")
+    parser.add_argument("--bundle", help="(default: the bundled model)")
     options = parser.parse_args()
     bundle = ["--bundle", options.bundle] if options.bundle else []
     cold, warm, warmed = [], [], []

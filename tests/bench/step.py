@@ -32,7 +32,7 @@ def main() -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--steps", type=int, default=1000, help="that count (default: %(default)s)")
     parser.add_argument("--prompts", type=int, default=100, help="(default: %(default)s)")
-    parser.add_argument("--bundle", type=Path, help="(default: the one inside elsa-rt)")
+    parser.add_argument("--bundle", type=Path, help="(default: the bundled model)")
     options = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     try:

@@ -1,4 +1,4 @@
-"""A made-up home, what a bundle hears in it, its statistics, and the alerts counted."""
+"""A simulated home, what a bundle hears in it, its statistics, and the alerts counted."""
 
 from __future__ import annotations
 

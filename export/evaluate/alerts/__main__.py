@@ -1,4 +1,4 @@
-"""Measure false alarms and misses of a bundle in a made-up home.
+"""Measure false alarms and misses of a bundle in a simulated home.
 
     python -m export evaluate-alerts BUNDLE WORK [--hours 6] [--targets 400] [--cache DIR]
         [--json FILE] [--update]
