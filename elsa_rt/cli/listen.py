@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MORE = """\
 On a terminal it shows a live view; into a pipe or file it writes JSON, one object a line:
-a "hearing" for every step of the model (80 ms in the bundled model), an "alert" where a prompt begins
+a "hearing" for every step of the model (80 ms in the bundled one), an "alert" where a prompt begins
 to be heard and where it ends, and between them with --alert-update-s.
 --channels 4 says how many channels come in, --channels 1,2,3,4 which of them to use.
 Ctrl-C and SIGTERM end the open alerts first.

@@ -75,7 +75,7 @@ measured room says little of others.
 
 _MEASURED = """{tables}
 
-The sounds are alone in diffuse noise. "simulated" are validation rooms of the training code, "measured"
+The sounds are alone in diffuse noise. "simulated" are validation rooms, "measured"
 real ones (r3vival.csv: R3VIVAL, one room, CC-BY-4.0), turned to all azimuths, which no training
 has seen. In brackets: 95 % intervals by resampling clips. A few hundred trials tell no
 more.

@@ -4,7 +4,7 @@
 
 Features of a 10 ms hop beside the bare transforms, SciPy, librosa and torch.stft, hop by hop; a
 step of a listener beside CLAP's HTSAT (random weights; time does not depend on them) on a window
-of 10 s. Processor time of one thread, in turns after warm-up. Needs the packages of the extra export (torch,
+of 10 s. Processor time of one thread, in turns after warm-up. Needs the extra export (torch,
 transformers, scipy) and those of requirements.txt beside this file.
 """
 
