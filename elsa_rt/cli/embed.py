@@ -79,7 +79,8 @@ def _hear(source: str, config: Config, heard: list[Hearing], stop: GracefulStop)
     ):
 
         def keep(hearing: Hearing) -> None:
-            heard.append(hearing)
+            if hearing.state != "FAILED":  # that step is no sound, it carries the news
+                heard.append(hearing)
             status.update(f"heard {clock(hearing.time_s)}")
 
         run_until_stopped(listener, opened, keep, stop)

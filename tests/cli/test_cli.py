@@ -200,16 +200,21 @@ def test_every_setting_is_an_option_of_listen() -> None:
         "sample_format": "s24", "input_channels": "6", "bundle": "somewhere", "engine": "onnx",
         "precision": "fp16", "provider": "cuda", "threads": "2", "alert_start": "0.9",
         "site": "home", "known_sounds": "5",
+        "alert_at_most": "3 per hour", "feedback": "home",
     }  # fmt: skip
     expected: dict[str, Any] = dict(text) | {
         "channels": (4, 3, 2, 1), "rate": 48000, "input_channels": 6, "threads": 2,
         "known_sounds": 5,
-        "alert_start": 0.9, "realtime": True, "compile": False,
+        "alert_start": 0.9,
     }  # fmt: skip
-    argv = ["listen", "--realtime", "--no-compile"]
+    argv = ["listen"]
     for field in described():
-        if field.name not in ("realtime", "compile"):
-            argv += ["--" + field.name.replace("_", "-"), text.get(field.name, "0.5")]
+        option = field.name.replace("_", "-")
+        if isinstance(field.default, bool):
+            argv.append(f"--no-{option}" if field.default else f"--{option}")
+            expected[field.name] = not field.default
+        else:
+            argv += [f"--{option}", text.get(field.name, "0.5")]
             expected.setdefault(field.name, 0.5)
     given = settings(parser().parse_args(argv))
     assert given == expected

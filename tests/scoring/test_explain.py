@@ -189,6 +189,6 @@ def test_what_is_excluded_lowers_the_score(encoder: AudioEncoder) -> None:
 
 def test_two_rules_of_one_id_are_refused(encoder: AudioEncoder) -> None:
     with pytest.raises(UsageError, match="two rules have the id 'a-hum'"):
-        PromptBank.encode(encoder.bundle, ["a hum", Rule("a-hum", ("the hum",))])
+        PromptBank.encode(encoder.bundle, [Rule("a-hum", ("a hum",)), Rule("a-hum", ("the hum",))])
     with pytest.raises(UsageError, match="rule x: a prompt is empty"):
         PromptBank.encode(encoder.bundle, [Rule("x", ("",))])
