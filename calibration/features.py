@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
 from elsa_rt.features.intensity import FeatureSettings, IntensityFeatures
+from elsa_rt.microphones.library import profile_of
 from elsa_rt.microphones.to_foa import ToFoa
 from elsa_rt.sources.open import open_source
 
@@ -70,7 +71,9 @@ def _frames(path: Path, settings: FeatureSettings, step_frames: int) -> NDArray[
     features, mels, to_foa = IntensityFeatures(settings), [], None
     with open_source(path, Config()) as source:
         for block in source:
-            to_foa = to_foa or ToFoa(Config(), len(block.samples), block.rate, settings.rate)
+            to_foa = to_foa or ToFoa(
+                profile_of(Config()), len(block.samples), block.rate, settings.rate
+            )
             mels.append(features.step(to_foa.step(block.samples)).mel)
     return in_steps(np.concatenate(mels), step_frames)
 

@@ -8,31 +8,36 @@ from __future__ import annotations
 
 from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
-from math import inf
-from typing import Any, Literal, get_args
+from math import inf, isfinite
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from elsa_rt.audio.ambisonics import FORMATS, MOUNTS, Format, Mount
+from elsa_rt.audio.block import MAX_RATE_HZ
 from elsa_rt.errors import UsageError
+from elsa_rt.hints import coerce, hints_of
 from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.rule import Rule
+from elsa_rt.settings import Engine, Frame, Precision, Provider, SampleFormat
 
-SAMPLE_FORMATS = ("s16", "s24", "s32", "f32")
-"""Little-endian PCM that standard input may carry."""
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-ENGINES = ("auto", "onnx", "tensorrt", "tensorrt-rtx")
+    from elsa_rt.settings import Settings
 
-PRECISIONS = ("auto", "fp32", "fp16", "int8")
-
-PROVIDERS = ("cpu", "cuda")
-
-Frame = Literal["microphone", "world"]
-
-FRAMES: tuple[Frame, ...] = get_args(Frame)
-
-MAX_RATE_HZ = 768_000
+SAMPLE_FORMATS: tuple[SampleFormat, ...] = get_args(SampleFormat)
+ENGINES: tuple[Engine, ...] = get_args(Engine)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+PROVIDERS: tuple[Provider, ...] = get_args(Provider)
 
 MIN_FALSE_ALARMS, MAX_FALSE_ALARMS = 1e-4, 1_000.0
 """Allowed range. Rarer rates cannot be estimated from a few hours of background."""
+
+FILES = ("microphone", "bundle", "site")
+"""Settings that may be paths."""
+
+ENCODER = ("bundle", "engine", "precision", "provider", "compile", "threads")
+"""Settings that a loaded encoder has decided."""
 
 SIGNAL, MODEL, ALERTS = "the microphone and its signal", "the model", "alerts"
 """What settings are about."""
@@ -98,7 +103,9 @@ class Config:
     rate: int | None = _setting(
         SIGNAL, None, "sampling rate in Hz of a microphone or of standard input"
     )
-    sample_format: str = _setting(SIGNAL, "s16", "samples on standard input", SAMPLE_FORMATS)
+    sample_format: SampleFormat = _setting(
+        SIGNAL, "s16", "samples on standard input", SAMPLE_FORMATS
+    )
     input_channels: int | None = _setting(
         SIGNAL, None, "how many channels a microphone is opened with, or standard input carries"
     )
@@ -109,11 +116,11 @@ class Config:
     bundle: str | None = _setting(
         MODEL, None, "directory of a model bundle (default: the bundled model)"
     )
-    engine: str = _setting(MODEL, "auto", "what runs the model", ENGINES)
-    precision: str = _setting(
+    engine: Engine = _setting(MODEL, "auto", "what runs the model", ENGINES)
+    precision: Precision = _setting(
         MODEL, "auto", "numbers of the audio encoder; auto is fp32 on onnx, else fp16", PRECISIONS
     )
-    provider: str = _setting(MODEL, "cpu", "where onnx runs", PROVIDERS)
+    provider: Provider = _setting(MODEL, "cpu", "where onnx runs", PROVIDERS)
     compile: bool = _setting(
         MODEL, True, "build a plan for the TensorRT that was asked for, where none fits"
     )
@@ -179,23 +186,13 @@ class Config:
     )
 
     def __post_init__(self) -> None:
-        for setting in described():
-            value, choices = getattr(self, setting.name), setting.metadata["choices"]
-            if choices and value not in choices and value != setting.default:
-                raise UsageError(
-                    f"{option(setting.name)} {value!r} is unknown: choose {' | '.join(choices)}"
-                )
-        if self.frame not in FRAMES:
-            raise UsageError(f"frame {self.frame!r} is unknown: choose {' | '.join(FRAMES)}")
+        self._check_types()
         for name, (least, most) in RANGES.items():
             value = getattr(self, name)
             if value is not None and not (least <= value <= most and value < inf):
                 allowed = f"{least} or more" if most == inf else f"{least}..{most}"
                 raise UsageError(f"{option(name)} {value}: {allowed} is needed")
-        ids = [rule.id for rule in self.rules]
-        if len(set(ids)) < len(ids):
-            twice = next(id for id in ids if ids.count(id) > 1)
-            raise UsageError(f"two rules are called {twice!r}: each needs an id of its own")
+        self._check_rules()
         start, end = self.alert_start, self.alert_end
         if not 0 < (end or start or 1) <= (start or 1) <= 1 or 0 in (start, end):
             raise UsageError(
@@ -212,13 +209,37 @@ class Config:
                 "from 1 are needed, e.g. --channels 1,2,3,4"
             )
 
-    def changed(self, **settings: Any) -> Config:
+    def _check_types(self) -> None:
+        """Bring every field to the type of its hint: a list to a tuple, a path to text."""
+        named = {setting.name for setting in described()}
+        for name, hint in hints_of(Config).items():
+            value = given = getattr(self, name)
+            if name in FILES and isinstance(value, PathLike):
+                value = fspath(value)
+            value = coerce(value, hint, option(name) if name in named else name)
+            if isinstance(value, float) and not isfinite(value):
+                raise UsageError(f"{option(name)} {value}: a finite number is needed")
+            if value is not given:
+                object.__setattr__(self, name, value)
+
+    def _check_rules(self) -> None:
+        ids = [rule.id for rule in self.rules]
+        if len(set(ids)) < len(ids):
+            twice = next(id for id in ids if ids.count(id) > 1)
+            raise UsageError(f"two rules are called {twice!r}: each needs an id of its own")
+        if self.prompts and self.rules and self.prompts != tuple(r.label for r in self.rules):
+            raise UsageError(
+                f"prompts {', '.join(map(repr, self.prompts))} beside rules "
+                f"{', '.join(ids)}: give one of the two; prompts=() leaves the rules"
+            )
+
+    def changed(self, **settings: Unpack[Settings]) -> Config:
         """A copy in which ``settings`` are others."""
         names = [setting.name for setting in fields(Config)]
         for name in settings.keys() - set(names):
             near = get_close_matches(name, names, 1) or names
             raise UsageError(f"there is no setting {name!r}: did you mean {', '.join(near)}?")
-        return replace(self, **settings)
+        return replace(self, **cast(dict[str, Any], settings))
 
 
 def described() -> list[Field[Any]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,19 +23,25 @@ from elsa_rt.features.energy_flow import EnergyFlow, Flow
 from elsa_rt.features.intensity import Frames, IntensityFeatures
 from elsa_rt.health import Health
 from elsa_rt.hearing import Alert, Hearing, RuleStatistics
+from elsa_rt.hints import check_callable, coerce
 from elsa_rt.listening.background import Callbacks, Listening
 from elsa_rt.listening.rule_changes import RuleChanges
 from elsa_rt.listening.session import Session, Stages
 from elsa_rt.microphones.library import profile_of
-from elsa_rt.microphones.to_foa import ToFoa
+from elsa_rt.microphones.to_foa import ToFoa, encoding_stage
 from elsa_rt.notices import OnNotice, log_notice
-from elsa_rt.prompts.bank import PromptBank, check_prompt
+from elsa_rt.prompts.bank import PromptBank, as_list, check_prompt
 from elsa_rt.reference_frame import ReferenceFrame
 from elsa_rt.rules.rule import Rule, rules_of
 from elsa_rt.scoring.feedback import FeedbackStore, Mark, Verdict, feedback_path
 from elsa_rt.scoring.known_sounds import KnownSounds
-from elsa_rt.sources.base import Source
-from elsa_rt.sources.open import open_source
+from elsa_rt.sources.array import as_samples
+from elsa_rt.sources.open import AnySource, open_source
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from elsa_rt.settings import AlertSettings, ListenerSettings
 
 DEFAULT_KNOWN_SOUNDS = 3
 """Known sounds that a listener without any prompt names in each hearing."""
@@ -95,17 +100,28 @@ class Listener:
     def __init__(
         self,
         prompts: Iterable[str | Rule] | PromptBank | None = None,
-        source: Source | str | int | Path | None = None,
+        source: AnySource = None,
         config: Config | None = None,
         *,
         encoder: AudioEncoder | None = None,
         on_notice: OnNotice = log_notice,
         began_s: float | None = None,
-        **settings: Any,
+        **settings: Unpack[ListenerSettings],
     ) -> None:
-        config = (config or Config()).changed(**settings)
+        config = Config() if config is None else coerce(config, Config, "config")
+        config = config.changed(**settings)
+        check_callable(on_notice, "on_notice")
+        began_s = coerce(began_s, float | None, "began_s")
+        if prompts is not None and (config.rules or config.prompts):
+            raise UsageError(
+                "prompts were given beside the prompts or rules of the settings: give one of the "
+                "two, e.g. config.changed(prompts=(), rules=())"
+            )
+        coerce(encoder, AudioEncoder | None, "encoder")
         if encoder is None:
             encoder = AudioEncoder(ModelBundle.load(config.bundle), config, on_notice)
+        else:
+            config = encoder.settings_in(config)
         bundle = encoder.bundle
         asked = prompts
         if prompts is None:
@@ -128,6 +144,8 @@ class Listener:
         self._session: Session | None = None  # of what iterating or `start` opened
         self._listening: Listening | None = None
         self._cut_off = False  # no sound comes any more, and what was heard is ended
+        # filters are designed now: a source that is open would lose sound meanwhile
+        self._encode = encoding_stage(self._microphone, bundle.features.rate)
         self._features = IntensityFeatures(bundle.features, self._microphone.coincidence_hz)
         self._stream = encoder.stream()
         self._flow = EnergyFlow(bundle.step_frames)
@@ -171,6 +189,10 @@ class Listener:
             Takes what ended the listening early, of the source or of a callback. Without it the
             error is logged, and raised by ``join()`` of the handle.
         """
+        for name, callback in (
+            ("on_hearing", on_hearing), ("on_alert", on_alert), ("on_error", on_error)
+        ):  # fmt: skip
+            check_callable(callback, name)
         self._listening = Listening(self._open(), Callbacks(on_hearing, on_alert, on_error))
         return self._listening
 
@@ -179,7 +201,7 @@ class Listener:
         self._check_free("opening the source")
         self._restart()
         self.close()
-        source = open_source(self.source, self.config, self.on_notice)
+        source = open_source(self.source, self.config, self.on_notice, self._microphone)
         self._session = Session(source, Stages(self._push, self._finish, self._fail))
         return self._session
 
@@ -206,18 +228,54 @@ class Listener:
         model = f"{self.bundle.name} {self.bundle.version}"
         return f"<Listener {rules} rules, {model} on {self._encoder.engine}, {self._steps} steps>"
 
-    def push(self, block: Block) -> list[Hearing]:
+    def push(self, block: Block | ArrayLike, rate: int | None = None) -> list[Hearing]:
         """Hear ``block``; returns a hearing for every step that it completed, perhaps none.
+
+        Parameters
+        ----------
+        block : Block, or float (channels, n)
+            Samples of full scale -1..1. An array follows what was pushed before it; a `Block` may
+            tell more: its place in time, and what was lost.
+        rate : int, Hz
+            Of an array; a `Block` has its own.
 
         Raises
         ------
         SourceError
-            There are fewer than four channels, or rate or channels changed.
+            There are fewer than four channels, rate or channels changed, or an array has another
+            shape or type.
         UsageError
-            The listener hears its own source on a thread (`start`).
+            An array came without a rate, or the listener hears its own source on a thread
+            (`start`).
+
+        Examples
+        --------
+        >>> hearings = listener.push(samples.T, 48_000)  # samples (n, 4) of sounddevice
         """
         self._check_free("push")
-        return self._push(block)
+        return self._push(self._block_of(block, rate))
+
+    def _block_of(self, given: Block | ArrayLike, rate: int | None) -> Block:
+        if isinstance(given, Block):
+            if coerce(rate, int | None, "push: rate") not in (None, given.rate):
+                raise UsageError(
+                    f"push: rate {rate} beside a block at {given.rate} Hz: leave it out"
+                )
+            return given
+        if rate is None:
+            raise UsageError(
+                f"push: {type(given).__name__} came without a rate: push(samples, rate) with float "
+                "samples (channels, n), or push(Block(samples, rate))"
+            )
+        return Block(as_samples(given, "push"), rate, self._next_start)
+
+    def _doubt_shape(self, block: Block) -> None:
+        channels, count = block.samples.shape
+        if 0 < count < channels:
+            self.on_notice(
+                f"the first block has {channels} channels of {count} samples: if these are "
+                f"{channels} samples of {count} channels, push samples.T"
+            )
 
     def _check_free(self, what: str) -> None:
         if self._listening is not None and self._listening.running:
@@ -229,9 +287,10 @@ class Listener:
     def _push(self, block: Block) -> list[Hearing]:
         self._adopt()
         ended = self._interrupted(block)
-        if isinstance(block, Block) and block.status is not None and not block.samples.size:
+        if block.status is not None and not block.samples.size:
             return ended
         to_foa = self._admit(block)
+        self._next_start = block.start + block.samples.shape[1]
         for notice in self._monitor.step(block):
             self.on_notice(notice)
         self._timeline.add(block)
@@ -298,7 +357,7 @@ class Listener:
         The last hearing carries the state FAILED and, unless that was known, the event "deaf".
         """
         self._check_free("fail")
-        return self._fail(reason)
+        return self._fail(coerce(reason, str, "fail: reason"))
 
     def _fail(self, reason: str) -> list[Hearing]:
         self._monitor.fail(reason)
@@ -323,7 +382,7 @@ class Listener:
 
     def _interrupted(self, block: Block) -> list[Hearing]:
         """The end of what was heard, where no sound comes any more or the source was reopened."""
-        status = block.status if isinstance(block, Block) else None
+        status = block.status
         if status is None:
             return []
         came = block.samples.shape[1] > 0
@@ -357,6 +416,7 @@ class Listener:
         self._dropped_before = self._monitor.health.lost_samples
         self._cut_off = False
         self._to_foa: ToFoa | None = None
+        self._next_start = 0  # of an array that is pushed
         self._samples = 0  # that the features took, at the model's rate
         self._steps = 0
         for stage in (self._features, self._stream, self._flow, self._matcher):
@@ -366,14 +426,12 @@ class Listener:
 
     def _admit(self, block: Block) -> ToFoa:
         """The first stage for ``block``, made for the first of a stream and then kept."""
-        if not isinstance(block, Block):
-            raise UsageError(
-                f"push takes a Block and got {type(block).__name__}: "
-                "Block(samples, rate) with float32 samples (channels, n)"
-            )
         channels = block.samples.shape[0]
         if self._to_foa is None:
-            self._to_foa = ToFoa(self.config, channels, block.rate, self.bundle.features.rate)
+            self._to_foa = ToFoa(
+                self._microphone, channels, block.rate, self.bundle.features.rate, self._encode
+            )
+            self._doubt_shape(block)
             self._matcher.begin(self.latency_s - self.bundle.step_s)
         if (channels, block.rate) != (self._to_foa.channels, self._to_foa.rate):
             raise SourceError(
@@ -382,7 +440,9 @@ class Listener:
             )
         return self._to_foa
 
-    def change_rules(self, rules: Iterable[str | Rule] | PromptBank, **settings: Any) -> None:
+    def change_rules(
+        self, rules: Iterable[str | Rule] | PromptBank, **settings: Unpack[AlertSettings]
+    ) -> None:
         """Listen by other ``rules`` from the next push on; any thread may call it.
 
         They are prepared here and now, so that the stream does not wait for them. What is heard
@@ -440,6 +500,7 @@ class Listener:
         UsageError
             There is no such rule.
         """
+        coerce(prompt, str | Rule, "remove_prompt:")
         with self._rules.preparing() as newest:
             rules = newest.config.rules
             kept = [one for one in rules if prompt not in (one, one.id)]
@@ -460,7 +521,7 @@ class Listener:
         if isinstance(rules, PromptBank):
             rules.check_fits(self.bundle)
             return rules
-        given = [rules] if isinstance(rules, str) else list(rules)
+        given = as_list(rules)
         if not given:
             return PromptBank.empty(self.bundle)
         return PromptBank.encode(self.bundle, given, config, self._encoder)
@@ -549,8 +610,14 @@ class Listener:
             It is no rotation, or older than the one before.
         """
         if quaternion is None:
+            yaw_deg, pitch_deg, roll_deg = coerce(
+                (yaw_deg, pitch_deg, roll_deg), tuple[float, float, float], "orientation: angles"
+            )
             quaternion = quaternion_from_angles(yaw_deg, pitch_deg, roll_deg)
-        self._bearings.set(quaternion, time_s, captured)
+        else:
+            quaternion = coerce(quaternion, tuple[float, ...], "orientation: quaternion")
+        time_s = coerce(time_s, float | None, "orientation: time_s")
+        self._bearings.set(quaternion, time_s, coerce(captured, float | None, "captured"))
 
     @property
     def thresholds(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:

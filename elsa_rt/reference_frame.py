@@ -14,11 +14,11 @@ from elsa_rt.audio.block import Block
 from elsa_rt.audio.direction_words import direction_words
 from elsa_rt.audio.orientation import Orientation
 from elsa_rt.audio.timeline import Timeline
-from elsa_rt.config import Frame
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Alert, Angles, Hearing, Track
+from elsa_rt.settings import Frame
 
 SAMPLES_PER_LOOKUP = 64
 """Samples for each look-up in the timeline; orientation is interpolated sample by sample."""

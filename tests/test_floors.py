@@ -12,9 +12,10 @@ ROOT = Path(__file__).parents[1]
 
 FLOORS = (
     "errors version notices jit health telemetry demo",
-    "hearing",
+    "hearing hints",
     "audio files guide",
     "rules features user_files",
+    "settings",
     "config",
     "encoder microphones outputs",
     "prompts reference_frame sources",

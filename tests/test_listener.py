@@ -429,8 +429,12 @@ def test_samples_that_make_no_block(samples: NDArray[Any]) -> None:
 
 
 def test_what_is_no_block(encoder: AudioEncoder, bank: PromptBank) -> None:
-    with pytest.raises(UsageError, match="push takes a Block and got ndarray"):
-        listen(encoder, bank).push(np.zeros((4, 100)))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="push: ndarray came without a rate"):
+        listen(encoder, bank).push(np.zeros((4, 100)))
+    with pytest.raises(SourceError, match="a block holds int16 .*/ 32768"):
+        listen(encoder, bank).push(np.zeros((4, 100), np.int16), RATE)
+    with pytest.raises(UsageError, match="rate 8000 beside a block at 16000 Hz"):
+        listen(encoder, bank).push(Block(np.zeros((4, 100), np.float32), RATE), 8_000)
     with pytest.raises(SourceError, match="2 channels, four are needed"):
         listen(encoder, bank).push(Block(np.zeros((2, 100), np.float32), RATE))
 

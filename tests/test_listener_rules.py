@@ -165,7 +165,7 @@ def test_other_defaults_of_alerts(encoder: AudioEncoder, scene: Foa) -> None:
     ends = [what for what in story(hear(listener, scene, 2, 4)) if what[1] == "end"]
     assert ends[0][2] < 3.5  # it would have been 3.8 and more
     with pytest.raises(UsageError, match="format cannot change while listening"):
-        listener.change_rules([HUM], format="fuma")
+        listener.change_rules([HUM], format="fuma")  # type: ignore[call-arg]
 
 
 def test_a_change_that_waits_is_not_forgotten_by_the_next(

@@ -8,6 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.errors import SourceError
+from elsa_rt.hints import coerce_fields
+
+MAX_RATE_HZ = 768_000
+
+MAX_CHANNELS = 128
+"""More channels than any device has (PortAudio's own bound): then rows are samples."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class SourceStatus:
 
 @dataclass(frozen=True)
 class Block:
-    """A run of samples as the device or file gave them; floats of two dimensions or a SourceError.
+    """A run of samples as the device or file gave them.
 
     Attributes
     ----------
@@ -52,6 +58,13 @@ class Block:
         Capture clock (``time.monotonic``) of the first sample, where there is one.
     status : SourceStatus or None
         How a live source is doing, where it tells.
+
+    Raises
+    ------
+    SourceError
+        The samples are no floats (channels, n), or there are more than `MAX_CHANNELS` channels.
+    UsageError
+        A field is of another type.
     """
 
     samples: NDArray[np.float32]
@@ -62,9 +75,17 @@ class Block:
     status: SourceStatus | None = None
 
     def __post_init__(self) -> None:
+        coerce_fields(self, "a block's ")
         if self.samples.ndim != 2 or self.samples.dtype.kind != "f":
             raise SourceError(
                 f"a block holds {self.samples.dtype} of shape {self.samples.shape}: floats "
                 "(channels, n) of full scale -1..1 are needed, "
                 "e.g. (pcm.T / 32768).astype('float32') for int16"
             )
+        if self.samples.shape[0] > MAX_CHANNELS:
+            raise SourceError(
+                f"a block has shape {self.samples.shape}: (channels, n) is needed, perhaps "
+                "samples.T, as sounddevice and soundfile give (n, channels)"
+            )
+        if not 1 <= self.rate <= MAX_RATE_HZ:
+            raise SourceError(f"a block's rate {self.rate} Hz: 1..{MAX_RATE_HZ} is possible")

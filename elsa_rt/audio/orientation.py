@@ -24,6 +24,11 @@ def quaternion_from_angles(
 ) -> NDArray[np.float64]:
     """Quaternion (4,) of ``Rz(yaw) Ry(pitch) Rx(roll)``, angles in degrees."""
     halves = np.radians([yaw_deg, pitch_deg, roll_deg]) / 2
+    if not np.isfinite(halves).all():
+        raise UsageError(
+            f"orientation of yaw {yaw_deg}, pitch {pitch_deg}, roll {roll_deg}: finite degrees "
+            "are needed"
+        )
     (cy, cp, cr), (sy, sp, sr) = np.cos(halves), np.sin(halves)
     return np.array(
         [

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.config import Config
 from elsa_rt.errors import SourceError
+from elsa_rt.microphones.library import profile_of
 from elsa_rt.microphones.to_foa import pick_channels
 from elsa_rt.notices import OnNotice
 from elsa_rt.sources.base import Source
@@ -33,7 +34,7 @@ class FourChannelReader:
     def __init__(self, source: Source, config: Config) -> None:
         self.name = source.name
         self.rate = source.rate
-        self.numbers = pick_channels(config, source.channels, source.name)
+        self.numbers = pick_channels(profile_of(config), source.channels, source.name)
         self.dropped = 0
         self._chosen = np.array(self.numbers) - 1
         self._blocks = iter(source)

@@ -6,7 +6,7 @@ import argparse
 import json
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from elsa_rt.cli.notices import Notices
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     from elsa_rt.encoder.bundle import ModelBundle
 
     bundle = ModelBundle.load(config.bundle)
-    config = config.changed(engine=_engine(bundle, config))
+    config = config.changed(engine=cast(Any, _engine(bundle, config)))
     with Console(stderr=True).status("measuring ..."):
         report = measure(bundle, config, arguments.prompts, arguments.steps, arguments.streams)
         delays = onset_to_alert(bundle, config)

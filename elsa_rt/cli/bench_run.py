@@ -25,6 +25,7 @@ from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from elsa_rt.features.energy_flow import EnergyFlow
 from elsa_rt.features.intensity import CHANNELS, IntensityFeatures
 from elsa_rt.listener import Listener
+from elsa_rt.microphones.library import profile_of
 from elsa_rt.microphones.to_foa import ToFoa
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.scoring.scorer import Scorer
@@ -94,7 +95,7 @@ def measure(
     sentences = [f"{words[n % len(words)]}, {n}" for n in range(prompts)]
     bank = PromptBank.encode(bundle, sentences, config)
     listener = Listener(bank, config=config, encoder=encoder, on_notice=lambda _: None)
-    health, to_foa = SignalHealth(), ToFoa(config, 4, RATE, bundle.features.rate)
+    health, to_foa = SignalHealth(), ToFoa(profile_of(config), 4, RATE, bundle.features.rate)
     features, stream = IntensityFeatures(bundle.features), encoder.stream()
     flow = EnergyFlow(bundle.step_frames)
     scorer = Scorer(bank, Statistics.load(bundle), config, bundle.step_s)

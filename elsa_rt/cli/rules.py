@@ -6,7 +6,7 @@ import argparse
 import contextlib
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from elsa_rt.cli.options import Parser, settings
 from elsa_rt.config import CHANGEABLE, Config
@@ -66,7 +66,8 @@ def following(
 
     def change(new: RulesFile) -> None:
         wanted = defaults | new.settings | given
-        listener.change_rules(new.rules, **{name: wanted[name] for name in CHANGEABLE})
+        settings: Any = {name: wanted[name] for name in CHANGEABLE}
+        listener.change_rules(new.rules, **settings)
 
     with Watcher(file, change, on_notice):
         yield

@@ -136,7 +136,7 @@ class _Recording(NamedTuple):
 def _listen(source: Source, config: Config, listen_s: float, said: list[str]) -> _Recording:
     """Take ``listen_s`` of sound; what its health is goes to ``said``."""
     profile = profile_of(config)
-    chosen = np.array(pick_channels(config, source.channels, source.name)) - 1
+    chosen = np.array(pick_channels(profile, source.channels, source.name)) - 1
     health = SignalHealth(profile.channels, profile.silent)
     pieces: list[NDArray[np.float32]] = []
     lags: dict[int, tuple[float, float]] = {}  # of each half second the last

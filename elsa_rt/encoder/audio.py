@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.config import Config
+from elsa_rt.config import ENCODER, Config
 from elsa_rt.encoder.bundle import STATEFUL, ModelBundle
 from elsa_rt.encoder.engines import load_model, load_windowed
 from elsa_rt.encoder.output import EncoderOutput, EncoderStream
@@ -17,6 +18,7 @@ from elsa_rt.encoder.step import StepModel
 from elsa_rt.encoder.windowed import WindowedStream
 from elsa_rt.errors import BundleError, UsageError
 from elsa_rt.features.intensity import CHANNELS, Frames
+from elsa_rt.hints import coerce
 from elsa_rt.notices import OnNotice, log_notice
 
 
@@ -38,18 +40,40 @@ class AudioEncoder:
         on_notice: OnNotice = log_notice,
     ) -> None:
         self.bundle = bundle
-        self._config = config or Config()
+        coerce(bundle, ModelBundle, "the bundle of an AudioEncoder:")
+        self.config = Config() if config is None else coerce(config, Config, "config")
         self._on_notice = on_notice
         self._open: Callable[[], EncoderStream]
         if bundle.window is None:
-            model = load_model(bundle, self._config, 1, on_notice)
+            model = load_model(bundle, self.config, 1, on_notice)
             self.engine = model.engine
             self._open = partial(StatefulStream, bundle, model)
         else:
-            window = load_windowed(bundle, bundle.window, self._config)
+            window = load_windowed(bundle, bundle.window, self.config)
             self.engine = window.engine
             self._open = partial(WindowedStream, bundle, bundle.window, window)
         self.stream().step(*_silent_step(bundle))
+
+    def settings_in(self, config: Config) -> Config:
+        """``config`` with the settings that this encoder was loaded with.
+
+        Raises
+        ------
+        UsageError
+            It asks for others.
+        """
+        kept = {name: getattr(self.config, name) for name in ENCODER}
+        kept["bundle"] = str(self.bundle.path)
+        for name, has in kept.items():
+            asked, plain = getattr(config, name), getattr(Config(), name)
+            if name == "bundle" and asked is not None:
+                asked = str(Path(asked).expanduser())
+            if asked not in (plain, has):
+                raise UsageError(
+                    f"{name} {asked!r} beside an encoder that was loaded with {has!r}: leave out "
+                    f"{name}, or give it to the AudioEncoder"
+                )
+        return config.changed(**cast(Any, kept))
 
     def stream(self) -> EncoderStream:
         """Fresh state for one stream."""
@@ -68,7 +92,7 @@ class AudioEncoder:
                 f"opening {streams} streams at once: one or more are needed, of a bundle of kind "
                 f"{STATEFUL}; this one is {self.bundle.kind}"
             )
-        config = self._config.changed(engine=self.engine)
+        config = self.config.changed(engine=cast(Any, self.engine))
         return StreamBatch(self.bundle, load_model(self.bundle, config, streams, self._on_notice))
 
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 from elsa_rt.encoder.window import WindowSettings
 from elsa_rt.errors import BundleError, UsageError
 from elsa_rt.features.intensity import FeatureSettings
+from elsa_rt.hints import coerce
 from elsa_rt.user_files.problems import FileError
 from elsa_rt.user_files.value_types import shown
 from elsa_rt.user_files.yaml_lines import load_plain
@@ -69,6 +71,7 @@ class ModelBundle:
         BundleError
             It is absent, damaged, or of a kind that this version does not know.
         """
+        coerce(path, str | PathLike | None, "the path of a bundle:")
         directory = DEFAULT if path is None else Path(path).expanduser()
         if not directory.is_dir():
             if path is None:

@@ -23,10 +23,8 @@ from elsa_rt.audio.ambisonics import (
     rotate_foa,
     rotation,
 )
-from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
 from elsa_rt.microphones.capsules import Capsules, sphere_grid
-from elsa_rt.microphones.library import profile_of
 from elsa_rt.microphones.profile import Profile
 
 Reals = NDArray[np.floating[Any]]
@@ -69,14 +67,15 @@ class Encoding:
         return self.taps @ np.exp(-2j * np.pi * hz * time_s)
 
 
-def encoding(config: Config, rate: int) -> Encoding:
-    """Encoding of the microphone of ``config`` at ``rate`` Hz: profile, mount and rotation."""
-    degrees = (config.yaw_deg, config.pitch_deg, config.roll_deg)
-    if not np.isfinite(degrees).all():
-        raise UsageError(f"yaw, pitch, roll {degrees} of the microphone: finite degrees are needed")
-    profile = profile_of(config)
+def encoding(profile: Profile, rate: int) -> Encoding:
+    """Encoding of a resolved ``profile`` at ``rate`` Hz: its filters, its mount and rotation.
+
+    Filters take tenths of a second to design.
+    """
     turn = rotate_foa(
-        rotation(*degrees) @ rotation(profile.yaw_deg, 0, 0) @ mount_rotation(profile.mount)
+        rotation(*profile.turn_deg)
+        @ rotation(profile.yaw_deg, 0, 0)
+        @ mount_rotation(profile.mount)
     )
     sized = profile.format == "a-format" and profile.radius_mm
     if not (sized or profile.filters or any(profile.delays_us)):

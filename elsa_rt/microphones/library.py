@@ -24,7 +24,9 @@ IN_CHECKOUT = Path(__file__).parents[2] / "calibration" / "microphones"
 
 
 def profile_of(config: Config) -> Profile:
-    """The profile that ``config`` asks for, with its one format, its channels and its mount.
+    """The profile that ``config`` asks for, resolved: its one format, channels, mount and turn.
+
+    It reads files: whoever needs it resolves it once and passes it on.
 
     Raises
     ------
@@ -48,6 +50,7 @@ def profile_of(config: Config) -> Profile:
         formats=(form,),
         channels=config.channels or profile.channels,
         mount=config.mount or profile.mount,
+        turn_deg=(config.yaw_deg, config.pitch_deg, config.roll_deg),
     )
 
 

@@ -40,6 +40,7 @@ class Profile:
     warning, refused : what its user must know; the second is why it cannot be used, with a cure
     sources : where each figure comes from
     residual_deg : what its calibration left, where it has one
+    turn_deg : yaw, pitch and roll of the whole microphone, which settings add to its mount
     """
 
     name: str
@@ -66,6 +67,7 @@ class Profile:
     sources: dict[str, str] = field(default_factory=dict)
     residual_deg: float | None = None
     path: Path | None = None
+    turn_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @property
     def format(self) -> Format:

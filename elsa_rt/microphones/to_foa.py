@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.config import Config
 from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.microphones.encoding import encoding
-from elsa_rt.microphones.library import profile_of
+from elsa_rt.microphones.profile import Profile
 from elsa_rt.microphones.resample import Resampler
 
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ def unusable(samples: NDArray[np.float32]) -> NDArray[np.bool_]:
     return ~(np.abs(samples) <= LARGEST)
 
 
-def pick_channels(config: Config, channels: int, name: str) -> tuple[int, ...]:
-    """The four channels to use, counted from 1, of a source called ``name`` that has ``channels``.
+def pick_channels(profile: Profile, channels: int, name: str) -> tuple[int, ...]:
+    """The four channels of a source called ``name`` that a resolved profile uses, from 1.
 
     Unless told otherwise they are the first four: of ambisonics of a higher order in ACN, these
     are its first order.
@@ -38,7 +37,7 @@ def pick_channels(config: Config, channels: int, name: str) -> tuple[int, ...]:
     UsageError
         A wanted channel does not exist.
     """
-    wanted = profile_of(config).channels
+    wanted = profile.channels
     if channels < 4:
         raise SourceError(
             f"{name} has {channels} channel{'s' if channels != 1 else ''}, four are needed: "
@@ -47,16 +46,35 @@ def pick_channels(config: Config, channels: int, name: str) -> tuple[int, ...]:
     if wanted is None:
         return 1, 2, 3, 4
     if max(wanted) > channels:
-        given = "--channels" if config.channels else f"--microphone {config.microphone}: channels"
         raise UsageError(
-            f"{given} {','.join(map(str, wanted))}: {name} has only {channels} channels, "
-            f"choose four of 1..{channels} with --channels"
+            f"channels {','.join(map(str, wanted))} of {profile.title}: {name} has only "
+            f"{channels} channels: choose four of 1..{channels} with --channels"
         )
     return wanted
 
 
+def encoding_stage(profile: Profile, rate: int) -> EncodingStage:
+    """The stage that encodes the four channels of a resolved ``profile`` at ``rate`` Hz."""
+    encode = encoding(profile, rate)
+    if encode.is_matrix:
+        return Mix(encode.taps[:, :, 0])
+    from elsa_rt.microphones.fir import MatrixFir
+
+    return MatrixFir(encode.taps, encode.delay)
+
+
 class ToFoa:
     """Choose channels, resample, encode and turn upright as the microphone's profile says.
+
+    Parameters
+    ----------
+    profile : Profile
+        Resolved (`elsa_rt.microphones.library.profile_of`).
+    channels : int
+    rate : int, Hz
+    model_rate : int, Hz
+    encode : Mix or MatrixFir, optional
+        `encoding_stage` of them, for who has designed it before; it is reset.
 
     Attributes
     ----------
@@ -69,22 +87,24 @@ class ToFoa:
 
     block = 1
 
-    def __init__(self, config: Config, channels: int, rate: int, model_rate: int) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        channels: int,
+        rate: int,
+        model_rate: int,
+        encode: EncodingStage | None = None,
+    ) -> None:
         if rate < 1:
             raise UsageError(f"sampling rate {rate} Hz: a positive rate is needed, e.g. 48000")
         self.channels = channels
         self.rate = rate
-        self._chosen = np.array(pick_channels(config, channels, "the signal")) - 1
-        self._stages: list[Resampler | Mix | MatrixFir] = []
+        self._chosen = np.array(pick_channels(profile, channels, "the signal")) - 1
+        encode = encode or encoding_stage(profile, model_rate)
+        encode.reset()
+        self._stages: list[Resampler | EncodingStage] = [encode]
         if rate != model_rate:
-            self._stages.append(Resampler(4, rate, model_rate))
-        encode = encoding(config, model_rate)
-        if encode.is_matrix:
-            self._stages.append(Mix(encode.taps[:, :, 0]))
-        else:
-            from elsa_rt.microphones.fir import MatrixFir
-
-            self._stages.append(MatrixFir(encode.taps, encode.delay))
+            self._stages.insert(0, Resampler(4, rate, model_rate))
         self.latency = sum(stage.latency for stage in self._stages)
 
     def step(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -137,3 +157,6 @@ class Mix:
 
     def reset(self) -> None:
         """There is nothing to forget."""
+
+
+EncodingStage: TypeAlias = "Mix | MatrixFir"

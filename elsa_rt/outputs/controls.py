@@ -9,7 +9,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from numpy.typing import ArrayLike
 
@@ -27,7 +27,7 @@ class Listening(Protocol):
     @property
     def config(self) -> Config: ...
 
-    def change_rules(self, rules: Iterable[Rule], **settings: Any) -> None: ...
+    def change_rules(self, rules: Iterable[Rule]) -> None: ...
 
     def set_orientation(
         self, quaternion: ArrayLike | None = None, *, captured: float | None = None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
 from elsa_rt.errors import UsageError
+from elsa_rt.hints import check_callable, coerce
 from elsa_rt.notices import OnNotice, log_notice
 from elsa_rt.prompts.rule_embeddings import RuleEmbeddings, embed_rules, texts_to_encode
 from elsa_rt.prompts.sentences import parse_sentence
@@ -57,7 +58,8 @@ class PromptBank:
             There are none, two rules have one id, or a sentence is empty, too long or has control
             characters, or an example cannot be heard.
         """
-        config = config or Config()
+        config = Config() if config is None else coerce(config, Config, "config")
+        coerce(bundle, ModelBundle, "the bundle of a PromptBank:")
         rules, notices = _rules(prompts)
         texts = texts_to_encode(rules, config)
         encoded = dict(zip(texts, _encode(bundle, texts, config), strict=True))
@@ -72,6 +74,7 @@ class PromptBank:
     @classmethod
     def empty(cls, bundle: ModelBundle) -> PromptBank:
         """No rules, for hearing embeddings and directions alone."""
+        coerce(bundle, ModelBundle, "the bundle of a PromptBank:")
         meaning = embed_rules((), bundle, {}, None, Config())
         return cls((), meaning, (), bundle.files[TEXT_ENCODER])
 
@@ -111,7 +114,10 @@ def embed_text(
     on_notice: OnNotice = log_notice,
 ) -> NDArray[np.float32]:
     """Embeddings (p, 512) of unit length in the space of the sounds, a row for each text."""
-    given = [check_text(text) for text in _as_list(texts)]
+    coerce(bundle, ModelBundle | None, "the bundle of embed_text:")
+    check_callable(on_notice, "on_notice")
+    coerce(config, Config | None, "config")
+    given = [check_text(text) for text in as_list(texts)]
     if not given:
         raise UsageError('no texts to embed: give at least one, e.g. "a dog barking"')
     bundle = bundle or ModelBundle.load()
@@ -218,7 +224,7 @@ def _words(bundle: ModelBundle, prompts: Sequence[str]) -> tuple[list[str], tupl
 
 def _rules(prompts: Iterable[str | Rule]) -> tuple[tuple[Rule, ...], list[str]]:
     """Checked rules, one for each different prompt, and what is to be said of the others."""
-    given = _as_list(prompts)
+    given = as_list(prompts)
     if not given:
         raise UsageError(
             'no prompts: say what to listen for, e.g. --prompt "a dog barking", or --prompts '
@@ -269,8 +275,17 @@ def _foreign_share(text: str) -> float:
     return sum(not letter.isascii() for letter in letters) / max(1, len(letters))
 
 
-def _as_list(prompts: Iterable[Any]) -> list[Any]:
-    return [prompts] if isinstance(prompts, str) else list(prompts)
+def as_list(prompts: Iterable[Any]) -> list[Any]:
+    """The prompts that were given, a lone sentence as a list of one."""
+    if isinstance(prompts, str):
+        return [prompts]
+    try:
+        return list(prompts)
+    except TypeError:
+        raise UsageError(
+            f"the prompts are a {type(prompts).__name__}: give sentences or rules, "
+            'e.g. prompts=["a dog barking"]'
+        ) from None
 
 
 def _short(text: str) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from elsa_rt.audio.ambisonics import wrapped_deg
 from elsa_rt.errors import UsageError
+from elsa_rt.hints import coerce_fields
 
 EDGE_DEG = 10.0
 """So far outside of its region a sound counts for nothing; in between it fades."""
@@ -44,7 +45,7 @@ class Region:
     Raises
     ------
     UsageError
-        A bound is out of range, or lower and upper are exchanged.
+        A bound is no number or out of range, or lower and upper are exchanged.
     """
 
     azimuth_deg: tuple[float, float] = (-180.0, 180.0)
@@ -53,6 +54,7 @@ class Region:
     also: tuple[Region, ...] = ()
 
     def __post_init__(self) -> None:
+        coerce_fields(self, "a region's ")
         for name, bounds, least, most in (
             ("azimuth", self.azimuth_deg, -180, 180),
             ("elevation", self.elevation_deg, -90, 90),
@@ -60,17 +62,17 @@ class Region:
         ):
             if not all(least <= bound <= most for bound in bounds):
                 raise UsageError(
-                    f"a region's {name} from {bounds[0]} to {bounds[1]}: "
+                    f"a region's {name} from {bounds[0]:g} to {bounds[1]:g}: "
                     f"{least}..{most} is possible"
                 )
         for name, (low, high) in (("elevation", self.elevation_deg), ("distance", self.distance_m)):
             if not low < high:
                 raise UsageError(
-                    f"a region's {name} from {low} to {high}: name the lower one first"
+                    f"a region's {name} from {low:g} to {high:g}: name the lower one first"
                 )
         if self.azimuth_deg[0] == self.azimuth_deg[1]:
             raise UsageError(
-                f"a region's azimuth from {self.azimuth_deg[0]} to itself: name a sector"
+                f"a region's azimuth from {self.azimuth_deg[0]:g} to itself: name a sector"
             )
 
     @classmethod

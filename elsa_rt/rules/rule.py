@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import inf
 
 from elsa_rt.errors import UsageError
+from elsa_rt.hints import coerce_fields
 from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.schedule import Schedule
@@ -24,7 +25,7 @@ class Rule:
     Raises
     ------
     UsageError
-        A score, rate or time is out of range.
+        A field is of another type, or a score, rate or time is out of range.
     """
 
     id: str  # of [A-Za-z0-9_-], unlike that of any other rule
@@ -44,6 +45,7 @@ class Rule:
     learn: bool = True  # whether verdicts on its alerts change its scores
 
     def __post_init__(self) -> None:
+        coerce_fields(self, f"the rule {self.id!r} has ")
         for name, above, most in (
             ("alert_start", True, 1),
             ("alert_end", True, 1),
@@ -57,7 +59,7 @@ class Rule:
                 continue
             needed = "above 0" if above else "0 or more"
             needed += " and at most 1" if most == 1 else ""
-            raise UsageError(f"the rule {self.id!r} has {name} {value}: {needed} is needed")
+            raise UsageError(f"the rule {self.id!r} has {name} {value:g}: {needed} is needed")
 
     @property
     def label(self) -> str:

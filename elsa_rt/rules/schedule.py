@@ -10,6 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from elsa_rt.errors import UsageError
+from elsa_rt.hints import coerce_fields
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -60,6 +61,7 @@ class Schedule:
     zone: str | None = None
 
     def __post_init__(self) -> None:
+        coerce_fields(self, "a schedule's ")
         if not self.times:
             raise UsageError(f"a schedule without times: {EXAMPLE}")
         for text in self.times:

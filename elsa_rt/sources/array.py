@@ -8,12 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.block import Block
+from elsa_rt.audio.block import MAX_RATE_HZ, Block
 from elsa_rt.errors import SourceError, UsageError
-from elsa_rt.sources.base import BLOCK_S, Closing
+from elsa_rt.hints import coerce
+from elsa_rt.sources.base import BLOCK_S, Source
 
 
-class ArraySource(Closing):
+def as_samples(given: Any, name: str) -> NDArray[Any]:
+    """What was given as an array, be it nested lists.
+
+    Raises
+    ------
+    SourceError
+        No array can be made of it.
+    """
+    try:
+        return np.asarray(given)
+    except Exception as error:  # whatever a stranger's object raises, it is no array
+        raise SourceError(f"{name} is no array of samples ({error}): give (channels, n)") from None
+
+
+class ArraySource(Source):
     """Samples in memory, full scale -1..1.
 
     Parameters
@@ -29,7 +44,8 @@ class ArraySource(Closing):
     def __init__(
         self, samples: NDArray[Any], rate: int, block: int | None = None, name: str = "array"
     ) -> None:
-        samples = np.asarray(samples)
+        samples = as_samples(samples, name)
+        rate, block = coerce(rate, int, "rate"), coerce(block, int | None, "block")
         if samples.dtype.kind != "f":
             raise SourceError(
                 f"{name} holds {samples.dtype}: floats of full scale -1..1 are needed, "
@@ -39,8 +55,11 @@ class ArraySource(Closing):
             raise SourceError(
                 f"{name} has shape {samples.shape}: (channels, n) is needed, perhaps samples.T"
             )
-        if rate < 1 or (block is not None and block < 1):
-            raise UsageError(f"{name}: rate {rate} and block {block} must be positive")
+        if not 1 <= rate <= MAX_RATE_HZ or (block is not None and block < 1):
+            raise UsageError(
+                f"{name}: rate {rate} Hz and block {block}: 1..{MAX_RATE_HZ} Hz and a positive "
+                "block are possible"
+            )
         self.name = name
         self.rate = rate
         self.channels = samples.shape[0]

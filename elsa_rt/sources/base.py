@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from elsa_rt.audio.block import Block
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 BLOCK_S = 0.1
 """Length of the blocks of files and arrays, and the longest of live sources."""
@@ -15,35 +17,43 @@ MIN_BLOCK_S = 0.01
 """Live sources gather at least this much: shorter blocks cost more than they gain."""
 
 
+@runtime_checkable
 class Source(Protocol):
-    """An open source: iterate over its blocks, close it when done."""
+    """An open source of sound; derive from it to bring your own.
 
-    name: str  # for people
-    rate: int  # Hz
+    A source of your own sets ``rate`` and ``channels`` and yields `Block`s of them. It is iterated
+    by one thread, once. Where it is ``live``, ``close()`` may come from another thread and ends
+    the iteration; elsewhere the thread that iterates calls it.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    rate : int, Hz
+    channels : int
+    live : bool
+        Sound is lost if nobody reads, and reading waits for it.
+
+    Examples
+    --------
+    >>> class Silence(Source):
+    ...     rate, channels = 48_000, 4
+    ...     def __iter__(self):
+    ...         yield Block(np.zeros((4, 4800), np.float32), self.rate)
+    """
+
+    name: str = "source"
+    rate: int
     channels: int
-    live: bool  # sound is lost if nobody reads
+    live: bool = False
 
     def __iter__(self) -> Iterator[Block]: ...
 
-    def close(self) -> None: ...
-
-    def __enter__(self) -> Source: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-class Closing:
-    """Makes a context manager of whatever has ``close()``."""
-
     def close(self) -> None:
-        """Let go of the file or device; closing twice does nothing."""
+        """Release the file or device; closing twice does nothing."""
+        return
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

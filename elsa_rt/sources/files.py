@@ -13,15 +13,14 @@ import soundfile as sf
 from elsa_rt.audio.block import Block
 from elsa_rt.config import Config
 from elsa_rt.errors import SourceError, UsageError
-from elsa_rt.microphones.to_foa import pick_channels
 from elsa_rt.notices import OnNotice
-from elsa_rt.sources.base import BLOCK_S, Closing
+from elsa_rt.sources.base import BLOCK_S, Source
 
 UNKNOWN_LENGTH = 0x7FFF_0000
 """Recorders that write to a pipe put about this into the header, or more."""
 
 
-class FileSource(Closing):
+class FileSource(Source):
     """A file of four channels or more, read as fast as asked for or at its own speed."""
 
     live = False
@@ -36,7 +35,6 @@ class FileSource(Closing):
             self.channels: int = self._file.channels
             if self._file.frames == 0:
                 raise SourceError(f"{path} holds no samples: record it again")
-            pick_channels(config, self.channels, self.name)
             _agree(path, config, self._file)
         except BaseException:
             self.close()

@@ -9,11 +9,11 @@ from typing import Any
 from elsa_rt.audio.block import Block
 from elsa_rt.config import Config
 from elsa_rt.errors import DeviceError
-from elsa_rt.microphones.library import all_profiles, profile_of, profiles_for_device
+from elsa_rt.microphones.library import all_profiles, profiles_for_device
 from elsa_rt.microphones.profile import Profile
 from elsa_rt.microphones.to_foa import pick_channels
 from elsa_rt.notices import OnNotice
-from elsa_rt.sources.base import BLOCK_S, MIN_BLOCK_S, Closing
+from elsa_rt.sources.base import BLOCK_S, MIN_BLOCK_S, Source
 from elsa_rt.sources.capture_clock import CaptureClock
 from elsa_rt.sources.devices import ANY_CHANNELS, DeviceInfo, find_device, portaudio, supported
 from elsa_rt.sources.ring import Ring
@@ -28,13 +28,15 @@ MUTE_S = 5.0
 """After so long without a callback the microphone counts as gone."""
 
 
-class MicrophoneSource(Closing):
+class MicrophoneSource(Source):
     """Captures from when it is made until `close`.
 
     Parameters
     ----------
     wanted : str, int or None
         Part of the device's name, its index, or None for the default one.
+    profile : Profile
+        That of ``config``, resolved.
 
     Raises
     ------
@@ -44,13 +46,14 @@ class MicrophoneSource(Closing):
 
     live = True
 
-    def __init__(self, wanted: str | int | None, config: Config, on_notice: OnNotice) -> None:
+    def __init__(
+        self, wanted: str | int | None, config: Config, profile: Profile, on_notice: OnNotice
+    ) -> None:
         device = find_device(wanted)
         self.name = device.name
-        profile = profile_of(config)
         self.rate = config.rate or _native_rate(device, profile)
         self.channels = _count(device, config.input_channels, profile.channels)
-        pick_channels(config, self.channels, f"microphone {self.name}")
+        pick_channels(profile, self.channels, f"microphone {self.name}")
         if device.remixes:
             on_notice(
                 f"microphone {self.name} belongs to a sound server, which may mix the channels "

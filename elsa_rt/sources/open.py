@@ -4,7 +4,8 @@
     "scene.wav", "dir/x"    a file                         `files.FileSource`
     None, "mic"             the default input device       `microphone.MicrophoneSource`
     "zylia", 3              a device by name part or index
-    ArraySource(...)        samples in memory
+    (samples, rate)         samples in memory              `array.ArraySource`
+    any other `Source`      itself
 
 `open_source` opens them. What a user should read and is no error goes to its ``on_notice``.
 """
@@ -14,20 +15,36 @@ from __future__ import annotations
 import re
 import sys
 from io import BufferedIOBase
+from os import PathLike, fspath
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import numpy as np
 
 from elsa_rt.config import Config
+from elsa_rt.errors import UsageError
+from elsa_rt.hints import coerce
+from elsa_rt.microphones.library import profile_of
+from elsa_rt.microphones.to_foa import pick_channels
 from elsa_rt.notices import OnNotice, log_notice
 from elsa_rt.sources.base import Source
 
+if TYPE_CHECKING:
+    from elsa_rt.microphones.profile import Profile
+
+AnySource: TypeAlias = "Source | tuple[Any, int] | str | int | PathLike[str] | None"
+"""What names a source, or is one."""
+
 
 def open_source(
-    source: Source | str | int | Path | None, config: Config, on_notice: OnNotice = log_notice
+    source: AnySource,
+    config: Config,
+    on_notice: OnNotice = log_notice,
+    profile: Profile | None = None,
 ) -> Source:
     """Open what ``source`` names; close it, or use it in a ``with``.
 
-    Notices go to ``on_notice``.
+    Notices go to ``on_notice``; ``profile`` is that of ``config`` for who has resolved it.
 
     Raises
     ------
@@ -36,19 +53,51 @@ def open_source(
     SourceError
         It exists and is not usable audio.
     """
-    if source == "-":
+    if isinstance(source, Source):
+        return source
+    profile = profile or profile_of(config)
+    if source is None or isinstance(source, (int, np.integer)) or _is_device(source):
+        from elsa_rt.sources.microphone import MicrophoneSource
+
+        wanted = None if source in (None, "mic") else coerce(source, int | str, "source")
+        return MicrophoneSource(wanted, config, profile, on_notice)
+    opened = _open_samples(source, config, on_notice)
+    try:
+        pick_channels(profile, opened.channels, opened.name)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _open_samples(source: object, config: Config, on_notice: OnNotice) -> Source:
+    """What is no device: a pipe, a file, or samples in memory."""
+    if isinstance(source, str) and source == "-":
         from elsa_rt.sources.pipe import PipeSource
 
         return PipeSource(cast(BufferedIOBase, sys.stdin.buffer), config, on_notice)
-    if isinstance(source, Path) or (isinstance(source, str) and is_path(source)):
+    if isinstance(source, (str, PathLike)):
         from elsa_rt.sources.files import FileSource
 
-        return FileSource(source, config, on_notice)
-    if source is None or isinstance(source, (str, int)):
-        from elsa_rt.sources.microphone import MicrophoneSource
+        return FileSource(fspath(source), config, on_notice)
+    if isinstance(source, tuple) and len(source) == 2:
+        from elsa_rt.sources.array import ArraySource
 
-        return MicrophoneSource(None if source == "mic" else source, config, on_notice)
-    return source
+        return ArraySource(*source)
+    what = type(source).__name__
+    if isinstance(source, np.ndarray):
+        raise UsageError(
+            f"the source is an array of shape {source.shape} without its rate: give "
+            "source=(samples, rate), samples (channels, n)"
+        )
+    raise UsageError(
+        f"the source is a {what}, which names none: give a path, a device, (samples, rate), or "
+        "an elsa_rt.Source of your own"
+    )
+
+
+def _is_device(source: object) -> bool:
+    return isinstance(source, str) and source != "-" and not is_path(source)
 
 
 def is_path(text: str) -> bool:

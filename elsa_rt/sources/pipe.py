@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from elsa_rt.audio.block import Block
 from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
-from elsa_rt.microphones.to_foa import pick_channels
 from elsa_rt.notices import OnNotice
-from elsa_rt.sources.base import BLOCK_S, MIN_BLOCK_S, Closing
+from elsa_rt.sources.base import BLOCK_S, MIN_BLOCK_S, Source
 
 SAMPLE_BYTES = {"s16": 2, "s24": 3, "s32": 4, "f32": 4}
 
@@ -31,7 +30,7 @@ def decode_pcm(raw: bytes, sample_format: str) -> NDArray[np.float32]:
     return np.divide(np.frombuffer(raw, "<i4"), 2**31, dtype=np.float32, casting="unsafe")
 
 
-class PipeSource(Closing):
+class PipeSource(Source):
     """Interleaved samples from a stream of bytes; what has arrived is passed on at once."""
 
     live = True
@@ -47,7 +46,6 @@ class PipeSource(Closing):
                 "arecord -t raw -f S16_LE -r 48000 -c 4 | "
                 "elsa-rt listen - --rate 48000 --channels 4 --sample-format s16"
             )
-        pick_channels(config, self.channels, self.name)
         self._stream = stream
 
     def __iter__(self) -> Iterator[Block]:

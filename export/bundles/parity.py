@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import yaml
@@ -31,6 +31,7 @@ from elsa_rt.encoder.step import StepModel
 from elsa_rt.encoder.tensorrt.library import installed
 from elsa_rt.errors import ElsaError
 from elsa_rt.prompts.bank import embed_text
+from elsa_rt.settings import Engine, Precision
 from export.bundles.rendered_frames import rendered
 
 WARM_UP = 5  # steps that the clock leaves out
@@ -133,7 +134,7 @@ def forms(bundle: ModelBundle) -> Iterator[tuple[str, str, StepModel]]:
     precisions = [name for name, file in AUDIO_FILES.items() if file in bundle.files]
     for engine in ("onnx", *(installed() if has_gpu() else [])):
         for precision in precisions:
-            config = Config(engine=engine, precision=precision)
+            config = Config(engine=cast(Engine, engine), precision=cast(Precision, precision))
             yield f"{engine} {precision}", precision, load_model(bundle, config, 1, _say)
 
 

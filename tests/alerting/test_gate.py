@@ -395,5 +395,6 @@ def test_prompts_become_rules_with_ids_of_their_own() -> None:
 
 @pytest.mark.parametrize("name", ["alert_cooldown_s", "alert_update_s", "track_release_s"])
 def test_times_that_make_no_sense(name: str) -> None:
+    setting: Any = {name: -1.0}
     with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} -1"):
-        Config().changed(**{name: -1.0})
+        Config().changed(**setting)

@@ -43,7 +43,7 @@ def turning(samples: NDArray[np.float32], yaw_deg: NDArray[np.float64]) -> NDArr
 
 
 def robot(
-    encoder: AudioEncoder, frame: str, azimuth_deg: float, seconds: float = 3, **more: Any
+    encoder: AudioEncoder, frame: Any, azimuth_deg: float, seconds: float = 3, **more: Any
 ) -> Iterator[Hearing]:
     """A robot that spins beside a humming source, with a sensor at 100 Hz."""
     bank = PromptBank.encode(encoder.bundle, ("a hum",))

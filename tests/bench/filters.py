@@ -15,6 +15,7 @@ from elsa_rt.config import Config
 from elsa_rt.errors import ElsaError
 from elsa_rt.microphones.encoding import encoding
 from elsa_rt.microphones.fir import MatrixFir
+from elsa_rt.microphones.library import profile_of
 from tests.bench.targets import Target, in_turns, judge, quantile_table
 
 RATE = 48_000
@@ -29,7 +30,7 @@ def main() -> int:
     profile = parser.parse_args().profile
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     try:
-        made = encoding(Config(microphone=profile), RATE)
+        made = encoding(profile_of(Config(microphone=profile)), RATE)
     except ElsaError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -15,7 +15,7 @@ from elsa_rt.audio.ambisonics import direction_from_angles, plane_wave
 from elsa_rt.audio.block import Block
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.microphones.to_foa import ToFoa
+from tests.support.microphones import to_foa
 
 RATE = 48_000
 SCENE_S = 20  # of `blocks`, over and over
@@ -60,7 +60,7 @@ def moving_sounds(seconds: int, seed: int = 0) -> Iterator[NDArray[np.float32]]:
 def blocks(bundle: ModelBundle) -> Iterator[tuple[Block, NDArray[np.float32]]]:
     """Blocks of a step as a microphone gives them, with the FOA of a step at the model's rate."""
     sound = np.hstack(list(moving_sounds(SCENE_S)))
-    foa = ToFoa(Config(), 4, RATE, bundle.features.rate).step(sound)
+    foa = to_foa(Config(), 4, RATE, bundle.features.rate).step(sound)
     length, ready = round(RATE * bundle.step_s), bundle.step_samples
     for step, part in enumerate(cycle(range(foa.shape[1] // ready))):
         block = Block(sound[:, part * length : (part + 1) * length], RATE, step * length)

@@ -39,7 +39,7 @@ from elsa_rt.microphones.capsules import Capsules, layout
 from elsa_rt.microphones.library import find_profile
 from elsa_rt.microphones.profile import Profile
 from elsa_rt.microphones.profile_file import write_profile
-from elsa_rt.microphones.to_foa import ToFoa
+from tests.support.microphones import to_foa
 
 NUMBERS = (1, 2, 3, 4)
 PLACES = [announced(name) for name in GUIDED]
@@ -105,7 +105,7 @@ def test_a_new_sound_is_heard_where_it_is(
     write_profile(found.profile, tmp_path / "found.yaml")
     towards = direction_from_angles(-35, 20)
     samples = record(recording.device, np.random.default_rng(8), (towards,))
-    stage = ToFoa(Config(microphone=str(tmp_path / "found.yaml")), 4, RATE, 16_000)
+    stage = to_foa(Config(microphone=str(tmp_path / "found.yaml")), 4, RATE, 16_000)
     foa = np.concatenate([stage.step(samples), stage.flush()], axis=1)
     (onset,) = find_claps(samples, RATE)
     w, y, z, x = foa[:, onset // 3 - 8 : onset // 3 + 40]

@@ -15,7 +15,7 @@ from calibration.capsule_signals import plane_wave_responses
 from elsa_rt.audio.ambisonics import angles_from_direction
 from elsa_rt.config import Config
 from elsa_rt.microphones.capsules import layout, sphere_grid
-from elsa_rt.microphones.encoding import encoding
+from tests.support.microphones import encoding_of
 
 Capture = pytest.CaptureFixture[str]
 
@@ -75,7 +75,7 @@ def test_measured_filters_point_right(
     out = run(*argv)
     assert float(out.split(": ")[1].split(" degrees")[0]) < 4
 
-    made = encoding(Config(microphone=str(tmp_path / "lab.yaml")), 32_000)
+    made = encoding_of(Config(microphone=str(tmp_path / "lab.yaml")), 32_000)
     directions = sphere_grid(60)
     for hz in (500, 1_000, 2_000):
         responses = plane_wave_responses(

@@ -129,7 +129,7 @@ def test_a_model_that_gives_no_numbers(path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_unknown_engine(path: Path) -> None:
     with pytest.raises(UsageError, match="--engine 'quantum' is unknown: choose auto"):
-        AudioEncoder(ModelBundle.load(path), Config(engine="quantum"))
+        AudioEncoder(ModelBundle.load(path), Config(engine="quantum"))  # type: ignore[arg-type]
 
 
 def test_graph_that_is_none(path: Path) -> None:

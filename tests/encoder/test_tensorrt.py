@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -198,7 +199,7 @@ def test_the_run_is_that_of_onnx(bundle: Path, cuda: FakeCuda) -> None:
 
 
 @pytest.mark.parametrize("engine", ["onnx", "tensorrt"])
-def test_streams_step_together(many_bundle: Path, cuda: FakeCuda, engine: str) -> None:
+def test_streams_step_together(many_bundle: Path, cuda: FakeCuda, engine: Any) -> None:
     loaded = ModelBundle.load(many_bundle)
     encoder = AudioEncoder(loaded, Config(engine=engine), list[str]().append)
     batch = encoder.open(streams=3)
@@ -368,7 +369,7 @@ def test_a_real_plan_runs(bundle: Path) -> None:
         loaded = ModelBundle.load(bundle)
         mels = frames(20)
         np.testing.assert_allclose(
-            hear(AudioEncoder(loaded, Config(engine=engine)), mels),
+            hear(AudioEncoder(loaded, Config(engine=cast(Any, engine))), mels),
             hear(AudioEncoder(loaded, Config(engine="onnx")), mels),
             atol=1e-3,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -73,7 +74,7 @@ def precise(tmp_path_factory: pytest.TempPathFactory, frames: FrameSet) -> Path:
     return bundle
 
 
-def hear(bundle: Path, precision: str, frames: FrameSet) -> NDArray[np.float32]:
+def hear(bundle: Path, precision: Any, frames: FrameSet) -> NDArray[np.float32]:
     config = Config(engine="onnx", precision=precision)
     return parity.hear(load_model(ModelBundle.load(bundle), config, 1, print), frames).embedding
 

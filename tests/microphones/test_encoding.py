@@ -21,13 +21,14 @@ from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
 from elsa_rt.features.intensity import FeatureSettings, direction_bands
 from elsa_rt.microphones.capsules import LAYOUTS, Capsules, layout, sphere_grid
-from elsa_rt.microphones.encoding import coincident_matrix, encode_capsules, encoding
+from elsa_rt.microphones.encoding import coincident_matrix, encode_capsules
 from elsa_rt.microphones.fir import MatrixFir
 from elsa_rt.microphones.library import find_profile
 from elsa_rt.microphones.profile import Profile
 from elsa_rt.microphones.profile_file import write_profile
 from elsa_rt.microphones.to_foa import ToFoa
 from tests.support.contract import check_declared, check_streaming, joined
+from tests.support.microphones import encoding_of, to_foa
 
 RATE = 32_000
 
@@ -94,8 +95,8 @@ def test_without_a_size_it_is_the_plain_matrix() -> None:
     np.testing.assert_allclose(
         coincident_matrix(find_profile("tetrahedron")), decode_matrix("a-format"), atol=1e-12
     )
-    plain, named = encoding(Config(format="a-format"), RATE), Config(microphone="tetrahedron")
-    np.testing.assert_allclose(encoding(named, RATE).taps, plain.taps, atol=1e-6)
+    plain, named = encoding_of(Config(format="a-format"), RATE), Config(microphone="tetrahedron")
+    np.testing.assert_allclose(encoding_of(named, RATE).taps, plain.taps, atol=1e-6)
     assert plain.is_matrix
 
 
@@ -119,18 +120,18 @@ def test_what_the_profile_says_of_the_capsules_is_undone(tetrahedron: str) -> No
     profile = find_profile(tetrahedron)
     for azimuth, elevation in ((20, 0), (140, 30), (-100, -45)):
         recorded = through(profile, direction_from_angles(azimuth, elevation), 48_000, 48_000)
-        stage = ToFoa(Config(microphone=tetrahedron), 4, 48_000, RATE)
+        stage = to_foa(Config(microphone=tetrahedron), 4, 48_000, RATE)
         foa = np.concatenate([stage.step(recorded), stage.flush()], axis=1)
         got = closed_form(foa[:, 500:-500])
         assert got == pytest.approx((azimuth + 30, elevation), abs=1.5)
-        plain = ToFoa(Config(format="a-format"), 4, 48_000, RATE).step(recorded)
+        plain = to_foa(Config(format="a-format"), 4, 48_000, RATE).step(recorded)
         assert closed_form(plain[:, 500:]) != pytest.approx((azimuth + 30, elevation), abs=20)
 
 
 def test_filters_keep_time_and_level(tetrahedron: str) -> None:
     profile = replace(find_profile(tetrahedron), yaw_deg=0.0)
     recorded = through(profile, direction_from_angles(0, 0), RATE, RATE)
-    stage = ToFoa(Config(microphone=tetrahedron, yaw_deg=-30), 4, RATE, RATE)
+    stage = to_foa(Config(microphone=tetrahedron, yaw_deg=-30), 4, RATE, RATE)
     foa = np.concatenate([stage.step(recorded), stage.flush()], axis=1)
     ideal = Profile("", "", formats=("a-format",), radius_mm=1e-6)
     source = through(ideal, direction_from_angles(0, 0), RATE, RATE)
@@ -142,14 +143,14 @@ def test_filters_keep_time_and_level(tetrahedron: str) -> None:
 
 def test_any_split_gives_the_same_bits(tetrahedron: str) -> None:
     def make() -> ToFoa:
-        return ToFoa(Config(microphone=tetrahedron), 4, 48_000, RATE)
+        return to_foa(Config(microphone=tetrahedron), 4, 48_000, RATE)
 
     (foa,) = check_streaming(make, noise(4, 12_000), joined())
     assert foa.shape == (4, 8_000)
 
 
 def test_filters_trail_as_declared(tetrahedron: str) -> None:
-    made = encoding(Config(microphone=tetrahedron), RATE)
+    made = encoding_of(Config(microphone=tetrahedron), RATE)
     check_streaming(lambda: MatrixFir(made.taps, made.delay), noise(4, 3_000), joined())
     check_declared(
         lambda: MatrixFir(made.taps, made.delay),
@@ -176,7 +177,7 @@ def test_a_flat_square_hears_horizontal_directions_and_no_others() -> None:
     config, profile = Config(microphone="respeaker-4-mic"), find_profile("respeaker-4-mic")
     for azimuth, elevation in ((35, 0), (-150, 0), (100, 40)):
         recorded = through(profile, direction_from_angles(azimuth, elevation), 16_000, 16_000)
-        foa = ToFoa(config, 5, 16_000, RATE).step(recorded)[:, 1_000:]
+        foa = to_foa(config, 5, 16_000, RATE).step(recorded)[:, 1_000:]
         got = closed_form(foa)
         assert got[0] == pytest.approx(azimuth, abs=2)
         assert got[1] == pytest.approx(0, abs=0.5)
@@ -196,7 +197,7 @@ def test_measured_filters_are_taken_at_another_rate(shape: tuple[int, ...], tmp_
     np.savez(tmp_path / "taps.npz", taps=taps, rate=48_000, delay=20)
     profile = Profile("", "Measured", formats=("ambix",), filters=tmp_path / "taps.npz")
     write_profile(profile, tmp_path / "measured.yaml")
-    made = encoding(Config(microphone=str(tmp_path / "measured.yaml")), RATE)
+    made = encoding_of(Config(microphone=str(tmp_path / "measured.yaml")), RATE)
     for hz in (300, 3_000, 10_000):
         late = np.exp(-2j * np.pi * hz * 10 / 48_000)
         np.testing.assert_allclose(made.mix(hz, RATE), np.diag([1, 2, 4, 8]) * late, atol=0.1)
@@ -207,15 +208,15 @@ def test_filters_that_are_none(tmp_path: Path) -> None:
     write_profile(profile, tmp_path / "measured.yaml")
     config = Config(microphone=str(tmp_path / "measured.yaml"))
     with pytest.raises(UsageError, match=r"none\.npz cannot be read"):
-        encoding(config, RATE)
+        encoding_of(config, RATE)
     np.savez(tmp_path / "none.npz", taps=np.zeros((3, 9)), rate=1.0, delay=0)
     with pytest.raises(UsageError, match=r"shape \(3, 9\)"):
-        encoding(config, RATE)
+        encoding_of(config, RATE)
 
 
 def test_of_higher_orders_the_first_four_channels_are_taken() -> None:
     third_order = noise(16, 100)
-    foa = ToFoa(Config(), 16, RATE, RATE).step(third_order)
+    foa = to_foa(Config(), 16, RATE, RATE).step(third_order)
     np.testing.assert_array_equal(foa, third_order[:4])
 
 

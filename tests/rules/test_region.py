@@ -98,7 +98,7 @@ def test_no_regions() -> None:
         ({"elevation_deg": (40, 10)}, "elevation from 40 to 10: name the lower one first"),
         ({"elevation_deg": (0, 91)}, "-90..90 is possible"),
         ({"distance_m": (3, 1)}, "distance from 3 to 1: name the lower one first"),
-        ({"distance_m": (nan, 1)}, "distance from nan to 1: 0..inf is possible"),
+        ({"distance_m": (nan, 1)}, r"distance_m \(nan, 1\): a list of 2 numbers is needed"),
     ],
 )
 def test_refused(bounds: dict[str, Any], said: str) -> None:

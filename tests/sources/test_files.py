@@ -72,7 +72,7 @@ def test_more_channels_come_whole(tmp_path: Path) -> None:
     sf.write(tmp_path / "a.wav", noise(6).T, RATE, subtype="FLOAT")
     blocks, _ = play(tmp_path / "a.wav", Config(channels=(6, 5, 4, 3)))
     np.testing.assert_array_equal(together(blocks), noise(6))
-    with pytest.raises(UsageError, match=r"--channels 1,2,3,7: .*a\.wav has only 6 channels"):
+    with pytest.raises(UsageError, match=r"channels 1,2,3,7 of .*a\.wav has only 6 channels"):
         play(tmp_path / "a.wav", Config(channels=(1, 2, 3, 7)))
 
 

@@ -22,7 +22,7 @@ RATE = 48_000
 
 
 def settings(
-    sample_format: str = "s16", rate: int | None = RATE, input_channels: int | None = 4
+    sample_format: Any = "s16", rate: int | None = RATE, input_channels: int | None = 4
 ) -> Config:
     return Config(sample_format=sample_format, rate=rate, input_channels=input_channels)
 
@@ -109,9 +109,10 @@ def test_absurd_rates(rate: int) -> None:
         PipeSource(io.BytesIO(), settings(rate=rate), print)
 
 
-def test_other_refusals() -> None:
+def test_other_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
     with pytest.raises(SourceError, match="standard input has 2 channels, four are needed"):
-        PipeSource(io.BytesIO(), settings(input_channels=2), print)
+        open_source("-", settings(input_channels=2))
     with pytest.raises(UsageError, match="--sample-format 'u8' is unknown: choose s16"):
         PipeSource(io.BytesIO(), settings("u8"), print)
 
