@@ -30,6 +30,7 @@ from elsa_rt.scoring.scorer import Match, Scorer
 from elsa_rt.scoring.site import fits_of, load_site
 from elsa_rt.scoring.statistics import Statistics
 from elsa_rt.scoring.thresholds import thresholds
+from elsa_rt.scoring.word_notices import word_notices
 from elsa_rt.tracking.tracker import Tracker
 
 
@@ -69,7 +70,7 @@ class Matcher:
         site = None if config.site is None else load_site(config.site, bundle, statistics)
         fits = fits_of(bundle, statistics)
         store = FeedbackStore() if store is None else store
-        for notice in notices_of(store, fits):
+        for notice in (*word_notices(bank, bundle, statistics), *notices_of(store, fits)):
             on_notice(notice)
         half_life_days = config.feedback_half_life_days
         self._feedback = FeedbackGate(rules, store, statistics, fits, half_life_days)

@@ -79,20 +79,32 @@ class Words(NamedTuple):
     truncated : the text has more than `MAX_TOKENS` tokens, the rest is not read
     unknown : share of its tokens that the vocabulary does not know, 0..1
     broken : its words that the vocabulary has in pieces alone: rare, misspelt or foreign ones
+    rarest : the highest number of a token, the rarest one
     """
 
     truncated: bool
     unknown: float
     broken: tuple[str, ...]
+    rarest: int
 
 
 def read_words(bundle: ModelBundle, texts: Sequence[str]) -> list[Words]:
     """Words of each of ``texts`` as the vocabulary of ``bundle`` splits them."""
     tokenizer = _load_tokenizer(bundle)
     return [
-        Words(bool(tokens.overflowing), _unknown_share(tokens), _broken(text, tokens))
+        Words(
+            bool(tokens.overflowing),
+            _unknown_share(tokens),
+            _broken(text, tokens),
+            max(tokens.ids, default=0),
+        )
         for text, tokens in zip(texts, map(tokenizer.encode, texts), strict=True)
     ]
+
+
+def read_vocabulary(bundle: ModelBundle) -> dict[str, int]:
+    """The tokens that the text encoder of ``bundle`` knows, and their numbers."""
+    return dict(_load_tokenizer(bundle).get_vocab())
 
 
 def _load_tokenizer(bundle: ModelBundle) -> Tokenizer:

@@ -18,6 +18,7 @@ from elsa_rt.hints import check_callable, coerce
 from elsa_rt.notices import OnNotice, log_notice
 from elsa_rt.prompts.rule_embeddings import RuleEmbeddings, embed_rules, texts_to_encode
 from elsa_rt.prompts.sentences import parse_sentence
+from elsa_rt.prompts.spelling import RARE
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule, rules_of
 
@@ -38,7 +39,7 @@ class PromptBank:
     meaning: RuleEmbeddings
     notices: tuple[str, ...]  # what the user should know about the prompts
     text_encoder: str  # sha256 of what encoded them
-    broken: tuple[str, ...] = ()  # words that the text encoder reads in pieces alone
+    doubtful: frozenset[str] = frozenset()  # sentences with words that may be unknown
 
     @classmethod
     def encode(
@@ -63,13 +64,15 @@ class PromptBank:
         rules, notices = _rules(prompts)
         texts = texts_to_encode(rules, config)
         encoded = dict(zip(texts, _encode(bundle, texts, config), strict=True))
-        more, broken = _words(bundle, [text for rule in rules for text in rule.prompts])
+        more, doubtful = _words(
+            bundle, [t for rule in rules for t in (*rule.prompts, *rule.but_not)]
+        )
         notices += more
         meaning = embed_rules(rules, bundle, encoded, encoder, config)
         for vectors in (meaning.embedding, meaning.semantic):
             vectors.flags.writeable = False
         notices += _places(rules, config)
-        return cls(rules, meaning, tuple(notices), bundle.files[TEXT_ENCODER], broken)
+        return cls(rules, meaning, tuple(notices), bundle.files[TEXT_ENCODER], doubtful)
 
     @classmethod
     def empty(cls, bundle: ModelBundle) -> PromptBank:
@@ -203,13 +206,12 @@ def _encode(
     return encode_texts(bundle, texts, (config or Config()).threads).embedding
 
 
-def _words(bundle: ModelBundle, prompts: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
-    """What is to be said of the words of ``prompts``, and those that are read in pieces alone."""
+def _words(bundle: ModelBundle, prompts: Sequence[str]) -> tuple[list[str], frozenset[str]]:
+    """What is to be said of the words of ``prompts``, and the others that may have unknown ones."""
     from elsa_rt.encoder.text import MAX_TOKENS, read_words
 
-    notices, broken = [], dict[str, None]()
+    notices, doubtful = [], set[str]()
     for text, words in zip(prompts, read_words(bundle, prompts), strict=True):
-        broken |= dict.fromkeys(words.broken)
         if words.truncated:
             notices.append(
                 f"the prompt {_short(text)} has more than {MAX_TOKENS} tokens: the rest is not read"
@@ -219,7 +221,9 @@ def _words(bundle: ModelBundle, prompts: Sequence[str]) -> tuple[list[str], tupl
                 f"the prompt {_short(text)} does not look English, and the text encoder knows "
                 "English alone: say it in English, its scores mean little"
             )
-    return notices, tuple(broken)
+        elif words.broken or words.rarest >= RARE:
+            doubtful.add(text)
+    return notices, frozenset(doubtful)
 
 
 def _rules(prompts: Iterable[str | Rule]) -> tuple[tuple[Rule, ...], list[str]]:

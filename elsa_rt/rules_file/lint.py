@@ -11,6 +11,8 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.rule import Rule
 from elsa_rt.rules_file.reader import RulesFile
+from elsa_rt.scoring.statistics import Statistics
+from elsa_rt.scoring.word_notices import word_notices
 from elsa_rt.user_files.problems import Problem
 
 LOUDEST_DBFS = -3.0
@@ -36,7 +38,9 @@ def _words(rule: Rule, bundle: ModelBundle, config: Config) -> Iterator[str]:
     """Lint of the sentences of ``rule``."""
     if rule.prompts or rule.but_not:
         plain = replace(rule, examples=())  # nothing is said of recordings here
-        yield from PromptBank.encode(bundle, [plain], config).notices
+        bank = PromptBank.encode(bundle, [plain], config)
+        yield from bank.notices
+        yield from word_notices(bank, bundle, Statistics.load(bundle))
     for prompt in rule.but_not:
         if prompt.casefold() in map(str.casefold, rule.prompts):
             yield f"{prompt!r} is listened for and stands in but_not: it can hardly alert"

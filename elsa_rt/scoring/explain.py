@@ -21,6 +21,7 @@ from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.site import load_site
 from elsa_rt.scoring.statistics import Statistics
 from elsa_rt.scoring.thresholds import rate_of, thresholds
+from elsa_rt.scoring.word_notices import rule_word_notices
 
 NEAREST = 5
 UNLIKE = 0.6
@@ -81,7 +82,7 @@ def explain(bank: PromptBank, bundle: ModelBundle, config: Config) -> tuple[Expl
                 (rate, float(found[index])) for rate, found in zip(RATES, by_rate, strict=True)
             ),
             missed=_missed(bank, index, statistics),
-            notices=tuple(_notices(bank, rule, index, statistics, config)),
+            notices=tuple(_notices(bank, rule, index, bundle, statistics, config)),
         )
         for index, rule in enumerate(bank.rules)
     )
@@ -110,7 +111,12 @@ def _missed(bank: PromptBank, index: int, statistics: Statistics) -> float:
 
 
 def _notices(
-    bank: PromptBank, rule: Rule, index: int, statistics: Statistics, config: Config
+    bank: PromptBank,
+    rule: Rule,
+    index: int,
+    bundle: ModelBundle,
+    statistics: Statistics,
+    config: Config,
 ) -> Iterator[str]:
     best = _nearest(bank, index, statistics)
     if rule.prompts and best and best[0][1] < UNLIKE:
@@ -118,13 +124,7 @@ def _notices(
             f"no known sound is much like it, the nearest is {best[0][0]!r}: it may be missed "
             "often; other words may do better, and so does --example with a recording of it"
         )
-    words = " ".join(rule.prompts).split()
-    broken = [word for word in bank.broken if any(word in text for text in rule.prompts)]
-    if 2 * len(broken) >= len(words) > 0:
-        yield (
-            f"the text encoder has no word for {', '.join(map(repr, broken))}: is it English, and "
-            "spelt right?"
-        )
+    yield from rule_word_notices(bank, index, bundle, statistics)
     if rate_of(rule, config) < 0.1:
         yield (
             "so rare false alarms are far beyond what hours of background can tell: try it for "
