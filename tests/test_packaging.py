@@ -53,7 +53,8 @@ def test_the_wheel_holds_elsa_rt_and_nothing_else(wheel: Path) -> None:
     bundle = DEFAULT.relative_to(ROOT).as_posix()
     needed = [f"{bundle}/{name}" for name in ("model.yaml", "MODEL_CARD.md", *REQUIRED)]
     needed += ["elsa_rt/demo/scene.flac", "elsa_rt/demo/scene.yaml", "elsa_rt/py.typed"]
-    needed += ["elsa_rt/rules_file/schema.json"]
+    needed += ["elsa_rt/rules_file/schema.json", "elsa_rt/guide/images/live-view.svg"]
+    needed += [f"elsa_rt/guide/{path.name}" for path in (ROOT / "elsa_rt/guide").glob("*.md")]
     needed += [f"elsa_rt/microphones/profiles/{path.name}" for path in IN_CHECKOUT.glob("*.yaml")]
     assert set(needed) <= set(names)
     assert not [name for name in names if name.endswith((".pyc", ".part"))]

@@ -16,6 +16,8 @@ from elsa_rt.cli.options import Parser
 from elsa_rt.errors import UsageError
 from elsa_rt.guide import page, topics
 from export.__main__ import TOOLS
+from tests.guide.picture import PATH as PICTURE
+from tests.guide.picture import SIDE, STAGES, svg
 from tests.guide.reference import PAGES, REFERENCES, with_reference
 
 ROOT = Path(__file__).parents[2]
@@ -124,6 +126,14 @@ def test_references_are_what_the_code_says(topic: str) -> None:
     assert with_reference(text, REFERENCES[topic]()) == text, (
         "python -m tests.guide.reference --write"
     )
+
+
+def test_the_picture_shows_rooms_that_exist() -> None:
+    assert PICTURE.read_text("utf-8") == "\n".join(svg()) + "\n", (
+        "python -m tests.guide.picture --write"
+    )
+    rooms = {stage.room for stage in STAGES} | {room for room, _ in SIDE.values()}
+    assert rooms <= {path.stem for path in (ROOT / "elsa_rt").iterdir()}
 
 
 def test_every_public_name_is_in_the_api() -> None:
