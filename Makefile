@@ -16,7 +16,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 RUN_PACKAGES := python3-venv libportaudio2
-TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl
+TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl \
+	chromium-headless-shell fonts-dejavu-core
 
 .PHONY: demo listen test test-fast lint guide bench bench-alternatives bench-device
 

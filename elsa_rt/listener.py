@@ -625,6 +625,11 @@ class Listener:
         return self._matcher.start, self._matcher.end
 
     @property
+    def engine(self) -> str:
+        """What runs the model."""
+        return self._encoder.engine
+
+    @property
     def latencies(self) -> dict[str, float]:
         """Seconds that each stage adds; the resampler is known from the first block on."""
         samples = {

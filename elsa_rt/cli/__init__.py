@@ -27,6 +27,7 @@ from elsa_rt.cli import (
     listen,
     microphones,
     replay,
+    serve,
     tune,
     warmup,
 )
@@ -35,8 +36,8 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
 COMMANDS = (
-    listen, check, replay, feedback, tune, explain, embed, embed_text, devices, microphones,
-    calibrate, doctor, bench, compile, warmup, info, guide,
+    listen, serve, check, replay, feedback, tune, explain, embed, embed_text, devices,
+    microphones, calibrate, doctor, bench, compile, warmup, info, guide,
 )  # fmt: skip
 
 DESCRIPTION = """\

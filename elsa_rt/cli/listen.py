@@ -5,32 +5,33 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from elsa_rt.cli.examples import rules_with
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
-from elsa_rt.cli.rules import add_config, following, load_config, refuse_prompts
+from elsa_rt.cli.rules import following, load_config, refuse_prompts
 from elsa_rt.cli.session import outputs_around
+from elsa_rt.cli.sound import add_sound_and_prompts, source_and_prompts
 from elsa_rt.cli.stop import GracefulStop, run_until_stopped
 from elsa_rt.config import ALERTS, MODEL, SIGNAL
-from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Hearing
 
 if TYPE_CHECKING:
-    from elsa_rt.rules.rule import Rule
+    from elsa_rt.listener import Listener
+    from elsa_rt.screens.rule_book import RuleBook
     from elsa_rt.sources.base import Source
 
 MORE = """\
 On a terminal it shows a live view; into a pipe or file it writes JSON, one object a line:
 a "hearing" for every step of the model (80 ms in the bundled one), an "alert" where a prompt begins
 to be heard and where it ends, and between them with --alert-update-s.
+Without any prompt it tells the nearest known sounds as they come; on the screen keys add prompts.
 --channels 4 says how many channels come in, --channels 1,2,3,4 which of them to use.
 Ctrl-C and SIGTERM end the open alerts first.
 
+  elsa-rt listen
   elsa-rt listen --demo
   elsa-rt listen --prompt "a glass breaking behind me" --prompt "a smoke alarm"
   elsa-rt listen hw:1 --format a-format --mount inverted --prompts prompts.txt
@@ -39,6 +40,9 @@ Ctrl-C and SIGTERM end the open alerts first.
   arecord -D hw:1 -f S16_LE -c 4 -r 48000 -t raw |
       elsa-rt listen - --rate 48000 --channels 4 --prompt "someone knocking"
 """
+
+SHOWN_SOUNDS = 3
+"""Known sounds that the live view names, beside all prompts."""
 
 
 class HearingSink(Protocol):
@@ -49,31 +53,7 @@ class HearingSink(Protocol):
 
 def add(commands: Commands) -> None:
     parser = add_command(commands, "listen", run, "hear which of your sentences sounds where", MORE)
-    parser.add_argument(
-        "source",
-        nargs="?",
-        metavar="SOURCE",
-        help="a file, - for raw samples on standard input, or a microphone by number or part of "
-        "its name (default: the default microphone)",
-    )
-    parser.add_argument(
-        "--prompt",
-        action="append",
-        default=[],
-        metavar="TEXT",
-        help="a sentence to listen for; any number of times",
-    )
-    parser.add_argument("--prompts", metavar="FILE", help="more of them, one a line")
-    add_config(parser)
-    parser.add_argument(
-        "--example",
-        action="append",
-        default=[],
-        metavar="[TEXT=]FILE",
-        help="a recording, mono or AmbiX, of what to listen for; it sharpens the prompt TEXT, or "
-        "makes one; any number of times",
-    )
-    parser.add_argument("--demo", action="store_true", help="listen to the built-in scene")
+    add_sound_and_prompts(parser)
     parser.add_argument("--json", action="store_true", help="JSON lines on a terminal too")
     parser.add_argument(
         "--alerts-only", action="store_true", help="JSON lines of alerts alone, no hearings"
@@ -85,32 +65,36 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_prompts(arguments)
     as_json = arguments.json or arguments.alerts_only or not sys.stdout.isatty()
     config, file = load_config(arguments)
+    if not as_json and config.known_sounds is None:
+        config = config.changed(known_sounds=SHOWN_SOUNDS)
     if arguments.demo and not as_json and "realtime" not in settings(arguments):
         config = config.changed(realtime=True)  # nobody can watch it at thirty times its speed
-    source, prompts = _what(arguments)
+    source, prompts = source_and_prompts(arguments)
     if file is not None and source is None:
         source = file.source
     notices = Notices()
     with GracefulStop() as stop:
         say_loading()
         from elsa_rt.listener import Listener
+        from elsa_rt.screens.rule_book import RuleBook
         from elsa_rt.sources.open import open_source
 
-        listener = Listener(None if file else prompts, config=config, on_notice=notices)
+        listener = Listener(None if file else prompts or None, config=config, on_notice=notices)
         model = f"{listener.bundle.name} {listener.bundle.version}"
+        book = RuleBook(listener, file)
         with open_source(source, config, notices) as opened:
             if as_json:
                 output = _json_lines(opened, model, alerts_only=arguments.alerts_only)
             else:
                 label = "the built-in scene" if arguments.demo else _label(opened)
-                output = _screen(label, model, listener.config.prompts, notices)
+                output = _screen(label, model, book, listener, notices, stop)
             outputs = outputs_around(
                 listener, file.outputs if file else (), notices, is_live=opened.live
             )
             with (
                 output as shown,
                 outputs as (controls, others),
-                following(file, listener, arguments, notices),
+                following(file, listener, arguments, notices, book),
             ):
 
                 def show(hearing: Hearing) -> None:
@@ -121,26 +105,6 @@ def run(arguments: argparse.Namespace) -> int:
 
                 run_until_stopped(listener, opened, show, stop)
     return stop.exit_code
-
-
-def _what(
-    arguments: argparse.Namespace,
-) -> tuple[str | Path | None, Sequence[str | Rule]]:
-    """The source and the prompts that were asked for."""
-    prompts = list(arguments.prompt)
-    if arguments.prompts is not None:
-        from elsa_rt.prompts.bank import read_prompts
-
-        prompts += read_prompts(arguments.prompts)
-    if not arguments.demo:
-        return arguments.source, rules_with(prompts, arguments.example)
-    if arguments.source is not None:
-        raise UsageError(
-            f"--demo brings its own sound: leave out either --demo or {arguments.source!r}"
-        )
-    from elsa_rt.demo import demo_path, demo_prompts
-
-    return demo_path(), rules_with(prompts or list(demo_prompts()), arguments.example)
 
 
 def _json_lines(
@@ -158,7 +122,12 @@ def _label(source: Source) -> str:
 
 
 def _screen(
-    label: str, model: str, prompts: tuple[str, ...], notices: Notices
+    label: str,
+    model: str,
+    book: RuleBook,
+    listener: Listener,
+    notices: Notices,
+    stop: GracefulStop,
 ) -> AbstractContextManager[HearingSink]:
     from rich.console import Console
 
@@ -166,8 +135,16 @@ def _screen(
     from elsa_rt.screens.terminal import TerminalView
 
     console = Console()
-    if console.is_dumb_terminal or not console.encoding.startswith("utf"):
-        return contextlib.nullcontext(PlainLines(sys.stdout))
-    view = TerminalView(console, source=label, model=model, prompts=prompts)
+    if console.is_dumb_terminal:
+        return contextlib.nullcontext(PlainLines(sys.stdout, listener.known))
+    view = TerminalView(
+        console,
+        source=label,
+        model=model,
+        book=book,
+        known=listener.known,
+        judge=listener.feedback,
+        on_quit=stop.quit,
+    )
     notices.hand_to(view.notice)
     return view

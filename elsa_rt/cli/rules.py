@@ -16,6 +16,7 @@ from elsa_rt.notices import OnNotice
 if TYPE_CHECKING:
     from elsa_rt.listener import Listener
     from elsa_rt.rules_file.reader import RulesFile
+    from elsa_rt.screens.rule_book import RuleBook
 
 
 def add_config(parser: Parser, *, required: bool = False) -> None:
@@ -54,8 +55,9 @@ def following(
     listener: Listener,
     arguments: argparse.Namespace,
     on_notice: OnNotice,
+    book: RuleBook | None = None,
 ) -> Iterator[None]:
-    """Have ``listener`` follow what changes in ``file``, if there is one."""
+    """Have ``listener``, or the ``book`` of its rules, follow what changes in ``file``, if any."""
     if file is None:
         yield
         return
@@ -66,8 +68,11 @@ def following(
 
     def change(new: RulesFile) -> None:
         wanted = defaults | new.settings | given
-        settings: Any = {name: wanted[name] for name in CHANGEABLE}
-        listener.change_rules(new.rules, **settings)
+        changeable: Any = {name: wanted[name] for name in CHANGEABLE}
+        if book is None:
+            listener.change_rules(new.rules, **changeable)
+        else:
+            book.reload(new, **changeable)
 
     with Watcher(file, change, on_notice):
         yield

@@ -30,13 +30,20 @@ class GracefulStop:
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._quitting = False
         self._before: dict[int, Any] = {}
 
     def asked(self) -> bool:
         """Whether to stop. Who is told so comes to his end himself, and nothing hurries him."""
-        if self.signal is not None:
+        if self.signal is not None or self._quitting:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        return self.signal is not None
+        return self.signal is not None or self._quitting
+
+    def quit(self) -> None:
+        """Ask to stop as a key does it: with exit code 0. Any thread may call it."""
+        self._quitting = True
+        if self._before:
+            signal.setitimer(signal.ITIMER_REAL, GRACE_S)
 
     @property
     def exit_code(self) -> int:
@@ -60,7 +67,7 @@ class GracefulStop:
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        return self.signal is not None and kind is KeyboardInterrupt
+        return (self.signal is not None or self._quitting) and kind is KeyboardInterrupt
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:

@@ -24,12 +24,7 @@ def examine(
     source : a microphone, a file, or None for the default microphone
     listen_s : seconds to listen for, 0 for not at all
     """
-    doing("the model")
-    yield from check_model(config)
-    doing("the engines")
-    yield from check_engines(config)
-    yield check_cache()
-    yield check_governor()
+    yield from examine_computer(config, doing)
     live = source is None or not is_path(source)
     if live:
         yield check_permissions()
@@ -48,3 +43,15 @@ def examine(
     if listen_s:
         doing(f"the sound, for {listen_s:g} s")
         yield from check_sound(source, config, listen_s)
+
+
+def examine_computer(
+    config: Config, doing: Callable[[str], None] = lambda what: None
+) -> Iterator[Check]:
+    """The checks that need no sound: model, engines and computer."""
+    doing("the model")
+    yield from check_model(config)
+    doing("the engines")
+    yield from check_engines(config)
+    yield check_cache()
+    yield check_governor()

@@ -15,6 +15,7 @@ from ruamel.yaml.util import load_yaml_guess_indent
 
 from elsa_rt.errors import UsageError
 from elsa_rt.files import replacing
+from elsa_rt.rules_file.change import changed_rule, with_rule, without_rule
 from elsa_rt.user_files.yaml_lines import parse, read_text, without_lines
 
 START, END, ASKED = "alert_start", "alert_end", "false_alarms_per_hour"
@@ -41,7 +42,9 @@ class RulesDocument:
 
     def __init__(self, path: Path, text: str | None = None) -> None:
         self.path = path
-        before = read_text(path) if text is None else text
+        self._load(read_text(path) if text is None else text)
+
+    def _load(self, before: str) -> None:
         self._newline = "\r\n" if "\r\n" in before else "\n"
         self._ends = before.endswith("\n")
         plain = self._plain(before)  # bounded and careful, so it comes first
@@ -91,22 +94,15 @@ class RulesDocument:
 
     def change_rule(self, index: int, values: Mapping[str, Any]) -> None:
         """Set keys of a rule to plain values; None takes a key out."""
-        rule = self._rules[index]
-        for key, value in values.items():
-            if value is None:
-                rule.pop(key, None)
-            elif key in rule:
-                rule[key] = value
-            else:
-                self._append(rule, key, value)
+        self._load(changed_rule(self.path, self.text, index, values))
 
     def add_rule(self, values: Mapping[str, Any]) -> None:
         """Append a rule of plain keys and values."""
-        self._rules.append(CommentedMap(values))
+        self._load(with_rule(self.path, self.text, values))
 
     def remove_rule(self, index: int) -> None:
-        """Take a rule out, with the comments that belong to it."""
-        del self._rules[index]
+        """Take a rule out; comments around it stay (`elsa_rt.rules_file.change` says why)."""
+        self._load(without_rule(self.path, self.text, index))
 
     def _append(self, rule: CommentedMap, key: str, value: Any) -> None:
         """Put ``key`` behind the last one; blank lines and comments below the rule stay there."""

@@ -17,7 +17,6 @@ from elsa_rt.calibrate.directions import Announced
 from elsa_rt.calibrate.recording import FourChannelReader, Samples
 from elsa_rt.diagnostics.channel_faults import Fault, find_faults, levels_dbfs
 from elsa_rt.errors import SourceError
-from elsa_rt.screens.picture import bar
 
 MIN_DBFS = -70.0
 HELD = 0.9  # of a meter is kept from block to block
@@ -190,3 +189,11 @@ def _around(memory: Samples, onset: int, half: int) -> Samples:
     at = half - (onset - first)
     out[:, at : at + part.shape[1]] = part
     return out
+
+
+def bar(share: float, width: int, style: str) -> Text:
+    """A bar of eighths of a character; ``share`` 0..1, anything outside is cut."""
+    eighths = round(8 * width * min(max(share, 0.0), 1.0))
+    whole, part = divmod(eighths, 8)
+    drawn = "█" * whole + ("▏▎▍▌▋▊▉"[part - 1] if part else "")
+    return Text.assemble((drawn, style), ("·" * (width - len(drawn)), "dim"))

@@ -6,13 +6,19 @@ import math
 from typing import TextIO
 
 from elsa_rt.hearing import Alert, Hearing
+from elsa_rt.scoring.known_sounds import KnownSounds
+from elsa_rt.screens.heard import HeardLog
 
 
 class PlainLines:
-    """A line for all that is told of an alert, and for each notice."""
+    """A line for each message of an alert and for each notice; without rules for known sounds.
 
-    def __init__(self, stream: TextIO) -> None:
+    ``known`` is what names them, `Listener.known`.
+    """
+
+    def __init__(self, stream: TextIO, known: KnownSounds | None = None) -> None:
         self._stream = stream
+        self._log = HeardLog(known.told_from if known is not None else 1.0)
 
     def show(self, hearing: Hearing) -> None:
         for alert in hearing.alerts:
@@ -20,6 +26,12 @@ class PlainLines:
                 f"{clock(alert.time_s)}  {alert.state:6}  {alert.prompt}"
                 f"  ({place(alert)})  {alert.score:.2f}"
             )
+        for sound in self._log.step(hearing):
+            if not hearing.scores and sound.state == "start":
+                self.notice(
+                    f"{clock(sound.start_s)}  hears   {sound.name}  ({sound.words})"
+                    f"  {sound.probability:.0%}"
+                )
 
     def notice(self, message: str) -> None:
         print(message, file=self._stream, flush=True)

@@ -1,0 +1,178 @@
+"""What the terminal view knows, taken step by step."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from elsa_rt.hearing import Alert, Hearing, Score, Track
+from elsa_rt.screens.heard import HeardLog, HeardSound, told_of
+from elsa_rt.screens.load import LoadMeter
+
+FALL = 0.85
+"""A bar keeps this share of its length from step to step, so that the eye can follow."""
+
+NEAR = 0.6
+"""Share of its threshold from which a score that raised no alert is a near miss."""
+
+NEAR_AGAIN_S = 3.0
+"""Near misses of one rule within so many seconds are one."""
+
+TRAIL_S = 3.0
+EVENTS_KEPT = 200
+
+
+class Event(NamedTuple):
+    """A line of the list: an alert, a near miss or a known sound."""
+
+    kind: str  # "alert", "near" or "heard"
+    time_s: float
+    what: str
+    where: str
+    score: float
+    threshold: float
+    duration_s: float | None  # None while it goes on
+    reason: str = ""
+    alert: Alert | None = None
+
+
+@dataclass
+class State:
+    """All that the picture shows."""
+
+    source: str
+    model: str
+    hearing: Hearing | None = None
+    bars: dict[str, float] = field(default_factory=dict)  # by rule
+    events: dict[str, Event] = field(default_factory=dict)  # the oldest first
+    open: dict[str, Alert] = field(default_factory=dict)  # by rule
+    names: dict[str, str] = field(default_factory=dict)  # of tracks
+    trail: deque[Track] = field(default_factory=lambda: deque(maxlen=400))
+    best: Score | None = None
+    health: str = "HEALTHY"
+    over: str = ""
+    silent: tuple[tuple[str, str], ...] = ()  # id and label of muted rules
+    expected: tuple[tuple[str, str], ...] = ()  # id and label of rules, before anything is heard
+    notice: str = ""
+    load: LoadMeter = field(default_factory=LoadMeter)
+    log: HeardLog = field(default_factory=lambda: HeardLog(1.0))
+    told_from: float = 1.0
+    only_sounds: bool = False  # there are no rules: known sounds are the events
+
+    @property
+    def heard_s(self) -> float:
+        """Stream time that has been heard."""
+        return self.hearing.time_s if self.hearing else 0.0
+
+    @property
+    def alerts(self) -> list[Event]:
+        """Alerts, the oldest first."""
+        return [event for event in self.events.values() if event.kind == "alert"]
+
+    def take(self, hearing: Hearing) -> None:
+        """Take one step."""
+        self.load.step(hearing.time_s)
+        self.hearing = hearing
+        self.health = hearing.state
+        self.only_sounds = not hearing.scores and not self.silent
+        self.bars = {
+            score.rule: max(score.score, FALL * self.bars.get(score.rule, 0.0))
+            for score in hearing.scores
+        }
+        for alert in hearing.alerts:
+            self._take_alert(alert)
+        for score in hearing.scores:
+            if self.best is None or score.score > self.best.score:
+                self.best = score
+            self._take_near(score, hearing)
+        for sound in self.log.step(hearing):
+            self._take_heard(sound)
+        self._follow(hearing)
+        self._forget(self.events, EVENTS_KEPT)
+
+    def _follow(self, hearing: Hearing) -> None:
+        label = told_of(hearing.labels, self.told_from)
+        for track in hearing.tracks:
+            if track.last_s == hearing.time_s:
+                self.trail.append(track)
+                if label is not None and hearing.activity >= 0.5:
+                    self.names[track.id] = label.name
+        while self.trail and hearing.time_s - self.trail[0].time_s > TRAIL_S:
+            self.trail.popleft()
+        self._forget(self.names, 50)
+
+    def _take_alert(self, alert: Alert) -> None:
+        if alert.state == "end":
+            self.open.pop(alert.rule, None)
+        else:
+            self.open[alert.rule] = alert
+            for key, event in list(self.events.items()):  # it was no miss after all
+                if (
+                    event.kind == "near"
+                    and event.what == alert.prompt
+                    and (alert.time_s - event.time_s < NEAR_AGAIN_S)
+                ):
+                    del self.events[key]
+        before = self.events.get(alert.id)
+        if before is None and alert.state != "start":
+            return  # its start has been forgotten
+        began = before.time_s if before else alert.time_s
+        self.events[alert.id] = Event(
+            "alert", began, alert.prompt, _place(alert), alert.score, float("nan"),
+            alert.duration_s, alert=alert,
+        )  # fmt: skip
+
+    def _take_near(self, score: Score, hearing: Hearing) -> None:
+        near = score.threshold * NEAR <= score.score < score.threshold
+        if not near or score.rule in self.open:
+            return
+        key = next((key for key, event in reversed(self.events.items())
+                    if key.startswith(f"near {score.rule} ")), None)  # fmt: skip
+        if key is None or hearing.time_s - self.events[key].time_s > NEAR_AGAIN_S:
+            recent = [e for e in self.alerts if e.what == score.prompt]
+            if recent and hearing.time_s - recent[-1].time_s < NEAR_AGAIN_S:
+                return  # the beginning or the end of a sound that was told
+            key = f"near {score.rule} {hearing.time_s:.2f}"
+        elif self.events[key].score >= score.score:
+            return
+        self.events[key] = Event(
+            "near", hearing.time_s, score.prompt, hearing.words, score.score, score.threshold, 0.0
+        )
+
+    def _take_heard(self, sound: HeardSound) -> None:
+        if self.only_sounds:
+            length = sound.last_s - sound.start_s if sound.state == "end" else None
+            self.events[f"heard {sound.start_s:.2f}"] = Event(
+                "heard", sound.start_s, sound.name, sound.words, sound.probability,
+                self.told_from, length,
+            )  # fmt: skip
+
+    @staticmethod
+    def _forget(table: dict[str, object] | dict[str, Event] | dict[str, str], kept: int) -> None:
+        while len(table) > kept:
+            del table[next(iter(table))]
+
+    def reason_of(self, rule: str) -> str:
+        """Why a rule does not alert, where that is known."""
+        for score in self.hearing.scores if self.hearing else ():
+            if score.rule == rule:
+                return str(getattr(score, "reason", "") or "")
+        return ""
+
+    def rules(self) -> Iterable[tuple[str, str, float, float, str]]:
+        """Id, label, bar, threshold and state of each rule, muted ones last."""
+        for rule, label in self.expected if self.hearing is None else ():
+            yield rule, label, 0.0, float("nan"), ""
+        for score in self.hearing.scores if self.hearing else ():
+            state = "alert" if score.rule in self.open else ""
+            yield score.rule, score.prompt, self.bars[score.rule], score.threshold, state
+        for rule, label in self.silent:
+            yield rule, label, 0.0, float("nan"), "muted"
+
+
+def _place(alert: Alert) -> str:
+    if alert.uncertainty_deg != alert.uncertainty_deg:
+        return alert.words
+    return f"{alert.words} ±{alert.uncertainty_deg:.0f}°"

@@ -1,0 +1,108 @@
+"""Routes of the page: static files, and one WebSocket for each viewer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from elsa_rt.screens.web.commands import Commands
+from elsa_rt.screens.web.guard import Guard
+from elsa_rt.screens.web.hub import Hub, Viewer
+from elsa_rt.screens.web.live import LivePage
+
+STATIC = Path(str(files("elsa_rt.screens.web") / "static"))
+
+SEND_S = 10.0
+"""A viewer that takes nothing for so long is let go; its page connects again."""
+
+PULSE_S = 2.0
+"""A viewer that was told nothing for so long is told the health."""
+
+MAX_VIEWERS = 32
+
+TOO_MANY = 4429
+"""WebSocket close code of one viewer too many."""
+
+
+LOST = (WebSocketDisconnect, asyncio.TimeoutError, TimeoutError, RuntimeError, OSError)
+"""How a connection ends: closed, dead, or closed while something was being sent."""
+
+
+def page_app(page: LivePage, hub: Hub, host: str, token: str | None) -> Guard:
+    """The whole application, guarded (`elsa_rt.screens.web.guard`)."""
+    commands = Commands(page)
+
+    async def index(request: Request) -> Response:
+        return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+
+    async def socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+        if len(hub.viewers) >= MAX_VIEWERS:
+            await websocket.close(TOO_MANY, f"more than {MAX_VIEWERS} viewers")
+            return
+        viewer = Viewer()
+        hub.viewers.add(viewer)
+        try:
+            await _first_to_end(_tell(websocket, viewer, page), _obey(websocket, viewer, commands))
+        finally:
+            hub.viewers.discard(viewer)
+
+    return Guard(
+        Starlette(
+            routes=[
+                Route("/", index),
+                WebSocketRoute("/live", socket),
+                Mount("/", StaticFiles(directory=STATIC)),
+            ]
+        ),
+        host,
+        token,
+    )
+
+
+async def _tell(websocket: WebSocket, viewer: Viewer, page: LivePage) -> None:
+    """Send the whole state, then what happens; the whole state again if a viewer falls behind."""
+    await _send(websocket, page.hello())
+    while True:
+        try:
+            told = await asyncio.wait_for(viewer.get(), PULSE_S)
+        except asyncio.TimeoutError:  # nothing is heard at present: say how it is all the same
+            told = [page.pulse()]
+        for text in told:
+            await _send(websocket, text)
+        if viewer.behind:
+            viewer.behind = False
+            await _send(websocket, page.hello())
+
+
+async def _obey(websocket: WebSocket, viewer: Viewer, commands: Commands) -> None:
+    """Carry out what the page asks for, one after the other, off the event loop."""
+    async for text in websocket.iter_text():
+        viewer.put("reply", await asyncio.to_thread(commands.run, text))
+
+
+async def _send(websocket: WebSocket, text: str) -> None:
+    await asyncio.wait_for(websocket.send_text(text), SEND_S)
+
+
+async def _first_to_end(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run until one of ``parts`` ends, by a lost connection as a rule; cancel the others."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception) and not isinstance(ended, LOST):
+                raise ended

@@ -1,0 +1,98 @@
+"""What to expect of a rule over its threshold: false alarms and misses, from the bundle's files.
+
+False alarms are those of `elsa_rt.scoring.explain`. Misses are counted on the pieces of the
+background that hold the rule's own sound: of so many, the share whose highest confirmed score
+stays below the threshold, wherever they come from. They lie at all levels and distances of a home,
+hence a share of 20 % does not mean that every fifth loud one is missed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.config import Config
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.prompts.bank import PromptBank
+from elsa_rt.rules.region import Region
+from elsa_rt.rules.rule import Rule
+from elsa_rt.scoring.background import background_peaks, labels_meant
+from elsa_rt.scoring.confirmation import times_of
+from elsa_rt.scoring.explain import explain
+from elsa_rt.scoring.logits import logit_scale, sigmoid
+from elsa_rt.scoring.scorer import Scorer
+from elsa_rt.scoring.site import load_site
+from elsa_rt.scoring.statistics import Statistics
+
+RATES = np.geomspace(0.01, 100, 25)
+"""False alarms an hour that the slider offers."""
+
+MIN_PIECES = 4
+"""Pieces with the rule's own sound below which no share of misses is told."""
+
+
+def expect(bundle: ModelBundle, rule: Rule, config: Config) -> dict[str, Any]:
+    """What the page shows beside the slider of ``rule``; numbers that are not known are None.
+
+    Raises
+    ------
+    UsageError
+        The rule's sentences cannot be encoded.
+    """
+    bank = PromptBank.encode(bundle, [rule], config)
+    (found,) = explain(bank, bundle, config)
+    statistics = Statistics.load(bundle)
+    site = None if config.site is None else load_site(config.site, bundle, statistics)
+    curves = Scorer(bank, statistics, config, bundle.step_s, site).curves
+    levels = np.array([curves.level_of(np.array([rate]))[0] for rate in RATES])
+    missed, counted = _missed(bank, statistics, config, bundle.step_s, levels)
+    return {
+        "what": list(found.what),
+        "place": found.region.words,
+        "sectors": sectors(found.region),
+        "means": list(found.means),
+        "nearest": [[name, round(likeness, 2)] for name, likeness in found.nearest],
+        "false_alarms_per_hour": [float(f"{rate:.3g}") for rate in RATES],
+        "score": [_number(score) for score in sigmoid(levels)],
+        "missed": missed,
+        "missed_of": counted,
+        "notices": [*bank.notices, *found.notices],
+    }
+
+
+def sectors(region: Region) -> list[list[float]]:
+    """The azimuths of every part of ``region``, from and to in degrees."""
+    return [[round(bound, 1) for bound in part.azimuth_deg] for part in region.parts]
+
+
+def _missed(
+    bank: PromptBank,
+    statistics: Statistics,
+    config: Config,
+    step_s: float,
+    levels: NDArray[np.float64],
+) -> tuple[list[float] | None, int]:
+    """Share of the rule's own sounds below each of ``levels``, and how many were counted."""
+    meant = labels_meant(bank.meaning.semantic, statistics.names).any(axis=0)
+    own = np.append(meant, False)  # -1: none
+    background = statistics.background
+    pieces = own[background.piece_labels].any(axis=1)
+    counted = int(pieces.sum())
+    if counted < MIN_PIECES:
+        return None, counted
+    # the sound without its place, wherever it comes from; a zero semantic part masks no piece
+    semantic = bank.meaning.semantic
+    meaning = bank.meaning._replace(
+        embedding=semantic, semantic=np.zeros_like(semantic), regions=(Region(),) * len(semantic)
+    )
+    vectors = np.concatenate([meaning.embedding, meaning.against[1]])
+    counts = times_of(bank.rules, config, step_s).confirm[meaning.owner].tolist()
+    scale = logit_scale(statistics, vectors)
+    peaks = background_peaks(statistics, background, meaning, scale, counts, step_s)[0, pieces]
+    return [round(float(np.mean(peaks < level)), 3) for level in levels], counted
+
+
+def _number(value: float) -> float | None:
+    return float(f"{value:.4g}") if np.isfinite(value) else None

@@ -1,0 +1,248 @@
+"""What the page is told of: an output that turns hearings and alerts into messages.
+
+Messages are JSON objects with a ``type``:
+
+    hello     everything a page needs to start: rules, alerts, health, past columns
+    hearing   one step: the fields of its JSON line, ``column``, ``at``
+    alert     the fields of its JSON line and ``at``, Unix seconds
+    heard     a known sound that begins or ends
+    rules     the rules, after a change
+    health    once a second
+    notice    a sentence for the user
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from elsa_rt.hearing import Hearing
+from elsa_rt.screens.heard import HeardLog
+from elsa_rt.screens.load import LoadMeter
+from elsa_rt.screens.rule_book import RuleBook
+from elsa_rt.screens.web.expectation import sectors
+from elsa_rt.screens.web.hub import LATEST, Hub
+from elsa_rt.screens.web.spectrum import DirectionSpectrum, as_text
+from elsa_rt.version import __version__
+
+if TYPE_CHECKING:
+    from elsa_rt.features.intensity import Frames
+    from elsa_rt.hearing import Alert
+    from elsa_rt.listener import Listener
+
+ALERTS_KEPT = 300
+HEARD_KEPT = 100
+NOTICES_KEPT = 50
+COLUMNS_KEPT = 400
+"""Columns of the spectrogram that a new page gets: half a minute."""
+
+HEALTH_S = 1.0
+
+
+class LivePage:
+    """Takes hearings on the listening thread and publishes them to the viewers of ``hub``.
+
+    Parameters
+    ----------
+    listener : Listener
+        Its ``on_frames`` is taken for the spectrogram.
+    book : RuleBook
+    hub : Hub
+    about : mapping
+        What the page says of itself: ``source`` and ``model``.
+    """
+
+    def __init__(
+        self,
+        listener: Listener,
+        book: RuleBook,
+        hub: Hub,
+        about: Mapping[str, Any],
+    ) -> None:
+        self.listener, self.book, self.hub = listener, book, hub
+        self.alerts: dict[str, dict[str, Any]] = {}  # by id, what was told last; oldest first
+        bundle, known = listener.bundle, listener.known
+        told_from = 1.0 if known is None else known.told_from
+        self._about = dict(about) | {
+            "step_s": bundle.step_s,
+            "engine": listener.engine,
+            "told_from": told_from,
+            "told_error": None if known is None else _finite(known.told_error),
+        }
+        self._spectrum = DirectionSpectrum(bundle.features, bundle.step_frames)
+        self._columns: deque[str] = deque(maxlen=COLUMNS_KEPT)
+        self._fresh: deque[bytes] = deque(maxlen=COLUMNS_KEPT)
+        self._heard_log = HeardLog(told_from)
+        self._heard: deque[dict[str, Any]] = deque(maxlen=HEARD_KEPT)
+        self._notices: deque[dict[str, Any]] = deque(maxlen=NOTICES_KEPT)
+        self._load, self._health_due = LoadMeter(), 0.0
+        self._health: dict[str, Any] = {"state": "HEALTHY", "reasons": []}
+        self._started = time.monotonic()
+        self._steps = 0
+        self._rules_stale = True
+        self._lock = threading.Lock()  # of what `hello` reads on the server's thread
+        listener.on_frames = self._take_frames
+        book.on_change = self.rules_changed
+
+    def rules_changed(self) -> None:
+        """Publish the rules with the next hearing: their thresholds are in force then."""
+        self._rules_stale = True
+
+    def show(self, hearing: Hearing) -> None:
+        """Take one step."""
+        at = time.time()
+        self._steps += 1
+        self._load.step(hearing.time_s)
+        with self._lock:
+            column = as_text(self._fresh.popleft()) if self._fresh else None
+            if column is not None:
+                self._columns.append(column)
+            for alert in hearing.alerts:
+                self._take_alert(alert, at)
+            for heard in self._heard_log.step(hearing):
+                self._take_heard(asdict(heard), at)
+            if self._rules_stale:
+                self._rules_stale = False
+                self._publish("rules", {"rules": self._rules()})
+            if time.monotonic() >= self._health_due:
+                self._take_health(hearing)
+        if self.hub.watched:
+            self._publish(LATEST, self._hearing(hearing, at, column))
+
+    def notice(self, message: str) -> None:
+        """Show a sentence."""
+        told = {"text": message, "at": time.time()}
+        with self._lock:
+            self._notices.append(told)
+        self._publish("notice", told)
+
+    def over(self, what: str) -> None:
+        """The source has ended: say so, with what the page shows instead of a state."""
+        with self._lock:
+            self._spectrum.reset()
+            self._fresh.clear()
+            for heard in self._heard_log.finish():
+                self._take_heard(asdict(heard), time.time())
+            self._health = self._health | {"over": what}
+            self._publish("health", self._health)
+
+    def judged(self, alert_id: str, verdict: str) -> None:
+        """Remember what was said of an alert, and tell every viewer."""
+        with self._lock:
+            if alert_id in self.alerts:
+                self.alerts[alert_id]["verdict"] = None if verdict == "undo" else verdict
+                self._publish("alert", self.alerts[alert_id])
+
+    def hello(self) -> str:
+        """Everything that a page needs to start, as a message."""
+        with self._lock:
+            return _text(
+                "hello",
+                self._about
+                | {
+                    "version": __version__,
+                    "rules": self._rules(),
+                    "alerts": list(self.alerts.values()),
+                    "heard": list(self._heard),
+                    "notices": list(self._notices),
+                    "columns": list(self._columns),
+                    "bands": self._spectrum.bands,
+                    "health": self._health,
+                    "file": str(self.book.file.path) if self.book.file else None,
+                    "at": time.time(),
+                },
+            )
+
+    def _hearing(self, hearing: Hearing, at: float, column: str | None) -> dict[str, Any]:
+        fields = hearing.as_dict()
+        del fields["type"]
+        return fields | {"at": at, "step": self._steps, "column": column}
+
+    def _take_frames(self, frames: Frames) -> None:
+        self._fresh.extend(self._spectrum.step(frames))
+
+    def _take_alert(self, alert: Alert, at: float) -> None:
+        fields = alert.as_dict()
+        del fields["type"]
+        before = self.alerts.get(alert.id, {})
+        begun = before.get("begun", at)
+        fields |= {"at": at, "begun": begun, "verdict": before.get("verdict")}
+        self.alerts[alert.id] = fields
+        while len(self.alerts) > ALERTS_KEPT:
+            del self.alerts[next(iter(self.alerts))]
+        self._publish("alert", fields)
+
+    def _take_heard(self, fields: dict[str, Any], at: float) -> None:
+        fields["at"] = at
+        self._heard.append(fields)
+        self._publish("heard", fields)
+
+    def pulse(self) -> str:
+        """The health at this moment as a message, for when no hearing comes."""
+        with self._lock:
+            self._health |= self._vitals()
+            return _text("health", self._health)
+
+    def _take_health(self, hearing: Hearing) -> None:
+        self._health_due = time.monotonic() + HEALTH_S
+        self._health = self._vitals() | {"level_dbfs": round(hearing.level_dbfs, 1)}
+        self._publish("health", self._health)
+
+    def _vitals(self) -> dict[str, Any]:
+        health = self.listener.health
+        return {
+            "state": health.state,
+            "deaf": health.deaf,
+            "reasons": list(health.reasons),
+            "lost": health.lost_samples,
+            "lag_s": round(health.lag_s, 3),
+            "load": _finite(self._load.load),
+            "latency_s": round(self.listener.latency_s, 3),
+            "listening_s": round(time.monotonic() - self._started),
+            "viewers": len(self.hub.viewers),
+        }
+
+    def _rules(self) -> list[dict[str, Any]]:
+        start, end = self.listener.thresholds
+        active = {rule.id: index for index, rule in enumerate(self.listener.config.rules)}
+        told = []
+        for rule in self.book.rules:
+            index = active.get(rule.id)
+            region = self.book.region_of(rule)
+            told.append(
+                {
+                    "id": rule.id,
+                    "label": rule.label,
+                    "prompts": list(rule.prompts),
+                    "but_not": list(rule.but_not),
+                    "examples": len(rule.examples),
+                    "region": None if rule.region is None else sectors(rule.region),
+                    "sectors": sectors(region),
+                    "place": region.words,
+                    "false_alarms_per_hour": self.book.rate_of(rule),
+                    "scored": rule.alert_start is not None,
+                    "level_dbfs": rule.level_dbfs,
+                    "start": None if index is None else round(float(start[index]), 4),
+                    "end": None if index is None else round(float(end[index]), 4),
+                    "muted": rule.id in self.book.muted,
+                }
+            )
+        return told
+
+    def _publish(self, kind: str, fields: Mapping[str, Any]) -> None:
+        if self.hub.watched:
+            self.hub.publish(kind, _text(kind, fields))
+
+
+def _text(kind: str, fields: Mapping[str, Any]) -> str:
+    return json.dumps({"type": kind, **fields}, allow_nan=False, separators=(",", ":"))
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, 4)

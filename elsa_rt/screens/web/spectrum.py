@@ -1,0 +1,81 @@
+"""The spectrogram coloured by direction: one column of bands for each step.
+
+A band carries its level, the azimuth of its active intensity and its diffuseness. The page draws
+azimuth as hue, 1 - diffuseness as saturation, level as brightness. `BANDS` bands and one column a
+step are far too coarse to make speech of it again.
+"""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.features.intensity import FeatureSettings, Frames
+
+BANDS = 40
+"""Bands of a column, the lowest first."""
+
+LEVEL_DB = (-100.0, -20.0)
+"""Mel power in dB that is drawn as 0 and as 255."""
+
+
+class DirectionSpectrum:
+    """Gathers frames into columns.
+
+    Parameters
+    ----------
+    settings : FeatureSettings
+        Of the frames.
+    step_frames : int
+        Hops of a column.
+    """
+
+    def __init__(self, settings: FeatureSettings, step_frames: int) -> None:
+        self._step = step_frames
+        self._starts = np.linspace(0, settings.mels, min(BANDS, settings.mels) + 1).astype(int)[:-1]
+        self.bands = len(self._starts)
+        self._sums = np.zeros((4, self.bands))  # power, and x, y, z of intensity
+        self._filled = 0
+
+    def reset(self) -> None:
+        """Forget the column that was begun."""
+        self._sums[:] = 0
+        self._filled = 0
+
+    def step(self, frames: Frames) -> list[bytes]:
+        """Take frames; returns the columns that they completed, `column` each."""
+        columns = []
+        done = 0
+        while done < len(frames.mel):
+            take = min(self._step - self._filled, len(frames.mel) - done)
+            self._add(frames.mel[done : done + take])
+            done += take
+            self._filled += take
+            if self._filled == self._step:
+                columns.append(column(self._sums, self._step))
+                self.reset()
+        return columns
+
+    def _add(self, mel: NDArray[np.float32]) -> None:
+        power = np.exp(mel[:, 0])  # (hops, mels)
+        parts = np.stack([power, *(power * mel[:, axis] for axis in (1, 2, 3))]).sum(axis=1)
+        self._sums += np.add.reduceat(parts, self._starts, axis=1)
+
+
+def column(sums: NDArray[np.float64], hops: int) -> bytes:
+    """3 bytes a band: level 0..255, azimuth 0..255 for -180..180 degrees, directness 0..255."""
+    power, x, y, z = sums
+    lowest, highest = LEVEL_DB
+    level = 10 * np.log10(np.maximum(power / hops, 1e-12))
+    level = np.clip((level - lowest) / (highest - lowest), 0, 1)
+    azimuth = np.degrees(np.arctan2(y, x)) / 360 + 0.5
+    direct = np.sqrt(x**2 + y**2 + z**2) / np.maximum(power, 1e-12)
+    bands = np.stack([level, azimuth % 1.0, np.clip(direct, 0, 1)], axis=1)
+    return np.round(255 * bands).astype(np.uint8).tobytes()
+
+
+def as_text(column: bytes) -> str:
+    """A column as base64."""
+    return base64.b64encode(column).decode("ascii")

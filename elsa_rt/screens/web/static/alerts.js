@@ -1,0 +1,109 @@
+// The list of alerts, newest first, and the last ten minutes as a timeline.
+
+import { fit, textSize } from "./angles.js";
+import { make } from "./rules.js";
+
+const SHOWN = 100, TIMELINE_S = 600;
+const SVG = "http://www.w3.org/2000/svg";
+
+export class Alerts {
+  constructor(list, none, canvas, { onJudge }) {
+    Object.assign(this, { list, none, canvas, onJudge });
+    this.alerts = new Map();
+    this.rows = new Map();
+  }
+
+  set(alerts) {
+    this.list.replaceChildren();
+    this.alerts.clear();
+    this.rows.clear();
+    for (const alert of alerts) this.take(alert);
+  }
+
+  take(alert) {
+    this.alerts.set(alert.id, alert);
+    let row = this.rows.get(alert.id);
+    if (!row) {
+      row = this.row(alert.id);
+      this.rows.set(alert.id, row);
+      this.list.prepend(row.item);
+      if (this.list.children.length > SHOWN) this.list.lastElementChild.remove();
+    }
+    this.fill(row, alert);
+    this.none.hidden = true;
+  }
+
+  /** Rules that alert at present, with the alert of each. */
+  get open() {
+    const found = new Map();
+    for (const alert of this.alerts.values()) {
+      if (alert.state !== "end") found.set(alert.rule, alert);
+    }
+    return found;
+  }
+
+  row(id) {
+    const item = make("li", "alert");
+    const dial = document.createElementNS(SVG, "svg");
+    dial.setAttribute("viewBox", "-12 -12 24 24");
+    dial.setAttribute("aria-hidden", "true");
+    const rim = dial.appendChild(document.createElementNS(SVG, "circle"));
+    rim.setAttribute("r", 10);
+    const needle = dial.appendChild(document.createElementNS(SVG, "path"));
+    needle.setAttribute("d", "M0 0 L-3.4 -9.4 A10 10 0 0 1 3.4 -9.4z");
+    item.append(dial);
+    const title = item.appendChild(make("span", "title"));
+    const more = item.appendChild(make("span", "more"));
+    const verdict = item.appendChild(make("span", "verdict"));
+    const buttons = ["false", "right"].map((word) => {
+      const button = verdict.appendChild(make("button", "quiet", word));
+      button.type = "button";
+      button.onclick = () => this.onJudge(this.alerts.get(id), word);
+      return [word, button];
+    });
+    return { item, needle, title, more, verdict, buttons };
+  }
+
+  fill(row, alert) {
+    const open = alert.state !== "end";
+    row.item.classList.toggle("open", open);
+    row.item.classList.toggle("false", alert.verdict === "false");
+    row.needle.setAttribute("transform", `rotate(${-alert.azimuth_deg})`);
+    row.title.textContent = alert.prompt;
+    const at = new Date(1000 * alert.begun);
+    const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    const spread = alert.uncertainty_deg === null ? "" : ` ±${Math.round(alert.uncertainty_deg)}°`;
+    const length = open ? "now" : `${alert.duration_s.toFixed(1)} s`;
+    row.more.textContent = `${clock} · ${alert.words}${spread} · ${length} · ${alert.score.toFixed(2)}`;
+    for (const [word, button] of row.buttons) {
+      button.setAttribute("aria-pressed", alert.verdict === word);
+      button.setAttribute("aria-label", `that was ${word}: ${alert.prompt} at ${clock}`);
+    }
+  }
+
+  draw(colours, now) {
+    const [width, height, ratio] = fit(this.canvas);
+    if (!width) return;
+    const pen = this.canvas.getContext("2d");
+    pen.clearRect(0, 0, width, height);
+    const x = (at) => width * (1 - (now - at) / TIMELINE_S);
+    pen.fillStyle = colours.faint;
+    const text = 0.72 * textSize(ratio);
+    pen.font = `${text}px system-ui, sans-serif`;
+    pen.textBaseline = "bottom";
+    for (const minutes of [2, 4, 6, 8]) {
+      const at = width * (1 - minutes / 10);
+      pen.globalAlpha = 0.5;
+      pen.fillRect(at, 0, ratio, 4 * ratio);
+      pen.globalAlpha = 1;
+      pen.textAlign = "center";
+      pen.fillText(`−${minutes} min`, at, height - 2 * ratio);
+    }
+    for (const alert of this.alerts.values()) {
+      const from = x(alert.begun), to = alert.state === "end" ? x(alert.at) : width;
+      if (to < 0) continue;
+      pen.fillStyle = alert.verdict === "false" ? colours.bar : colours.accent;
+      pen.fillRect(from, 7 * ratio, Math.max(to - from, 2.5 * ratio), height - text - 13 * ratio);
+    }
+  }
+}

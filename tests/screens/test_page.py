@@ -1,0 +1,309 @@
+"""The page in a real browser, on the built-in scene, served by the real command."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium: apt-get install chromium-headless-shell"
+)
+
+SCENE_S = 25
+"""The built-in scene is shorter, and begins again."""
+
+RULES = """\
+# of this test
+rules:
+  - prompt: a telephone ringing   # on the right
+  - prompt: glass breaking
+"""
+
+ACCENT_COLUMN = """() => {
+  const shown = document.getElementById("compass");
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: shown.width, height: shown.height });
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  pen.drawImage(shown, 0, 0);
+  const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
+  let sum = 0, count = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i] > 220 && data[i + 1] < 150 && data[i + 2] < 120 && data[i + 3] > 90) {
+      sum += (i / 4) % canvas.width; count++;
+    }
+  }
+  return count < 20 ? null : sum / count / canvas.width;
+}"""
+"""Where the colour of what alerts lies on the compass: 0 left .. 1 right."""
+
+
+class Proxy:
+    """Hands connections on to a port until they are cut."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self._open: list[socket.socket] = []
+        self._refuse = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Cut all connections, and every new one, until `mend`."""
+        self._refuse = True
+        for one in self._open:
+            _end(one)
+        self._open.clear()
+
+    def mend(self) -> None:
+        self._refuse = False
+
+    def close(self) -> None:
+        self.cut()
+        self._listening.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                incoming, _ = self._listening.accept()
+            except OSError:
+                return
+            if self._refuse:
+                incoming.close()
+                continue
+            outgoing = socket.create_connection(("127.0.0.1", self._target))
+            self._open += [incoming, outgoing]
+            for one, other in ((incoming, outgoing), (outgoing, incoming)):
+                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _pump(one: socket.socket, other: socket.socket) -> None:
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+        except OSError:
+            pass
+        _end(one)
+        _end(other)
+
+
+def _end(one: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads it
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "rules.yaml"
+    path.write_text(RULES)
+    return path
+
+
+@pytest.fixture(scope="module")
+def served(rules: Path) -> Iterator[str]:
+    """Address of a page that hears the built-in scene over and over."""
+    command = [sys.executable, "-m", "elsa_rt", "serve", "--demo", "--config", str(rules)]
+    with subprocess.Popen([*command, "--port", "0"], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        address = None
+        for line in process.stderr:
+            if found := re.search(r"http://127\.0\.0\.1:\d+/", line):
+                address = found[0]
+                break
+        threading.Thread(target=process.stderr.read, daemon=True).start()
+        assert address is not None
+        yield address
+        process.terminate()
+        assert process.wait(10) == 143
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]  # the tests may run as root
+        )  # fmt: skip
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser, served: str) -> Iterator[Page]:
+    """A page that says nothing on its console."""
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(served)
+        expect(page.locator("#rules li").first).to_be_visible()
+        yield page
+        assert said == []
+
+
+def serious(page: Page) -> list[Any]:
+    """What axe-core finds that shuts somebody out."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        (one["id"], [node["html"][:120] for node in one["nodes"]])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+def test_the_telephone_rings_on_the_right_side(page: Page) -> None:
+    line = page.locator("#now.alerting", has_text="a telephone ringing")
+    expect(line).to_be_visible(timeout=1000 * SCENE_S)
+    assert page.wait_for_function(ACCENT_COLUMN).json_value() > 0.6
+    expect(page.locator("#compass")).to_have_attribute(
+        "aria-label", re.compile("a telephone ringing, right")
+    )
+    expect(page.locator("#spoken")).to_have_text("a telephone ringing, right")
+    row = page.locator(".rule", has_text="a telephone ringing")
+    expect(row).to_have_class(re.compile("alerting"))
+    expect(page.locator("#alerts li").first).to_contain_text("a telephone ringing")
+    expect(page.locator("#labels")).to_contain_text("telephone ringing")
+
+
+def test_a_prompt_is_added_and_fires_and_is_kept_in_the_file(page: Page, rules: Path) -> None:
+    page.fill("#prompt", "a person speaking")
+    page.press("#prompt", "Enter")
+    expect(page.locator(".rule", has_text="a person speaking")).to_be_visible()
+    alert = page.locator("#alerts .title", has_text="a person speaking")
+    expect(alert.first).to_be_visible(timeout=1000 * SCENE_S)
+    text = rules.read_text()
+    assert text.startswith(RULES)
+    assert text.endswith("  - id: a-person-speaking\n    prompt: a person speaking\n")
+
+
+def test_a_region_is_drawn_with_the_finger(page: Page, rules: Path) -> None:
+    page.click(".rule .name >> text=glass breaking")
+    expect(page.locator("#edit-expected")).to_contain_text("Alerts from a score of")
+    box = page.locator("#region").bounding_box()
+    assert box is not None
+    x, y, reach = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, box["width"] * 0.38
+    page.mouse.move(x - reach, y)  # from the left
+    page.mouse.down()
+    for dx, dy in ((-0.9, 0.4), (-0.7, 0.7), (-0.4, 0.9), (0, 1)):  # round to behind
+        page.mouse.move(x + dx * reach, y + dy * reach)
+    page.mouse.up()
+    assert page.input_value("#edit-from") == "90"
+    assert page.input_value("#edit-to") in ("180", "-180")
+    page.click("#edit-save")
+    expect(page.locator("#editor")).to_be_hidden()
+    assert "region: {azimuth_deg: [90, " in rules.read_text()
+    page.click(".rule .name >> text=glass breaking")
+    page.click("#edit-anywhere")
+    page.click("#edit-save")
+    expect(page.locator("#editor")).to_be_hidden()
+    assert "azimuth_deg" not in rules.read_text()
+
+
+def test_the_slider_says_what_to_expect(page: Page, rules: Path) -> None:
+    page.click(".rule .name >> text=glass breaking")
+    box = page.locator("#edit-expected")
+    expect(box).to_contain_text("Misses about")
+    usual = box.inner_text()
+    page.locator("#edit-rate").press("Home")
+    expect(page.locator("#edit-rate-text")).to_have_text("1 in 4.2 days")
+    assert box.inner_text() != usual
+    page.click("#edit-save")
+    expect(page.locator("#editor")).to_be_hidden()
+    assert "false_alarms_per_hour: 0.01" in rules.read_text()
+
+
+def test_a_mistake_is_one_sentence_and_changes_nothing(page: Page, rules: Path) -> None:
+    before = rules.read_text()
+    page.click(".rule .name >> text=glass breaking")
+    page.fill("#edit-prompts", "...")
+    page.click("#edit-save")
+    expect(page.locator("#edit-error")).to_contain_text("has no word")
+    page.keyboard.press("Escape")
+    expect(page.locator("#editor")).to_be_hidden()
+    assert rules.read_text() == before
+
+
+def test_the_keyboard_reaches_everything(page: Page) -> None:
+    page.locator(".rule .name").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#editor")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".rule").first).to_have_class(re.compile("muted"))
+    page.keyboard.press("Enter")
+    expect(page.locator(".rule").first).not_to_have_class(re.compile("muted"))
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 800), (3840, 2160)])
+def test_nothing_is_cut_off(page: Page, width: int, height: int) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for part in ("#compass", "#rules", "#prompt", "#alerts", "#strip"):
+        box = page.locator(part).bounding_box()
+        assert box is not None, part
+        assert box["x"] >= 0, part
+        assert box["x"] + box["width"] <= width, part
+        assert box["width"] > 150, part
+    page.click(".rule .name >> nth=0")
+    box = page.locator("#editor").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    assert box["height"] <= height
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_nobody_is_shut_out(page: Page, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_timeout(200)
+    assert serious(page) == []
+    page.click(".rule .name >> nth=0")
+    expect(page.locator("#edit-expected")).to_contain_text("Alerts from a score of")
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.click("#health-open")
+    expect(page.locator("#health-list")).to_contain_text("samples")
+    assert serious(page) == []
+
+
+def test_the_health_page_asks_the_doctor(page: Page) -> None:
+    page.click("#health-open")
+    expect(page.locator("#health-list")).to_contain_text("of a core", timeout=5000)
+    page.click("#doctor")
+    expect(page.locator("#checks li").first).to_contain_text("✓", timeout=30_000)
+
+
+def test_a_cut_connection_is_said_and_comes_back(browser: Browser, served: str) -> None:
+    proxy = Proxy(int(served.rsplit(":", 1)[1].strip("/")))
+    try:
+        with browser.new_context() as context:
+            page = context.new_page()
+            page.goto(f"http://127.0.0.1:{proxy.port}/")
+            expect(page.locator("#rules li").first).to_be_visible()
+            expect(page.locator("#lost")).to_be_hidden()
+            proxy.cut()
+            expect(page.locator("#lost")).to_be_visible()
+            proxy.mend()
+            expect(page.locator("#lost")).to_be_hidden(timeout=10_000)
+            expect(page.locator("#rules li").first).to_be_visible()
+            expect(page.locator("#state")).to_have_text("healthy")
+    finally:
+        proxy.close()
