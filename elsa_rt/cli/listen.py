@@ -65,8 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_prompts(arguments)
     as_json = arguments.json or arguments.alerts_only or not sys.stdout.isatty()
     config, file = load_config(arguments)
-    if not as_json and config.known_sounds is None:
-        config = config.changed(known_sounds=SHOWN_SOUNDS)
+    if not as_json:
+        sounds = SHOWN_SOUNDS if config.known_sounds is None else config.known_sounds
+        config = config.changed(known_sounds=sounds, why=True)
     if arguments.demo and not as_json and "realtime" not in settings(arguments):
         config = config.changed(realtime=True)  # nobody can watch it at thirty times its speed
     source, prompts = source_and_prompts(arguments)

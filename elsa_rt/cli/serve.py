@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
@@ -136,8 +136,8 @@ def _listen(
 def _for_watching(
     config: Config, arguments: argparse.Namespace, source: str | Path | None
 ) -> Config:
-    """``config`` as a page wants it: known sounds are named, files play at their own speed."""
-    changed = {}
+    """``config`` with known sounds and reasons told, and files played at their own speed."""
+    changed: dict[str, Any] = {"why": True}
     if config.known_sounds is None:
         changed["known_sounds"] = LABELS
     if "realtime" not in settings(arguments) and source is not None and is_path(str(source)):

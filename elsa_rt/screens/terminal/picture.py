@@ -216,7 +216,7 @@ class Picture:
         reason = self.state.reason_of(rule)
         if muted or score < 0.02 or math.isnan(threshold):
             return ""
-        return reason or (f"below {threshold:.2f}" if score < threshold else "too short yet")
+        return reason or (f"below {threshold:.2f}" if score < threshold else "")
 
     def _events(self, width: int, rows: int) -> list[Line]:
         events = [*self.state.events.values()][::-1][:rows]
@@ -233,10 +233,11 @@ class Picture:
         )
         left = [Span(f"{clock(event.time_s):>8}  ", "faint"), Span(f"{kind:5}", style),
                 Span(event.what, style)]  # fmt: skip
-        figure = f"{event.score:.2f}" + (f" of {event.threshold:.2f}" if near else "")
-        length = "" if now or near else f"{event.duration_s:5.1f} s"
-        right = [Span(f"{event.where}  ", "faint" if near else ""),
-                 Span(f"{length:>7}  {figure:>12}", "faint")]  # fmt: skip
+        if near:
+            right = [Span(event.reason, "faint")]
+        else:
+            length = "" if now else f"{event.duration_s:5.1f} s"
+            right = [Span(event.where), Span(f"  {length:>7}  {event.score:.2f}", "faint")]
         return sides(left, right, width, self.signs.end)
 
     def _meters(self, width: int) -> Line:

@@ -7,18 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from elsa_rt.hearing import Alert, Hearing, Score, Track
+from elsa_rt.hearing import Alert, Hearing, NearMiss, Score, Track
 from elsa_rt.screens.heard import HeardLog, HeardSound, told_of
 from elsa_rt.screens.load import LoadMeter
 
 FALL = 0.85
 """A bar keeps this share of its length from step to step, so that the eye can follow."""
-
-NEAR = 0.6
-"""Share of its threshold from which a score that raised no alert is a near miss."""
-
-NEAR_AGAIN_S = 3.0
-"""Near misses of one rule within so many seconds are one."""
 
 TRAIL_S = 3.0
 EVENTS_KEPT = 200
@@ -86,7 +80,8 @@ class State:
         for score in hearing.scores:
             if self.best is None or score.score > self.best.score:
                 self.best = score
-            self._take_near(score, hearing)
+        for miss in hearing.near_misses:
+            self._take_near(miss)
         for sound in self.log.step(hearing):
             self._take_heard(sound)
         self._follow(hearing)
@@ -108,13 +103,6 @@ class State:
             self.open.pop(alert.rule, None)
         else:
             self.open[alert.rule] = alert
-            for key, event in list(self.events.items()):  # it was no miss after all
-                if (
-                    event.kind == "near"
-                    and event.what == alert.prompt
-                    and (alert.time_s - event.time_s < NEAR_AGAIN_S)
-                ):
-                    del self.events[key]
         before = self.events.get(alert.id)
         if before is None and alert.state != "start":
             return  # its start has been forgotten
@@ -124,22 +112,12 @@ class State:
             alert.duration_s, alert=alert,
         )  # fmt: skip
 
-    def _take_near(self, score: Score, hearing: Hearing) -> None:
-        near = score.threshold * NEAR <= score.score < score.threshold
-        if not near or score.rule in self.open:
-            return
-        key = next((key for key, event in reversed(self.events.items())
-                    if key.startswith(f"near {score.rule} ")), None)  # fmt: skip
-        if key is None or hearing.time_s - self.events[key].time_s > NEAR_AGAIN_S:
-            recent = [e for e in self.alerts if e.what == score.prompt]
-            if recent and hearing.time_s - recent[-1].time_s < NEAR_AGAIN_S:
-                return  # the beginning or the end of a sound that was told
-            key = f"near {score.rule} {hearing.time_s:.2f}"
-        elif self.events[key].score >= score.score:
-            return
-        self.events[key] = Event(
-            "near", hearing.time_s, score.prompt, hearing.words, score.score, score.threshold, 0.0
-        )
+    def _take_near(self, miss: NearMiss) -> None:
+        reason = miss.reason
+        self.events[f"near {reason.rule} {miss.start_s:.2f}"] = Event(
+            "near", miss.start_s, reason.prompt, reason.words, reason.score, reason.threshold,
+            miss.last_s - miss.start_s, reason.text,
+        )  # fmt: skip
 
     def _take_heard(self, sound: HeardSound) -> None:
         if self.only_sounds:
@@ -156,9 +134,9 @@ class State:
 
     def reason_of(self, rule: str) -> str:
         """Why a rule does not alert, where that is known."""
-        for score in self.hearing.scores if self.hearing else ():
-            if score.rule == rule:
-                return str(getattr(score, "reason", "") or "")
+        for reason in self.hearing.reasons if self.hearing else ():
+            if reason.rule == rule:
+                return reason.text
         return ""
 
     def rules(self) -> Iterable[tuple[str, str, float, float, str]]:

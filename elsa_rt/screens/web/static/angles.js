@@ -15,9 +15,6 @@ export const hueOf = (azimuth) => (((210 + azimuth) % 360) + 360) % 360;
 /** Width of a sector from one azimuth counter-clockwise to another, 0..360. */
 export const widthOf = ([from, to]) => (to > from ? to - from : to - from + 360);
 
-export const inside = (azimuth, [from, to]) =>
-  ((azimuth - from) % 360 + 360) % 360 <= widthOf([from, to]);
-
 /** Palette of the page as it is now, read from the style sheet. */
 export function palette() {
   const style = getComputedStyle(document.documentElement);

@@ -1,7 +1,5 @@
 // The rules: a meter each, updated in place ten times a second without a layout.
 
-import { inside, widthOf } from "./angles.js";
-
 const FALL = 0.85, SPOKEN_MS = 1000;
 
 export class Rules {
@@ -59,7 +57,7 @@ export class Rules {
 
   /** One step: `open` holds the ids of rules that alert. */
   take(hearing, open, now) {
-    const sounding = hearing.activity >= 0.5;
+    const reasons = new Map((hearing.reasons ?? []).map((one) => [one.rule, one.text]));
     for (const score of hearing.scores) {
       const row = this.rows.get(score.rule), rule = row && this.find(score.rule);
       if (!row || rule.muted) continue;
@@ -72,23 +70,18 @@ export class Rules {
         row.score.textContent = row.length.toFixed(2);
         row.meter.setAttribute("aria-valuenow", row.length.toFixed(2));
         row.why.textContent = alerting ? `alerting, ${hearing.words}` :
-          reason(rule, score, hearing, sounding, row.length);
+          reason(rule, score, reasons.get(score.rule), row.length);
       }
     }
   }
 }
 
 /** Why a rule does not alert, in a few words. */
-function reason(rule, score, hearing, sounding, length) {
-  const start = score.threshold ?? rule.start;
-  if (score.reason) return score.reason;
-  if (start === null || length < 0.02) return place(rule);
-  if (sounding && length < start && !rule.sectors.some((sector) =>
-      widthOf(sector) >= 360 || inside(hearing.azimuth_deg, sector))) {
-    return `not where it listens, ${place(rule)}`;
-  }
-  const where = place(rule);
-  return length < start ? `below ${start.toFixed(2)}${where && `, ${where}`}` : "not for long enough yet";
+function reason(rule, score, known, length) {
+  const start = score.threshold ?? rule.start, where = place(rule);
+  if (known) return known;
+  if (start === null || length < 0.02) return where;
+  return length < start ? `below ${start.toFixed(2)}${where && `, ${where}`}` : "";
 }
 
 function place(rule) {
