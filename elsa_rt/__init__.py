@@ -17,6 +17,9 @@ Listening
 Sound
     Block         a run of samples
     ArraySource   samples in memory as a source
+    Source        what every source is: derive from it to bring your own
+    devices       the microphones that there are
+    DeviceInfo    one of them
 
 Model
     ModelBundle   a trained model on disk, checked before it runs
@@ -67,6 +70,8 @@ if TYPE_CHECKING:
     from elsa_rt.rules.rule import Rule
     from elsa_rt.rules.schedule import Schedule
     from elsa_rt.sources.array import ArraySource
+    from elsa_rt.sources.base import Source
+    from elsa_rt.sources.devices import DeviceInfo, devices
 
 __all__ = [
     "Alert",
@@ -76,6 +81,7 @@ __all__ = [
     "BundleError",
     "Config",
     "DeviceError",
+    "DeviceInfo",
     "ElsaError",
     "EngineError",
     "Health",
@@ -89,16 +95,20 @@ __all__ = [
     "Rule",
     "Schedule",
     "Score",
+    "Source",
     "SourceError",
     "Track",
     "UsageError",
     "__version__",
+    "devices",
     "embed_text",
 ]
 
 _HOMES = {
     "elsa_rt.audio.block": ("Block",),
     "elsa_rt.sources.array": ("ArraySource",),
+    "elsa_rt.sources.base": ("Source",),
+    "elsa_rt.sources.devices": ("DeviceInfo", "devices"),
     "elsa_rt.config": ("Config",),
     "elsa_rt.encoder.audio": ("AudioEncoder",),
     "elsa_rt.encoder.bundle": ("ModelBundle",),

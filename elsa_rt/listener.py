@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -24,6 +24,7 @@ from elsa_rt.features.intensity import Frames, IntensityFeatures
 from elsa_rt.health import Health
 from elsa_rt.hearing import Alert, Hearing, RuleStatistics
 from elsa_rt.hints import check_callable, coerce
+from elsa_rt.listening.asynchronous import hear
 from elsa_rt.listening.background import Callbacks, Listening
 from elsa_rt.listening.rule_changes import RuleChanges
 from elsa_rt.listening.session import Session, Stages
@@ -166,6 +167,10 @@ class Listener:
         with self._open() as session:
             for hearings in session:
                 yield from hearings
+
+    def __aiter__(self) -> AsyncIterator[Hearing]:
+        """The same for ``async for``; the blocks are heard on a thread of their own."""
+        return hear(self._open)
 
     def start(
         self,

@@ -28,9 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from elsa_rt.cli.notices import Notices
     from elsa_rt.microphones.library import all_profiles, profiles_for_device
-    from elsa_rt.sources.devices import list_devices
+    from elsa_rt.sources.devices import devices
 
-    found = list_devices()
+    found = devices()
     profiles = all_profiles(Notices())
     if not found:
         print("no microphone found: is it plugged in, and are you in the group audio?")

@@ -2,5 +2,6 @@
 
 session        `Session`: a source that is heard from its opening to its end or its close
 background     `Listening`: a session on a thread that calls back; the handle to stop and join it
+asynchronous   `hear`: a session for ``async for``
 rule_changes   `RuleChanges`: rules that other threads prepare and the stream adopts
 """

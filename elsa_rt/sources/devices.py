@@ -53,7 +53,7 @@ def portaudio() -> Any:
     return sounddevice
 
 
-def list_devices() -> list[DeviceInfo]:
+def devices() -> list[DeviceInfo]:
     """Every device that can be recorded from, in PortAudio's order."""
     sd = portaudio()
     try:
@@ -82,19 +82,19 @@ def find_device(wanted: str | int | None) -> DeviceInfo:
     DeviceError
         None or several fit; the message lists them.
     """
-    devices = list_devices()
+    there = devices()
     if wanted is None:
-        return _default(devices)
+        return _default(there)
     if isinstance(wanted, int) or wanted.isdecimal():
-        fitting = [device for device in devices if device.index == int(wanted)]
+        fitting = [device for device in there if device.index == int(wanted)]
     else:
         part = wanted.casefold()
-        fitting = [d for d in devices if d.name.casefold() == part] or [
-            d for d in devices if part in f"{d.name}, {d.host_api}".casefold()
+        fitting = [d for d in there if d.name.casefold() == part] or [
+            d for d in there if part in f"{d.name}, {d.host_api}".casefold()
         ]
     if not fitting:
         raise DeviceError(
-            f"no microphone fits {wanted!r}, and no file has that name; {_listing(devices)}"
+            f"no microphone fits {wanted!r}, and no file has that name; {_listing(there)}"
         )
     if len(fitting) > 1:
         raise DeviceError(

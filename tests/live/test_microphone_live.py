@@ -202,7 +202,7 @@ def test_a_sound_server_is_warned_of(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("alsa")
 def test_no_microphone_at_all() -> None:
     mic = VirtualMicrophone("", dict(os.environ), RATE)
-    none = "import elsa_rt.sources.devices as devices\ndevices.list_devices = list\n"
+    none = "import elsa_rt.sources.devices as devices\ndevices.devices = list\n"
     said = python(mic, none + "attempt(None)\nattempt('zylia')\n").splitlines()
     nothing = "no device records at all: is one plugged in (arecord -l)?"
     assert said[0] == f"DeviceError there is no default microphone; {nothing}"
