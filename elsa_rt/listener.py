@@ -135,7 +135,7 @@ class Listener:
             prompts = PromptBank.encode(bundle, prompts, config, encoder)
         if config.known_sounds is None:
             config = config.changed(known_sounds=0 if prompts.rules else DEFAULT_KNOWN_SOUNDS)
-        self.known = KnownSounds(bundle) if config.known_sounds else None
+        self.known = KnownSounds.of(bundle) if config.known_sounds else None
         self.on_frames: Callable[[Frames], None] | None = None
         self.source = source
         self.bundle = bundle

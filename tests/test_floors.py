@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = (
-    "errors version notices jit health telemetry demo",
+    "errors version notices jit memo health telemetry demo",
     "hearing hints",
     "audio files guide",
     "rules features user_files",

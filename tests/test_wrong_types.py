@@ -157,7 +157,18 @@ def test_the_typed_settings_are_the_fields_of_config() -> None:
 
 
 def test_every_public_callable_is_walked_through() -> None:
-    made_by_listeners = {"Alert", "Hearing", "Health", "HealthEvent", "Listening", "Score", "Track", "DeviceInfo", "Source", "devices"}
+    made_by_listeners = {
+        "Alert",
+        "Hearing",
+        "Health",
+        "HealthEvent",
+        "Listening",
+        "Score",
+        "Track",
+        "DeviceInfo",
+        "Source",
+        "devices",
+    }
     callables = {
         name for name in elsa_rt.__all__ if callable(getattr(elsa_rt, name))
     } - made_by_listeners

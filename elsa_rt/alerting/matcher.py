@@ -66,7 +66,7 @@ class Matcher:
         self._why, self._on_notice = config.why, on_notice
         self._labels = [rule.label for rule in rules]
         self._ids = [rule.id for rule in rules]
-        statistics = Statistics.load(bundle)
+        statistics = Statistics.of(bundle)
         site = None if config.site is None else load_site(config.site, bundle, statistics)
         fits = fits_of(bundle, statistics)
         store = FeedbackStore() if store is None else store

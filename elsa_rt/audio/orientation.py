@@ -56,8 +56,8 @@ class Orientation:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._times = np.empty(KEPT)
-        self._turns = np.empty((KEPT, 4))
+        self._times = np.empty(0)  # room for `KEPT` from the first reading on
+        self._turns = np.empty((0, 4))
         self._count = 0
 
     @property
@@ -82,6 +82,8 @@ class Orientation:
             )
         turn /= length
         with self._lock:
+            if not self._times.size:
+                self._times, self._turns = np.empty(KEPT), np.empty((KEPT, 4))
             if self._count == KEPT:
                 self._count = KEPT // 2
                 self._times[: self._count] = self._times[-self._count :]

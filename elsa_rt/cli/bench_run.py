@@ -98,7 +98,7 @@ def measure(
     health, to_foa = SignalHealth(), ToFoa(profile_of(config), 4, RATE, bundle.features.rate)
     features, stream = IntensityFeatures(bundle.features), encoder.stream()
     flow = EnergyFlow(bundle.step_frames)
-    scorer = Scorer(bank, Statistics.load(bundle), config, bundle.step_s)
+    scorer = Scorer(bank, Statistics.of(bundle), config, bundle.step_s)
     batch = encoder.open(streams) if streams > 1 else None
     shape = (streams, bundle.step_frames, len(CHANNELS), bundle.features.mels)
     spent: defaultdict[str, list[float]] = defaultdict(list)

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     notices = Notices()
     encoder = AudioEncoder(ModelBundle.load(config.bundle), config, notices)
-    statistics = Statistics.load(encoder.bundle)
+    statistics = Statistics.of(encoder.bundle)
     ear = SiteRecorder(statistics, encoder.bundle.step_s)
     _learn(ear, encoder, config, notices, arguments)
     background = ear.background()

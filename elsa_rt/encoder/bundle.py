@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from elsa_rt.encoder.window import WindowSettings
 from elsa_rt.errors import BundleError, UsageError
 from elsa_rt.features.intensity import FeatureSettings
 from elsa_rt.hints import coerce
+from elsa_rt.memo import Memo
 from elsa_rt.user_files.problems import FileError
 from elsa_rt.user_files.value_types import shown
 from elsa_rt.user_files.yaml_lines import load_plain
@@ -61,6 +62,7 @@ class ModelBundle:
     files: Mapping[str, str]  # name -> sha256
     training: Mapping[str, Any]
     measured: Mapping[str, Any]
+    memo: Memo = field(default_factory=Memo, init=False, repr=False, compare=False)
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> ModelBundle:

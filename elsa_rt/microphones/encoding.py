@@ -9,7 +9,8 @@ have in a diffuse field.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from elsa_rt.audio.ambisonics import (
     rotation,
 )
 from elsa_rt.errors import UsageError
+from elsa_rt.memo import Memo
 from elsa_rt.microphones.capsules import Capsules, sphere_grid
 from elsa_rt.microphones.profile import Profile
 
@@ -39,6 +41,9 @@ OUT_OF_BAND_WEIGHT = 1e-4  # weight of what lies outside the band
 MAX_GAIN = 10.0  # of an output for the capsules' own noise: deep tones are not boosted further
 MIN_CAPTURED_POWER = 0.05  # an output that the capsules give less of its power stays silent
 MAX_PHASE_RAD = 0.8  # radians between W and the rest: beyond it more would be lost than gained
+
+
+_DESIGNED = Memo(64)
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,20 @@ class Encoding:
 def encoding(profile: Profile, rate: int) -> Encoding:
     """Encoding of a resolved ``profile`` at ``rate`` Hz: its filters, its mount and rotation.
 
-    Filters take tenths of a second to design.
+    Filters take tenths of a second to design, and are kept for the next listener.
     """
+    return _DESIGNED.get((*_key(profile), rate), lambda: _design(profile, rate))
+
+
+def _key(profile: Profile) -> tuple[Hashable, ...]:
+    """What tells a profile from others: its fields, and the time of its file of filters."""
+    parts = tuple(getattr(profile, one.name) for one in fields(profile) if one.name != "sources")
+    if profile.filters is None or not profile.filters.exists():
+        return parts
+    return (*parts, profile.filters.stat().st_mtime_ns)
+
+
+def _design(profile: Profile, rate: int) -> Encoding:
     turn = rotate_foa(
         rotation(*profile.turn_deg)
         @ rotation(profile.yaw_deg, 0, 0)

@@ -203,7 +203,13 @@ def _encode(
 ) -> NDArray[np.float32]:
     from elsa_rt.encoder.text import encode_texts
 
-    return encode_texts(bundle, texts, (config or Config()).threads).embedding
+    threads = (config or Config()).threads
+
+    def make(missing: list[int]) -> NDArray[np.float32]:
+        return encode_texts(bundle, [texts[index] for index in missing], threads).embedding
+
+    found = bundle.memo.get_many([("text", text) for text in texts], make)
+    return np.stack(found) if found else np.empty((0, bundle.embedding), np.float32)
 
 
 def _words(bundle: ModelBundle, prompts: Sequence[str]) -> tuple[list[str], frozenset[str]]:
@@ -211,7 +217,11 @@ def _words(bundle: ModelBundle, prompts: Sequence[str]) -> tuple[list[str], froz
     from elsa_rt.encoder.text import MAX_TOKENS, read_words
 
     notices, doubtful = [], set[str]()
-    for text, words in zip(prompts, read_words(bundle, prompts), strict=True):
+    read = bundle.memo.get_many(
+        [("words", text) for text in prompts],
+        lambda missing: read_words(bundle, [prompts[index] for index in missing]),
+    )
+    for text, words in zip(prompts, read, strict=True):
         if words.truncated:
             notices.append(
                 f"the prompt {_short(text)} has more than {MAX_TOKENS} tokens: the rest is not read"

@@ -48,6 +48,19 @@ class RuleEmbeddings(NamedTuple):
         """The sounds of a rule."""
         return np.flatnonzero(self.owner == rule)
 
+    def subset(self, rules: Sequence[int]) -> RuleEmbeddings:
+        """The same for some of the rules, in their order here."""
+        kept = np.flatnonzero(np.isin(self.owner, rules))
+        sounds, excluded = self.against
+        against = np.isin(sounds, kept)
+        return RuleEmbeddings(
+            self.embedding[kept],
+            self.semantic[kept],
+            (np.searchsorted(kept, sounds[against]), excluded[against]),
+            tuple(self.regions[sound] for sound in kept),
+            np.searchsorted(rules, self.owner[kept]),
+        )
+
 
 class _Sound(NamedTuple):
     """One sound of a rule, before its texts are encoded."""

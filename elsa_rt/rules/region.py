@@ -120,6 +120,9 @@ class Region:
         return bool(((off_deg == 0) & (off_ratio == 1)).any())
 
 
+EVERYWHERE = Region()
+
+
 class RegionGate:
     """Weight of places for each of p regions: 1 inside, falling to 0 over a soft edge outside."""
 

@@ -54,7 +54,7 @@ class Explanation:
 
 def explain(bank: PromptBank, bundle: ModelBundle, config: Config) -> tuple[Explanation, ...]:
     """Explain each rule of ``bank``."""
-    statistics = Statistics.load(bundle)
+    statistics = Statistics.of(bundle)
     site = None if config.site is None else load_site(config.site, bundle, statistics)
     scorer = Scorer(bank, statistics, config, bundle.step_s, site)
     start, end = thresholds(bank.rules, config, scorer.curves)

@@ -89,7 +89,7 @@ class KnownSounds:
     """
 
     def __init__(self, bundle: ModelBundle, statistics: Statistics | None = None) -> None:
-        statistics = statistics or Statistics.load(bundle)
+        statistics = statistics or Statistics.of(bundle)
         names = statistics.names
         self.names = names.labels
         self.phrases = names.phrases
@@ -99,6 +99,12 @@ class KnownSounds:
         self.parameters = fit(cosine, self._usual, steps)
         best, right = cross_validated(cosine, steps, self.broader)
         self.told_from, self.told_error, self.told_share = _told(best, right, steps)
+
+    @classmethod
+    def of(cls, bundle: ModelBundle) -> KnownSounds:
+        """The known sounds of ``bundle``, fitted once for all who ask."""
+        found: KnownSounds = bundle.memo.get("known sounds", lambda: cls(bundle))
+        return found
 
     def probabilities(self, embedding: Floats) -> Floats:
         """Probabilities (..., l) of all labels for embeddings (..., 512) of unit length."""

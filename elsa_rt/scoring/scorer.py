@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from elsa_rt.config import Config
 from elsa_rt.encoder.output import SOUNDING, EncoderOutput
 from elsa_rt.prompts.bank import PromptBank
-from elsa_rt.rules.region import Region, RegionGate
+from elsa_rt.rules.region import EVERYWHERE, RegionGate
 from elsa_rt.scoring.adaptation import BackgroundAdaptation
-from elsa_rt.scoring.background import background_peaks, false_alarm_curves
 from elsa_rt.scoring.confirmation import RuleMapping, times_of
-from elsa_rt.scoring.logits import apply_exclusions, attenuate, logit_scale, sigmoid
+from elsa_rt.scoring.logits import apply_exclusions, attenuate, sigmoid
+from elsa_rt.scoring.rule_curves import curves, scales
 from elsa_rt.scoring.statistics import Background, Statistics
 
 
@@ -81,18 +81,14 @@ class Scorer:
         self._owner = meaning.owner
         self._firsts = np.searchsorted(meaning.owner, np.arange(len(bank.rules) + 1))
         self._against, excluded = meaning.against
-        self._vectors = np.concatenate([meaning.embedding, excluded])
-        self._scale = logit_scale(statistics, self._vectors)
-        everywhere = all(region == Region() for region in meaning.regions)
+        both = len(excluded) > 0
+        self._vectors = np.concatenate([meaning.embedding, excluded]) if both else meaning.embedding
+        self._scale = scales(statistics, self._vectors)
+        everywhere = all(region == EVERYWHERE for region in meaning.regions)
         self._gate = None if everywhere else RegionGate(meaning.regions)
-        counts = times_of(bank.rules, config, step_s).confirm[meaning.owner].tolist()
-        grounds = [statistics.background] + ([] if site is None else [site])
-        peaks = [
-            background_peaks(statistics, one, meaning, self._scale, counts, step_s)
-            for one in grounds
-        ]
         self._room = BackgroundAdaptation(len(bank.rules), statistics.bias, step_s)
-        self.curves = false_alarm_curves(peaks, [ground.hours for ground in grounds])
+        confirm = times_of(bank.rules, config, step_s).confirm
+        self.curves = curves(statistics, meaning, confirm, step_s, site)
 
     def step(self, sound: EncoderOutput, told: NDArray[np.floating] | None = None) -> Match:
         """Match ``sound`` with every rule, each in the slot that scores best.

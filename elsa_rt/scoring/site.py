@@ -65,6 +65,11 @@ def site_path(name: str) -> Path:
 
 def fits_of(bundle: ModelBundle, statistics: Statistics) -> str:
     """Hash of the model that a site was learned with; it must be the same where it is used."""
+    found: str = statistics.memo.get("fits", lambda: _fits_of(bundle, statistics))
+    return found
+
+
+def _fits_of(bundle: ModelBundle, statistics: Statistics) -> str:
     digest = hashlib.sha256(bundle.files[AUDIO_ENCODER].encode())
     for values in (statistics.basis, statistics.mean, statistics.scale):
         digest.update(np.ascontiguousarray(values).tobytes())

@@ -21,7 +21,7 @@ slope, bias  float            of the log odds of a score
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.encoder.bundle import SCORES, ModelBundle
 from elsa_rt.errors import BundleError
+from elsa_rt.memo import Memo
 
 Floats = NDArray[np.float32]
 
@@ -89,6 +90,13 @@ class Statistics:
     names: Names
     slope: float
     bias: float
+    memo: Memo = field(default_factory=Memo, init=False, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, bundle: ModelBundle) -> Statistics:
+        """The statistics of ``bundle``, read once for all who ask."""
+        found: Statistics = bundle.memo.get("statistics", lambda: cls.load(bundle))
+        return found
 
     @classmethod
     def load(cls, bundle: ModelBundle) -> Statistics:

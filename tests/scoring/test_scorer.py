@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,3 +210,54 @@ def test_false_alarms_of_several_sounds_are_those_of_any(statistics: Statistics)
     rates = scorer(alone, statistics).curves.rate(level.repeat(2))
     (rate,) = scorer(both, statistics).curves.rate(level)
     assert max(rates) * 0.99 <= rate <= sum(rates) * 1.2
+
+
+def test_curves_are_computed_once_for_each_rule(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from elsa_rt.scoring import rule_curves
+
+    counted: list[int] = []
+    whole = rule_curves.background_peaks
+
+    def counting(*given: Any) -> Any:
+        counted.append(len(given[2].embedding))
+        return whole(*given)
+
+    monkeypatch.setattr(rule_curves, "background_peaks", counting)
+    loaded = ModelBundle.load(bundle)
+
+    def scorer(rules: list[Rule]) -> Scorer:
+        bank = PromptBank.encode(loaded, rules)
+        return Scorer(bank, Statistics.of(loaded), Config(), loaded.step_s)
+
+    hum, hiss = Rule("hum", ("a hum",), but_not=("a dog",)), Rule("hiss", ("a hiss on the left",))
+    first = scorer([hum, hiss])
+    again = scorer([hiss, replace(hum, id="other", alert_start=0.9)])
+    assert counted == [2]
+    np.testing.assert_array_equal(first.curves.level[::-1], again.curves.level)
+    np.testing.assert_array_equal(first._scale.slope[:2][::-1], again._scale.slope[:2])
+    changed = scorer([replace(hum, but_not=()), replace(hiss, confirm_s=0.9)])
+    assert counted == [2, 2]
+    assert (changed.curves.level != first.curves.level).any(axis=1).all()
+    alone = PromptBank.encode(ModelBundle.load(bundle), [hum, hiss])
+    fresh = Scorer(alone, Statistics.load(loaded), Config(), loaded.step_s)
+    np.testing.assert_allclose(fresh.curves.level, first.curves.level, rtol=1e-5)
+
+
+def test_texts_are_encoded_once(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from elsa_rt.encoder import text
+
+    asked: list[str] = []
+    whole = text.encode_texts
+
+    def counting(bundle: ModelBundle, texts: list[str], threads: int) -> Any:
+        asked.extend(texts)
+        return whole(bundle, texts, threads)
+
+    monkeypatch.setattr(text, "encode_texts", counting)
+    loaded = ModelBundle.load(bundle)
+    one = PromptBank.encode(loaded, ["a hum", "a hiss"])
+    other = PromptBank.encode(loaded, ["a dog", "a hum"])
+    assert sorted(asked) == ["a dog", "a hiss", "a hum"]
+    np.testing.assert_array_equal(one.embedding[0], other.embedding[1])

@@ -1,0 +1,76 @@
+"""False alarm curves rule by rule, each computed once for a model, its background and a site."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.prompts.rule_embeddings import RuleEmbeddings
+from elsa_rt.scoring.background import background_peaks, false_alarm_curves
+from elsa_rt.scoring.false_alarm_rate import FalseAlarmCurves
+from elsa_rt.scoring.logits import LogitScale, logit_scale
+from elsa_rt.scoring.statistics import Background, Statistics
+
+
+def scales(statistics: Statistics, vectors: NDArray[np.float32]) -> LogitScale:
+    """`logit_scale` of ``vectors`` (n, D), from before where they are known."""
+
+    def make(missing: list[int]) -> list[tuple[np.float32, np.float32]]:
+        made = logit_scale(statistics, vectors[missing])
+        return list(zip(made.slope, made.bias, strict=True))
+
+    keys = [("scale", _digest(vector)) for vector in vectors]
+    found = np.array(statistics.memo.get_many(keys, make), np.float32).reshape(-1, 2)
+    return LogitScale(found[:, 0].copy(), found[:, 1].copy())
+
+
+def curves(
+    statistics: Statistics,
+    meaning: RuleEmbeddings,
+    confirm: NDArray[np.int64],
+    step_s: float,
+    site: Background | None,
+) -> FalseAlarmCurves:
+    """Curves of p rules whose alerts need ``confirm`` (p,) steps; only new ones are computed."""
+    grounds = [statistics.background] + ([] if site is None else [site])
+
+    def make(missing: list[int]) -> list[tuple[NDArray[np.float64], ...]]:
+        some = meaning.subset(missing)
+        scale = scales(statistics, np.concatenate([some.embedding, some.against[1]]))
+        counts = confirm[missing][some.owner].tolist()
+        peaks = [background_peaks(statistics, one, some, scale, counts, step_s) for one in grounds]
+        made = false_alarm_curves(peaks, [ground.hours for ground in grounds])
+        return list(zip(made.level, made.log_rate, made.tail_scale, strict=True))
+
+    if not confirm.size:
+        return FalseAlarmCurves.unknown(0)
+    place = None if site is None else _digest(site.sounds, site.piece_s)
+    keys = [
+        ("curve", *key, int(count), step_s, place)
+        for key, count in zip(_keys(meaning), confirm, strict=True)
+    ]
+    found = statistics.memo.get_many(keys, make)
+    return FalseAlarmCurves(*(np.stack(values) for values in zip(*found, strict=True)))
+
+
+def _keys(meaning: RuleEmbeddings) -> Sequence[tuple[Hashable, ...]]:
+    """What tells the rules of ``meaning`` apart."""
+    rules, excluded = meaning.against
+    found = []
+    for rule in range(int(meaning.owner[-1]) + 1):
+        own = meaning.of(rule)
+        vectors = meaning.embedding[own], meaning.semantic[own], excluded[np.isin(rules, own)]
+        regions = tuple(meaning.regions[sound] for sound in own)
+        found.append((len(own), _digest(*vectors), regions))
+    return found
+
+
+def _digest(*arrays: NDArray[np.generic]) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(repr(array.shape).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.digest()
