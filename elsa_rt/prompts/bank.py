@@ -205,8 +205,8 @@ def _encode(
 
     threads = (config or Config()).threads
 
-    def make(missing: list[int]) -> NDArray[np.float32]:
-        return encode_texts(bundle, [texts[index] for index in missing], threads).embedding
+    def make(missing: list[int]) -> list[NDArray[np.float32]]:
+        return list(encode_texts(bundle, [texts[index] for index in missing], threads).embedding)
 
     found = bundle.memo.get_many([("text", text) for text in texts], make)
     return np.stack(found) if found else np.empty((0, bundle.embedding), np.float32)

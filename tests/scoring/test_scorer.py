@@ -18,7 +18,7 @@ from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.prompts.rule_embeddings import RuleEmbeddings
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule
-from elsa_rt.scoring.background import labels_meant
+from elsa_rt.scoring.background import background_peaks, labels_meant
 from elsa_rt.scoring.confirmation import Confirmation
 from elsa_rt.scoring.logits import HIGH, SPREAD_FLOOR
 from elsa_rt.scoring.scorer import Scorer
@@ -215,16 +215,13 @@ def test_false_alarms_of_several_sounds_are_those_of_any(statistics: Statistics)
 def test_curves_are_computed_once_for_each_rule(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from elsa_rt.scoring import rule_curves
-
     counted: list[int] = []
-    whole = rule_curves.background_peaks
 
     def counting(*given: Any) -> Any:
         counted.append(len(given[2].embedding))
-        return whole(*given)
+        return background_peaks(*given)
 
-    monkeypatch.setattr(rule_curves, "background_peaks", counting)
+    monkeypatch.setattr("elsa_rt.scoring.rule_curves.background_peaks", counting)
     loaded = ModelBundle.load(bundle)
 
     def scorer(rules: list[Rule]) -> Scorer:
