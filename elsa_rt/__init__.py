@@ -27,6 +27,11 @@ Model
     PromptBank    encoded prompts, to share among listeners
     embed_text    embeddings of texts in the space of the sounds
 
+Memory
+    Memory        a store of the past, to be asked in words and directions
+    Recollection  its answer: the best rows, and when and where such sounds were heard
+    Remembered    one row: a sound that was heard, or a minute
+
 Errors
     ElsaError     root of all that is raised on purpose
     UsageError    what was asked for makes no sense
@@ -34,6 +39,7 @@ Errors
     DeviceError   a microphone that is missing, unfit or gone
     BundleError   a model bundle that is absent, damaged or of another kind
     EngineError   an inference engine that cannot be had or failed
+    StoreError    a memory of the past that cannot be read or written
 
 Importing this package is cheap: a name loads what it needs when it is first used.
 """
@@ -59,12 +65,16 @@ if TYPE_CHECKING:
         ElsaError,
         EngineError,
         SourceError,
+        StoreError,
         UsageError,
     )
     from elsa_rt.health import Health, HealthEvent
     from elsa_rt.hearing import Alert, Hearing, Score, Track
     from elsa_rt.listener import Listener
     from elsa_rt.listening.background import Listening
+    from elsa_rt.memory.memory import Memory
+    from elsa_rt.memory.recollection import Recollection
+    from elsa_rt.memory.row import Remembered
     from elsa_rt.prompts.bank import PromptBank, embed_text
     from elsa_rt.rules.region import Region
     from elsa_rt.rules.rule import Rule
@@ -89,14 +99,18 @@ __all__ = [
     "Hearing",
     "Listener",
     "Listening",
+    "Memory",
     "ModelBundle",
     "PromptBank",
+    "Recollection",
     "Region",
+    "Remembered",
     "Rule",
     "Schedule",
     "Score",
     "Source",
     "SourceError",
+    "StoreError",
     "Track",
     "UsageError",
     "__version__",
@@ -118,12 +132,16 @@ _HOMES = {
         "ElsaError",
         "EngineError",
         "SourceError",
+        "StoreError",
         "UsageError",
     ),
     "elsa_rt.health": ("Health", "HealthEvent"),
     "elsa_rt.hearing": ("Alert", "Hearing", "Score", "Track"),
     "elsa_rt.listener": ("Listener",),
     "elsa_rt.listening.background": ("Listening",),
+    "elsa_rt.memory.memory": ("Memory",),
+    "elsa_rt.memory.recollection": ("Recollection",),
+    "elsa_rt.memory.row": ("Remembered",),
     "elsa_rt.prompts.bank": ("PromptBank", "embed_text"),
     "elsa_rt.rules.region": ("Region",),
     "elsa_rt.rules.rule": ("Rule",),

@@ -40,6 +40,7 @@ ENCODER = ("bundle", "engine", "precision", "provider", "compile", "threads")
 """Settings that a loaded encoder has decided."""
 
 SIGNAL, MODEL, ALERTS = "the microphone and its signal", "the model", "alerts"
+MEMORY = "the memory of the past"
 """What settings are about."""
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -57,6 +58,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "alert_cooldown_s": (0, inf),
     "alert_update_s": (0, inf),
     "track_release_s": (0, inf),
+    "remember_days": (0.01, inf),
+    "remember_max_mb": (1, inf),
 }
 """What numbers may be, least and most; infinity itself is none."""
 
@@ -183,6 +186,18 @@ class Config:
     )
     track_release_s: float = _setting(
         ALERTS, 2.0, "a sound that is not heard for so many seconds loses its track"
+    )
+
+    remember: str | None = _setting(
+        MEMORY,
+        None,
+        "directory of a store in which each sound leaves a row: time, place, meaning, no sound",
+    )
+    remember_days: float | None = _setting(
+        MEMORY, None, "rows older than this are forgotten (default: none is too old)"
+    )
+    remember_max_mb: float = _setting(
+        MEMORY, 1000.0, "million bytes that a store may take; the oldest rows are forgotten first"
     )
 
     def __post_init__(self) -> None:

@@ -6,7 +6,8 @@
     |-- SourceError                a file, pipe or array that is not usable audio
     |   `-- DeviceError            a microphone that is missing, unfit or gone
     |-- BundleError                a model bundle that is absent, damaged or of another kind
-    `-- EngineError                an inference engine that cannot be had or failed
+    |-- EngineError                an inference engine that cannot be had or failed
+    `-- StoreError                 a memory of the past that cannot be read or written
 
 A message says what was being done, the offending value, and the cure.
 """
@@ -38,3 +39,7 @@ class BundleError(ElsaError):
 
 class EngineError(ElsaError):
     """An inference engine that cannot be had or failed."""
+
+
+class StoreError(ElsaError):
+    """A memory of the past that cannot be read or written."""

@@ -19,6 +19,7 @@ TOOLS = {
     "clap": ("export.bundles.clap", "a windowed bundle from a ClapModel"),
     "evaluate": ("export.evaluate", "labels, directions and binding of a bundle"),
     "evaluate-alerts": ("export.evaluate.alerts", "false alarms and misses in a simulated home"),
+    "evaluate-recall": ("export.evaluate.recall", "answers of a memory of a simulated home"),
     "evaluate-tracks": ("export.evaluate.tracks", "errors of directions and tracks"),
     "demo": ("export.scenes.demo", "the built-in demo scene"),
 }

@@ -21,7 +21,7 @@ FLOORS = (
     "prompts reference_frame sources",
     "scoring diagnostics",
     "tracking calibrate rules_file",
-    "alerting listening",
+    "alerting listening memory",
     "listener",
     "screens tuning",
     "cli",

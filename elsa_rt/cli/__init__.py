@@ -22,10 +22,14 @@ from elsa_rt.cli import (
     embed_text,
     explain,
     feedback,
+    forget,
     guide,
     info,
     listen,
+    memory,
     microphones,
+    recall,
+    remember,
     replay,
     serve,
     tune,
@@ -36,8 +40,8 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
 COMMANDS = (
-    listen, serve, check, replay, feedback, tune, explain, embed, embed_text, devices,
-    microphones, calibrate, doctor, bench, compile, warmup, info, guide,
+    listen, serve, recall, remember, forget, memory, check, replay, feedback, tune, explain, embed,
+    embed_text, devices, microphones, calibrate, doctor, bench, compile, warmup, info, guide,
 )  # fmt: skip
 
 DESCRIPTION = """\

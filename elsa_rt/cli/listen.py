@@ -9,13 +9,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from elsa_rt.cli.memories import remembering
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
 from elsa_rt.cli.rules import following, load_config, refuse_prompts
 from elsa_rt.cli.session import outputs_around
 from elsa_rt.cli.sound import add_sound_and_prompts, source_and_prompts
 from elsa_rt.cli.stop import GracefulStop, run_until_stopped
-from elsa_rt.config import ALERTS, MODEL, SIGNAL
+from elsa_rt.config import ALERTS, MEMORY, MODEL, SIGNAL
 from elsa_rt.hearing import Hearing
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--alerts-only", action="store_true", help="JSON lines of alerts alone, no hearings"
     )
-    add_settings(parser, SIGNAL, MODEL, ALERTS)
+    add_settings(parser, SIGNAL, MODEL, ALERTS, MEMORY)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -95,12 +96,14 @@ def run(arguments: argparse.Namespace) -> int:
             with (
                 output as shown,
                 outputs as (controls, others),
+                remembering(listener, opened, notices) as remember,
                 following(file, listener, arguments, notices, book),
             ):
 
                 def show(hearing: Hearing) -> None:
                     notices.pass_on()
                     told = controls.filter(hearing)
+                    remember(hearing)
                     others.show(told)
                     shown.show(told)
 

@@ -8,7 +8,7 @@ from math import inf
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from elsa_rt.config import ALERTS, MODEL, RANGES, SIGNAL, Config, described
+from elsa_rt.config import ALERTS, MEMORY, MODEL, RANGES, SIGNAL, Config, described
 from elsa_rt.errors import UsageError
 from elsa_rt.prompts.bank import MAX_PROMPT_CHARACTERS, check_prompt
 from elsa_rt.rules.rate_limit import RateLimit
@@ -17,7 +17,7 @@ from elsa_rt.rules.schedule import EXAMPLE, parse_window, time_zone
 from elsa_rt.rules_file.output_tables import any_output
 from elsa_rt.user_files.value_types import Choice, Flag, Key, Kind, Many, Number, Table, Text
 
-SECTIONS = {"microphone": SIGNAL, "model": MODEL, "alerts": ALERTS}
+SECTIONS = {"microphone": SIGNAL, "model": MODEL, "alerts": ALERTS, "remember": MEMORY}
 """The tables of a file that hold settings of `Config`, and their group there."""
 
 ID = rf"^[A-Za-z0-9_-]{{1,{MAX_SLUG}}}$"
@@ -31,6 +31,8 @@ def file_key(setting: str) -> str:
     """Key of a setting of `Config` in a rules file: the rule's key where rules have one."""
     if setting == "microphone":
         return "profile"
+    if setting.startswith("remember"):
+        return setting.removeprefix("remember").lstrip("_") or "store"
     short = setting.removeprefix("alert_")
     return short if short in _RULE_FIELDS else setting
 
@@ -51,6 +53,7 @@ def file_table() -> Table:
             "microphone": Key(Table(_settings("microphone") | {"source": _SOURCE}), SIGNAL),
             "model": Key(Table(_settings("model")), MODEL),
             "alerts": Key(Table(_settings("alerts")), "what holds for rules that say nothing else"),
+            "remember": Key(Table(_settings("remember"), needed=("store",)), MEMORY),
             "time_zone": Key(
                 Text(check=time_zone), "of all schedules, e.g. Europe/Berlin; else the computer's"
             ),

@@ -94,6 +94,8 @@ class _Reader:
             part = {names[key]: value for key, value in given.items() if key in names}
             if "bundle" in part:
                 part["bundle"] = self._bundle(part["bundle"])
+            if "remember" in part:
+                part["remember"] = str(self._resolved(part["remember"]))
             for name in part.keys() & {"microphone", "site", "feedback"}:
                 if _is_file(part[name]):
                     part[name] = str(self._resolved(part[name]))

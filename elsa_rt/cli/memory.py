@@ -1,0 +1,76 @@
+"""``elsa-rt memory``: what is in a store; stores that become one; rows for other programs."""
+
+from __future__ import annotations
+
+import argparse
+
+from elsa_rt.cli.options import Commands, add_command
+from elsa_rt.cli.recall import add_store, store_of
+from elsa_rt.errors import UsageError
+
+MORE = """\
+  elsa-rt memory info --store past                    rows, sources, models, size
+  elsa-rt memory merge kitchen hall --store house     rows of other stores, each taken once
+  elsa-rt memory export past.parquet --store past     needs pip install 'elsa-rt[archive]'
+  elsa-rt memory repair --store past                  what can be read of a damaged store
+"""
+
+ACTIONS = ("info", "merge", "export", "repair")
+
+
+def add(commands: Commands) -> None:
+    parser = add_command(commands, "memory", run, "look after a store of the past", MORE)
+    parser.add_argument("action", choices=ACTIONS)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="stores to merge, or a file")
+    add_store(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    path, names = store_of(arguments), arguments.names
+    if arguments.action == "merge":
+        return _merge(path, names)
+    if arguments.action == "export":
+        return _export(path, names)
+    if names:
+        raise UsageError(f"elsa-rt memory {arguments.action} takes no {names[0]!r}: leave it out")
+    return _repair(path) if arguments.action == "repair" else _info(path)
+
+
+def _info(path: str) -> int:
+    from elsa_rt.memory.summary import summary_of
+
+    print("\n".join(summary_of(path)))
+    return 0
+
+
+def _merge(path: str, others: list[str]) -> int:
+    if not others:
+        raise UsageError(f"name the stores to merge: elsa-rt memory merge OTHER --store {path}")
+    from elsa_rt.memory.store import Store
+    from elsa_rt.memory.transfer import merge
+
+    for other in others:
+        with Store.open(other) as source, Store.open(path, create=True) as store:
+            count = merge(store, source)
+        print(f"{path}: {count:,} row{'s' * (count != 1)} of {other} taken")
+    return 0
+
+
+def _export(path: str, names: list[str]) -> int:
+    if len(names) != 1:
+        raise UsageError(f"name one file: elsa-rt memory export past.parquet --store {path}")
+    from elsa_rt.memory.arrow import export_parquet
+    from elsa_rt.memory.store import Store
+
+    with Store.open(path) as store:
+        count = export_parquet(store, names[0])
+    print(f"{names[0]}: {count:,} rows")
+    return 0
+
+
+def _repair(path: str) -> int:
+    from elsa_rt.memory.repair import repair
+
+    count, aside = repair(path)
+    print(f"{path}: {count:,} rows saved; the damaged file is {aside}")
+    return 0

@@ -1,0 +1,142 @@
+"""Recordings, and the pieces of them that are heard apart: on other cores, or other computers.
+
+A piece is heard from `LEAD_S` before its begin, so that the model has its memory and long tracks
+are known, and up to `TAIL_S` after its end, until the rows that began in it are complete. Every row
+belongs to the piece in which it begins: none is lost at a border, none is there twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from elsa_rt.errors import SourceError, UsageError
+from elsa_rt.memory.gather import CUT_AFTER_S, MINUTE_S
+from elsa_rt.notices import OnNotice
+
+PIECE_S = 300.0
+"""Length of a piece, full minutes."""
+
+LEAD_S = 48.0
+"""More than `CUT_AFTER_S`, by what the model takes to fill its memory."""
+
+TAIL_S = MINUTE_S + CUT_AFTER_S
+"""Longest time that a row goes on after the end of its piece."""
+
+SAMPLED = 64
+"""Parts of 64 kB that the fingerprint of a recording is made of."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A sound file."""
+
+    path: str
+    uid: str  # the same for all copies of the file
+    rate: int
+    channels: int
+    frames: int
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.frames / self.rate
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces it has."""
+        return max(1, math.ceil(self.seconds / PIECE_S - 1e-9))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a recording."""
+
+    recording: Recording
+    index: int
+
+    @property
+    def begin_s(self) -> float:
+        """Its first second."""
+        return self.index * PIECE_S
+
+    @property
+    def end_s(self) -> float:
+        """Its end; of the last piece, that of all rows."""
+        last = self.index == self.recording.pieces - 1
+        return math.inf if last else self.begin_s + PIECE_S
+
+    @property
+    def seconds(self) -> float:
+        """Length of its own sound, without lead and tail."""
+        return min(self.recording.seconds - self.begin_s, PIECE_S)
+
+
+def find_recordings(paths: Iterable[str | Path], on_notice: OnNotice) -> Iterator[Recording]:
+    """All recordings in files and folders, each content once; what cannot be read is said.
+
+    Raises
+    ------
+    UsageError
+        A path does not exist.
+    """
+    suffixes = {f".{name.lower()}" for name in soundfile.available_formats()}
+    suffixes |= {".aif", ".opus", ".oga", ".bwf"}
+    seen: dict[str, str] = {}
+    for path in map(Path, paths):
+        if not path.exists():
+            raise UsageError(f"remembering {path}: there is no such file or folder: check the name")
+        inside = path.is_dir()
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if inside else [path]
+        for file in files:
+            if inside and file.suffix.lower() not in suffixes:
+                continue
+            try:
+                found = read_header(file)
+            except SourceError as error:
+                on_notice(f"{error}; it is left out")
+                continue
+            if found.uid in seen:
+                if seen[found.uid] != found.path:
+                    on_notice(f"{file} is a copy of {seen[found.uid]}: it counts once")
+                continue
+            seen[found.uid] = found.path
+            yield found
+
+
+def read_header(path: Path) -> Recording:
+    """The recording in the file ``path``."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate, channels, frames = file.samplerate, file.channels, file.frames
+        uid = _fingerprint(path)
+    except (soundfile.LibsndfileError, OSError) as error:
+        reason = getattr(error, "error_string", "") or str(error)
+        raise SourceError(f"reading {path}: {reason.strip()}") from None
+    if frames == 0:
+        raise SourceError(f"reading {path}: it holds no samples")
+    if channels < 4:
+        raise SourceError(
+            f"reading {path}: {channels} channel{'s' * (channels > 1)}, four are needed for a "
+            "direction"
+        )
+    return Recording(str(path.absolute()), uid, rate, channels, frames)
+
+
+def _fingerprint(path: Path) -> str:
+    """What tells a file's content: its size, and parts of it from begin to end."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        if size <= SAMPLED << 16:
+            digest.update(file.read())
+        else:
+            for part in range(SAMPLED):
+                file.seek((size - (1 << 16)) * part // (SAMPLED - 1))
+                digest.update(file.read(1 << 16))
+    return f"file-{digest.hexdigest()[:32]}"

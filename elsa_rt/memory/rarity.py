@@ -1,0 +1,84 @@
+"""How rare a sound is in its place: how often the like was heard, there, and at that hour."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.memory.search import Found
+
+Floats = NDArray[np.float32]
+
+ALIKE = 0.7
+"""Cosine of centred embeddings from which on two rows count as the same kind of sound."""
+
+APART_S = 600
+"""Rows closer in time belong to the same occasion and say nothing about what is usual."""
+
+PLACE_DEG, HOUR_H = 45.0, 2.0
+"""Deviations of the bells by which direction and time of day count as the same."""
+
+ANYWHERE, THERE, THEN = 0.4, 0.3, 0.3
+"""Weights of the like of a sound: anywhere and at any time, there, and at that time of day."""
+
+MOST_PAST = 100_000
+"""Rows of the past that are compared; more are sampled evenly in time."""
+
+_AT_ONCE = 512
+
+
+class Rarity(NamedTuple):
+    """Of n rows, what the past had that was like them."""
+
+    rate: Floats  # weighted number of the like in a day; the smaller, the rarer
+    alike: NDArray[np.int64]  # rows of the same kind of sound in the past
+    there: NDArray[np.int64]  # of these, within 45 degrees of its direction
+    then: NDArray[np.int64]  # and within two hours of its time of day
+    days: float  # of the past
+
+
+def rarity(
+    found: Found, vectors: Floats, past: Found, past_vectors: Floats, every: int = 1
+) -> Rarity:
+    """Compare rows (n) with the ``past`` (m) by their unit vectors of centred embeddings.
+
+    ``past`` holds one of ``every`` so many rows.
+    """
+    days = max((float(np.ptp(past.at_s)) if len(past.id) else 0.0) / 86_400, 1.0)
+    counts = np.zeros((4, len(found.id)))
+    for begin in range(0, len(found.id), _AT_ONCE):
+        part = slice(begin, begin + _AT_ONCE)
+        mine = found.take(np.arange(len(found.id))[part])
+        alike = vectors[part] @ past_vectors.T >= ALIKE
+        alike &= np.abs(past.at_s[None] - mine.at_s[:, None]) > APART_S
+        turn = np.clip(mine.direction @ past.direction.T, -1, 1)
+        off_deg = np.degrees(np.arccos(np.nan_to_num(turn)))
+        off_h = np.abs(past.at_s[None] - mine.at_s[:, None]) / 3600 % 24
+        off_h = np.minimum(off_h, 24 - off_h)
+        weight = (
+            ANYWHERE
+            + THERE * np.exp(-0.5 * (off_deg / PLACE_DEG) ** 2)
+            + THEN * np.exp(-0.5 * (off_h / HOUR_H) ** 2)
+        )
+        counts[0, part] = (alike * weight).sum(axis=1)
+        counts[1, part] = alike.sum(axis=1)
+        counts[2, part] = (alike & (off_deg <= PLACE_DEG)).sum(axis=1)
+        counts[3, part] = (alike & (off_h <= HOUR_H)).sum(axis=1)
+    counts *= every
+    rate = ((counts[0] + 0.5) / days).astype(np.float32)
+    alike, there, then = counts[1:].astype(np.int64)
+    return Rarity(rate, alike, there, then, days)
+
+
+def reason_of(found: Rarity, index: int) -> str:
+    """Why the row ``index`` is not usual, or how usual it is."""
+    span = f"{found.days:.0f} days" if found.days >= 2 else f"{24 * found.days:.0f} hours"
+    alike, there, then = (int(n[index]) for n in (found.alike, found.there, found.then))
+    if not alike:
+        return f"nothing like it in {span}"
+    times = "once" if alike == 1 else f"{alike} times"
+    where = "never from there" if not there else f"{there} of them from there"
+    when = "never at this hour" if not then else f"{then} at this hour"
+    return f"the like {times} in {span}, {where}, {when}"

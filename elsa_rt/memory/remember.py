@@ -1,0 +1,360 @@
+"""Recordings into a store: in pieces, on several cores, each recording exactly once.
+
+A piece and the mark that it is done are stored in one transaction. So whatever ends the work, a
+crash or a power cut, the same command goes on where it was, and nothing is there twice.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import queue
+import re
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+from elsa_rt.config import SIGNAL, Config, described
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.errors import ElsaError, UsageError
+from elsa_rt.memory.batch import STREAMS, BatchHearing, HeardPiece
+from elsa_rt.memory.labels import namer_of
+from elsa_rt.memory.pieces import Piece, Recording, find_recordings, read_header
+from elsa_rt.memory.question import model_of
+from elsa_rt.memory.store import Origin, Store
+from elsa_rt.notices import OnNotice
+
+OnProgress = Callable[[float], None]
+"""Hears of seconds of sound that are done."""
+
+BEGINS = ("unknown", "name", "mtime")
+"""Where the time of day of a recording may be read from, beside a time itself."""
+
+_NAMED = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T_ -]?(\d\d)[:h-]?(\d\d)(?:[:m-]?(\d\d))?")
+
+ALIVE_S = 1.0
+"""Time between two looks whether the workers are alive."""
+
+
+@dataclass
+class Report:
+    """What became of the recordings."""
+
+    recordings: int = 0  # that are complete now and were not before
+    already: int = 0  # that were complete
+    pieces: int = 0
+    rows: int = 0
+    seconds: float = 0.0  # of sound, heard now
+    failed: list[str] = field(default_factory=list)  # paths
+
+
+@dataclass(frozen=True)
+class Job:
+    """How recordings are heard."""
+
+    config: Config
+    jobs: int = 0  # processes; 0: one a core
+    began: str = "unknown"  # of `BEGINS`, or a time
+    zone: tzinfo | None = None  # of that time and of names
+
+
+def remember(
+    paths: Iterable[str | Path],
+    store_path: str | Path,
+    job: Job,
+    *,
+    on_notice: OnNotice,
+    on_total: OnProgress,
+    on_progress: OnProgress,
+) -> Report:
+    """Hear recordings that are not in the store ``store_path`` yet, and keep their rows.
+
+    Parameters
+    ----------
+    paths : files and folders
+    store_path : directory of the store, made where there is none
+    job : Job
+    on_notice : callable
+        Hears of recordings that cannot be read; the others go on.
+    on_total, on_progress : callable
+        Hear of the seconds of sound to be done, once, and of those that are done.
+
+    Raises
+    ------
+    ElsaError
+        The store or the model cannot be used, or a worker died; what was done is kept.
+    """
+    recordings = list(find_recordings(paths, on_notice))
+    with _opened(store_path, job) as (store, model):
+        return _hear(store, model, recordings, job, on_notice, on_total, on_progress)
+
+
+def remember_again(
+    store_path: str | Path,
+    job: Job,
+    *,
+    on_notice: OnNotice,
+    on_total: OnProgress,
+    on_progress: OnProgress,
+) -> Report:
+    """Make the rows anew that another model made, where their recordings still are.
+
+    See `remember`. Rows without a recording stay as they are.
+    """
+    Store.open(store_path).close()  # it must be there
+    with _opened(store_path, job) as (store, model):
+        recordings = _void(store, model, on_notice)
+        return _hear(store, model, recordings, job, on_notice, on_total, on_progress)
+
+
+@contextmanager
+def _opened(path: str | Path, job: Job) -> Iterator[tuple[Store, int]]:
+    bundle = ModelBundle.load(job.config.bundle)
+    with Store.open(path, create=True) as store:
+        with store.changing():
+            model = store.model_id(model_of(bundle))
+        yield store, model
+
+
+def _hear(
+    store: Store,
+    model: int,
+    recordings: Sequence[Recording],
+    job: Job,
+    on_notice: OnNotice,
+    on_total: OnProgress,
+    on_progress: OnProgress,
+) -> Report:
+    report = Report()
+    todo, left = _plan(store, model, recordings, job, report, on_notice)
+    on_total(sum(piece.seconds for piece in todo))
+    with hearing(todo, job) as heard:
+        for found in heard:
+            on_progress(found.piece.seconds)
+            _keep(store, model, found, left, report, on_notice)
+    return report
+
+
+def _plan(
+    store: Store,
+    model: int,
+    recordings: Iterable[Recording],
+    job: Job,
+    report: Report,
+    on_notice: OnNotice,
+) -> tuple[list[Piece], dict[str, int]]:
+    """The pieces to be heard, and of each recording how many there are."""
+    todo: list[Piece] = []
+    left: dict[str, int] = {}
+    for recording in recordings:
+        (known,) = store.query(
+            "SELECT id, done, model FROM sources WHERE uid = ?", (recording.uid,)
+        ) or [(0, 0, model)]
+        number, done, other = known
+        if done and other == model:
+            report.already += 1
+            continue
+        if other != model:
+            name = store.models()[other].name
+            on_notice(
+                f"{recording.path} was remembered by another model, {name}, and stays so: make it "
+                f"anew with elsa-rt remember --again --store {store.path}"
+            )
+            report.already += 1
+            continue
+        with store.changing():
+            number = number or store.source_id(origin_of(recording, job), model)
+        heard = {row[0] for row in store.query(
+            "SELECT piece FROM pieces WHERE source = ?", (number,)
+        )}  # fmt: skip
+        missing = [Piece(recording, k) for k in range(recording.pieces) if k not in heard]
+        todo += missing
+        left[recording.uid] = len(missing)
+    return todo, left
+
+
+def origin_of(recording: Recording, job: Job) -> Origin:
+    """``recording`` as a source of rows."""
+    signal_settings = {
+        setting.name: getattr(job.config, setting.name)
+        for setting in described()
+        if setting.metadata["group"] == SIGNAL
+        and getattr(job.config, setting.name) != setting.default
+    }
+    return Origin(
+        uid=recording.uid,
+        name=Path(recording.path).name,
+        live=False,
+        path=recording.path,
+        began_s=began_of(recording, job.began, job.zone),
+        seconds=recording.seconds,
+        settings=json.dumps(signal_settings) if signal_settings else "",
+        pieces=recording.pieces,
+    )
+
+
+def began_of(recording: Recording, began: str, zone: tzinfo | None) -> float | None:
+    """Unix time of the first sample: as ``began`` says, from the file's name, or its date."""
+    path = Path(recording.path)
+    if began == "unknown":
+        return None
+    if began == "mtime":
+        return path.stat().st_mtime - recording.seconds
+    if began == "name":
+        match = _NAMED.search(path.stem)
+        if match is None:
+            return None
+        text = "{}-{}-{}T{}:{}:{}".format(*match.groups("00"))
+    else:
+        text = began
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        if began == "name":
+            return None
+        raise UsageError(
+            f"--began {began}: give {', '.join(BEGINS)}, or a time such as 2026-01-31T22:00"
+        ) from None
+    return (at if at.tzinfo else at.replace(tzinfo=zone)).timestamp()
+
+
+def _keep(
+    store: Store,
+    model: int,
+    found: HeardPiece,
+    left: dict[str, int],
+    report: Report,
+    on_notice: OnNotice,
+) -> None:
+    """Store the rows of a piece together with the mark that it is done."""
+    recording = found.piece.recording
+    if found.error:
+        on_notice(f"{found.error}; its other pieces are kept")
+        if recording.path not in report.failed:
+            report.failed.append(recording.path)
+        return
+    ((source, began),) = store.query(
+        "SELECT id, began FROM sources WHERE uid = ?", (recording.uid,)
+    )
+    events = [
+        event if began is None else replace(event, at_s=began + event.time_s)
+        for event in found.events
+    ]
+    with store.changing():
+        report.rows += store.add(source, model, events)
+        store.execute("INSERT INTO pieces VALUES (?, ?)", (source, found.piece.index))
+        left[recording.uid] -= 1
+        if not left[recording.uid]:
+            store.execute("UPDATE sources SET done = 1 WHERE id = ?", (source,))
+            store.execute("DELETE FROM pieces WHERE source = ?", (source,))
+            report.recordings += 1
+    report.pieces += 1
+    report.seconds += found.piece.seconds
+
+
+@contextmanager
+def hearing(todo: Sequence[Piece], job: Job) -> Iterator[Iterator[HeardPiece]]:
+    """Hear ``todo`` on as many processes as there are cores, or in this one."""
+    cores = len(os.sched_getaffinity(0))
+    jobs = max(1, min(job.jobs or cores, len(todo)))
+    streams = max(1, min(STREAMS, len(todo) // jobs))
+    if jobs == 1:
+        yield _heard_here(todo, job.config, streams) if todo else iter(())
+        return
+    context = multiprocessing.get_context("spawn")
+    pieces: Any = context.Queue()
+    results: Any = context.Queue(maxsize=4 * STREAMS)
+    for piece in [*todo, *[None] * jobs]:
+        pieces.put(piece)
+    workers = [
+        context.Process(
+            target=_work, args=(pieces, results, job.config, streams), daemon=True
+        )
+        for _ in range(jobs)
+    ]  # fmt: skip
+    for worker in workers:
+        worker.start()
+    try:
+        yield _results(results, workers, len(todo))
+    finally:
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.join()
+
+
+def _heard_here(todo: Iterable[Piece], config: Config, streams: int) -> Iterator[HeardPiece]:
+    from elsa_rt.encoder.audio import AudioEncoder
+
+    encoder = AudioEncoder(ModelBundle.load(config.bundle), config)
+    hearing = BatchHearing(encoder, config, namer_of(encoder.bundle), streams)
+    return hearing.hear(todo)
+
+
+def _work(pieces: Any, results: Any, config: Config, streams: int) -> None:
+    """One worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to take
+    try:
+        for found in _heard_here(iter(pieces.get, None), config, streams):
+            results.put(found)
+    except ElsaError as error:
+        results.put(error)
+    results.put(None)
+
+
+def _results(results: Any, workers: Sequence[Any], count: int) -> Iterator[HeardPiece]:
+    done = 0
+    while done < count:
+        try:
+            found = results.get(timeout=ALIVE_S)
+        except queue.Empty:
+            died = [w.exitcode for w in workers if w.exitcode not in (None, 0)]
+            if died:
+                raise ElsaError(
+                    f"remembering: a worker process ended with exit code {died[0]} (-9: out of "
+                    f"memory?): the {done} pieces that were done are kept; go on with the same "
+                    "command, with fewer processes: --jobs 1"
+                ) from None
+            continue
+        if isinstance(found, ElsaError):
+            raise found
+        if found is not None:
+            done += 1
+            yield found
+
+
+def _void(store: Store, model: int, on_notice: OnNotice) -> list[Recording]:
+    """Remove the rows that another model made of recordings that are still there.
+
+    Returns these recordings.
+    """
+    found = []
+    old = store.query("SELECT id, name, live, path, uid FROM sources WHERE model != ?", (model,))
+    for number, name, live, path, uid in old:
+        if live or path is None:
+            on_notice(f"{name} was live: there is no recording of it, its rows stay as they are")
+            continue
+        try:
+            recording = read_header(Path(path))
+        except ElsaError as error:
+            on_notice(f"{error}; its rows stay as they are")
+            continue
+        if recording.uid != uid:
+            on_notice(f"{path} is another recording now; the rows of the old one stay as they are")
+            continue
+        with store.changing():
+            store.execute(
+                "DELETE FROM alerts WHERE row IN (SELECT id FROM events WHERE source = ?)",
+                (number,),
+            )
+            store.execute("DELETE FROM events WHERE source = ?", (number,))
+            store.execute("DELETE FROM pieces WHERE source = ?", (number,))
+            store.execute("UPDATE sources SET model = ?, done = 0 WHERE id = ?", (model, number))
+            store.changed_rows()
+        found.append(recording)
+    return found

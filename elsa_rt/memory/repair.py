@@ -1,0 +1,94 @@
+"""What can still be read of a damaged store, in a new one beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+
+from elsa_rt.errors import StoreError, UsageError
+from elsa_rt.memory.coarse_index import DIRECTORY
+from elsa_rt.memory.schema import FILE, connect, sqlite_gate
+
+TABLES = ("meta", "models", "sources", "pieces", "names", "events", "alerts")
+
+ROWS_AT_ONCE = 256
+
+
+def repair(path: str | Path) -> tuple[int, Path]:
+    """Save what can be read of the store in the directory ``path``.
+
+    The new database takes the place of the damaged one, which stays beside it. Returns how many
+    rows were saved, and where the damaged file is.
+
+    Raises
+    ------
+    UsageError
+        There is no store.
+    StoreError
+        Nothing can be read.
+    """
+    path = Path(path).expanduser()
+    file = path / FILE
+    if not file.is_file():
+        raise UsageError(f"repairing {path}: there is no {file}: name the directory of a store")
+    aside = file.with_name(f"{FILE}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    fresh = file.with_name(f"{FILE}.new")
+    fresh.unlink(missing_ok=True)
+    damaged = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+    new = connect(fresh, write=True, wait_s=5.0)
+    try:
+        with sqlite_gate("repairing", file):
+            new.execute("PRAGMA journal_mode = DELETE")
+            saved = {table: _copy(damaged, new, table) for table in TABLES}
+            new.execute("PRAGMA journal_mode = WAL")
+    finally:
+        new.close()
+        damaged.close()
+    if not saved["models"] or not saved["sources"]:
+        fresh.unlink()
+        raise StoreError(
+            f"repairing {path}: neither models nor sources can be read of it: move it away and "
+            f"begin a new one: mv {path} {path}.damaged"
+        )
+    file.rename(aside)
+    for rest in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{file}{rest}").rename(f"{aside}{rest}")
+    fresh.rename(file)
+    shutil.rmtree(path / DIRECTORY, ignore_errors=True)
+    return saved["events"], aside
+
+
+def _copy(damaged: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
+    """Copy the rows of ``table`` that can be read, from its begin and from its end."""
+    try:
+        columns = len(damaged.execute(f"PRAGMA table_info({table})").fetchall())
+    except sqlite3.Error:
+        return 0
+    insert = f"INSERT OR IGNORE INTO {table} VALUES ({','.join('?' * columns)})"
+    keyed = "rowid" if table not in ("meta", "pieces") else "key" if table == "meta" else "source"
+    new.execute("BEGIN")
+    for order in ("ASC", "DESC"):
+        with contextlib.suppress(sqlite3.Error):
+            cursor = damaged.execute(f"SELECT * FROM {table} ORDER BY {keyed} {order}")
+            if order == "DESC" and table == "alerts":
+                break  # it has no key that keeps a row from coming twice
+            while rows := _few(cursor):
+                new.executemany(insert, rows)
+    new.execute("COMMIT")
+    ((count,),) = new.execute(f"SELECT count(*) FROM {table}").fetchall()
+    return int(count)
+
+
+def _few(cursor: sqlite3.Cursor) -> list[tuple[object, ...]]:
+    """The next rows, as many as can be read."""
+    rows: list[tuple[object, ...]] = []
+    with contextlib.suppress(sqlite3.Error):
+        for row in cursor:
+            rows.append(row)
+            if len(rows) == ROWS_AT_ONCE:
+                break
+    return rows

@@ -1,0 +1,203 @@
+"""The rows that fit a vector best: a pass over 64 bytes of each, then one over the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.audio.ambisonics import direction_from_angles
+from elsa_rt.memory.coarse_index import CoarseIndex, Filter
+from elsa_rt.memory.row import KINDS
+from elsa_rt.memory.scan import NO_DIRECTION, fine_products
+from elsa_rt.memory.store import Model, Store, StoredRow
+from elsa_rt.memory.vector_code import COMPONENTS, LEVEL_POWER, LEVELS, VectorCode
+
+Floats = NDArray[np.float32]
+
+LEAST_CANDIDATES, SHARE_OF_CANDIDATES = 20_000, 0.002
+"""Rows that the second pass looks at: so many, or this share of all where that is more."""
+
+
+class Found(NamedTuple):
+    """Rows that a search found, n of them, in no order."""
+
+    id: NDArray[np.int64]
+    at_s: NDArray[np.int64]  # Unix time, 0 where it is unknown
+    source: NDArray[np.int64]
+    direction: Floats  # (n, 3) unit vectors; NaN where a row has none
+    minute: NDArray[np.bool_]
+
+    def take(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> Found:
+        """Those at ``chosen``, in this order."""
+        return Found(
+            self.id[chosen],
+            self.at_s[chosen],
+            self.source[chosen],
+            self.direction[chosen],
+            self.minute[chosen],
+        )
+
+
+class Searchable(Protocol):
+    """What `Memory` asks: the store of a device, or an archive."""
+
+    path: str
+
+    def models(self) -> Mapping[int, Model]:
+        """The models that rows were made by, by their number."""
+        ...
+
+    def sources(self) -> dict[int, str]:
+        """What the sources are called, by their number."""
+        ...
+
+    def nearest(
+        self,
+        vectors: Floats,
+        sounds: int,
+        model: int,
+        wanted: Filter,
+        count: int,
+        *,
+        exact: bool = False,
+    ) -> tuple[Found, Floats]:
+        """Rows among which the ``count`` most similar to any of the first ``sounds`` vectors are.
+
+        Also gives the cosines (n, vectors) of these rows.
+        """
+        ...
+
+    def matching(self, wanted: Filter) -> Found:
+        """All rows that ``wanted`` lets through."""
+        ...
+
+    def coordinates(self, found: Found, model: int) -> Floats:
+        """Unit vectors (n, 64) of the rows' centred embeddings."""
+        ...
+
+    def fetch(self, ids: Sequence[int]) -> list[StoredRow]:
+        """The rows ``ids``, in this order; those that are gone are left out."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the store."""
+        ...
+
+
+class LocalSearch:
+    """Searches the store of one directory."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.path = str(store.path)
+        self.models: Callable[[], Mapping[int, Model]] = store.models
+        self.fetch = store.fetch
+        self.close = store.close
+        self.index = CoarseIndex.open(store)
+
+    def sources(self) -> dict[int, str]:
+        """What the sources are called, by their number."""
+        return {number: origin.name for number, origin in self.store.sources().items()}
+
+    def nearest(
+        self,
+        vectors: Floats,
+        sounds: int,
+        model: int,
+        wanted: Filter,
+        count: int,
+        *,
+        exact: bool = False,
+    ) -> tuple[Found, Floats]:
+        """Rows among which the ``count`` most similar to any of the first ``sounds`` vectors are.
+
+        Also gives the cosines (n, vectors) of these rows. ``exact`` leaves out the first pass and
+        compares the full code of every row.
+        """
+        code = self._code(model)
+        if exact:
+            positions = self.index.matching(wanted)
+        else:
+            share = int(SHARE_OF_CANDIDATES * len(self.index))
+            most = max(count, LEAST_CANDIDATES, share)
+            best = [self.index.best(code.query(one)[0], wanted, most) for one in vectors[:sounds]]
+            positions = best[0] if sounds == 1 else np.unique(np.concatenate(best))
+        ids, codes = self.store.vectors(self.index.rows["id"][positions].tolist())
+        found = self._found(positions[np.isin(self.index.rows["id"][positions], ids)])
+        return found, similarities(code, vectors, codes)
+
+    def matching(self, wanted: Filter) -> Found:
+        """All rows that ``wanted`` lets through."""
+        return self._found(self.index.matching(wanted))
+
+    def coordinates(self, found: Found, model: int) -> Floats:
+        """Unit vectors (n, 64) of the rows' centred embeddings, from their components alone."""
+        code = self._code(model)
+        positions = np.searchsorted(self.index.rows["id"], found.id)
+        parts = self.index.codes[positions].astype(np.float32) * code.scale
+        return np.asarray(parts / np.maximum(np.linalg.norm(parts, axis=1, keepdims=True), 1e-9))
+
+    def _code(self, model: int) -> VectorCode:
+        return self.store.models()[model].code
+
+    def _found(self, positions: NDArray[np.intp]) -> Found:
+        rows = self.index.rows[positions]
+        azimuth = rows["azimuth"].astype(np.float32) / 10
+        direction = direction_from_angles(azimuth, rows["elevation"]).astype(np.float32)
+        direction[rows["azimuth"] == NO_DIRECTION] = np.nan
+        return Found(
+            id=rows["id"].astype(np.int64),
+            at_s=rows["at"].astype(np.int64),
+            source=rows["source"].astype(np.int64),
+            direction=direction,
+            minute=rows["tag"] % 4 == KINDS.index("minute"),
+        )
+
+
+def similarities(code: VectorCode, vectors: Floats, codes: list[bytes]) -> Floats:
+    """Cosines (n, vectors) of ``codes`` with ``vectors`` (vectors, D), of unit length."""
+    found = np.empty((len(codes), len(vectors)), np.float32)
+    sizes = np.array([len(each) for each in codes], int)
+    for size in (COMPONENTS, code.fine_bytes):
+        chosen = np.flatnonzero(sizes == size)
+        packed = np.frombuffer(b"".join([codes[k] for k in chosen]), np.uint8).reshape(-1, size)
+        # what the code loses makes a decoded embedding shorter than 1, by some per cent
+        to_mean = _products(code, code.mean, packed)
+        square = 2 * to_mean - code.mean @ code.mean + _residual_power(code, packed)
+        length = np.sqrt(np.maximum(square, 1e-6))
+        for column, vector in enumerate(vectors):
+            found[chosen, column] = _products(code, vector, packed) / length
+    return np.clip(found, -1, 1)
+
+
+def _products(code: VectorCode, vector: Floats, packed: NDArray[np.uint8]) -> Floats:
+    """Products (n,) of ``vector`` (D,) with codes (n, bytes) of one kind."""
+    factors, offset = code.query(vector)
+    if packed.shape[1] == COMPONENTS:
+        return np.asarray(packed.view(np.int8).astype(np.float32) @ factors + offset, np.float32)
+    found = np.empty(len(packed), np.float32)
+    fine_products(packed, factors.astype(np.float32), _table(vector), _spread(packed), found)
+    return found + np.float32(offset)
+
+
+def _residual_power(code: VectorCode, packed: NDArray[np.uint8]) -> Floats:
+    """Squared lengths (n,) of decoded embeddings less the mean."""
+    parts = packed[:, :COMPONENTS].view(np.int8).astype(np.float32) * code.scale
+    square = (parts**2).sum(axis=1)
+    if packed.shape[1] > COMPONENTS:
+        square += LEVEL_POWER * code.dimensions * _spread(packed) ** 2
+    return np.asarray(square, np.float32)
+
+
+def _spread(packed: NDArray[np.uint8]) -> Floats:
+    spread = packed[:, COMPONENTS : COMPONENTS + 2].copy().view(np.float16)
+    return np.asarray(spread[:, 0], np.float32)
+
+
+def _table(vector: Floats) -> Floats:
+    """Products (D / 4, 256) of four dimensions of ``vector`` with each byte of their levels."""
+    bytes_ = np.arange(256)[:, None] >> np.array([0, 2, 4, 6]) & 3
+    return np.ascontiguousarray(vector.reshape(-1, 4) @ LEVELS[bytes_].T, np.float32)
