@@ -4,6 +4,7 @@
 # make test-fast             the inner loop: the tests that take no second, in less than a minute
 # make lint      ruff, its format, and mypy
 # make guide     the site of the guide, into build/guide; a broken link fails
+# make test-home-assistant    the MQTT output with a real Home Assistant, of which it installs 1 GB
 # make test-extras    resolve the extras for every Python and for ARM; minutes, needs the network
 # make bench     how fast it is and how much memory it takes, on one core
 # make bench-alternatives    the same beside SciPy, librosa, torch and CLAP
@@ -19,7 +20,7 @@ RUN_PACKAGES := python3-venv libportaudio2
 TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl \
 	chromium-headless-shell fonts-dejavu-core
 
-.PHONY: demo listen test test-fast lint guide bench bench-alternatives bench-device
+.PHONY: test-extras test-home-assistant demo listen test test-fast lint guide bench bench-alternatives bench-device
 
 demo: $(VENV)/.installed
 	$(BIN)/elsa-rt listen --demo
@@ -42,6 +43,19 @@ lint: $(VENV)/.installed-for-tests
 guide: $(VENV)/.installed-for-tests
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+test-extras: $(VENV)/.installed-for-tests
+	$(BIN)/python -m tests.extras
+
+# the newest Home Assistant that Python 3.13 runs; it asks for patch releases that it does not need
+HOME_ASSISTANT := $(VENV)-home-assistant
+HOME_ASSISTANT_PYTHON ?= python3.13
+test-home-assistant: $(VENV)/.installed-for-tests
+	$(HOME_ASSISTANT_PYTHON) -m venv $(HOME_ASSISTANT)
+	$(HOME_ASSISTANT)/bin/pip install --quiet --ignore-requires-python \
+		'homeassistant>=2026.1,<2026.3' 'paho-mqtt==2.1.0'
+	ELSA_RT_HOME_ASSISTANT=$(HOME_ASSISTANT)/bin/python \
+		$(BIN)/python -m pytest tests/live/test_home_assistant.py
 
 bench: $(VENV)/.installed
 	for bench in step filters start growth listen_file; do \

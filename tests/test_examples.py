@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from numpy.typing import NDArray
 
 from elsa_rt import ArraySource
 from elsa_rt.cli import main
+from elsa_rt.outputs.home_assistant import Topics, discovery
+from elsa_rt.outputs.mqtt import MqttSettings
+from elsa_rt.rules_file.reader import read_rules
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -71,3 +76,44 @@ def test_without_arguments_it_says_how_to_run_it(run: Run, name: str) -> None:
     with pytest.raises(SystemExit) as ended:
         run(name)
     assert f"python examples/{name}.py" in str(ended.value)
+
+
+def run_alone(monkeypatch: pytest.MonkeyPatch, name: str, *argv: str) -> int:
+    """Run an example with the bundled model; its exit code."""
+    monkeypatch.setattr(sys, "argv", [name, *argv])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    return int(ended.value.code or 0)
+
+
+def test_a_simulated_robot_turns_to_the_sound(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_alone(monkeypatch, "turn_to_sound", "150") == 0
+    out = capsys.readouterr().out
+    assert "a telephone ringing behind" in out
+    assert "the head faces it within" in out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("azimuth", ["-150", "30"])
+def test_a_robot_that_cannot_tell_front_from_back_finds_out(
+    monkeypatch: pytest.MonkeyPatch, azimuth: str
+) -> None:
+    assert run_alone(monkeypatch, "front_or_back", azimuth) == 0
+
+
+def test_the_home_can_be_listened_by_and_its_automations_name_its_entities(tmp_path: Path) -> None:
+    file = read_rules(EXAMPLES / "home" / "home.yaml")
+    assert [output.type for output in file.outputs] == [
+        "mqtt", "webhook", "jsonl", "clips", "prometheus"
+    ]  # fmt: skip
+    (mqtt,) = (output for output in file.outputs if isinstance(output, MqttSettings))
+    message = discovery(mqtt.device_id, "", Topics("x"), file.rules, model="", version="")
+    entities = {one["default_entity_id"] for one in message["cmps"].values()}
+    text = (EXAMPLES / "home" / "automations.yaml").read_text("utf-8")
+    named = set(
+        re.findall(r"\b(?:binary_sensor|event|switch|number|button|sensor)\.living\w+", text)
+    )
+    assert len(named) >= 6
+    assert named <= entities
+    assert [one["alias"] for one in yaml.safe_load(text)]

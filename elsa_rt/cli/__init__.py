@@ -25,6 +25,7 @@ from elsa_rt.cli import (
     forget,
     guide,
     info,
+    init,
     listen,
     memory,
     microphones,
@@ -40,8 +41,8 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
 COMMANDS = (
-    listen, serve, recall, remember, forget, memory, check, replay, feedback, tune, explain, embed,
-    embed_text, devices, microphones, calibrate, doctor, bench, compile, warmup, info, guide,
+    listen, init, serve, recall, remember, forget, memory, check, replay, feedback, tune, explain,
+    embed, embed_text, devices, microphones, calibrate, doctor, bench, compile, warmup, info, guide,
 )  # fmt: skip
 
 DESCRIPTION = """\

@@ -102,6 +102,9 @@ def _show(file: RulesFile) -> None:
         )
     console = Console()
     console.print(table)
+    if file.outputs:
+        told = ", ".join(output.type for output in file.outputs)
+        console.print(Text(f"\nalerts also go to: {told}"))
     count = len(file.rules)
     zone = f", times of {file.time_zone}" if file.time_zone else ""
     console.print(

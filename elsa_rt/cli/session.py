@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from elsa_rt.cli.notices import Notices
-from elsa_rt.outputs.base import OutputSettings, Surroundings
+from elsa_rt.outputs.api import ApiSettings
+from elsa_rt.outputs.base import Output, OutputSettings, Surroundings
 from elsa_rt.outputs.controls import Controls
-from elsa_rt.outputs.group import OutputGroup
+from elsa_rt.outputs.group import OutputGroup, open_output
 from elsa_rt.version import __version__
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def outputs_around(
     Each hearing goes through `Controls.filter`, and then to `OutputGroup.show`.
     """
     controls = Controls(listener)
-    group = OutputGroup(outputs, surroundings(listener, controls, outputs, notices, is_live))
+    group = OutputGroup(outputs, surroundings(listener, controls, outputs, notices, is_live), _open)
     with group:
         if group.want_sound:
             listener.on_foa = group.hear
@@ -47,7 +48,7 @@ def surroundings(
     """What ``outputs`` may know of the program."""
     bundle = listener.bundle
     is_speech = None
-    if any(output.type == "clips" for output in outputs):
+    if any(output.type in ("clips", "api") for output in outputs):
         from elsa_rt.scoring.speech import speech_detector
 
         is_speech = speech_detector(bundle)
@@ -61,3 +62,11 @@ def surroundings(
         step_samples=bundle.step_samples,
         is_speech=is_speech,
     )
+
+
+def _open(settings: OutputSettings, around: Surroundings) -> Output:
+    if isinstance(settings, ApiSettings):  # its server is the page's, above the room of outputs
+        from elsa_rt.screens.web.api import ApiOutput
+
+        return ApiOutput(settings, around)
+    return open_output(settings, around)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import threading
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -50,22 +50,32 @@ class OutputGroup:
         self._outputs: list[tuple[str, Output]] = []
         self._sound: list[tuple[str, SoundOutput]] = []
         self._faulty: set[str] = set()
-        self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> OutputGroup:
-        with contextlib.ExitStack() as opening:
+        try:
             for number, settings in enumerate(self._settings, 1):
                 output = self._opener(settings, self._surroundings)
                 name = f"output {number}, {settings.type}"
-                opening.callback(self._guarded, name, output.close)
                 self._outputs.append((name, output))
                 if isinstance(output, SoundOutput):
                     self._sound.append((name, output))
-            self._closing = opening.pop_all()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._closing.close()
+        """Close all at once: each may take seconds to deliver what waits."""
+        threads = [
+            threading.Thread(target=self._guarded, args=(name, output.close))
+            for name, output in self._outputs
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self._outputs.clear()
+        self._sound.clear()
 
     @property
     def want_sound(self) -> bool:

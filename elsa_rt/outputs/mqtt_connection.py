@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import sys
@@ -136,7 +137,8 @@ class Connection:
     def close(self, last: tuple[str, str]) -> None:
         """Publish ``last``, retained, and disconnect."""
         if self._is_up:
-            self._client.publish(*last, qos=1, retain=True).wait_for_publish(1.0)
+            with contextlib.suppress(RuntimeError):  # the connection is lost just now
+                self._client.publish(*last, qos=1, retain=True).wait_for_publish(1.0)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -154,7 +156,8 @@ class Connection:
         self._fail(_explain(sys.exc_info()[1], self._settings))
 
     def _disconnected(self, client: Any, data: Any, flags: Any, reason: Any, more: Any) -> None:
-        if self._is_up and reason.is_failure:
+        was_up, self._is_up = self._is_up, False
+        if was_up and reason.is_failure:
             self._fail("the broker is gone: see whether it runs; it is tried again")
 
     def _fail(self, reason: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from elsa_rt.outputs.api import ApiSettings
 from elsa_rt.outputs.base import OutputSettings
 from elsa_rt.outputs.clips import ClipsSettings
 from elsa_rt.outputs.exec import ExecSettings
@@ -27,6 +28,7 @@ OUTPUTS: dict[str, type[OutputSettings]] = {
         ExecSettings,
         OscSettings,
         PrometheusSettings,
+        ApiSettings,
         ClipsSettings,
         McapSettings,
         FoxgloveSettings,

@@ -137,7 +137,7 @@ class Ros2Output:
             if isinstance(error, ElsaError):
                 raise
             raise Unavailable(
-                f"no zenoh router answers ({str(error)[:100]}): start one with "
+                f"no zenoh router answers ({str(error).partition('. ')[0][:100]}): start one with "
                 "ros2 run rmw_zenoh_cpp rmw_zenohd, and see endpoint"
             ) from None
         for name, type in TOPICS.items():

@@ -8,6 +8,7 @@ from itertools import combinations
 
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.outputs.base import is_installed
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.rule import Rule
 from elsa_rt.rules_file.reader import RulesFile
@@ -31,6 +32,12 @@ def lint(file: RulesFile, bundle: ModelBundle) -> list[Problem]:
         if replace(one, id=other.id) == other:
             line = file.rule_lines[other.id]
             found.append(Problem(line, f"rule {other.id} is the same as {one.id}: take one out"))
+    found += [
+        Problem(0, f"output {output.type}: {output.needs[0]} is not installed: {install}")
+        for output in file.outputs
+        if output.needs is not None and not is_installed(type(output))
+        for install in (f"pip install 'elsa-rt[{output.needs[1]}]'",)
+    ]
     return sorted(found)
 
 

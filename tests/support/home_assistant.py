@@ -85,7 +85,7 @@ async def main(port: int, directory: str) -> None:
         if "call" in asked:
             domain, service, data = asked["call"]
             await hass.services.async_call(domain, service, data, blocking=True)
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.2)  # the command goes to elsa-rt and its new state comes back
         if "registry" in asked:
             devices = device_registry.async_get(hass)
             answer(

@@ -7,6 +7,7 @@ live         what the page is told of: an output for hearings, alerts, notices
 commands     what the page asks for: prompts, thresholds, feedback
 expectation  false alarms and misses of a rule over its threshold
 app          routes
+api          the API for robots: another application on the same server and guard
 server       uvicorn on a thread of its own
 static/      the page: HTML, CSS and JavaScript modules as they are served
 """
