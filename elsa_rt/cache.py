@@ -18,7 +18,7 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.files import cache_directory, replacing
 from elsa_rt.version import __version__
 
-MOST_FILES = 16
+MOST_FILES = 64
 """Of one kind; the one that was not written for longest goes first."""
 
 

@@ -1,4 +1,4 @@
-"""Work at the start that all cores share: NumPy and ONNX Runtime let other threads run meanwhile."""
+"""Threads that share the work of a start; NumPy and ONNX Runtime let them run at once."""
 
 from __future__ import annotations
 

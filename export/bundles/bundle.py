@@ -30,8 +30,7 @@ from elsa_rt.encoder.bundle import (
     TOKENIZER,
     ModelBundle,
 )
-from elsa_rt.features.intensity import CHANNELS
-from elsa_rt.features.kernels import LOG_FLOOR
+from elsa_rt.features.intensity import CHANNELS, LOG_FLOOR
 from elsa_rt.version import __version__
 from export.bundles.card import write_card
 from export.bundles.manifest import rehash

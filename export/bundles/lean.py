@@ -20,7 +20,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
-from elsa_rt.features.kernels import LOG_FLOOR
+from elsa_rt.features.intensity import LOG_FLOOR
 from export.bundles.manifest import rehash
 from export.bundles.onnx_graphs import save_graph
 from export.bundles.step_graph import read_weights
