@@ -126,10 +126,10 @@ def _key(kernel: Kernel, llvm: Any) -> str:
 
 def _compile(kernel: Kernel) -> dict[str, NDArray[Any]]:
     """Machine code of ``kernel`` as an object file, its name, and the names that it may call."""
-    from numba import cfunc, types
-
+    numba: Any = import_module("numba")
+    types = numba.types
     function = getattr(import_module(kernel.module), kernel.function)
-    entry = cfunc(types.int64(types.CPointer(types.int64)), error_model="numpy")(
+    entry = numba.cfunc(types.int64(types.CPointer(types.int64)), error_model="numpy")(
         _entry(kernel, function)
     )
     library = entry._library
@@ -144,14 +144,14 @@ def _compile(kernel: Kernel) -> dict[str, NDArray[Any]]:
 
 def _entry(kernel: Kernel, function: Callable[..., Any]) -> Callable[..., Any]:
     """A Numba function of a row of int64 that calls ``function`` with what stands there."""
-    from numba import carray, types
-    from numba.extending import intrinsic
+    numba, extending = map(import_module, ("numba", "numba.extending"))
+    types: Any = numba.types
 
-    @intrinsic
+    @extending.intrinsic
     def floats(_context: Any, address: Any) -> Any:
         return types.CPointer(types.float32)(address), _as_pointer
 
-    @intrinsic
+    @extending.intrinsic
     def integers(_context: Any, address: Any) -> Any:
         return types.CPointer(types.int64)(address), _as_pointer
 
@@ -165,7 +165,9 @@ def _entry(kernel: Kernel, function: Callable[..., Any]) -> Callable[..., Any]:
         else:
             given.append(f"row[{at}]")
         at += 1 + axes
-    scope = {"function": function, "carray": carray, "floats": floats, "integers": integers}
+    scope: dict[str, Any] = {
+        "function": function, "carray": numba.carray, "floats": floats, "integers": integers,
+    }  # fmt: skip
     exec(f"def entry(row):\n    return function({', '.join(given)})", scope)  # of the line above
     made: Callable[..., Any] = scope["entry"]
     return made

@@ -60,7 +60,7 @@ def test_without_machine_code_numba_calls_the_same(monkeypatch: pytest.MonkeyPat
 
 
 def test_machine_code_is_for_one_processor_and_one_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    import llvmlite.binding as llvm
+    llvm = pytest.importorskip("llvmlite.binding")
 
     class Other:
         def __getattr__(self, name: str) -> object:
