@@ -77,7 +77,7 @@ class HomeRule:
     """The rule of one home: its scores and its thresholds."""
 
     def __init__(self, bundle: ModelBundle, label: str) -> None:
-        self._statistics, self._bundle = Statistics.load(bundle), bundle
+        self._statistics, self._bundle = Statistics.of(bundle), bundle
         self.rule = rules_of([phrases(label)[0]])[0]
         config = Config()
         bank = PromptBank.encode(bundle, [self.rule], config)
