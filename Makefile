@@ -6,6 +6,7 @@
 # make guide     the site of the guide, into build/guide; a broken link fails
 # make test-home-assistant    the MQTT output with a real Home Assistant, of which it installs 1 GB
 # make test-extras    resolve the extras for every Python and for ARM; minutes, needs the network
+# make pictures  the pictures of guide and README, photographed anew
 # make bench     how fast it is and how much memory it takes, on one core
 # make bench-alternatives    the same beside SciPy, librosa, torch and CLAP
 # make bench-device          measure this machine; its line goes into the guide's table
@@ -20,7 +21,8 @@ RUN_PACKAGES := python3-venv libportaudio2
 TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl \
 	chromium-headless-shell fonts-dejavu-core
 
-.PHONY: test-extras test-home-assistant demo listen test test-fast lint guide bench bench-alternatives bench-device
+.PHONY: test-extras test-home-assistant demo listen test test-fast lint guide pictures bench \
+	bench-alternatives bench-device
 
 demo: $(VENV)/.installed
 	$(BIN)/elsa-rt listen --demo
@@ -56,6 +58,9 @@ test-home-assistant: $(VENV)/.installed-for-tests
 		'homeassistant>=2026.1,<2026.3' 'paho-mqtt==2.1.0'
 	ELSA_RT_HOME_ASSISTANT=$(HOME_ASSISTANT)/bin/python \
 		$(BIN)/python -m pytest tests/live/test_home_assistant.py
+
+pictures: $(VENV)/.installed-for-tests
+	$(BIN)/python -m tests.pictures
 
 bench: $(VENV)/.installed
 	for bench in step filters start growth listen_file; do \

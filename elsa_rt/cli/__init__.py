@@ -32,6 +32,7 @@ from elsa_rt.cli import (
     recall,
     remember,
     replay,
+    report,
     serve,
     tune,
     warmup,
@@ -41,8 +42,9 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.version import __version__
 
 COMMANDS = (
-    listen, init, serve, recall, remember, forget, memory, check, replay, feedback, tune, explain,
-    embed, embed_text, devices, microphones, calibrate, doctor, bench, compile, warmup, info, guide,
+    listen, init, serve, recall, remember, forget, memory, check, replay, report, feedback, tune,
+    explain, embed, embed_text, devices, microphones, calibrate, doctor, bench, compile, warmup,
+    info, guide,
 )  # fmt: skip
 
 DESCRIPTION = """\

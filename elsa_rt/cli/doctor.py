@@ -6,12 +6,13 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from elsa_rt.cli.options import Commands, add_command, add_settings, settings
+from elsa_rt.cli.options import Commands, add_command, add_settings, settings, writable
 from elsa_rt.config import MODEL, SIGNAL, Config
 from elsa_rt.errors import UsageError
 
 if TYPE_CHECKING:
     from elsa_rt.diagnostics.check import Check
+    from elsa_rt.diagnostics.microphone import Recording
 
 MORE = """\
 It looks at the model, the engine, the computer, the microphone, and listens for some seconds: make
@@ -20,6 +21,7 @@ some noise meanwhile. Give it the options that you give to listen. It ends with 
   elsa-rt doctor
   elsa-rt doctor hw:1 --microphone respeaker-4-mic
   elsa-rt doctor room.wav --format ambix --json
+  elsa-rt doctor hw:1 --plot channels.svg
 """
 
 LISTEN_S = 5.0
@@ -44,6 +46,7 @@ def add(commands: Commands) -> None:
         help=f"seconds to listen for, 0 for not at all (default: {LISTEN_S:g})",
     )
     parser.add_argument("--json", action="store_true", help="JSON, one object")
+    parser.add_argument("--plot", metavar="FILE", help="draw what each channel gives, SVG")
     add_settings(parser, SIGNAL, MODEL)
 
 
@@ -52,7 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--listen-s {arguments.listen_s:g}: 0..3600 is needed")
     if arguments.source == "-":
         raise UsageError("doctor does not read standard input: give a microphone or a file")
+    if arguments.plot is not None:
+        writable(arguments.plot)
     config = Config(**settings(arguments))
+    recordings: list[Recording] = []
     from rich.console import Console
 
     from elsa_rt.diagnostics.doctor import examine
@@ -64,8 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
                 config,
                 arguments.listen_s,
                 lambda what: status.update(f"looking at {what} ..."),
+                recordings.append,
             )
         )
+    if arguments.plot is not None:
+        _plot(arguments.plot, recordings)
     healthy = all(check.state != "failure" for check in checks)
     if arguments.json:
         listed = [check._asdict() for check in checks]
@@ -73,6 +82,17 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _show(checks)
     return 0 if healthy else 1
+
+
+def _plot(path: str, recordings: list[Recording]) -> None:
+    from elsa_rt.files import replacing
+    from elsa_rt.screens.plots.channels import channels_plot
+
+    if not recordings:
+        raise UsageError(f"--plot {path}: nothing was recorded that could be drawn")
+    samples, rate, numbers = recordings[-1]
+    with replacing(writable(path)) as part:
+        part.write_text(channels_plot(samples, rate, numbers), encoding="utf-8")
 
 
 def _show(checks: list[Check]) -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import time
 from typing import TYPE_CHECKING, Any
 
 from elsa_rt.cli.notices import Notices, say_loading
-from elsa_rt.cli.options import Commands, add_command, add_settings, settings
+from elsa_rt.cli.options import Commands, add_command, add_settings, settings, writable
 from elsa_rt.config import ALERTS, MODEL, Config
 
 if TYPE_CHECKING:
     from elsa_rt.rules.region import Region
     from elsa_rt.scoring.explain import Explanation
-    from elsa_rt.scoring.feedback import Mark
 
 MORE = """\
 It says which words are taken for a place and which for the sound, which sounds that the model
@@ -25,6 +23,7 @@ is expected to reach it, and what share of such sounds is missed, where that is 
   elsa-rt explain "a glass breaking behind me"
   elsa-rt explain "a dog barking" --false-alarms-per-hour 0.1 --site kitchen
   elsa-rt explain "my kettle" --example kettle.wav
+  elsa-rt explain "a cat" "a baby crying" "a kettle" --plot map.svg
 """
 
 
@@ -39,11 +38,16 @@ def add(commands: Commands) -> None:
         help="a recording of the sound, for a single TEXT; any number of times",
     )
     parser.add_argument("--json", action="store_true", help="an object a line")
+    parser.add_argument(
+        "--plot", metavar="FILE", help="draw a map of the sentences among known sounds, SVG"
+    )
     add_settings(parser, MODEL, ALERTS)
 
 
 def run(arguments: argparse.Namespace) -> int:
     config = Config(**settings(arguments))
+    if arguments.plot is not None:
+        writable(arguments.plot)  # said before the work, not after it
     say_loading()
     from elsa_rt.cli.examples import rules_with
     from elsa_rt.encoder.bundle import ModelBundle
@@ -59,7 +63,14 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps(fields(found), ensure_ascii=False))
         else:
-            print("\n" * (index > 0) + "\n".join(lines(found, config.feedback_half_life_days)))
+            print("\n" * (index > 0) + "\n".join(lines(found)))
+    if arguments.plot is not None:
+        from elsa_rt.files import replacing
+        from elsa_rt.scoring.statistics import Statistics
+        from elsa_rt.screens.plots.prompt_map import prompt_map
+
+        with replacing(writable(arguments.plot)) as part:
+            part.write_text(prompt_map(bank, Statistics.load(bundle)), encoding="utf-8")
     return 0
 
 
@@ -85,27 +96,11 @@ def fields(found: Explanation) -> dict[str, Any]:
             {"false_alarms_per_hour": rate, "score": _number(score)} for rate, score in found.scores
         ],
         "missed_at_one_per_hour": _number(found.missed),
-        "feedback": [
-            {"alert": mark.heard.alert, "verdict": mark.verdict, "marked": mark.marked}
-            for mark in found.marks
-        ],
         "notices": list(found.notices),
     }
 
 
-def mark_text(mark: Mark, half_life_days: float) -> str:
-    """A verdict for people."""
-    from elsa_rt.audio.direction_words import direction_words
-
-    heard = mark.heard
-    words = direction_words(heard.azimuth_deg, heard.elevation_deg)
-    return (
-        f"{heard.alert} at {heard.azimuth_deg:+.0f}° {words} was {mark.verdict}: counts "
-        f"{mark.weight(time.time(), half_life_days):.0%}"
-    )
-
-
-def lines(found: Explanation, half_life_days: float) -> list[str]:
+def lines(found: Explanation) -> list[str]:
     """The explanation for people."""
     said = [found.rule.label]
     what = " / ".join(found.what) or "what sounds like " + ", ".join(found.rule.examples)
@@ -128,7 +123,6 @@ def lines(found: Explanation, half_life_days: float) -> list[str]:
             f"  misses         about {100 * found.missed:.0f} % of {found.nearest[0][0]}, in a "
             "handful of trials at 20 dB SNR and one false alarm an hour"
         )
-    said += [f"  feedback       {mark_text(mark, half_life_days)}" for mark in found.marks]
     return [*said, *(f"  note           {notice}" for notice in found.notices)]
 
 

@@ -6,6 +6,7 @@ import argparse
 import math
 from collections.abc import Callable
 from dataclasses import Field
+from pathlib import Path
 from types import UnionType
 from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
@@ -88,6 +89,15 @@ def _without_none(hint: Any) -> Any:
     if get_origin(hint) in (Union, UnionType):
         (hint,) = (kind for kind in get_args(hint) if kind is not type(None))
     return hint
+
+
+def writable(path: str) -> Path:
+    """The file ``path`` to be written, or a UsageError where its directory is missing."""
+    target = Path(path)
+    if target.is_dir() or not target.parent.is_dir():
+        what = "it is a directory" if target.is_dir() else f"there is no directory {target.parent}"
+        raise UsageError(f"writing {target}: {what}: name a file in one that exists")
+    return target
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from elsa_rt.cli.memories import remembering
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
 from elsa_rt.cli.rules import following, load_config, refuse_prompts
@@ -37,6 +38,8 @@ It needs pip install 'elsa-rt[web]'. On 127.0.0.1 only this computer reaches it;
   elsa-rt serve --prompt "a smoke alarm" --prompt "someone knocking on the left"
   elsa-rt serve --config home.yaml --host 0.0.0.0
 """
+
+Show = Callable[[Hearing], None]
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8765
 TOKEN = "ELSA_RT_TOKEN"
@@ -114,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _listen(
     listener: Listener,
     source: str | Path | None,
-    show: Callable[[Hearing], None],
+    show: Show,
     stop: GracefulStop,
     page: LivePage,
     *,
@@ -124,8 +127,16 @@ def _listen(
     from elsa_rt.sources.open import open_source
 
     while not stop.asked():
-        with open_source(source, listener.config, listener.on_notice) as opened:
-            run_until_stopped(listener, opened, show, stop)
+        with (
+            open_source(source, listener.config, listener.on_notice) as opened,
+            remembering(listener, opened, listener.on_notice) as remember,
+        ):
+
+            def take(hearing: Hearing, remember: Show = remember) -> None:
+                remember(hearing)
+                show(hearing)
+
+            run_until_stopped(listener, opened, take, stop)
         if not again:
             break
     page.over("the recording is over" if source is not None else "the microphone has ended")

@@ -8,14 +8,18 @@ from elsa_rt.config import Config
 from elsa_rt.diagnostics.check import Check
 from elsa_rt.diagnostics.computer import check_cache, check_governor, check_model, check_permissions
 from elsa_rt.diagnostics.engines import check_engines
-from elsa_rt.diagnostics.microphone import check_device, check_sound
+from elsa_rt.diagnostics.microphone import OnRecording, check_device, check_sound
 from elsa_rt.errors import ElsaError
 from elsa_rt.microphones.library import profile_of
 from elsa_rt.sources.open import is_path
 
 
 def examine(
-    source: str | None, config: Config, listen_s: float, doing: Callable[[str], None]
+    source: str | None,
+    config: Config,
+    listen_s: float,
+    doing: Callable[[str], None],
+    on_recording: OnRecording = lambda recording: None,
 ) -> Iterator[Check]:
     """Every check, one after the other; ``doing`` is told what is looked at.
 
@@ -42,7 +46,7 @@ def examine(
             return
     if listen_s:
         doing(f"the sound, for {listen_s:g} s")
-        yield from check_sound(source, config, listen_s)
+        yield from check_sound(source, config, listen_s, on_recording)
 
 
 def examine_computer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -25,6 +25,18 @@ if TYPE_CHECKING:
 QUIET_DBFS = -75.0  # a room is louder, as a rule
 DRIFT_PPM = 300.0  # quartz is better than 100
 CLOCK_ERROR_S = 0.001  # of what is read of the device's clock
+
+
+class Recording(NamedTuple):
+    """What was listened to: channels (4, n), Hz, and their numbers in the source."""
+
+    samples: NDArray[np.float32]
+    rate: int
+    numbers: tuple[int, ...]
+
+
+OnRecording = Callable[[Recording], None]
+"""Takes the recording that the checks are made on."""
 
 
 def check_device(source: str | None, config: Config) -> Iterator[Check]:
@@ -85,7 +97,12 @@ def _check_modes(device: DeviceInfo, config: Config) -> Iterator[Check]:
         )
 
 
-def check_sound(source: str | None, config: Config, listen_s: float) -> Iterator[Check]:
+def check_sound(
+    source: str | None,
+    config: Config,
+    listen_s: float,
+    on_recording: OnRecording = lambda recording: None,
+) -> Iterator[Check]:
     """Checks of live sound: channel health, format plausibility, loss, clock."""
     said: list[str] = []
     try:
@@ -100,6 +117,7 @@ def check_sound(source: str | None, config: Config, listen_s: float) -> Iterator
         return
     profile = profile_of(config)
     numbers = profile.channels or (1, 2, 3, 4)
+    on_recording(Recording(samples, rate, numbers))
     levels = levels_dbfs(samples)
     quiet = float(levels.max()) < QUIET_DBFS
     yield Check(

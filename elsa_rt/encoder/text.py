@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,17 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from elsa_rt.cache import digest, load, save
 from elsa_rt.encoder.bundle import TEXT_ENCODER, TOKENIZER, ModelBundle
 from elsa_rt.encoder.onnx import onnx_gate, open_session
 from elsa_rt.errors import BundleError
-from elsa_rt.parallel import in_parallel
 
 MAX_TOKENS = 128
 UNKNOWN = "[UNK]"
-
-MOST_KEPT = 4_096
-"""Texts whose embeddings are kept from start to start: 2 kB each."""
 
 
 class EncodedTexts(NamedTuple):
@@ -44,62 +38,18 @@ class EncodedTexts(NamedTuple):
 
 
 def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> EncodedTexts:
-    """Encode ``texts``; what an earlier start has encoded is read from the cache.
+    """Encode ``texts`` one by one.
 
-    The text encoder is loaded for those that are new, and released with them.
-    """
-    kept = _Kept(bundle)
-    new = [text for text in dict.fromkeys(texts) if text not in kept.rows]
-    if new:
-        kept.add(new, *_encode(bundle, new, threads))
-    rows = np.stack([kept.rows[text] for text in texts]) if texts else kept.none
-    return EncodedTexts(
-        rows[:, : bundle.embedding],
-        rows[:, -2].astype(np.bool_),
-        rows[:, -1],
-        tuple(kept.broken[text] for text in texts),
-    )
-
-
-class _Kept:
-    """Encoded texts of one text encoder: rows of the embedding, truncated, unknown."""
-
-    def __init__(self, bundle: ModelBundle) -> None:
-        about = [f"{name} {bundle.files[name]}" for name in (TEXT_ENCODER, TOKENIZER)]
-        self._key = digest(*about, str(MAX_TOKENS))
-        self.none = np.empty((0, bundle.embedding + 2), np.float32)
-        stored = load("texts", self._key) or {}
-        rows = stored.get("rows", self.none)
-        listed = json.loads(bytes(stored["texts"])) if "texts" in stored else []
-        if rows.shape != (len(listed), bundle.embedding + 2):
-            rows, listed = self.none, []
-        self.rows = {text: row for (text, _), row in zip(listed, rows, strict=True)}
-        self.broken = {text: tuple(broken) for text, broken in listed}
-
-    def add(
-        self, texts: Sequence[str], rows: NDArray[np.float32], broken: Sequence[tuple[str, ...]]
-    ) -> None:
-        """Keep what ``texts`` came to, and of the earlier ones the newest."""
-        self.rows |= zip(texts, rows, strict=True)
-        self.broken |= zip(texts, broken, strict=True)
-        newest = list(self.rows)[-max(MOST_KEPT, len(texts)) :]
-        listed = json.dumps([(text, self.broken[text]) for text in newest]).encode()
-        arrays = {"rows": np.stack([self.rows[text] for text in newest])}
-        save("texts", self._key, {**arrays, "texts": np.frombuffer(listed, np.uint8)})
-
-
-def _encode(
-    bundle: ModelBundle, texts: Sequence[str], threads: int
-) -> tuple[NDArray[np.float32], list[tuple[str, ...]]]:
-    """Rows (p, D + 2) and broken words of ``texts``, each by itself.
-
-    By itself because the scales of a dynamically quantised model come from the whole batch: a
-    prompt would change with its neighbours. Several threads encode different texts.
+    One by one because the scales of a dynamically quantised model come from the whole batch: a
+    prompt would change with its neighbours.
     """
     tokenizer = _load_tokenizer(bundle)
     session = open_session(bundle.file(TEXT_ENCODER), threads, arena=False)
-
-    def one(text: str) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    embedding = np.empty((len(texts), bundle.embedding), np.float32)
+    truncated = np.zeros(len(texts), np.bool_)
+    unknown = np.zeros(len(texts), np.float32)
+    broken = []
+    for index, text in enumerate(texts):
         tokens = tokenizer.encode(text)
         with onnx_gate(f"encoding the text {text[:40]!r}"):
             (found,) = session.run(
@@ -114,11 +64,11 @@ def _encode(
                 f"encoding the text {text[:40]!r}: {bundle.file(TEXT_ENCODER)} gives {found.shape}"
                 f" or NaN, finite (1, {bundle.embedding}) is needed: export the bundle again"
             )
-        about = [float(bool(tokens.overflowing)), _unknown_share(tokens)]
-        return np.append(found[0], about).astype(np.float32), _broken(text, tokens)
-
-    rows, broken = zip(*in_parallel(one, texts), strict=True)
-    return np.stack(rows), list(broken)
+        embedding[index] = found[0]
+        truncated[index] = bool(tokens.overflowing)
+        unknown[index] = _unknown_share(tokens)
+        broken.append(_broken(text, tokens))
+    return EncodedTexts(embedding, truncated, unknown, tuple(broken))
 
 
 class Words(NamedTuple):

@@ -16,7 +16,6 @@ from elsa_rt.prompts.sentences import parse_sentence
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.background import OWN_LEAST, labels_meant, per_rule
-from elsa_rt.scoring.feedback import FeedbackStore, Mark, feedback_path
 from elsa_rt.scoring.logits import logit_of, sigmoid
 from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.site import load_site
@@ -51,12 +50,10 @@ class Explanation:
     scores: tuple[tuple[float, float], ...]  # false alarms an hour, and the score that keeps them
     missed: float  # share of such sounds at one false alarm an hour; NaN where it is not known
     notices: tuple[str, ...]
-    marks: tuple[Mark, ...] = ()  # what people said of its alerts
 
 
 def explain(bank: PromptBank, bundle: ModelBundle, config: Config) -> tuple[Explanation, ...]:
-    """Explain each rule of ``bank``; ``config`` says which site and which feedback count."""
-    marks = FeedbackStore(feedback_path(config)).marks
+    """Explain each rule of ``bank``."""
     statistics = Statistics.of(bundle)
     site = None if config.site is None else load_site(config.site, bundle, statistics)
     scorer = Scorer(bank, statistics, config, bundle.step_s, site)
@@ -86,7 +83,6 @@ def explain(bank: PromptBank, bundle: ModelBundle, config: Config) -> tuple[Expl
             ),
             missed=_missed(bank, index, statistics),
             notices=tuple(_notices(bank, rule, index, bundle, statistics, config)),
-            marks=tuple(mark for mark in marks if mark.heard.rule == rule.id),
         )
         for index, rule in enumerate(bank.rules)
     )

@@ -1,0 +1,122 @@
+"""``elsa-rt report``: a recording as one page that can be kept, sent and printed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from elsa_rt.cli.notices import Notices, say_loading
+from elsa_rt.cli.options import Commands, add_command, add_settings, writable
+from elsa_rt.cli.rules import load_config, refuse_prompts
+from elsa_rt.cli.sound import add_prompts, asked_prompts
+from elsa_rt.config import ALERTS, MODEL, SIGNAL
+from elsa_rt.errors import UsageError
+from elsa_rt.sources.open import is_path
+
+if TYPE_CHECKING:
+    from elsa_rt.audio.block import Block
+    from elsa_rt.sources.base import Source
+
+MORE = """\
+It hears the recording and writes one HTML file: when and where each prompt alerted, what came near
+and why it did not alert, directions over time, a spectrogram coloured by direction, and which known
+sounds were heard besides. The page needs no network and no script, and prints well.
+
+  elsa-rt report day.flac --prompt "a dog barking" --prompt "glass breaking" -o day.html
+  elsa-rt report day.wav --config home.yaml
+  elsa-rt report day.wav
+"""
+
+LABELS = 3
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(commands, "report", run, "make a page of a recording", MORE)
+    parser.add_argument("recording", metavar="RECORDING", help="a sound file")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="where the page goes (default: the recording's name with .html, here)",
+    )
+    add_prompts(parser)
+    add_settings(parser, SIGNAL, MODEL, ALERTS, without=("realtime",))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Hear the recording and write the page."""
+    refuse_prompts(arguments)
+    if not is_path(arguments.recording):
+        raise UsageError(f"report {arguments.recording!r}: name a sound file, e.g. day.wav")
+    target = Path(arguments.output or Path(arguments.recording).with_suffix(".html").name)
+    writable(str(target))
+    config, file = load_config(arguments)
+    known = LABELS if config.known_sounds is None else config.known_sounds
+    config = config.changed(known_sounds=known, why=True, realtime=False)
+    prompts = asked_prompts(arguments)
+    notices = Notices()
+    say_loading()
+    from elsa_rt.files import replacing
+    from elsa_rt.listener import Listener
+    from elsa_rt.screens.report.collect import Collected
+    from elsa_rt.screens.report.page import About, page
+    from elsa_rt.sources.open import open_source
+    from elsa_rt.version import __version__
+
+    listener = Listener(None if file else prompts or None, config=config, on_notice=notices)
+    bundle, told = listener.bundle, listener.known
+    with open_source(arguments.recording, config, notices) as source:
+        length_s = _length_s(arguments.recording)
+        found = Collected.start(
+            bundle.features,
+            bundle.step_frames,
+            1.0 if told is None else told.told_from,
+            round(length_s / bundle.step_s),
+        )
+        listener.on_frames = found.take_frames
+        for block in _with_progress(source, length_s):
+            for hearing in listener.push(block):
+                found.take(hearing)
+        for hearing in listener.finish():
+            found.take(hearing)
+        found.finish()
+    about = About(
+        recording=Path(arguments.recording).name,
+        length_s=length_s,
+        model=f"{bundle.name} {bundle.version}",
+        version=__version__,
+        told_error=float("nan") if told is None else told.told_error,
+    )
+    with replacing(target) as part:
+        part.write_text(page(found, listener.config.rules, about), encoding="utf-8")
+    print(
+        f"{target}: {len(found.alerts)} alerts, {len(found.near)} near misses, "
+        f"{len(found.heard)} known sounds"
+    )
+    return 0
+
+
+def _length_s(path: str) -> float:
+    import soundfile
+
+    return float(soundfile.info(path).duration)
+
+
+def _with_progress(source: Source, length_s: float) -> Iterator[Block]:
+    """The blocks of ``source``, with a bar on standard error if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield from source
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+    columns = ("hearing", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=length_s)
+        for block in source:
+            yield block
+            progress.advance(task, block.samples.shape[1] / block.rate)

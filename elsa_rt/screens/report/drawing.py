@@ -1,0 +1,191 @@
+"""Pictures of a recording as SVG: timeline, azimuth over time, polar histogram."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.encoder.output import SOUNDING
+from elsa_rt.hearing import Alert, NearMiss
+
+WIDTH = 960
+LEFT, RIGHT = 190, 10
+LANE, AXIS = 26, 26
+AZIMUTH_HEIGHT = 260
+POLAR = 320
+
+PALETTE = ("#c9370e", "#1f6f8b", "#7a5195", "#3d8b40", "#b07d12", "#a23b72", "#4a5a9a", "#5f6b2d")
+"""Colours of prompts, in their order; then again from the start."""
+
+MAX_DOTS = 6_000
+
+
+def colour_of(index: int) -> str:
+    """The colour of the prompt at ``index``."""
+    return PALETTE[index % len(PALETTE)]
+
+
+class TimeAxis:
+    """Maps seconds of the recording to x; marks round times."""
+
+    def __init__(self, length_s: float) -> None:
+        self.length_s = max(length_s, 1e-3)
+
+    def x(self, time_s: float) -> float:
+        """Position of ``time_s``."""
+        share = min(max(time_s / self.length_s, 0.0), 1.0)
+        return LEFT + share * (WIDTH - LEFT - RIGHT)
+
+    def marks(self, top: float, bottom: float) -> str:
+        """Grid lines and times below them."""
+        step = next(
+            (s for s in (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 10800, 21600)
+             if self.length_s / s <= 9),
+            86400,
+        )  # fmt: skip
+        parts = []
+        for index in range(int(self.length_s / step) + 1):
+            x = self.x(index * step)
+            parts.append(f'<path class="grid" d="M{x:.1f} {top:.0f}V{bottom:.0f}"/>')
+            parts.append(_text(x, bottom + 16, clock(index * step), "middle"))
+        return "".join(parts)
+
+
+def timeline(
+    axis: TimeAxis,
+    prompts: Mapping[str, str],
+    alerts: Sequence[tuple[Alert, Alert]],
+    near: Sequence[NearMiss],
+) -> str:
+    """A lane for each rule (id to prompt): alerts as bars, near misses as ticks."""
+    height = LANE * len(prompts) + AXIS
+    parts = [axis.marks(0, height - AXIS)]
+    lanes = {rule: index for index, rule in enumerate(prompts)}
+    for rule, index in lanes.items():
+        middle = LANE * (index + 0.5)
+        parts.append(_text(LEFT - 12, middle + 4, _short(prompts[rule], 28), "end"))
+        parts.append(f'<path class="grid" d="M{LEFT} {middle:.1f}H{WIDTH - RIGHT}"/>')
+    for one in near:
+        if one.reason.rule in lanes:
+            x, y = axis.x(one.start_s), LANE * (lanes[one.reason.rule] + 0.5)
+            title = f"<title>near: {escape(one.reason.text)}</title>"
+            parts.append(f'<path class="near" d="M{x:.1f} {y - 5:.1f}v10">{title}</path>')
+    for start, last in alerts:
+        if start.rule in lanes:
+            index = lanes[start.rule]
+            x = axis.x(start.onset_s)
+            wide = max(axis.x(start.onset_s + (last.duration_s or 0)) - x, 3)
+            title = f"<title>{escape(start.prompt)}, {clock(start.onset_s)}, {last.words}</title>"
+            parts.append(
+                f'<rect fill="{colour_of(index)}" x="{x:.1f}" y="{LANE * index + 5}" rx="2" '
+                f'width="{wide:.1f}" height="{LANE - 10}">{title}</rect>'
+            )
+    return _svg(WIDTH, height, "timeline of alerts and near misses", parts)
+
+
+def azimuths(
+    axis: TimeAxis,
+    time_s: NDArray[np.float32],
+    azimuth_deg: NDArray[np.float32],
+    activity: NDArray[np.float32],
+    rules: Sequence[str],
+    alerts: Sequence[tuple[Alert, Alert]],
+) -> str:
+    """Azimuth of every active step over time; coloured while a rule's alert is open."""
+    plot = AZIMUTH_HEIGHT - AXIS
+    parts = [axis.marks(0, plot)]
+    for angle, word in ((180, "behind"), (90, "left"), (0, "front"), (-90, "right"),
+                        (-180, "behind")):  # fmt: skip
+        y = _azimuth_y(angle, plot)
+        parts.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
+        parts.append(_text(LEFT - 12, min(max(y + 4, 10), plot), f"{word} {angle:+d}°", "end"))
+    sounding = np.flatnonzero(activity >= SOUNDING)
+    sounding = sounding[:: max(1, sounding.size // MAX_DOTS)]
+    spans = [
+        (start.onset_s, start.onset_s + (last.duration_s or 0.0), rules.index(start.rule))
+        for start, last in alerts
+        if start.rule in rules
+    ]
+    dots: dict[str, list[str]] = {}
+    for index in sounding.tolist():
+        now = float(time_s[index])
+        rule = next((r for a, b, r in spans if a <= now <= b + 0.1), None)
+        colour = "rest" if rule is None else colour_of(rule)
+        y = _azimuth_y(float(azimuth_deg[index]), plot)
+        dots.setdefault(colour, []).append(f"M{axis.x(now):.1f} {y:.1f}h0")
+    for colour in sorted(dots, key=lambda name: name != "rest"):  # what alerted lies on top
+        style = 'class="dots"' if colour == "rest" else f'class="dots" stroke="{colour}"'
+        parts.append(f'<path {style} d="{"".join(dots[colour])}"/>')
+    return _svg(WIDTH, AZIMUTH_HEIGHT, "azimuth over time", parts)
+
+
+def polar(
+    azimuth_deg: NDArray[np.float32],
+    activity: NDArray[np.float32],
+    alerts: Sequence[tuple[Alert, Alert]],
+    rules: Sequence[str],
+) -> str:
+    """How long there was sound from each direction, front up; alerts as dots on the rim."""
+    middle, rim = POLAR / 2, POLAR / 2 - 34
+    seen = activity >= SOUNDING
+    count, edges = np.histogram(azimuth_deg[seen], bins=36, range=(-180, 180))
+    most = max(int(count.max(initial=0)), 1)
+    parts = [
+        f'<circle class="ring" cx="{middle}" cy="{middle}" r="{rim * share:.1f}"/>'
+        for share in (0.5, 1)
+    ]
+    for value, low, high in zip(count.tolist(), edges[:-1], edges[1:], strict=True):
+        if value:
+            radius = rim * math.sqrt(value / most)  # area, not length, is time
+            a, b = (_around(middle, radius, angle) for angle in (low + 0.6, high - 0.6))
+            parts.append(
+                f'<path class="wedge" d="M{middle} {middle}L{a[0]:.1f} {a[1]:.1f}'
+                f'A{radius:.1f} {radius:.1f} 0 0 0 {b[0]:.1f} {b[1]:.1f}z"/>'
+            )
+    for start, last in alerts:
+        if start.rule in rules:
+            x, y = _around(middle, rim, last.azimuth_deg)
+            colour = colour_of(rules.index(start.rule))
+            title = f"<title>{escape(start.prompt)}, {last.words}</title>"
+            parts.append(
+                f'<circle fill="{colour}" cx="{x:.1f}" cy="{y:.1f}" r="5">{title}</circle>'
+            )
+    for word, angle in (("front", 0), ("left", 90), ("behind", 180), ("right", -90)):
+        x, y = _around(middle, rim + 18, angle)
+        parts.append(_text(x, y + 4, word, "middle"))
+    return _svg(POLAR, POLAR, "directions of all sound", parts)
+
+
+def clock(time_s: float) -> str:
+    """Seconds as 0:07, 12:30, 1:02:03."""
+    minutes, seconds = divmod(round(time_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _around(middle: float, radius: float, azimuth_deg: float) -> tuple[float, float]:
+    angle = math.radians(azimuth_deg)
+    return middle - radius * math.sin(angle), middle - radius * math.cos(angle)
+
+
+def _azimuth_y(azimuth_deg: float, plot: float) -> float:
+    return (180 - azimuth_deg) / 360 * plot
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _svg(width: float, height: float, about: str, parts: Sequence[str]) -> str:
+    return (
+        f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{about}">'
+        f"{''.join(parts)}</svg>"
+    )

@@ -1,0 +1,205 @@
+"""The report as one HTML page that needs nothing else: no script, no font, no network."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
+
+from elsa_rt.encoder.output import SOUNDING
+from elsa_rt.hearing import Alert
+from elsa_rt.rules.rule import Rule
+from elsa_rt.screens.report.collect import Collected
+from elsa_rt.screens.report.drawing import (
+    LEFT,
+    RIGHT,
+    WIDTH,
+    TimeAxis,
+    azimuths,
+    clock,
+    colour_of,
+    polar,
+    timeline,
+)
+from elsa_rt.screens.report.raster import spectrogram
+
+STYLE = """
+:root { color-scheme: light dark; --back: #fbfbf9; --ink: #14181d; --faint: #59636f;
+  --line: #dfe2e0; --rest: #9aa4ae; --surface: #fff; }
+@media (prefers-color-scheme: dark) { :root { --back: #0d1014; --ink: #eaeef3; --faint: #97a2b0;
+  --line: #29313b; --rest: #5d6875; --surface: #14181e; } }
+* { box-sizing: border-box; }
+body { background: var(--back); color: var(--ink); margin: 0 auto; padding: 2.5rem 1.2rem;
+  max-width: 64rem; font: 15px/1.5 system-ui, "DejaVu Sans", sans-serif;
+  font-variant-numeric: tabular-nums; }
+h1 { font-size: 1.7rem; margin: 0; overflow-wrap: anywhere; }
+h2 { font-size: 1.05rem; margin: 2.6rem 0 .6rem; }
+.faint { color: var(--faint); } p { margin: .3rem 0; }
+.figures { display: flex; flex-wrap: wrap; gap: .6rem 2.6rem; margin-top: 1.2rem; }
+.figures strong { display: block; font-size: 2rem; line-height: 1.1; font-weight: 600; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
+th, td { padding: .35rem .8rem .35rem 0; text-align: left; border-bottom: 1px solid var(--line);
+  vertical-align: top; } th { font-weight: 600; color: var(--faint); font-size: .85rem; }
+td.number, th.number { text-align: right; white-space: nowrap; }
+.dot { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .5em; }
+svg { width: 100%; height: auto; display: block; overflow: visible; }
+svg text { fill: var(--faint); font-size: 12px; } .grid { stroke: var(--line); fill: none; }
+.ring { stroke: var(--line); fill: none; } .wedge { fill: var(--rest); }
+.near { stroke: var(--rest); stroke-width: 2; }
+.dots { stroke-width: 4; stroke-linecap: round; fill: none; }
+path.dots:not([stroke]) { stroke: var(--rest); opacity: .5; }
+.polar { max-width: 22rem; margin: 0 auto; }
+.spectrum { background: #fff; border-radius: .3rem; display: block; height: 150px;
+  image-rendering: auto; }
+footer { margin-top: 3rem; color: var(--faint); font-size: .85rem; }
+@media print { body { padding: 0; max-width: none; font-size: 10pt; } h2 { break-after: avoid; }
+  tr, svg, .spectrum { break-inside: avoid; } }
+"""
+
+
+class About(NamedTuple):
+    """What the report is of."""
+
+    recording: str
+    length_s: float
+    model: str
+    version: str
+    told_error: float  # share of wrong names among the sounds that are named; NaN if unknown
+
+
+def page(found: Collected, rules: Sequence[Rule], about: About) -> str:
+    """The whole page."""
+    prompts = {rule.id: rule.label for rule in rules}
+    ids = list(prompts)
+    alerts = sorted(found.alerts.values(), key=lambda pair: pair[0].time_s)
+    axis = TimeAxis(about.length_s)
+    time_s, azimuth_deg, activity = found.steps()
+    sounding = float((activity >= SOUNDING).mean()) if len(activity) else 0.0
+    left, width = 100 * LEFT / WIDTH, 100 * (WIDTH - LEFT - RIGHT) / WIDTH
+    place = f"margin-left:{left:.2f}%;width:{width:.2f}%"
+    picture = (
+        f'<img class="spectrum" style="{place}" src="{spectrogram(found.picture)}" '
+        'alt="spectrogram, coloured by direction">'
+    )
+    lanes = timeline(axis, prompts, alerts, found.near) if prompts else ""
+    return f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{escape(about.recording)}: what was heard</title>
+<style>{STYLE}</style>
+<h1>{escape(about.recording)}</h1>
+<p class="faint">{clock(about.length_s)} of sound, {escape(about.model)}</p>
+<div class="figures">
+<p><strong>{len(alerts)}</strong>alert{"" if len(alerts) == 1 else "s"}</p>
+<p><strong>{len(found.near)}</strong>near miss{"" if len(found.near) == 1 else "es"}</p>
+<p><strong>{len(found.heard)}</strong>known sound{"" if len(found.heard) == 1 else "s"}</p>
+<p><strong>{100 * sounding:.0f} %</strong>of the time something sounded</p>
+</div>
+<h2>When</h2>
+{lanes}
+{picture}
+<p class="faint">Bars are alerts, ticks near misses. In the spectrogram blue is in front, violet
+left, amber behind, green right, and grey from all around.</p>
+<h2>Where</h2>
+{azimuths(axis, time_s, azimuth_deg, activity, ids, alerts)}
+<div class="polar">{polar(azimuth_deg, activity, alerts, ids)}</div>
+<p class="faint">The area of a wedge is the time in which sound came from there.</p>
+<h2>Alerts</h2>
+{_alerts(alerts, ids)}
+<h2>Near misses</h2>
+{_near(found, ids)}
+<h2>What else was heard</h2>
+{_heard(found, about)}
+<footer>elsa-rt {escape(about.version)}. Scores are calibrated, 0 to 1; azimuth is left
+positive.</footer>
+</html>
+"""
+
+
+def _alerts(alerts: Sequence[tuple[Alert, Alert]], ids: Sequence[str]) -> str:
+    rows = []
+    for start, last in alerts:
+        rows.append(
+            [
+                clock(start.onset_s),
+                _dot(ids, start.rule) + escape(start.prompt),
+                escape(last.words) + f" ({last.azimuth_deg:+.0f}°)",
+                f"{last.duration_s or 0:.1f} s",
+                f"{last.score:.2f}",
+                _rate(last.false_alarms_per_hour),
+            ]
+        )
+    heads = ["at", "prompt", "where", "lasted", "score", "by chance, an hour"]
+    return _table(heads, rows, numbers=(3, 4, 5), empty="None.")
+
+
+def _near(found: Collected, ids: Sequence[str]) -> str:
+    rows = [
+        [
+            clock(miss.start_s),
+            _dot(ids, miss.reason.rule) + escape(miss.reason.prompt),
+            escape(miss.reason.words) + f" ({miss.reason.azimuth_deg:+.0f}°)",
+            f"{miss.reason.score:.2f} of {miss.reason.threshold:.2f}",
+            escape(miss.reason.text),
+        ]
+        for miss in found.near
+    ]
+    heads = ["at", "prompt", "where", "score", "why it did not alert"]
+    return _table(heads, rows, numbers=(3,), empty="None.")
+
+
+def _heard(found: Collected, about: About) -> str:
+    groups = defaultdict(list)
+    for sound in found.heard:
+        groups[sound.name].append(sound)
+    rows = []
+    for name, sounds in sorted(groups.items(), key=lambda item: -len(item[1])):
+        where = Counter(sound.words for sound in sounds)
+        lasting = sum(sound.last_s - sound.start_s for sound in sounds)
+        rows.append(
+            [
+                escape(name),
+                str(len(sounds)),
+                f"{lasting:.0f} s",
+                escape(where.most_common(1)[0][0]),
+                clock(sounds[0].start_s),
+                f"{max(sound.probability for sound in sounds):.0%}",
+            ]
+        )
+    heads = ["sound", "times", "in all", "mostly", "first at", "surest"]
+    table = _table(heads, rows, numbers=(1, 2, 4, 5), empty="No known sound was sure enough.")
+    if about.told_error == about.told_error:
+        table += (
+            f'<p class="faint">Of such names about {100 * about.told_error:.0f} % are wrong, as '
+            "measured on the model's own background.</p>"
+        )
+    return table
+
+
+def _dot(ids: Sequence[str], rule: str) -> str:
+    colour = colour_of(ids.index(rule)) if rule in ids else "var(--rest)"
+    return f'<span class="dot" style="background:{colour}"></span>'
+
+
+def _rate(per_hour: float) -> str:
+    if per_hour != per_hour:
+        return "–"
+    return "&lt; 0.001" if per_hour < 0.001 else f"{per_hour:.2g}"
+
+
+def _table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int], empty: str
+) -> str:
+    if not rows:
+        return f'<p class="faint">{empty}</p>'
+    kind = ['class="number"' if index in numbers else "" for index in range(len(heads))]
+    head = "".join(f"<th {k}>{one}</th>" for k, one in zip(kind, heads, strict=True))
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td {k}>{one}</td>" for k, one in zip(kind, row, strict=True))
+        + "</tr>\n"
+        for row in rows
+    )
+    return f'<div class="scroll"><table><tr>{head}</tr>\n{body}</table></div>'

@@ -1,0 +1,164 @@
+"""The report of a recording, and the pictures of explain and doctor."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from base64 import b64decode
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from elsa_rt.cli import main
+from elsa_rt.screens.plots.channels import channels_plot
+from elsa_rt.screens.report.raster import colours, data_url
+
+Capture = pytest.CaptureFixture[str]
+
+
+class Outline(HTMLParser):
+    """Tags that are open, and the text of table cells."""
+
+    VOID = ("meta", "img", "br", "link")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.foreign: list[str] = []
+        self._cell = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "td":
+            self._cell = True
+            self.cells.append("")
+        self.foreign += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._cell = self._cell and tag != "td"
+
+    def handle_data(self, data: str) -> None:
+        if self._cell:
+            self.cells[-1] += data
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, bundle: Path, recording: Path) -> str:
+    target = tmp_path_factory.mktemp("report") / "scene.html"
+    argv = ["report", str(recording), "--prompt", "a hum", "--prompt", "a hiss & <b>", "-o",
+            str(target), "--bundle", str(bundle)]  # fmt: skip
+    assert main(argv) == 0
+    return target.read_text(encoding="utf-8")
+
+
+def test_the_page_tells_alerts_where_and_when(report: str) -> None:
+    page = Outline()
+    page.feed(report)
+    row = page.cells[page.cells.index("a hum") - 1 :][:6]
+    assert row[:3] == ["0:01", "a hum", next(c for c in page.cells if c.startswith("left"))]
+    assert re.fullmatch(r"left \(\+\d+°\)", row[2])
+    assert float(row[3].split()[0]) == pytest.approx(2, abs=0.3)
+    for part in ("<h2>When</h2>", "<h2>Where</h2>", "Near misses", "What else was heard"):
+        assert part in report
+
+
+def test_the_page_stands_alone(report: str) -> None:
+    page = Outline()
+    page.feed(report)
+    assert all(source.startswith("data:image/png;base64,") for source in page.foreign)
+    assert len(page.foreign) == 1
+    assert "<script" not in report
+    assert "http" not in report
+    assert "a hiss &amp; &lt;b&gt;" in report
+    assert "<b>" not in report
+
+
+def test_the_pictures_are_well_formed_and_say_what_happened(report: str) -> None:
+    pictures = [part.split("</svg>")[0] + "</svg>" for part in report.split("<svg ")[1:]]
+    timeline, azimuth, polar = (ElementTree.fromstring("<svg " + part) for part in pictures)
+    bars = [one for one in timeline.iter("rect")]
+    titles = [one.findtext("title") or "" for one in bars]
+    assert any(title.startswith("a hum, 0:01, left") for title in titles)
+    assert azimuth.get("aria-label") == "azimuth over time"
+    dots = [one for one in polar.iter("circle") if one.get("fill")]
+    assert len(dots) == len(bars)
+
+
+def test_png_files_are_what_a_decoder_expects() -> None:
+    data = np.zeros((3, 2, 3), np.uint8)
+    data[1, 0] = 255, 191, 255  # loud, from +90 degrees, direct: low band of column 1
+    rgba = colours(data)
+    assert rgba.shape == (2, 3, 4)
+    assert rgba[1, 1, 3] == 255
+    red, green, blue = rgba[1, 1, :3].astype(int)
+    assert green < red  # violet is left
+    assert green < blue
+    assert rgba[0].max(axis=0)[3] == 0
+    png = b64decode(data_url(rgba).split(",")[1])
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", png[16:24]) == (3, 2)
+    length = struct.unpack(">I", png[33:37])[0]
+    rows = np.frombuffer(zlib.decompress(png[41 : 41 + length]), np.uint8).reshape(2, 13)
+    np.testing.assert_array_equal(rows[:, 1:].reshape(2, 3, 4), rgba)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["nothing.wav"], "nothing.wav"),
+        (["hw:1"], "name a sound file"),
+        (["RECORDING", "-o", "/no/where/x.html"], "there is no directory /no/where"),
+    ],
+)
+def test_bad_input(
+    argv: list[str], said: str, recording: Path, bundle: Path, capsys: Capture
+) -> None:
+    argv = [str(recording) if word == "RECORDING" else word for word in argv]
+    assert main(["report", *argv, "--bundle", str(bundle)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_explain_draws_prompts_among_known_sounds(
+    bundle: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    target = tmp_path / "map.svg"
+    argv = ["explain", "a hum", "what hisses", "--bundle", str(bundle), "--plot", str(target)]
+    assert main(argv) == 0
+    drawn = ElementTree.parse(target).getroot()
+    words = [one.text for one in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"a hum", "what hisses", "hum", "hiss"} <= set(words)
+    assert main(["explain", "a hum", "--plot", "/no/where.svg"]) == 2
+    assert "there is no directory /no" in capsys.readouterr().err
+
+
+def test_doctor_draws_the_channels(bundle: Path, recording: Path, tmp_path: Path) -> None:
+    target = tmp_path / "channels.svg"
+    where = ["--bundle", str(bundle), "--plot", str(target)]
+    main(["doctor", str(recording), "--listen-s", "2", *where])
+    drawn = ElementTree.parse(target).getroot()
+    words = [one.text or "" for one in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert [word for word in words if word.startswith("channel ")] == [
+        f"channel {number}" for number in (1, 2, 3, 4)
+    ]
+
+
+def test_the_spectrum_of_a_tone_peaks_at_the_tone() -> None:
+    time_s = np.arange(48_000) / 48_000
+    tone = np.sin(2 * np.pi * 1_000 * time_s).astype(np.float32)
+    samples = np.stack([tone, 0.1 * tone, 0 * tone, -tone])
+    drawn = ElementTree.fromstring(channels_plot(samples, 48_000, (1, 2, 3, 4)))
+    curves = [
+        [tuple(map(float, point.split())) for point in (one.get("d") or "M")[1:].split("L")]
+        for one in drawn.iter("{http://www.w3.org/2000/svg}path")
+        if one.get("class") == "curve"
+    ]
+    x, _ = min(curves[0], key=lambda point: point[1])
+    share = (x - 600) / 320
+    assert 50 * (24_000 / 50) ** share == pytest.approx(1_000, rel=0.06)
+    words = " ".join(one.text or "" for one in drawn.iter("{http://www.w3.org/2000/svg}text"))
+    assert "1-4 -1.00" in words
+    assert "-3 dBFS" in words
+    assert "-23 dBFS" in words
