@@ -8,6 +8,7 @@
 # make test-extras    resolve the extras for every Python and for ARM; minutes, needs the network
 # make pictures  the pictures of guide and README, photographed anew
 # make bench     how fast it is and how much memory it takes, on one core
+# make bench-outputs         what all outputs cost, and how soon an alert is on MQTT
 # make bench-alternatives    the same beside SciPy, librosa, torch and CLAP
 # make bench-device          measure this machine; its line goes into the guide's table
 #
@@ -22,7 +23,7 @@ TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl 
 	chromium-headless-shell fonts-dejavu-core
 
 .PHONY: test-extras test-home-assistant demo listen test test-fast lint guide pictures bench \
-	bench-alternatives bench-device
+	bench-alternatives bench-device bench-outputs
 
 demo: $(VENV)/.installed
 	$(BIN)/elsa-rt listen --demo
@@ -65,6 +66,9 @@ pictures: $(VENV)/.installed-for-tests
 bench: $(VENV)/.installed
 	for bench in step filters start growth listen_file; do \
 		$(BIN)/python -m tests.bench.$$bench || missed=1; done; exit $${missed:-0}
+
+bench-outputs: $(VENV)/.installed-for-tests
+	$(BIN)/python -m tests.bench.outputs
 
 bench-alternatives: $(VENV)/.installed-for-tests
 	$(BIN)/python -m pip install --quiet --requirement tests/bench/requirements.txt

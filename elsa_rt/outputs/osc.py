@@ -4,7 +4,7 @@
     /adm/obj/<n>/active  0 | 1                      whether a sound is on object n
     /elsa/direction   azimuth elevation activity
     /elsa/level       dBFS
-    /elsa/score/<rule>   0..1
+    /elsa/score/<rule>   0..1, when it changes, and each second
     /elsa/alert       state id rule score azimuth elevation
 
 Each sound that is followed keeps its object number until it ends. UDP tells nobody whether it
@@ -23,6 +23,9 @@ from elsa_rt.hearing import Hearing
 from elsa_rt.outputs.base import Surroundings, need
 from elsa_rt.outputs.settings import setting
 from elsa_rt.outputs.worker import Unavailable, Worker
+
+SCORE_STEP = 0.01
+"""A score is sent when it has changed by so much, and each second."""
 
 Message = tuple[str, tuple[float | str | int, ...]]
 
@@ -63,6 +66,8 @@ class OscOutput:
         self._settings = settings
         self._client: Any = None
         self._objects: dict[str, int] = {}  # number of each track by its id
+        self._scores: dict[str, float] = {}  # that were sent last
+        self._next_all_s = -math.inf
         self.worker: Worker[tuple[Message, ...]] = Worker(
             f"osc {settings.host}:{settings.port}",
             self._send,
@@ -100,8 +105,14 @@ class OscOutput:
         )
         if math.isfinite(hearing.level_dbfs):
             yield f"{own}/level", (float(hearing.level_dbfs),)
+        everything = hearing.time_s >= self._next_all_s or hearing.time_s < self._next_all_s - 2
+        if everything:
+            self._next_all_s = hearing.time_s + 1.0
         for score in hearing.scores:
-            yield f"{own}/score/{score.rule}", (float(score.score),)
+            before = self._scores.get(score.rule, math.inf)
+            if everything or abs(score.score - before) >= SCORE_STEP:
+                self._scores[score.rule] = float(score.score)
+                yield f"{own}/score/{score.rule}", (float(score.score),)
         for track in hearing.tracks:
             number = self._number(track.id)
             if number is None:

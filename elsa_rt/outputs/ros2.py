@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 from elsa_rt.errors import ElsaError, UsageError
 from elsa_rt.hearing import Alert, Hearing
 from elsa_rt.outputs.base import Surroundings, need
-from elsa_rt.outputs.ros2_messages import DISTROS, Messages, now_ns
+from elsa_rt.outputs.ros2_messages import Messages, now_ns
 from elsa_rt.outputs.ros2_zenoh import Node, Publisher, Qos
 from elsa_rt.outputs.settings import setting
 from elsa_rt.outputs.worker import Unavailable, Worker
@@ -51,7 +51,6 @@ class Ros2Settings:
 
     endpoint: str = setting("where the zenoh router listens", "tcp/localhost:7447")
     domain: int = setting("ROS_DOMAIN_ID", 0, least=0, most=232)
-    distro: str = setting("whose message definitions", "jazzy", choices=DISTROS)
     node: str = setting("name of the node", "elsa_rt", check=_check_name)
     topic: str = setting("begin of the topics", "elsa", check=_check_name)
     frame: str = setting("frame_id of the microphone", "microphone")
@@ -70,7 +69,7 @@ class Ros2Output:
         need("zenoh", "ros2")
         self._settings, self._surroundings = settings, surroundings
         self._controls = surroundings.controls
-        self._messages = Messages(settings.distro, settings.frame)
+        self._messages = Messages(settings.frame)
         self._node: Node | None = None
         self._publishers: dict[str, Publisher] = {}
         self._open: dict[str, Alert] = {}

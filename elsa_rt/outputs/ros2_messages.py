@@ -1,7 +1,8 @@
 """ROS 2 messages made of hearings, without ROS: types, CDR and type hashes come from rosbags.
 
 Axes are those of REP-103 (x forward, y left, z up), angles radians, stamps the time of the day.
-``vision_msgs`` is in none of rosbags' stores; its definitions are registered here.
+Only the interfaces that are needed are registered: rosbags' stores of whole distributions
+have no ``vision_msgs``.
 """
 
 from __future__ import annotations
@@ -17,12 +18,35 @@ from elsa_rt.hearing import Hearing, Track
 from elsa_rt.outputs.base import need
 from elsa_rt.outputs.foxglove import quaternion_towards
 
-DISTROS = ("humble", "jazzy", "kilted", "lyrical")
-
 UNKNOWN_DISTANCE_M = 1.0
 """Where an object is put whose distance is not known: on the unit sphere."""
 
-_VISION_MSGS = {
+_DEFINITIONS = {
+    "builtin_interfaces/msg/Time": "int32 sec\nuint32 nanosec\n",
+    "std_msgs/msg/Header": "builtin_interfaces/Time stamp\nstring frame_id\n",
+    "std_msgs/msg/String": "string data\n",
+    "geometry_msgs/msg/Point": "float64 x\nfloat64 y\nfloat64 z\n",
+    "geometry_msgs/msg/Vector3": "float64 x\nfloat64 y\nfloat64 z\n",
+    "geometry_msgs/msg/Quaternion": "float64 x 0\nfloat64 y 0\nfloat64 z 0\nfloat64 w 1\n",
+    "geometry_msgs/msg/Pose": (
+        "geometry_msgs/Point position\ngeometry_msgs/Quaternion orientation\n"
+    ),
+    "geometry_msgs/msg/PoseWithCovariance": "geometry_msgs/Pose pose\nfloat64[36] covariance\n",
+    "geometry_msgs/msg/PoseArray": "std_msgs/Header header\ngeometry_msgs/Pose[] poses\n",
+    "diagnostic_msgs/msg/KeyValue": "string key\nstring value\n",
+    "diagnostic_msgs/msg/DiagnosticStatus": (
+        "byte OK=0\nbyte WARN=1\nbyte ERROR=2\nbyte STALE=3\nbyte level\nstring name\n"
+        "string message\nstring hardware_id\ndiagnostic_msgs/KeyValue[] values\n"
+    ),
+    "diagnostic_msgs/msg/DiagnosticArray": (
+        "std_msgs/Header header\ndiagnostic_msgs/DiagnosticStatus[] status\n"
+    ),
+    "sensor_msgs/msg/Imu": (
+        "std_msgs/Header header\n"
+        "geometry_msgs/Quaternion orientation\nfloat64[9] orientation_covariance\n"
+        "geometry_msgs/Vector3 angular_velocity\nfloat64[9] angular_velocity_covariance\n"
+        "geometry_msgs/Vector3 linear_acceleration\nfloat64[9] linear_acceleration_covariance\n"
+    ),
     "vision_msgs/msg/ObjectHypothesis": "string class_id\nfloat64 score\n",
     "vision_msgs/msg/ObjectHypothesisWithPose": (
         "vision_msgs/ObjectHypothesis hypothesis\ngeometry_msgs/PoseWithCovariance pose\n"
@@ -36,27 +60,26 @@ _VISION_MSGS = {
         "std_msgs/Header header\nvision_msgs/Detection3D[] detections\n"
     ),
 }
+"""The interfaces as ROS 2 defines them, the same from Humble to Lyrical: their hashes tell."""
 
 OK, WARN, ERROR, STALE = 0, 1, 2, 3
 """Levels of diagnostic_msgs/DiagnosticStatus."""
 
 
 class Messages:
-    """Makes and reads messages of one ROS 2 distribution.
+    """Makes and reads messages.
 
     Parameters
     ----------
-    distro
-        Of `DISTROS`: definitions differ a little.
-    frame : str
+    frame
         ``frame_id`` of the microphone.
     """
 
-    def __init__(self, distro: str = "jazzy", frame: str = "microphone") -> None:
+    def __init__(self, frame: str = "microphone") -> None:
         typesys: Any = need("rosbags.typesys", "ros2")
-        self.store: Any = typesys.get_typestore(typesys.Stores[f"ROS2_{distro.upper()}"])
+        self.store: Any = typesys.get_typestore(typesys.Stores.EMPTY)
         found: dict[str, Any] = {}
-        for name, text in _VISION_MSGS.items():
+        for name, text in _DEFINITIONS.items():
             found.update(typesys.get_types_from_msg(text, name))
         self.store.register(found)
         self._frame = frame

@@ -28,7 +28,7 @@ GOOD = {
     "clips": "{type: clips, directory: clips, per_rule: 5, rules: [a-dog]}",
     "mcap": "{type: mcap, path: night.mcap, audio: true}",
     "foxglove": "{type: foxglove}",
-    "ros2": "{type: ros2, domain: 7, distro: humble}",
+    "ros2": "{type: ros2, domain: 7}",
 }
 
 BAD = {
@@ -53,7 +53,7 @@ BAD = {
     "command as text": ("{type: exec, command: notify-send hello}", "a list in brackets"),
     "template in command": ("{type: exec, command: [a, '{x}']}", "unknown field {x}"),
     "address": ("{type: osc, address: elsa}", "is no OSC address"),
-    "distro": ("{type: ros2, distro: foxy}", "choose humble | jazzy"),
+    "domain": ("{type: ros2, domain: 300}", "0..232 is needed"),
     "ros name": ("{type: ros2, node: 'a-b'}", "is no ROS name"),
     "mcap to nowhere": ("{type: mcap, path: no/x.mcap}", "mkdir"),
 }
@@ -91,7 +91,7 @@ def test_a_mistake_names_its_line_and_cure(name: str, tmp_path: Path) -> None:
     assert any(p.line == 2 and message in p.what for p in refused.value.problems), refused.value
 
 
-@pytest.mark.parametrize("name", ["no type", "unknown key", "nothing needed", "port", "distro"])
+@pytest.mark.parametrize("name", ["no type", "unknown key", "nothing needed", "port", "domain"])
 def test_the_schema_refuses_it_too(name: str, tmp_path: Path) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(
