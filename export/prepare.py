@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("work", type=Path, help="directory to fill")
     manifest = parser.add_argument("--manifest", type=Path, action="append", required=True)
     manifest.help = "CSV of clips: file, label, caption, licence, credit, source; repeatable"
+    later = parser.add_argument("--later", type=Path, action="append", default=[])
+    later.help = "CSV of clips that came later: they leave the others' split as it is; repeatable"
     parser.add_argument("--tagger", type=Path, help="ONNX tagger to distil from")
     parser.add_argument("--tags", type=Path, help="CSV of its classes: index, display_name")
     parser.add_argument("--sentences", type=Path, required=True, help="MiniLM directory")
@@ -67,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             once(args.work / "backgrounds.npz", partial(gather_backgrounds, args.backgrounds))
     except ElsaError as problem:
         parser.exit(problem.exit_code, f"error: {problem}\n")
-    gather = partial(gather_clips, args.manifest, args.tagger, args.synthesised, args.seed)
+    gather = partial(
+        gather_clips, args.manifest, args.later, args.tagger, args.synthesised, args.seed
+    )
     once(args.work / "clips.npz", gather)
     once(args.work / "rooms.npz", partial(gather_rooms, args.rooms, args.jobs, args.seed))
     write = partial(gather_captions, args.work, args.sentences, tags, args.seed)
@@ -84,14 +88,21 @@ def once(path: Path, make: Callable[[], dict[str, Any]]) -> None:
 
 
 def gather_clips(
-    manifests: Sequence[Path], tagger: Path | None, synthesised: int, seed: int
+    manifests: Sequence[Path],
+    later: Sequence[Path],
+    tagger: Path | None,
+    synthesised: int,
+    seed: int,
 ) -> dict[str, Any]:
     """Samples (int16, concatenated), bounds, label, split, and the tagger's answers.
 
     ``label`` counts through ``labels``, which training knows, and on through ``unseen_labels``.
     """
-    clips = [clip for path in manifests for clip in read_manifest(path)]
-    held = {clip.path for clip in split(clips)[1]}
+    first, then = (
+        [clip for path in paths for clip in read_manifest(path)] for paths in (manifests, later)
+    )
+    clips = [*first, *then]
+    held = {clip.path for clip in split(first, then)[1]}
     tag = Tagger(tagger) if tagger else None
     records: list[dict[str, Any]] = []
     for clip in tqdm(clips, desc="clips", unit="clip"):

@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,9 +21,14 @@ from numpy.typing import NDArray
 VALIDATION_SHARE = 0.15
 MAX_CLIP_S = 5.0
 ACTIVE_BELOW_PEAK_DB = 40.0  # quieter head and tail are padding
-UNSEEN = frozenset(
-    {"burping", "duck", "goat", "humming", "lion", "splash", "train whistle", "wolf"}
-)
+
+@cache
+def kept_out() -> dict[str, dict[str, str | None]]:
+    """`kept_out.yaml`: labels that no training hears or reads, by set, with the tagger's class."""
+    return dict(yaml.safe_load(Path(__file__).with_name("kept_out.yaml").read_text("utf-8")))
+
+
+UNSEEN = frozenset(label for labels in kept_out().values() for label in labels)
 """Labels that no training hears or reads, to judge sentences about sounds that are new."""
 
 
@@ -39,7 +44,7 @@ class Clip:
     group: str  # recordings of one source share it and never straddle the split
 
 
-@lru_cache
+@cache
 def vocabulary() -> dict[str, list[str]]:
     """Label -> phrases, the plain one first."""
     return {label: entry["say"] for label, entry in _entries().items()}
@@ -59,12 +64,12 @@ def wording(label: str) -> Wording:
     return Wording(entry["say"], entry.get("does", ()), entry.get("also", ()))
 
 
-@lru_cache
+@cache
 def _entries() -> dict[str, dict[str, Any]]:
     return dict(yaml.safe_load(Path(__file__).with_name("labels.yaml").read_text("utf-8")))
 
 
-@lru_cache
+@cache
 def _aliases() -> dict[str, str]:
     return {alias: label for label, entry in _entries().items() for alias in entry.get("aka", [])}
 
@@ -126,18 +131,33 @@ def source_group(freesound_id: str, source: str, credit: str) -> str:
     return re.sub(r"[\W_]*\d*\.\w+$", "", source) or credit
 
 
-def split(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
-    """Training and validation clips: no group in both, two groups of each label in training."""
+def split(
+    clips: Sequence[Clip], later: Sequence[Clip] = ()
+) -> tuple[list[Clip], list[Clip]]:
+    """Training and validation clips: no group in both, two groups of each label in training.
+
+    Clips that came ``later`` leave the split of the others as it was: what a model was trained on
+    before they came is never among what judges it.
+    """
+    held = _held(clips, frozenset(), frozenset())
+    held |= _held([*clips, *later], held, frozenset(clip.group for clip in clips) - held)
+    everything = [*clips, *later]
+    training = [clip for clip in everything if clip.group not in held]
+    return training, [clip for clip in everything if clip.group in held]
+
+
+def _held(clips: Sequence[Clip], held: frozenset[str], taught: frozenset[str]) -> frozenset[str]:
+    """Groups for validation: ``held`` are so already, ``taught`` may not be."""
     groups: dict[str, set[str]] = defaultdict(set)
     for clip in clips:
         groups[clip.label].add(clip.group)
-    held: set[str] = set()
+    found = set(held)
     for label in sorted(groups):
-        order = sorted(groups[label], key=_rank)
-        wanted = round(VALIDATION_SHARE * len(order) + 0.2)
-        held.update(order[: min(wanted, max(0, len(order) - 2))])
-    training = [clip for clip in clips if clip.group not in held]
-    return training, [clip for clip in clips if clip.group in held]
+        every = len(groups[label])
+        wanted = min(round(VALIDATION_SHARE * every + 0.2), max(0, every - 2))
+        free = sorted(groups[label] - held - taught, key=_rank)
+        found.update(free[: max(0, wanted - len(groups[label] & held))])
+    return frozenset(found)
 
 
 def _rank(group: str) -> str:
