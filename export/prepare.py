@@ -26,10 +26,11 @@ from elsa_rt.files import replacing
 from export import synthesis
 from export.acoustics.measured import gather_backgrounds, gather_responses
 from export.acoustics.room_set import gather_rooms
-from export.captions.spatial import claims_of, read_tags, tag_captions, write_captions
+from export.captions.spatial import claims_of, read_tags, write_captions
 from export.data.clips import UNSEEN, Clip, labels_of, load, phrases, read_manifest, split
 from export.data.tagger import RATE as TAGGER_RATE
 from export.data.tagger import Tagger
+from export.data.vocabulary import tag_captions
 from export.settings import FEATURES
 
 RATE = FEATURES.rate
@@ -125,7 +126,7 @@ def _record(
     record["samples"] = np.int16(32767 * np.clip(soxr.resample(loud, TAGGER_RATE, RATE), -1, 1))
     if tag:
         padding = max(0, int(MIN_TAGGED_S * TAGGER_RATE) - loud.size)
-        record["tags"] = tag(np.pad(loud, (0, padding)))
+        record["tags"] = tag.shifted(np.pad(loud, (0, padding)))
     return record
 
 
@@ -157,7 +158,8 @@ def _stack(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def gather_captions(work: Path, sentences: Path, tags: Sequence[str], seed: int) -> dict[str, Any]:
     """Every caption with its claims and its pooled sentence vector.
 
-    ``tag_pooled`` (classes, width) holds unit vectors of the tagger's classes ``tags``, if any.
+    Where there are ``tags``, the tagger's classes: ``tag_ways`` (w, width) of all their wordings,
+    ``tag_of`` (w,) the class of each, and ``tag_pooled`` (classes, width) the unit means.
     """
     from export.towers.text import pool_sentences
 
@@ -172,9 +174,11 @@ def gather_captions(work: Path, sentences: Path, tags: Sequence[str], seed: int)
         "pooled": pooled[: len(texts)],
     }
     if said:
-        ways = pooled[len(texts) :].astype(np.float32).reshape(len(said), -1, pooled.shape[1])
-        mean = ways.mean(axis=1)
-        unit = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+        arrays["tag_ways"] = pooled[len(texts) :]
+        arrays["tag_of"] = np.repeat(np.arange(len(said)), [len(ways) for ways in said])
+        starts = np.flatnonzero(np.diff(arrays["tag_of"], prepend=-1))
+        total = np.add.reduceat(arrays["tag_ways"].astype(np.float32), starts)
+        unit = total / np.linalg.norm(total, axis=1, keepdims=True)
         arrays["tag_pooled"] = unit.astype(np.float16)
     return arrays
 

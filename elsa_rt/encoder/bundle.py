@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from elsa_rt.encoder.window import WindowSettings
 from elsa_rt.errors import BundleError, UsageError
@@ -29,6 +31,9 @@ AUDIO_ENCODER = "audio_encoder.onnx"
 TEXT_ENCODER = "text_encoder.onnx"
 TOKENIZER = "tokenizer.json"
 SCORES = "scores.npz"
+VOCABULARY = "vocabulary.json"
+"""Names that the text encoder looks sentences up among; a bundle may have none."""
+
 REQUIRED = (AUDIO_ENCODER, TEXT_ENCODER, TOKENIZER, SCORES)
 AUDIO_FILES = {
     "fp32": AUDIO_ENCODER,
@@ -42,6 +47,13 @@ DEFAULT = Path(__file__).parent.parent / "bundles" / "elsa-rt-small"
 _CURE = "get the bundle again, or leave out --bundle for the bundled model"
 _Value = TypeVar("_Value")
 _Settings = TypeVar("_Settings", FeatureSettings, WindowSettings)
+
+
+class KnownName(NamedTuple):
+    """A sound that the text encoder knows by name: learnt in training, or a class of the tagger."""
+
+    name: str
+    kind: Literal["label", "tag"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,24 @@ class ModelBundle:
     def step_s(self) -> float:
         """Length of a step in seconds."""
         return self.step_samples / self.features.rate
+
+    @cached_property
+    def names(self) -> tuple[KnownName, ...]:
+        """What the text encoder looks sentences up among; empty where the bundle has no such file.
+
+        Raises
+        ------
+        BundleError
+            The file is not one of names.
+        """
+        if VOCABULARY not in self.files:
+            return ()
+        path = self.file(VOCABULARY)
+        try:
+            rows = json.loads(path.read_text(encoding="utf-8"))
+            return tuple(KnownName(str(row["name"]), row["kind"]) for row in rows)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BundleError(f"loading {path}: {error!r}: {_CURE}") from None
 
     @property
     def card(self) -> str:

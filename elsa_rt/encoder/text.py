@@ -26,15 +26,21 @@ class EncodedTexts(NamedTuple):
     truncated : bool (p,)
         The text has more than `MAX_TOKENS` tokens, the rest was not read.
     unknown : float32 (p,)
-        Share of its tokens that the vocabulary does not know, 0..1.
+        Share of its tokens that the tokenizer does not know, 0..1.
     broken : tuple (p,) of tuples
-        Its words that the vocabulary has in pieces alone: rare, misspelt or foreign ones.
+        Its words that the tokenizer has in pieces alone: rare, misspelt or foreign ones.
+    names : float32 (p, e), -1..1
+        How like the text is to each of ``ModelBundle.names``; e is 0 where the bundle has none.
+    place : float32 (p,), 0..1
+        How surely the text speaks of a place; NaN where the bundle has no names.
     """
 
     embedding: NDArray[np.float32]
     truncated: NDArray[np.bool_]
     unknown: NDArray[np.float32]
     broken: tuple[tuple[str, ...], ...]
+    names: NDArray[np.float32]
+    place: NDArray[np.float32]
 
 
 def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> EncodedTexts:
@@ -48,12 +54,15 @@ def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> Enc
     embedding = np.empty((len(texts), bundle.embedding), np.float32)
     truncated = np.zeros(len(texts), np.bool_)
     unknown = np.zeros(len(texts), np.float32)
+    names = np.zeros((len(texts), len(bundle.names)), np.float32)
+    place = np.full(len(texts), np.nan, np.float32)
     broken = []
+    asked = ["embedding", *(["vocabulary", "place"] if bundle.names else [])]
     for index, text in enumerate(texts):
         tokens = tokenizer.encode(text)
         with onnx_gate(f"encoding the text {text[:40]!r}"):
-            (found,) = session.run(
-                ["embedding"],
+            found, *known = session.run(
+                asked,
                 {
                     "input_ids": np.array([tokens.ids], np.int64),
                     "attention_mask": np.array([tokens.attention_mask], np.int64),
@@ -65,10 +74,12 @@ def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> Enc
                 f" or NaN, finite (1, {bundle.embedding}) is needed: export the bundle again"
             )
         embedding[index] = found[0]
+        if known:
+            names[index], place[index] = known[0][0], known[1][0, 0]
         truncated[index] = bool(tokens.overflowing)
         unknown[index] = _unknown_share(tokens)
         broken.append(_broken(text, tokens))
-    return EncodedTexts(embedding, truncated, unknown, tuple(broken))
+    return EncodedTexts(embedding, truncated, unknown, tuple(broken), names, place)
 
 
 class Words(NamedTuple):

@@ -25,8 +25,12 @@ class CaptionBank:
         with np.load(work / "captions.npz") as captions:
             self.claims: NDArray[np.int64] = captions["claims"]
             self.pooled = torch.from_numpy(captions["pooled"].astype(np.float32))
-            tags = captions["tag_pooled"].astype(np.float32) if "tag_pooled" in captions else None
-        self.tag_pooled = None if tags is None else torch.from_numpy(tags)  # (classes, width)
+            tags, ways = (
+                torch.from_numpy(captions[name].astype(np.float32)) if name in captions else None
+                for name in ("tag_pooled", "tag_ways")
+            )
+            self._tag_of = captions["tag_of"] if "tag_of" in captions else None
+        self.tag_pooled, self._tag_ways = tags, ways  # (classes, width), (wordings, width)
         with np.load(work / "clips.npz") as clips:
             self.kinds = kinds([str(label) for label in clips["labels"]])
         self.labels = int(self.claims[:, 0].max()) + 1
@@ -50,6 +54,15 @@ class CaptionBank:
         label = np.arange(self.labels)
         chosen = self._one(label, np.full_like(label, self._plain), rng)
         return self.pooled[torch.from_numpy(chosen)]
+
+    def tag_names(self, rng: np.random.Generator) -> Tensor | None:
+        """One pooled wording of every class of the tagger (classes, width); None without tags."""
+        if self._tag_ways is None or self._tag_of is None:
+            return self.tag_pooled
+        starts = np.flatnonzero(np.diff(self._tag_of, prepend=-1))
+        count = np.diff(starts, append=self._tag_of.size)
+        chosen = starts + (rng.random(count.size) * count).astype(np.int64)
+        return self._tag_ways[torch.from_numpy(chosen)]
 
     def draw(
         self, attributes: Attributes, rng: np.random.Generator, rivals: int = 1

@@ -214,10 +214,3 @@ def read_tags(path: Path) -> list[str]:
     if names.keys() != {str(i) for i in range(len(rows))}:
         raise ValueError(f"{path}: expected each index from 0 to {len(rows) - 1} once")
     return [names[str(i)] for i in range(len(rows))]
-
-
-def tag_captions(name: str) -> tuple[str, ...]:
-    """Plain captions of a class: "Bark, woof" -> "bark or woof", "the sound of bark or woof"."""
-    said = name.lower().replace(", and ", ", ").replace(" (", ", ").replace(")", "").split(", ")
-    clean = " or ".join(dict.fromkeys(part.strip() for part in said))
-    return clean, f"the sound of {clean}", f"{clean} can be heard"

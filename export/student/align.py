@@ -122,8 +122,9 @@ class Aligner:
             "rivals": rival_loss(sounds, texts, scale, holds, 1 + 2 * RIVALS),
             "label": label_loss(sounds, phrases, scale, label, self.wider[label]),
         }
-        if self.captions.tag_pooled is not None and self.standing is not None:
-            names = self._read(self.captions.tag_pooled)
+        wordings = self.captions.tag_names(rng)
+        if wordings is not None and self.standing is not None:
+            names = self._read(wordings)
             standing = self._there(self.standing[torch.from_numpy(memories.clip[rows])])
             losses["tag_names"] = tag_name_loss(sounds, names, scale, standing)
         return losses

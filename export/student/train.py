@@ -183,8 +183,9 @@ class StudentTrainer:
         if self.tags:
             tags = {name: self._there(values[clip]) for name, values in self.tags.items()}
             losses |= tag_losses(self.head, heard.sound[which], tags["logits"], tags["features"])
-            if self.captions.tag_pooled is not None:
-                names = self.projection(self._there(self.captions.tag_pooled))
+            wordings = self.captions.tag_names(rng)
+            if wordings is not None:
+                names = self.projection(self._there(wordings))
                 losses["tag_names"] = tag_name_loss(sounds, names, scale, tags["standing"])
         return losses
 

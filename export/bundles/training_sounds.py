@@ -1,0 +1,88 @@
+"""What a bundle hears of the training clips in simulated rooms: what its text side is fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from elsa_rt.audio.ambisonics import rotation
+from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
+from elsa_rt.files import replacing
+from export.evaluate.material import Clip, Room
+from export.evaluate.trials import RATE, Ear, Staged, Trial, stage
+
+CLIPS_PER_LABEL = 60
+SPEECH = ("speech", "man speaking", "woman speaking", "child speaking")
+SPEECH_PER_LABEL = 40  # a fifth of all clips are speech
+ROOMS = 500
+LONGEST_S, FIRST_S = 3.0, 1.0
+SNR_DB = (5.0, 25.0)
+SEED = 5
+
+
+class TrainingSounds(NamedTuple):
+    """Unit embeddings (n, D), two of each clip: of its first second, and of all of it."""
+
+    embedding: NDArray[np.float32]
+    clip: NDArray[np.int64]  # (n,), in the working directory
+
+
+def hear_training(bundle: ModelBundle, work: Path) -> TrainingSounds:
+    """Hear the training clips, each once; kept in ``work`` for the same audio encoder."""
+    path = work / f"training-sounds-{bundle.files[AUDIO_ENCODER][:12]}.npz"
+    if not path.is_file():
+        ear, rows, clips = Ear(bundle), list[NDArray[np.float32]](), list[int]()
+        for staged in _staged(work):
+            trial = ear.hear(staged)
+            if trial.active.any():
+                rows += [_mean(trial, FIRST_S), _mean(trial, LONGEST_S)]
+                clips += [staged.about.clip] * 2
+        with replacing(path) as part, part.open("wb") as file:
+            np.savez(file, embedding=np.stack(rows), clip=np.array(clips))
+    with np.load(path) as stored:
+        return TrainingSounds(stored["embedding"], stored["clip"])
+
+
+def _staged(work: Path) -> Iterator[Staged]:
+    rng = np.random.default_rng(SEED)
+    with np.load(work / "clips.npz") as stored:
+        label, labels = stored["label"], [str(name) for name in stored["labels"]]
+        training = ~stored["validation"] & ~stored["unseen"]
+        samples, bounds = stored["samples"], stored["bounds"]
+    chosen: list[int] = []
+    for index, name in enumerate(labels):
+        most = SPEECH_PER_LABEL if name in SPEECH else CLIPS_PER_LABEL
+        chosen += rng.permutation(np.flatnonzero(training & (label == index)))[:most].tolist()
+    rooms = _training_rooms(work, rng)
+    for clip in tqdm(chosen, "training sounds", unit="clip"):
+        mono = samples[bounds[clip] : bounds[clip + 1]].astype(np.float32) / 32767
+        spare = mono.size - int(LONGEST_S * RATE)
+        if spare > 0:
+            start = int(rng.integers(spare))
+            mono = mono[start : start + int(LONGEST_S * RATE)]
+        room, turn = rooms[int(rng.integers(len(rooms)))], rotation(rng.uniform(-180, 180), 0, 0)
+        snr_db = float(rng.uniform(*SNR_DB))
+        if np.any(mono):
+            yield stage(Clip(clip, int(label[clip]), mono), room, turn, snr_db, rng)
+
+
+def _training_rooms(work: Path, rng: np.random.Generator) -> list[Room]:
+    with np.load(work / "rooms.npz") as stored:
+        mine = np.sort(rng.permutation(np.flatnonzero(~stored["validation"]))[:ROOMS])
+        parts = [stored[name][mine] for name in ("responses", "direction", "distance")]
+    return [
+        Room(response.astype(np.float32), direction.astype(float), float(distance))
+        for response, direction, distance in zip(*parts, strict=True)
+    ]
+
+
+def _mean(trial: Trial, seconds: float) -> NDArray[np.float32]:
+    """The unit mean of the active steps of the first ``seconds`` of sound, by their activity."""
+    steps = np.flatnonzero(trial.active)[: max(1, round(seconds / trial.step_s))]
+    total = trial.activity[steps].astype(np.float32) @ trial.embedding[steps]
+    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-9), np.float32)
