@@ -13,8 +13,8 @@ from tqdm import tqdm
 from elsa_rt.audio.ambisonics import rotation
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from elsa_rt.files import replacing
-from export.evaluate.material import Clip, Room
-from export.evaluate.trials import RATE, Ear, Staged, Trial, stage
+from export.evaluate.material import Clip, TrialRoom
+from export.evaluate.trials import RATE, Staged, Trial, TrialReader, stage
 
 CLIPS_PER_LABEL = 60
 SPEECH = ("speech", "man speaking", "woman speaking", "child speaking")
@@ -36,7 +36,7 @@ def hear_training(bundle: ModelBundle, work: Path) -> TrainingSounds:
     """Hear the training clips, each once; kept in ``work`` for the same audio encoder."""
     path = work / f"training-sounds-{bundle.files[AUDIO_ENCODER][:12]}.npz"
     if not path.is_file():
-        ear, rows, clips = Ear(bundle), list[NDArray[np.float32]](), list[int]()
+        ear, rows, clips = TrialReader(bundle), list[NDArray[np.float32]](), list[int]()
         for staged in _staged(work):
             trial = ear.hear(staged)
             if trial.active.any():
@@ -71,12 +71,12 @@ def _staged(work: Path) -> Iterator[Staged]:
             yield stage(Clip(clip, int(label[clip]), mono), room, turn, snr_db, rng)
 
 
-def _training_rooms(work: Path, rng: np.random.Generator) -> list[Room]:
+def _training_rooms(work: Path, rng: np.random.Generator) -> list[TrialRoom]:
     with np.load(work / "rooms.npz") as stored:
         mine = np.sort(rng.permutation(np.flatnonzero(~stored["validation"]))[:ROOMS])
         parts = [stored[name][mine] for name in ("responses", "direction", "distance")]
     return [
-        Room(response.astype(np.float32), direction.astype(float), float(distance))
+        TrialRoom(response.astype(np.float32), direction.astype(float), float(distance))
         for response, direction, distance in zip(*parts, strict=True)
     ]
 
