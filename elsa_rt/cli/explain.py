@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from elsa_rt.scoring.explain import Explanation
 
 MORE = """\
-It says which words are taken for a place and which for the sound, which sounds that the model
-was measured with are the nearest, from which score on an alert starts, how often background alone
+It says which words are taken for a place and which for the sound, which names the model takes it
+for (learnt in training, or known from the tagger it started from), which sounds that it was
+measured with are the nearest, from which score on an alert starts, how often background alone
 is expected to reach it, and what share of such sounds is missed, where that is known.
 
   elsa-rt explain "a glass breaking behind me"
@@ -25,6 +26,11 @@ is expected to reach it, and what share of such sounds is missed, where that is 
   elsa-rt explain "my kettle" --example kettle.wav
   elsa-rt explain "a cat" "a baby crying" "a kettle" --plot map.svg
 """
+
+KINDS = {"label": "learnt", "tag": "tagger"}
+"""Where the model has a name from: sounds of its training, or classes of the tagger."""
+
+TOLD = 3  # names
 
 
 def add(commands: Commands) -> None:
@@ -87,6 +93,10 @@ def fields(found: Explanation) -> dict[str, Any]:
         "nearest": [
             {"sound": label, "likeness": round(likeness, 3)} for label, likeness in found.nearest
         ],
+        "known_as": [
+            {"name": name.name, "kind": name.kind, "likeness": round(likeness, 3)}
+            for name, likeness in found.known_as
+        ],
         "means": list(found.means),
         "alert_start": round(found.start, 5),
         "alert_end": round(found.end, 5),
@@ -108,6 +118,9 @@ def lines(found: Explanation) -> list[str]:
     if found.but_not:
         said.append(f"  but not        {' / '.join(found.but_not)}")
     said.append(f"  place          {found.region.words}")
+    if found.known_as:
+        parts = [f"{name.name} ({KINDS[name.kind]}) {like:.2f}" for name, like in found.known_as]
+        said.append(f"  known as       {', '.join(parts[:TOLD])}")
     near = ", ".join(f"{label} {likeness:.2f}" for label, likeness in found.nearest)
     said.append(f"  nearest known  {near or 'this bundle names none'}")
     if found.means:

@@ -1,7 +1,13 @@
-"""From the peaks of background to expected false alarms: the rate beyond a level.
+"""From the peaks of background to expected false alarms and to scores.
 
-A level is the log odds of a score. How often background passes it is counted where it does so
-often; above, the rate falls exponentially, as the tail of log odds does.
+A level is the log odds of `elsa_rt.scoring.logits`. How often background passes it is counted where
+it does so often; above, the rate falls exponentially, as the tail of log odds does. The score is
+one function of that rate for all prompts and rules::
+
+    score = 1 / (1 + sqrt(false alarms an hour))
+
+    false alarms an hour   100     10      1       0.1     0.01    0.001
+    score                  0.09    0.24    0.5     0.76    0.91    0.97
 """
 
 from __future__ import annotations
@@ -10,6 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from elsa_rt.scoring.logits import MAX_SCORE, sigmoid
 
 Floats = NDArray[np.float32]
 
@@ -46,11 +54,34 @@ class FalseAlarmCurves:
 
     def rate(self, level: NDArray[np.floating]) -> NDArray[np.float64]:
         """False alarms an hour (p,) at levels (p,); NaN where nothing is known of a rule."""
-        beyond = np.maximum(level - self.level[:, -1], 0) / self.tail_scale
-        index, share = _between(self.level, np.asarray(level, float))
+        return np.asarray(np.exp(np.minimum(self._log_rate_at(level), self.log_rate[:, 0])))
+
+    def score(self, level: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Scores (p,) of levels (p,), 0..1.
+
+        Below the lowest level that was counted they fall on, to 0 where nothing sounds. Of a rule
+        without rates the score is the sigmoid of the level.
+        """
+        with np.errstate(over="ignore"):
+            known = score_of_rate(np.exp(self._log_rate_at(level)))
+        return np.where(np.isnan(known), sigmoid(level), known)
+
+    def scores(self, levels: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Scores (n, p) of the levels (n, p) of a whole stream."""
+        found = np.empty(levels.shape)
+        for row, level in zip(found, levels, strict=True):
+            row[:] = self.score(level)
+        return found
+
+    def _log_rate_at(self, level: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Log rate (p,) at levels (p,), going on beyond both ends."""
+        at = np.asarray(level, float)
+        beyond = np.maximum(at - self.level[:, -1], 0) / self.tail_scale
+        below = np.maximum(self.level[:, 0] - at, 0)
+        index, share = _between(self.level, at)
         row = np.arange(len(index))
         a, b = self.log_rate[row, index], self.log_rate[row, index + 1]
-        return np.asarray(np.exp(a + share * (b - a) - beyond))
+        return np.asarray(a + share * (b - a) - beyond + below)
 
     def level_of(self, rate: NDArray[np.float64]) -> NDArray[np.float64]:
         """The levels (p,) that background passes ``rate`` (p,) times an hour."""
@@ -60,6 +91,18 @@ class FalseAlarmCurves:
         row = np.arange(len(index))
         a, b = self.level[row, index], self.level[row, index + 1]
         return np.asarray(a + share * (b - a) + beyond)
+
+
+def score_of_rate(rate: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The score that background alone reaches ``rate`` times an hour."""
+    return np.asarray(np.minimum(1 / (1 + np.sqrt(rate)), MAX_SCORE))
+
+
+def rate_of_score(score: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How often an hour background alone reaches ``score``, 0..1; infinite at 0."""
+    score = np.minimum(np.asarray(score, float), MAX_SCORE)
+    with np.errstate(divide="ignore"):
+        return np.asarray((1 / score - 1) ** 2)
 
 
 def fit_curve(peaks: Floats, weight: Floats) -> tuple[NDArray[np.float64], ...]:

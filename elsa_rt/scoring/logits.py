@@ -3,7 +3,8 @@
 A similarity becomes ``z = (similarity - centre) / spread``, where centre is the median over the
 active background and spread its `HIGH` quantile less the median; the log odds are
 ``slope z + bias``. What a rule must not be lowers them where it fits better than the rule itself.
-The score is their sigmoid, times the place, times the activity up to `SOUNDING`.
+Their sigmoid counts for less beside the place, and below an activity of `SOUNDING`. What the log
+odds are worth as a score tells `elsa_rt.scoring.false_alarm_rate`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.region import EVERYWHERE, RegionGate
 from elsa_rt.scoring.adaptation import BackgroundAdaptation
 from elsa_rt.scoring.confirmation import RuleMapping, times_of
-from elsa_rt.scoring.logits import apply_exclusions, attenuate, sigmoid
+from elsa_rt.scoring.logits import apply_exclusions, attenuate
 from elsa_rt.scoring.rule_curves import curves, scales
 from elsa_rt.scoring.statistics import Background, Statistics
 
@@ -107,7 +107,7 @@ class Scorer:
         best = level_told[slot[one], one]
         return Match(
             similarity[slot[one], one],
-            sigmoid(best).astype(np.float32),
+            self.curves.score(best).astype(np.float32),
             slot[one],
             self.curves.rate(best).astype(np.float32),
         )

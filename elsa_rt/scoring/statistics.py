@@ -9,7 +9,7 @@ direction    int8 (m, 3)      unit vectors, 127 long
 distance     float16 (m,)     metres, NaN where unknown
 pieces       int32 (n,)       first step of each piece
 piece_s      float32 (n, 2)   start and end of each in its stream, seconds
-piece_labels int16 (n, k)     labels that sound in it, -1 for none
+piece_labels int16 (n, k)     labels that sound in it, -1 for none; one of training stands twice
 hours        float            of listening that the pieces come from
 labels       str (l,)         sounds that the training code knows by name
 phrases      float16 (l, D)   their plain phrases in the space of prompts

@@ -1,4 +1,7 @@
-"""Alert thresholds, from expected false alarms per hour or as given."""
+"""Alert thresholds, from expected false alarms per hour or as given.
+
+One rate is the same score for every rule (`elsa_rt.scoring.false_alarm_rate.score_of_rate`).
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,15 @@ from numpy.typing import NDArray
 
 from elsa_rt.config import Config
 from elsa_rt.rules.rule import Rule
-from elsa_rt.scoring.false_alarm_rate import FalseAlarmCurves
+from elsa_rt.scoring.false_alarm_rate import FalseAlarmCurves, score_of_rate
 from elsa_rt.scoring.logits import logit_of, sigmoid
 
 WITHOUT_RATE = 0.5
 """Score that starts an alert of which no rate is known: as likely as not."""
 
-KEEPS_OPEN = 1.5
-"""An alert goes on at log odds lower than its start by this: from 0.5 down to 0.18. By less, one
-sound gives several alerts more often."""
+KEEPS_OPEN = 2.0
+"""An alert goes on at scores whose log odds are lower than its start by this: from 0.5 down to
+0.12, a rate 55 times as high. By less, one sound gives several alerts more often."""
 
 
 def thresholds(
@@ -31,8 +34,8 @@ def thresholds(
     the `Scorer` of these rules.
     """
     wanted = np.array([rate_of(rule, config) for rule in rules], float).reshape(-1)
-    start = sigmoid(curves.level_of(wanted))
-    start = np.where(np.isfinite(start), start, WITHOUT_RATE)
+    known = np.isfinite(curves.level_of(wanted))
+    start = np.where(known, score_of_rate(wanted), WITHOUT_RATE)
     for index, rule in enumerate(rules):
         given = rule.alert_start if rule.alert_start is not None else _plain(rule, config)
         if given is not None:

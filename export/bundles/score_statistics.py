@@ -37,14 +37,17 @@ def calibrate(
     bundle: ModelBundle, work: Path, streams: int = STREAMS, cache: Path | None = None
 ) -> Statistics:
     """Let ``bundle`` hear the calibration side of ``work``."""
-    world = World(work, evaluation=False)
+    world = World(work, evaluation=False, taught=True)
     heard = hear_world(bundle, world, BACKGROUND, streams, cache)
     said = encode_texts(bundle, [phrases(label)[0] for label in world.labels], 1).embedding
-    return statistics_of(steps_of(heard, bundle.step_s), names_of(world.labels, said))
+    steps = steps_of(heard, bundle.step_s, frozenset(world.taught.tolist()))
+    return statistics_of(steps, names_of(world.labels, said))
 
 
-def steps_of(heard: Iterable[HomeRecording], step_s: float) -> Steps:
-    """What is active in streams, cut into pieces, silence between them."""
+def steps_of(
+    heard: Iterable[HomeRecording], step_s: float, taught: frozenset[int] = frozenset()
+) -> Steps:
+    """What is active in streams, cut into pieces, silence between them; ``taught`` are clips."""
     rows, pieces, seconds_of, labels = [], [], [], []
     position, seconds = 0, 0.0
     for stream in heard:
@@ -52,7 +55,9 @@ def steps_of(heard: Iterable[HomeRecording], step_s: float) -> Steps:
         rows.append([rows_at(getattr(stream, name), found.steps) for name in Steps._fields[:4]])
         pieces.append(position + found.starts)
         seconds_of.append(found.spans * step_s)
-        labels += [_sounding(stream, a * step_s, b * step_s) for a, b in found.spans.tolist()]
+        labels += [
+            _sounding(stream, a * step_s, b * step_s, taught) for a, b in found.spans.tolist()
+        ]
         position += len(found.steps)
         seconds += len(stream.activity) * step_s
     if not labels:
@@ -80,14 +85,23 @@ def names_of(labels: Sequence[str], said: NDArray[np.float32]) -> Names:
     )
 
 
-def _sounding(stream: HomeRecording, start_s: float, stop_s: float) -> NDArray[np.int16]:
-    """Labels (`LABELS`,) that sound in a part of ``stream``, the longest first."""
+def _sounding(
+    stream: HomeRecording, start_s: float, stop_s: float, taught: frozenset[int]
+) -> NDArray[np.int16]:
+    """Labels (`LABELS`,) that sound in a part of ``stream``, the longest first.
+
+    That of a clip of training stands twice: so the piece holds no single label, and nothing is
+    fitted to how well such a sound is known.
+    """
     lasting: dict[int, float] = {}
+    known = False
     for event in stream.events:
         common = min(stop_s, event.end_s + LINGERS_S) - max(start_s, event.start_s)
         if event.label >= 0 and common > 0:
             lasting[event.label] = lasting.get(event.label, 0) + common
-    order = sorted(lasting, key=lambda label: -lasting[label])[:LABELS]
+            known |= event.clip in taught
+    order = sorted(lasting, key=lambda label: -lasting[label])
+    order = (order[:1] * known + order)[:LABELS]
     return np.array([*order, *[-1] * (LABELS - len(order))], np.int16)
 
 

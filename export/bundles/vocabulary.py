@@ -54,8 +54,10 @@ def add_vocabulary(bundle: ModelBundle, work: Path, tags: Sequence[str]) -> None
         label = stored["label"][sounds.clip]
         logits = stored["logits"][sounds.clip].astype(np.float32)
     if logits.shape[1] != len(tags):
-        raise UsageError(f"fitting the vocabulary: {logits.shape[1]} tags in {work}, {len(tags)} "
-                         "names in --tags: give the CSV of the tagger of export prepare")  # fmt: skip
+        raise UsageError(
+            f"fitting the vocabulary: {logits.shape[1]} tags in {work}, {len(tags)} names in "
+            "--tags: give the CSV of the tagger of export prepare"
+        )
     of_labels = label_vectors(sounds.embedding, label, len(labels))
     heard = np.flatnonzero(of_labels.any(1))
     vectors = np.concatenate([of_labels[heard], tag_vectors(sounds.embedding, logits, label)])

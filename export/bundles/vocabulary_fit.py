@@ -38,7 +38,7 @@ class PlaceWords(NamedTuple):
 
 
 def tag_vectors(embedding: Floats, logits: Floats, label: NDArray[np.int64]) -> Floats:
-    """(tags, D): a unit vector for each tag, from n sounds and the tagger's ``logits`` (n, tags)."""
+    """(tags, D): a unit vector for each tag, from n sounds and their ``logits`` (n, tags)."""
     standing = (logits - logits.mean(0)) / (logits.std(0) + 1e-3)
     _, _, basis = np.linalg.svd(standing, full_matrices=False)
     basis = basis[:TAG_DIMENSIONS]

@@ -29,7 +29,7 @@ class CaptionBank:
                 torch.from_numpy(captions[name].astype(np.float32)) if name in captions else None
                 for name in ("tag_pooled", "tag_ways")
             )
-            self._tag_of = captions["tag_of"] if "tag_of" in captions else None
+            self._tag_of = captions.get("tag_of")
         self.tag_pooled, self._tag_ways = tags, ways  # (classes, width), (wordings, width)
         with np.load(work / "clips.npz") as clips:
             self.kinds = kinds([str(label) for label in clips["labels"]])

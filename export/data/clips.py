@@ -22,6 +22,7 @@ VALIDATION_SHARE = 0.15
 MAX_CLIP_S = 5.0
 ACTIVE_BELOW_PEAK_DB = 40.0  # quieter head and tail are padding
 
+
 @cache
 def kept_out() -> dict[str, dict[str, str | None]]:
     """`kept_out.yaml`: labels that no training hears or reads, by set, with the tagger's class."""
@@ -131,9 +132,7 @@ def source_group(freesound_id: str, source: str, credit: str) -> str:
     return re.sub(r"[\W_]*\d*\.\w+$", "", source) or credit
 
 
-def split(
-    clips: Sequence[Clip], later: Sequence[Clip] = ()
-) -> tuple[list[Clip], list[Clip]]:
+def split(clips: Sequence[Clip], later: Sequence[Clip] = ()) -> tuple[list[Clip], list[Clip]]:
     """Training and validation clips: no group in both, two groups of each label in training.
 
     Clips that came ``later`` leave the split of the others as it was: what a model was trained on

@@ -1,6 +1,7 @@
 """What the text side knows by name: the tagger's classes and the labels of training, as people say.
 
-`tags.yaml` has the wordings of the classes, `labels.yaml` those of the labels.
+`tags.yaml` has the wordings of the classes, `labels.yaml` those of the labels, `paraphrases.yaml`
+what other people may say, to judge by.
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ def tag_wordings() -> dict[str, tuple[str, ...]]:
     """Each of the tagger's classes with the wordings of `tags.yaml`."""
     read = yaml.safe_load(Path(__file__).with_name("tags.yaml").read_text("utf-8"))
     return {name: tuple(wordings) for name, wordings in read.items()}
+
+
+@cache
+def paraphrases() -> dict[str, tuple[str, ...]]:
+    """Each label of `paraphrases.yaml` with sentences that nothing is trained on."""
+    read = yaml.safe_load(Path(__file__).with_name("paraphrases.yaml").read_text("utf-8"))
+    return {label: tuple(sentences) for label, sentences in read.items()}
 
 
 def tag_captions(name: str) -> tuple[str, ...]:

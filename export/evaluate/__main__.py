@@ -58,8 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE")
     parser.add_argument("work", type=Path, metavar="WORK", help="directory of export.prepare")
     parser.add_argument("--rooms", type=Path, help="CSV of measured responses")
-    labels = parser.add_argument("--labels", type=Path, action="append", default=[])
-    labels.help = "CSV of clips: judge among its labels too, in rows of their own; repeatable"
+    labels = parser.add_argument("--labels", type=several, action="append", default=[])
+    labels.help = "CSV of clips, or several with commas between: judge among their labels too, in "
+    labels.help += "rows of their own; repeatable"
     parser.add_argument("--compare", type=Path, help="another bundle, for the same trials")
     parser.add_argument("--teacher", type=Path, help="checkpoint of export.teacher.train")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="where to write pictures")
@@ -73,7 +74,7 @@ def evaluate(args: argparse.Namespace) -> None:
     bundles = [ModelBundle.load(path) for path in (args.bundle, args.compare) if path]
     apart = check_apart(args.work)
     clips = read_clips(args.work)
-    lists = {path.stem: label_list(path, clips) for path in args.labels}
+    lists = {"_".join(path.stem for path in some): label_list(some, clips) for some in args.labels}
     sets = {"simulated": simulated_rooms(args.work)}
     if args.rooms:
         sets["measured"] = read_rooms(args.rooms)
@@ -106,17 +107,23 @@ def evaluate(args: argparse.Namespace) -> None:
         record_measured(args.bundle, compact(reports[0]), args.work)
 
 
-def label_list(path: Path, clips: Clips) -> list[int]:
-    """The labels of a manifest that there are clips of."""
+def several(paths: str) -> tuple[Path, ...]:
+    """Paths with commas between them."""
+    return tuple(map(Path, paths.split(",")))
+
+
+def label_list(paths: Sequence[Path], clips: Clips) -> list[int]:
+    """The labels of manifests that there are clips of."""
+    said = ",".join(map(str, paths))
     try:
-        wanted = labels_of(read_manifest(path))
+        wanted = labels_of(clip for path in paths for clip in read_manifest(path))
     except (OSError, KeyError) as error:
         raise UsageError(
-            f"reading the labels of {path}: {error!r}: a CSV of clips is needed"
+            f"reading the labels of {said}: {error!r}: a CSV of clips is needed"
         ) from None
     known = [clips.labels.index(label) for label in wanted if label in clips.labels]
     if not known:
-        raise UsageError(f"reading the labels of {path}: the working directory knows none of them")
+        raise UsageError(f"reading the labels of {said}: the working directory knows none of them")
     return known
 
 
@@ -129,7 +136,7 @@ def made_with(
     said = {
         "command": "python -m export evaluate BUNDLE WORK"
         + (f" --rooms {args.rooms.name}" if args.rooms else "")
-        + "".join(f" --labels {path.name}" for path in args.labels),
+        + "".join(f" --labels {','.join(path.name for path in some)}" for some in args.labels),
         "clips": f"{len(clips.known)} of {clips.trained} labels at {ratios} dB SNR, of recordings "
         "that training never had",
         "rooms": "; ".join(f"{name}: {len(some)} responses" for name, some in rooms.items()),

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from export.data.clips import UNSEEN, kept_out
+from export.data.vocabulary import paraphrases
 from export.evaluate.direction import activity_agreement, direction_values, step_errors_deg
 from export.evaluate.figures import (
     Figure,
@@ -116,7 +118,9 @@ def measure(
     """All figures; ``lists`` are names of lists of labels to choose from in rows of their own."""
     figures = [
         *direction_figures(heard),
-        *label_figures(heard, reader.prompts, clips, lists),
+        *label_figures(heard, reader, clips, lists),
+        *unseen_figures(heard, reader, clips),
+        *paraphrase_figures(heard, reader, clips),
         *sentence_figures(heard.known, wholes(heard.known), reader.texts, clips.labels),
     ]
     if teacher:
@@ -152,25 +156,73 @@ def direction_figures(heard: TrialOutput) -> list[Figure]:
 
 def label_figures(
     heard: TrialOutput,
-    prompts: NDArray[np.float32],
+    reader: Reader,
     clips: Clips,
     lists: Mapping[str, Sequence[int]],
 ) -> list[Figure]:
-    """Labels among all, among those of each list, and the unseen ones among themselves."""
+    """Labels among all and among those of each list, by sentence and by bare name."""
     about, everything = abouts(heard.known), range(len(clips.labels))
+    bare = reader.texts(clips.labels)
     figures = []
     for name, among in {"label": everything, **{f"label_{n}": a for n, a in lists.items()}}.items():
-        values = label_values(heard.known, prompts, among)
+        values = label_values(heard.known, reader.prompts, among)
         figures += ranked(about, values["rank"], name)
         (top1,) = of_trials(about, values, {f"{name}_top1_mean_over_labels": ("rank", within(1))})
         figures.append(top1._replace(by_label=True))
         soon = {f"{name}_{row}": column for row, column in SOON.items()}
         figures += of_trials(about, values, soon, MAIN)
-    if heard.unseen:
-        about, unseen = abouts(heard.unseen), everything[clips.trained :]
-        for name, among in (("unseen_label", unseen), ("unseen_label_among_all", everything)):
-            values = label_values(heard.unseen, prompts, among)
-            figures += ranked(about, values["rank"], name)
+        figures += ranked(about, label_values(heard.known, bare, among)["rank"], f"{name}_bare")
+    return figures
+
+
+def unseen_figures(heard: TrialOutput, reader: Reader, clips: Clips) -> list[Figure]:
+    """Labels kept out of training, among themselves and among all, for each set of them."""
+    if not heard.unseen:
+        return []
+    about, everything = abouts(heard.unseen), range(len(clips.labels))
+    bare = reader.texts(clips.labels)
+    sets = {"unseen_label": list(everything[clips.trained :])}
+    for name, labels in kept_out().items():
+        mine = [i for i in sets["unseen_label"] if clips.labels[i] in labels]
+        if mine:
+            sets[f"kept_out_{name}_{len(mine)}"] = mine
+    figures = []
+    for name, among in sets.items():
+        for prompts, said in ((reader.prompts, name), (bare, f"{name}_bare")):
+            rank = label_values(heard.unseen, prompts, among)["rank"]
+            figures += ranked(about, rank, said)
+            everywhere = label_values(heard.unseen, prompts, everything)["rank"]
+            figures += ranked(
+                about, np.where(np.isnan(rank), np.nan, everywhere), f"{said}_among_all"
+            )
+    return figures
+
+
+def paraphrase_figures(heard: TrialOutput, reader: Reader, clips: Clips) -> list[Figure]:
+    """Labels of which each is said by one paraphrase, known ones and kept-out ones apart.
+
+    Every label's paraphrases take turns; the figures are over all turns.
+    """
+    said = paraphrases()
+    figures = []
+    for name, trials, unseen in (
+        ("paraphrases_known", heard.known, False),
+        ("paraphrases_kept_out", heard.unseen, True),
+    ):
+        among = [i for i, x in enumerate(clips.labels) if x in said and (x in UNSEEN) == unseen]
+        turns = max((len(said[clips.labels[i]]) for i in among), default=0)
+        if not trials or not turns:
+            continue
+        ranks = []
+        for turn in range(turns):
+            prompts = np.zeros_like(reader.prompts)
+            chosen = [said[clips.labels[i]][turn % len(said[clips.labels[i]])] for i in among]
+            prompts[among] = reader.texts(chosen)
+            ranks.append(label_values(trials, prompts, among)["rank"])
+        columns = list(np.stack(ranks, 1))
+        figures += [
+            Figure(f"{name}_top{k}", abouts(trials), columns, within(k), True) for k in (1, 5)
+        ]
     return figures
 
 

@@ -42,6 +42,9 @@ HUM_S = (10.0, 60.0)  # between two changes of a steady noise
 LOOP_S = 20.0
 """Noise of this length, made by a Fourier transform, goes on without a seam."""
 
+TAUGHT_SHARE = 0.5
+"""Of the sounds that are clips of training, where these are allowed."""
+
 LEAD_S, TAIL_S = 2.0, 3.0
 PEAK = 0.7
 
@@ -65,9 +68,13 @@ class HomeStream(NamedTuple):
 
 
 class World:
-    """Streams of one side, each from a seed of its own."""
+    """Streams of one side, each from a seed of its own.
 
-    def __init__(self, work: Path, evaluation: bool) -> None:
+    With ``taught`` clips of training sound, too: more kinds of sounds than either side has. They
+    tell how prompts of other sounds fare, not how well their own label is known.
+    """
+
+    def __init__(self, work: Path, evaluation: bool, taught: bool = False) -> None:
         with np.load(_there(work / "clips.npz")) as stored:
             self._samples, self._bounds = stored["samples"], stored["bounds"]
             self.label_of: NDArray[np.int64] = stored["label"]
@@ -89,6 +96,11 @@ class World:
         self._by_label = {
             int(label): self.clips[self.label_of[self.clips] == label]
             for label in np.unique(self.label_of[self.clips])
+        }
+        self.taught = np.flatnonzero(~kept) if taught else np.empty(0, np.intp)
+        self._taught_by_label = {
+            int(label): self.taught[self.label_of[self.taught] == label]
+            for label in np.unique(self.label_of[self.taught])
         }
 
     def stream(self, number: int) -> HomeStream:
@@ -139,8 +151,11 @@ class World:
         return cut.astype(np.float32) / np.float32(32767)
 
     def _draw(self, rng: np.random.Generator, *, talk: bool) -> tuple[int, NDArray[np.float32]]:
-        mine = [label for label in self._by_label if not talk or self.labels[label] in TALK]
-        clip = int(rng.choice(self._by_label[int(rng.choice(mine or list(self._by_label)))]))
+        # turn about, so that labels which training has alone sound, too
+        taught = bool(self._taught_by_label) and rng.random() < TAUGHT_SHARE
+        clips = self._taught_by_label if taught else self._by_label
+        mine = [label for label in clips if not talk or self.labels[label] in TALK]
+        clip = int(rng.choice(clips[int(rng.choice(mine or list(clips)))]))
         return clip, self._clip(clip)
 
     def _add(

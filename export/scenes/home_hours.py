@@ -88,6 +88,7 @@ def hear_world(
     With ``cache``, a directory, each stream is kept there and not heard again.
     """
     side = f"{'evaluation' if world.evaluation else 'calibration'}-{what}"
+    side += "-taught" * bool(world.taught.size)
     folder = None if cache is None else cache / bundle.files[AUDIO_ENCODER][:12]
     ears: BundleListener | None = None
     for first in tqdm(range(0, count, TOGETHER), desc=side, unit="x4"):

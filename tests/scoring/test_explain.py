@@ -184,7 +184,8 @@ def test_what_is_excluded_lowers_the_score(encoder: AudioEncoder) -> None:
     assert but.score < plain.score / 2
     listener.reset()
     plain, but = listener.push(elsa_rt.Block(sound("hum", 2, 0), RATE))[-1].scores
-    assert but.score == pytest.approx(plain.score)
+    assert but.similarity == pytest.approx(plain.similarity)
+    assert but.score >= plain.score  # less background reaches it
 
 
 def test_two_rules_of_one_id_are_refused(encoder: AudioEncoder) -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from elsa_rt.scoring.false_alarm_rate import KNOTS, TAIL_PEAKS, FalseAlarmCurves, fit_curve
+from elsa_rt.scoring.false_alarm_rate import (
+    KNOTS,
+    TAIL_PEAKS,
+    FalseAlarmCurves,
+    fit_curve,
+    rate_of_score,
+    score_of_rate,
+)
 
 
 def curves(*rows: np.ndarray, hours: float) -> FalseAlarmCurves:
@@ -68,3 +75,29 @@ def test_small_and_equal_samples_stay_finite(count: int) -> None:
         assert np.isfinite(found.level_of(np.ones(1))).all()
         assert np.isfinite(found.rate(np.array([-5.0]))).all()
         assert found.rate(np.array([1_000.0])) < 1e-3
+
+
+def test_scores_are_one_function_of_the_rate() -> None:
+    found = curves(exponential(300, 1.0, 1), exponential(60, 2.0, 2), hours=2.0)
+    for rate, score in ((10.0, 0.2403), (1.0, 0.5), (0.1, 0.7597), (0.01, 0.9091)):
+        level = found.level_of(np.full(2, rate))
+        assert found.score(level) == pytest.approx(score, abs=1e-4)
+        assert score_of_rate(np.array(rate)) == pytest.approx(score, abs=1e-4)
+        assert rate_of_score(np.array(score)) == pytest.approx(rate, rel=1e-2)
+    assert found.scores(np.stack([level, level - 1]))[0] == pytest.approx(found.score(level))
+
+
+def test_scores_rise_with_the_level_from_nothing_to_almost_one() -> None:
+    found = curves(exponential(300, 1.0, 1), hours=2.0)
+    levels = np.array([[-np.inf], *np.linspace(-30, 30, 200)[:, None]])
+    score = found.scores(levels)[:, 0]
+    assert score[0] == 0
+    assert (np.diff(score) >= 0).all()
+    assert 0.99 < score[-1] < 1
+    assert found.rate(np.array([-np.inf])) == pytest.approx(150.0)
+
+
+def test_without_rates_the_score_is_a_sigmoid() -> None:
+    found = FalseAlarmCurves.unknown(3)
+    level = np.array([-np.inf, 0.0, 2.0])
+    assert found.score(level) == pytest.approx([0.0, 0.5, 1 / (1 + np.exp(-2.0))])

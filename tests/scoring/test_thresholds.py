@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -23,10 +25,15 @@ def test_rates_become_scores() -> None:
     rules = [Rule("a", ("a",)), Rule("b", ("b",), false_alarms_per_hour=0.1)]
     curves = known(2)
     start, end = thresholds(rules, Config(false_alarms_per_hour=10.0), curves)
-    logit = np.log(start / (1 - start))
-    np.testing.assert_allclose(curves.rate(logit), [10.0, 0.1], rtol=1e-2)
+    assert start == pytest.approx([1 / (1 + math.sqrt(10.0)), 1 / (1 + math.sqrt(0.1))])
+    assert curves.score(curves.level_of(np.array([10.0, 0.1]))) == pytest.approx(start)
     assert (end < start).all()
-    assert start[1] > start[0]
+
+
+def test_one_false_alarm_an_hour_is_a_score_of_a_half_for_every_rule() -> None:
+    rules = [Rule(name, (name,)) for name in "abc"]
+    start, _ = thresholds(rules, Config(false_alarms_per_hour=1.0), known(3))
+    assert start.tolist() == [0.5] * 3
 
 
 def test_what_a_rule_leaves_open_follows_the_config() -> None:
@@ -39,7 +46,7 @@ def test_what_a_rule_leaves_open_follows_the_config() -> None:
     ]
     start, end = thresholds(rules, Config(alert_start=0.6, alert_end=0.3), known(5))
     assert start[:4].tolist() == pytest.approx([0.6, 0.5, 0.8, 0.6])
-    assert end[:4].tolist() == pytest.approx([0.3, 0.182, 0.7, 0.2], abs=1e-3)
+    assert end[:4].tolist() == pytest.approx([0.3, 0.119, 0.7, 0.2], abs=1e-3)
     assert start[4] != pytest.approx(0.6)
     assert end[4] <= start[4]
 
@@ -47,7 +54,7 @@ def test_what_a_rule_leaves_open_follows_the_config() -> None:
 def test_without_a_rate_as_likely_as_not() -> None:
     start, end = thresholds([Rule("loud", level_dbfs=-20)], Config(), FalseAlarmCurves.unknown(1))
     assert start.tolist() == [WITHOUT_RATE]
-    assert end[0] == pytest.approx(0.182, abs=1e-3)
+    assert end[0] == pytest.approx(0.119, abs=1e-3)
     assert [len(each) for each in thresholds([], Config(), FalseAlarmCurves.unknown(0))] == [0, 0]
 
 

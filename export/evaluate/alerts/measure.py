@@ -15,7 +15,6 @@ from elsa_rt.encoder.output import SOUNDING, EncoderOutput
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.scoring.background import labels_meant
 from elsa_rt.scoring.confirmation import confirmed_level, times_of
-from elsa_rt.scoring.logits import sigmoid
 from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.statistics import Statistics
 from elsa_rt.scoring.thresholds import thresholds
@@ -65,7 +64,7 @@ class Judge:
         embedding = heard.embedding.astype(np.float32)
         sound = EncoderOutput(embedding, heard.direction, heard.activity, heard.distance)
         similarity, level = self._scorer.levels(sound)
-        score = sigmoid(level)
+        score = self._scorer.curves.scores(level)
         bare = np.where(heard.activity[:, None] >= SOUNDING, similarity, -1)
         scores = np.concatenate([score] * len(RATES) + [bare] * len(RATES), axis=1)
         some = np.arange(len(self.start))
