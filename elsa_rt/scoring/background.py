@@ -13,7 +13,7 @@ from elsa_rt.prompts.rule_embeddings import RuleEmbeddings
 from elsa_rt.rules.region import Region, RegionGate
 from elsa_rt.scoring.adaptation import LIKELY, adapt_segments, excess
 from elsa_rt.scoring.confirmation import confirmed_level
-from elsa_rt.scoring.false_alarm_rate import FalseAlarmCurves, fit_curve
+from elsa_rt.scoring.false_alarm_rate import TAIL_WIDENED, FalseAlarmCurves, fit_curve
 from elsa_rt.scoring.logits import LogitScale, apply_exclusions, attenuate
 from elsa_rt.scoring.statistics import INT8_SCALE, Background, Names, Statistics
 
@@ -108,7 +108,7 @@ def false_alarm_curves(peaks: Sequence[Floats], hours: Sequence[float]) -> False
     share = np.array(trust) / sum(trust)
     counts = [each.shape[1] for each in peaks]
     weight = np.repeat((share / np.array(hours)).astype(np.float32), counts)
-    fitted = [fit_curve(row, weight) for row in np.concatenate(peaks, axis=1)]
+    fitted = [fit_curve(row, weight, TAIL_WIDENED) for row in np.concatenate(peaks, axis=1)]
     return (
         FalseAlarmCurves(*map(np.stack, zip(*fitted, strict=True)))
         if fitted
