@@ -49,6 +49,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "input_channels": (1, inf),
     "threads": (1, inf),
     "known_sounds": (0, inf),
+    "sounds": (1, 2),
     "alert_start": (0, 1),
     "alert_end": (0, 1),
     "false_alarms_per_hour": (MIN_FALSE_ALARMS, MAX_FALSE_ALARMS),
@@ -128,6 +129,12 @@ class Config:
         MODEL, True, "build a plan for the TensorRT that was asked for, where none fits"
     )
     threads: int = _setting(MODEL, 1, "threads of onnx")
+    sounds: int = _setting(
+        MODEL,
+        1,
+        "how many sounds to hear at once, 1 or 2: a second stream of the model runs while two "
+        "directions are alive",
+    )
     known_sounds: int | None = _setting(
         MODEL,
         None,

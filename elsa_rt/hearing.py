@@ -267,6 +267,30 @@ class RuleStatistics:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class HeardSound(ByValue):
+    """One of the sounds of a step."""
+
+    activity: float  # 0..1: does it stand out from the background
+    azimuth_deg: float  # -180..180, left positive
+    elevation_deg: float  # -90..90, up positive
+    distance_m: float  # NaN from a model that cannot tell
+    words: str  # "behind, left"
+    embedding: NDArray[np.float32]  # (512,), unit length, in the space of the prompts
+    track: str | None = None  # id of its track, once it has one
+
+    def as_dict(self) -> dict[str, Any]:
+        """The sound as a JSON object, but for its embedding."""
+        return {
+            "activity": _number(self.activity, 4),
+            "azimuth_deg": _number(self.azimuth_deg, 1),
+            "elevation_deg": _number(self.elevation_deg, 1),
+            "distance_m": _number(self.distance_m, 2),
+            "words": self.words,
+            "track": self.track,
+        }
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Hearing(ByValue):
     """One step of listening: `ModelBundle.step_s` long."""
@@ -294,6 +318,7 @@ class Hearing(ByValue):
     health: HealthEvent | None = None  # where the state changed with this step
     reasons: tuple[Reason, ...] = ()  # why rules that came near did not alert, with ``why``
     near_misses: tuple[NearMiss, ...] = ()  # occasions that are over in this step, with ``why``
+    sounds: tuple[HeardSound, ...] = ()  # at once, the most active first: two with ``--sounds 2``
 
     def __repr__(self) -> str:
         best = max(self.scores, key=lambda score: score.score, default=None)
@@ -327,6 +352,7 @@ class Hearing(ByValue):
             **_angles("world", self.world),
             **_angles("flow_world", self.flow_world),
             "tracks": [track.as_dict() for track in self.tracks],
+            "sounds": [sound.as_dict() for sound in self.sounds],
             "labels": [
                 {"name": label.name, "probability": _number(label.probability, 3)}
                 for label in self.labels

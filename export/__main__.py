@@ -21,6 +21,7 @@ TOOLS = {
     "evaluate": ("export.evaluate", "labels, directions and binding of a bundle"),
     "evaluate-alerts": ("export.evaluate.alerts", "false alarms and misses in a simulated home"),
     "evaluate-recall": ("export.evaluate.recall", "answers of a memory of a simulated home"),
+    "evaluate-pairs": ("export.evaluate.two_sounds", "two sounds at once, with one slot and two"),
     "evaluate-tracks": ("export.evaluate.tracks", "errors of directions and tracks"),
     "demo": ("export.scenes.demo", "the built-in demo scene"),
 }

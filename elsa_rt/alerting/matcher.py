@@ -19,7 +19,7 @@ from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.features.energy_flow import Flow
-from elsa_rt.hearing import Alert, Hearing, RuleStatistics, Score
+from elsa_rt.hearing import Alert, HeardSound, Hearing, RuleStatistics, Score, Track
 from elsa_rt.notices import OnNotice, log_notice
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.reference_frame import ReferenceFrame
@@ -169,6 +169,7 @@ class Matcher:
             tracks=heard.tracks,
             reasons=reasons if self._why else (),
             near_misses=near_misses if self._why else (),
+            sounds=heard_sounds(sound, heard.slots),
         )
         return self._bearings.place(hearing)
 
@@ -213,3 +214,26 @@ class Matcher:
         """The ends of alerts whose rules are no more."""
         leaving, self._leaving = self._leaving, []
         return tuple(alert for gate in leaving for alert in gate.finish(time_s))
+
+
+def heard_sounds(output: EncoderOutput, tracks: Sequence[Track | None]) -> tuple[HeardSound, ...]:
+    """The slots in which something sounds, the most active first; at least one of them."""
+    order = np.argsort(-output.activity, kind="stable").tolist()
+    found = []
+    for slot in order:
+        if found and not output.activity[slot] > 0:
+            continue
+        azimuth, elevation = angles_from_direction(output.direction[slot])
+        track = tracks[slot]
+        found.append(
+            HeardSound(
+                activity=float(output.activity[slot]),
+                azimuth_deg=azimuth,
+                elevation_deg=elevation,
+                distance_m=float(output.distance_m[slot]),
+                words=direction_words(azimuth, elevation),
+                embedding=output.embedding[slot],
+                track=track.id if track else None,
+            )
+        )
+    return tuple(found)

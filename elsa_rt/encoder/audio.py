@@ -15,6 +15,7 @@ from elsa_rt.encoder.bundle import STATEFUL, ModelBundle
 from elsa_rt.encoder.engines import load_model, load_windowed
 from elsa_rt.encoder.output import EncoderOutput, EncoderStream
 from elsa_rt.encoder.step import StepModel
+from elsa_rt.encoder.two_sounds import TwoSoundStream
 from elsa_rt.encoder.windowed import WindowedStream
 from elsa_rt.errors import BundleError, UsageError
 from elsa_rt.features.intensity import CHANNELS, Frames
@@ -48,6 +49,12 @@ class AudioEncoder:
             model = load_model(bundle, self.config, 1, on_notice)
             self.engine = model.engine
             self._open = partial(StatefulStream, bundle, model)
+            if self._config.sounds == 2:
+                self._open = partial(_two_streams, bundle, self._open)
+        elif self._config.sounds == 2:
+            raise UsageError(
+                f"--sounds 2: a bundle of kind {STATEFUL} is needed, this one is {bundle.kind}"
+            )
         else:
             window = load_windowed(bundle, bundle.window, self.config)
             self.engine = window.engine
@@ -94,6 +101,10 @@ class AudioEncoder:
             )
         config = self.config.changed(engine=cast(Any, self.engine))
         return StreamBatch(self.bundle, load_model(self.bundle, config, streams, self._on_notice))
+
+
+def _two_streams(bundle: ModelBundle, one: Callable[[], EncoderStream]) -> EncoderStream:
+    return TwoSoundStream(bundle, one(), one())
 
 
 def _silent_step(bundle: ModelBundle) -> tuple[Frames, NDArray[np.float32]]:

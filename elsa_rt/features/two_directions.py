@@ -72,14 +72,16 @@ class DirectionMixture:
         total = float(weight.sum())
         if total <= 0:
             return self._found
-        self._found = fit(point, weight / total, self._found.direction)
+        share = (weight / total).astype(np.float32)
+        self._found = fit(point, share, self._found.direction)
         return self._found
 
 
-def fit(point: Floats, weight: Floats, start: NDArray[np.float64]) -> TwoDirections:
+def fit(point: Floats, weight: Floats, start: NDArray[np.floating]) -> TwoDirections:
     """Fit to unit vectors (n, 3) with weights (n,) that sum to 1, from directions (2, 3) on.
 
-    Where the better of the two has drifted to the other, it starts again from what neither explains.
+    It starts twice, the second time from the mean and the heaviest gathering beside it, and the
+    likelier fit counts.
     """
     middle = start.astype(np.float32)
     first = _unit(weight @ point)

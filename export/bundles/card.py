@@ -83,7 +83,9 @@ more.
 - Directions are means over the steps in which a clip sounds; "step" is each step alone; the closed
   form is the energy flow without a model. The heights of the measured room come from tilting it.
 - A label is right when its plain phrase wins against those of all labels, kept ones included, or of
-  the list that the row names. Times count from the onset, with each step's own answer.
+  the list that the row names; "bare": its name alone. Times count from the onset, with each step's
+  own answer. "kept out": labels of `export/data/kept_out.yaml`, among those of their set or among
+  all. "paraphrases": sentences of `export/data/paraphrases.yaml`, one of each label at a time.
 - Binding: the right one of eight captions, four places of the sound and four other sounds at its
   place; chance is 0.125. Rows "by text" choose between captions of four places, five sounds, or two
   opposite words.
@@ -137,6 +139,7 @@ def _training(training: Mapping[str, Any]) -> Iterator[str]:
     for key, title in (
         ("rooms", "Rooms"), ("semantic_tower", "Semantic tower"), ("teacher", "Teacher"),
         ("tagger", "Tagger"), ("text", "Text"),
+        ("vocabulary", "Vocabulary"),
     ):  # fmt: skip
         if training.get(key):
             yield f"{title}: {str(training[key]).rstrip('.')}."

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +72,7 @@ def add_vocabulary(bundle: ModelBundle, work: Path, tags: Sequence[str]) -> None
     places = place_words(claims[some], said, learnt, words)
     model = with_vocabulary(base, Names(words, of, vectors, len(heard)), places)
     save_graph(model, bundle.file(TEXT_ENCODER))
-    _write_names(bundle, named)
+    _write_names(bundle, named, _facts(work, len(heard), len(tags), len(np.unique(sounds.clip))))
 
 
 class SentenceReader:
@@ -97,12 +97,25 @@ class SentenceReader:
         return np.concatenate(words), np.concatenate(learnt)
 
 
-def _write_names(bundle: ModelBundle, named: Sequence[Entry]) -> None:
+def _facts(work: Path, labels: int, tags: int, clips: int) -> dict[str, object]:
+    """What the manifest tells of it under ``training``."""
+    with np.load(work / "clips.npz") as stored:
+        unseen = [str(name) for name in stored["unseen_labels"]]
+    return {
+        "unseen": unseen,
+        "vocabulary": f"{labels} labels and the tagger's {tags} classes, each with a vector of the "
+        f"space of sounds, by ridge regression from what the bundle hears of {clips} training "
+        "clips in simulated rooms",
+    }
+
+
+def _write_names(bundle: ModelBundle, named: Sequence[Entry], facts: Mapping[str, object]) -> None:
     path = bundle.path / VOCABULARY
     rows = [json.dumps({"name": entry.name, "kind": entry.kind}) for entry in named]
     path.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
     manifest = yaml.safe_load((bundle.path / MANIFEST).read_text("utf-8"))
     manifest["files"][VOCABULARY] = ""
+    manifest["training"] |= facts
     text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=100)
     (bundle.path / MANIFEST).write_text(text, encoding="utf-8")
     rehash(bundle.path)

@@ -86,7 +86,7 @@ def base_of(model: onnx.ModelProto) -> onnx.ModelProto:
     for name in outputs:
         kind = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
         model.graph.output.append(kind)
-    wanted, nodes = set(outputs), []
+    wanted, nodes = set(outputs), list[onnx.NodeProto]()
     for node in reversed(model.graph.node):
         if wanted & set(node.output):
             wanted |= set(node.input)

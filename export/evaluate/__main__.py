@@ -22,6 +22,7 @@ from export.data.clips import labels_of, read_manifest
 from export.evaluate.cost import cost
 from export.evaluate.hearing import Reader, TrialOutput, hear_all, reader_of
 from export.evaluate.material import (
+    CLIPS_PER_LABEL,
     Clips,
     TrialRoom,
     check_apart,
@@ -61,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     labels = parser.add_argument("--labels", type=several, action="append", default=[])
     labels.help = "CSV of clips, or several with commas between: judge among their labels too, in "
     labels.help += "rows of their own; repeatable"
+    clips = parser.add_argument("--clips-per-label", type=int, default=CLIPS_PER_LABEL)
+    clips.help = f"validation clips of each label, at most (default: {CLIPS_PER_LABEL})"
     parser.add_argument("--compare", type=Path, help="another bundle, for the same trials")
     parser.add_argument("--teacher", type=Path, help="checkpoint of export.teacher.train")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="where to write pictures")
@@ -73,7 +76,7 @@ def evaluate(args: argparse.Namespace) -> None:
     """Measure and report."""
     bundles = [ModelBundle.load(path) for path in (args.bundle, args.compare) if path]
     apart = check_apart(args.work)
-    clips = read_clips(args.work)
+    clips = read_clips(args.work, args.clips_per_label)
     lists = {"_".join(path.stem for path in some): label_list(some, clips) for some in args.labels}
     sets = {"simulated": simulated_rooms(args.work)}
     if args.rooms:
@@ -136,6 +139,7 @@ def made_with(
     said = {
         "command": "python -m export evaluate BUNDLE WORK"
         + (f" --rooms {args.rooms.name}" if args.rooms else "")
+        + f" --clips-per-label {args.clips_per_label}" * (args.clips_per_label != CLIPS_PER_LABEL)
         + "".join(f" --labels {','.join(path.name for path in some)}" for some in args.labels),
         "clips": f"{len(clips.known)} of {clips.trained} labels at {ratios} dB SNR, of recordings "
         "that training never had",

@@ -94,8 +94,8 @@ def simulated_rooms(work: Path, count: int = SIMULATED_ROOMS) -> list[TrialRoom]
     ]
 
 
-def read_clips(work: Path) -> Clips:
-    """Up to `CLIPS_PER_LABEL` validation clips of each label, and clips of the unseen labels,
+def read_clips(work: Path, per_label: int = CLIPS_PER_LABEL) -> Clips:
+    """Up to ``per_label`` validation clips of each label, and clips of the unseen labels,
     without those of a speaker or a recording that training heard under another label.
     """
     rng = np.random.default_rng(SEED)
@@ -111,7 +111,7 @@ def read_clips(work: Path) -> Clips:
 
     def some(label: int) -> list[Clip]:
         mine = rng.permutation(np.flatnonzero(~training & new & (label_of == label)))
-        most = CLIPS_PER_LABEL if label < trained else UNSEEN_PER_LABEL
+        most = per_label if label < trained else UNSEEN_PER_LABEL
         return [
             Clip(int(i), label, samples[bounds[i] : bounds[i + 1]].astype(np.float32) / 32767)
             for i in mine[:most]

@@ -154,8 +154,9 @@ def some_names() -> tuple[Names, PlaceWords]:
     words, _ = np.linalg.qr(rng.normal(size=(WIDTH, 2)))
     learnt, _ = np.linalg.qr(rng.normal(size=(SPACE, 3)))
     middle = 0.1 * rng.normal(size=SPACE), 0.1 * rng.normal(size=WIDTH)
-    places = (middle[0], learnt.T, middle[1], words.T, 3 * rng.normal(size=WIDTH))
-    return names, PlaceWords(*(part.astype(np.float32) for part in places), 0.3)
+    parts = (middle[0], learnt.T, middle[1], words.T, 3 * rng.normal(size=WIDTH))
+    a, b, c, d, e = (part.astype(np.float32) for part in parts)
+    return names, PlaceWords(a, b, c, d, e, 0.3)
 
 
 def by_hand(sentence: np.ndarray, names: Names, places: PlaceWords) -> tuple[np.ndarray, ...]:

@@ -18,7 +18,16 @@ from typing import Any
 
 import elsa_rt.guide
 from elsa_rt.health import Health, HealthEvent
-from elsa_rt.hearing import Alert, Hearing, NearMiss, Reason, RuleStatistics, Score, Track
+from elsa_rt.hearing import (
+    Alert,
+    HeardSound,
+    Hearing,
+    NearMiss,
+    Reason,
+    RuleStatistics,
+    Score,
+    Track,
+)
 from elsa_rt.outputs.registry import OUTPUTS
 from elsa_rt.rules_file.keys import file_table
 from elsa_rt.rules_file.output_tables import any_output
@@ -102,6 +111,7 @@ def json_reference() -> Iterator[str]:
     for kind in (
         Hearing,
         Score,
+        HeardSound,
         Track,
         Alert,
         Reason,

@@ -153,10 +153,10 @@ def test_rates_are_what_the_gate_would_do_on_the_background(statistics: Statisti
                 (ground.direction[row : row + 1] / 127).astype(np.float32),
                 np.ones(1, np.float32), np.full(1, np.nan, np.float32),
             )  # fmt: skip
-            started |= gate.step(made.step(heard).score >= 1 / (1 + math.sqrt(20.0)))
+            started |= gate.step(made.step(heard).score >= 1 / (1 + math.sqrt(40.0)))
         starts += started
     everywhere = [0, 1, 3, 4, 5]
-    assert starts[everywhere].mean() / ground.hours == pytest.approx(20.0, rel=0.15)
+    assert starts[everywhere].mean() / ground.hours == pytest.approx(40.0, rel=0.15)
     assert starts[2] == 0  # all of this background is in front
 
 

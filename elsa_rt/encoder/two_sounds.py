@@ -1,0 +1,204 @@
+"""Two sounds at once: a second stream of the same encoder, while two directions are alive.
+
+One stream hears the mixture as long as there is one sound. While the intensity of the bands
+gathers around two directions (`elsa_rt.features.two_directions`), each of two streams hears a beam
+at one of them with a null on the other. The second stream costs as much as the first, and only
+then.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.output import EncoderOutput, EncoderStream
+from elsa_rt.features.intensity import Frames, IntensityFeatures
+from elsa_rt.features.two_directions import DirectionMixture, TwoDirections
+
+Floats = NDArray[np.float32]
+
+APART_DEG = 45.0
+"""Nearer directions are one: a beam of first order cannot part them."""
+
+SHARE_BEGINS, SHARE_LASTS = 0.25, 0.1
+"""What must come from the weaker direction for two to begin, and to go on."""
+
+BEGIN_STEPS, STEADY_DEG = 3, 30.0
+"""So many steps in a row must tell of two directions that hardly move before they are believed."""
+
+END_STEPS = 6
+"""After so many steps without two directions the second stream ends."""
+
+FOLLOW = 0.3
+"""Share of a new direction in the one that is listened to."""
+
+PREROLL_STEPS = 5
+"""Steps that the second stream hears at once when it begins: what led to it."""
+
+ALIKE = 0.9
+"""Two slots whose embeddings are this alike are one sound and its reflection."""
+
+
+class TwoSoundStream:
+    """Wraps a stream of one slot into one of two; the second has activity 0 where there is none.
+
+    ``block`` and ``latency`` are those of the encoder's own stream.
+    """
+
+    def __init__(self, bundle: ModelBundle, first: EncoderStream, second: EncoderStream) -> None:
+        self.block, self.latency = first.block, first.latency
+        self._samples = bundle.step_samples
+        self._streams = (first, second)
+        self._mixture = DirectionMixture(bundle.features, bundle.step_frames)
+        self._beams = tuple(Beam(bundle) for _ in range(2))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound; the next sample is the first."""
+        self._mel: Floats | None = None
+        self._foa = np.zeros((4, 0), np.float32)
+        for stream in self._streams:
+            stream.reset()
+        self._mixture.reset()
+        self._before: list[tuple[Floats, Floats]] = []  # mel and FOA of the last steps
+        self._towards: NDArray[np.float64] | None = None  # (2, 3) while two are alive
+        self._waiting: TwoDirections | None = None
+        self._count = 0  # steps that told of two, or, while two are alive, that did not
+
+    def step(self, frames: Frames, foa: Floats) -> list[EncoderOutput]:
+        """Take AmbiX ``foa`` (4, n) and the frames that it completed; two slots for each step."""
+        mel = frames.mel if self._mel is None else np.concatenate([self._mel, frames.mel])
+        foa = np.concatenate([self._foa, foa], axis=1)
+        heard = []
+        while len(mel) >= self.block:
+            heard.append(self._hear(mel[: self.block], foa[:, : self._samples]))
+            mel, foa = mel[self.block :], foa[:, self._samples :]
+        self._mel, self._foa = mel.copy(), foa.copy()
+        return heard
+
+    def _hear(self, mel: Floats, foa: Floats) -> EncoderOutput:
+        found = self._mixture.step(mel)
+        self._follow(found)
+        if self._towards is None:
+            (sound,) = self._streams[0].step(_frames(mel), foa)
+            heard = _with_nothing(sound)
+        else:
+            heard = self._hear_two(mel, foa, self._towards)
+        self._before = [*self._before[1 - PREROLL_STEPS :], (mel, foa)]
+        return heard
+
+    def _follow(self, found: TwoDirections) -> None:
+        """Decide whether two are alive, and where."""
+        apart, weaker = found.apart_deg >= APART_DEG, float(found.share.min())
+        if self._towards is None:
+            seems = apart and weaker >= SHARE_BEGINS
+            steady = self._waiting is not None and _moved_deg(self._waiting, found) <= STEADY_DEG
+            self._count = self._count + 1 if seems and steady else int(seems)
+            self._waiting = found if seems else None
+            if self._count >= BEGIN_STEPS:
+                self._begin(found)
+        elif apart and weaker >= SHARE_LASTS:
+            self._count = 0
+            self._towards = _towards(self._towards, found.direction)
+        else:
+            self._count += 1
+            if self._count >= END_STEPS:
+                self._towards, self._waiting, self._count = None, None, 0
+
+    def _begin(self, found: TwoDirections) -> None:
+        self._towards, self._count = found.direction, 0
+        self._streams[1].reset()
+        for k, beam in enumerate(self._beams):
+            beam.begin(found.direction[k], found.direction[1 - k])
+            for mel, foa in self._before:
+                frames = beam.step(mel, foa, found.direction[k], found.direction[1 - k])
+                if k == 1:
+                    self._streams[1].step(frames, foa)
+
+    def _hear_two(self, mel: Floats, foa: Floats, towards: NDArray[np.float64]) -> EncoderOutput:
+        slots = []
+        for k, (beam, stream) in enumerate(zip(self._beams, self._streams, strict=True)):
+            frames = beam.step(mel, foa, towards[k], towards[1 - k])
+            (sound,) = stream.step(frames, foa)
+            slots.append(sound)
+        heard = EncoderOutput(*map(np.concatenate, zip(*slots, strict=True)))
+        if float(heard.embedding[0] @ heard.embedding[1]) > ALIKE:
+            heard.activity[1] = 0
+        return heard
+
+
+class Beam:
+    """What arrives from one direction and not from another, in the form of the encoder's frames."""
+
+    def __init__(self, bundle: ModelBundle) -> None:
+        self._features = IntensityFeatures(bundle.features)
+        self._pattern = np.zeros(4, np.float32)
+
+    def begin(self, towards: NDArray[np.float64], away: NDArray[np.float64]) -> None:
+        """The next step is the first."""
+        self._features.reset()
+        self._pattern = pattern(towards, away)
+
+    def step(
+        self, mel: Floats, foa: Floats, towards: NDArray[np.float64], away: NDArray[np.float64]
+    ) -> Frames:
+        """Frames of the beam; ``mel`` are those of ``foa`` (4, n) itself.
+
+        The level is the beam's. The intensity of each band points at the direction as far as that
+        of the mixture does; the rest counts as diffuse.
+        """
+        before, self._pattern = self._pattern, pattern(towards, away)
+        fade = np.linspace(0, 1, foa.shape[1], dtype=np.float32)
+        mono = (before @ foa) * (1 - fade) + (self._pattern @ foa) * fade
+        heard = self._features.step(np.stack([mono, *np.zeros((3, mono.size), np.float32)])).mel
+        unit = towards.astype(np.float32)
+        along = np.clip(np.einsum("hxm,x->hm", mel[:, 1:4], unit), 0, 1)
+        heard[:, 1:4] = unit[None, :, None] * along[:, None]
+        heard[:, 4:7] = mel[:, 4:7]
+        heard[:, 7] = 1 - along
+        return _frames(heard)
+
+
+def pattern(towards: NDArray[np.float64], away: NDArray[np.float64]) -> Floats:
+    """Weights (4,) of AmbiX channels W, Y, Z, X: gain 1 at one direction, 0 at the other.
+
+    Of all such patterns of first order the one that hears least of what comes from everywhere.
+    """
+    constraints = np.stack([[1, *towards], [1, *away]])  # rows on (w, x, y, z)
+    spread = np.diag([1.0, 3.0, 3.0, 3.0])  # inverse of the diffuse power of W, X, Y, Z
+    gain = spread @ constraints.T @ np.linalg.solve(constraints @ spread @ constraints.T, [1, 0])
+    w, x, y, z = gain
+    return np.array([w, y, z, x], np.float32)
+
+
+def _towards(old: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The old directions moved to the new ones that they are nearest to."""
+    if (old * new).sum() < (old * new[::-1]).sum():
+        new = new[::-1]
+    moved = (1 - FOLLOW) * old + FOLLOW * new
+    return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9))
+
+
+def _moved_deg(old: TwoDirections, new: TwoDirections) -> float:
+    """How far the direction that moved more has moved."""
+    cosine = old.direction @ new.direction.T
+    straight, crossed = np.diag(cosine).min(), np.diag(cosine[:, ::-1]).min()
+    return math.degrees(math.acos(min(1.0, max(-1.0, float(max(straight, crossed))))))
+
+
+def _frames(mel: Floats) -> Frames:
+    nothing = np.zeros(len(mel), np.float32)
+    return Frames(np.ascontiguousarray(mel), np.zeros((len(mel), 3), np.float32), nothing, nothing)
+
+
+def _with_nothing(sound: EncoderOutput) -> EncoderOutput:
+    """One slot with a second in which nothing sounds; it points where the first does."""
+    return EncoderOutput(
+        np.concatenate([sound.embedding, np.zeros_like(sound.embedding)]),
+        np.concatenate([sound.direction, sound.direction]),
+        np.concatenate([sound.activity, np.zeros_like(sound.activity)]),
+        np.concatenate([sound.distance_m, np.full_like(sound.distance_m, np.nan)]),
+    )
