@@ -219,7 +219,7 @@ class Matcher:
 def heard_sounds(output: EncoderOutput, tracks: Sequence[Track | None]) -> tuple[HeardSound, ...]:
     """The slots in which something sounds, the most active first; at least one of them."""
     order = np.argsort(-output.activity, kind="stable").tolist()
-    found = []
+    found: list[HeardSound] = []
     for slot in order:
         if found and not output.activity[slot] > 0:
             continue

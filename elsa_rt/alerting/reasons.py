@@ -20,7 +20,6 @@ from elsa_rt.audio.direction_words import direction_words
 from elsa_rt.encoder.output import QUIET, EncoderOutput
 from elsa_rt.hearing import Cause, NearMiss, Reason
 from elsa_rt.rules.rule import Rule
-from elsa_rt.scoring.logits import logit_of, sigmoid
 from elsa_rt.scoring.scorer import Match, Scorer, ScoreStages
 
 MARGIN = 1.0
@@ -59,7 +58,7 @@ class Reasons:
     ) -> None:
         self._rules, self._scorer, self._gate = rules, scorer, gate
         self._start = np.asarray(start, float)
-        self._needed = logit_of(self._start)
+        self._needed = scorer.curves.needed(self._start)
         self._worded = np.array([rule.has_meaning for rule in rules], np.bool_)
 
     def step(
@@ -94,7 +93,7 @@ class Reasons:
             rule=self._rules[rule].id,
             prompt=self._rules[rule].label,
             cause=cause,
-            score=float(sigmoid(np.array(odds[0]))),
+            score=self._scorer.curves.score_of(rule, odds[0]),
             threshold=float(start),
             text=text,
             azimuth_deg=azimuth,
@@ -108,7 +107,7 @@ class Reasons:
         """The first stage of the scores after which they do not suffice any more."""
         of_sound, adapted, active, placed, told = odds
         if of_sound < needed:
-            score, start = float(sigmoid(np.array(of_sound))), float(self._start[rule])
+            score, start = self._scorer.curves.score_of(rule, of_sound), float(self._start[rule])
             return "score", f"score {score:.2f}, {start:.2f} is needed"
         if adapted < needed:
             lost = of_sound - adapted

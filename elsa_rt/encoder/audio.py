@@ -49,9 +49,9 @@ class AudioEncoder:
             model = load_model(bundle, self.config, 1, on_notice)
             self.engine = model.engine
             self._open = partial(StatefulStream, bundle, model)
-            if self._config.sounds == 2:
+            if self.config.sounds == 2:
                 self._open = partial(_two_streams, bundle, self._open)
-        elif self._config.sounds == 2:
+        elif self.config.sounds == 2:
             raise UsageError(
                 f"--sounds 2: a bundle of kind {STATEFUL} is needed, this one is {bundle.kind}"
             )

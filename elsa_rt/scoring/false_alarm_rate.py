@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.scoring.logits import MAX_SCORE, sigmoid
+from elsa_rt.scoring.logits import MAX_SCORE, logit_of, sigmoid
 
 Floats = NDArray[np.float32]
 
@@ -70,6 +70,18 @@ class FalseAlarmCurves:
         with np.errstate(over="ignore"):
             known = score_of_rate(np.exp(self._log_rate_at(level)))
         return np.where(np.isnan(known), sigmoid(level), known)
+
+    def needed(self, score: NDArray[np.floating]) -> NDArray[np.float64]:
+        """The levels (p,) that make the scores (p,)."""
+        found = self.level_of(rate_of_score(score))
+        return np.where(np.isnan(found), logit_of(score), found)
+
+    def score_of(self, rule: int, level: float) -> float:
+        """The score of one rule at a level."""
+        parts = self.level, self.log_rate, self.tail_scale
+        level_at, log_rate, tail_scale = (part[[rule]] for part in parts)
+        one = FalseAlarmCurves(level_at, log_rate, tail_scale)
+        return float(one.score(np.array([level]))[0])
 
     def scores(self, levels: NDArray[np.floating]) -> NDArray[np.float64]:
         """Scores (n, p) of the levels (n, p) of a whole stream."""

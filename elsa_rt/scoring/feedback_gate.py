@@ -20,8 +20,9 @@ from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.feedback import FeedbackStore, Mark
 from elsa_rt.scoring.statistics import Statistics
 
-LOWERED, RAISED = 4.0, 1.0
-"""Log odds that marks take or give at most, however many there are."""
+LOWERED, RAISED = 24.0, 1.0
+"""Log odds that marks take or give at most, however many there are. Clear sounds of the bundled
+model stand 10 to 23 above what starts an alert."""
 
 ALIKE = (0.70, 0.85)
 """Cosines between a step and one of a mark, in the whitened space of `Statistics.compress`, from

@@ -50,7 +50,7 @@ def test_probabilities_are_calibrated_on_the_half_that_was_not_fitted(
     wrong = np.average(~right[sure], weights=steps.weight[sure])
     assert known.told_error == pytest.approx(wrong)
     assert wrong <= TOLD_ERROR
-    assert 0.2 < known.told_share < 1  # it is not right by saying nothing
+    assert 0.15 < known.told_share < 1  # it is not right by saying nothing
 
 
 def test_the_sounds_of_the_demo_are_named(known: KnownSounds) -> None:

@@ -183,7 +183,7 @@ def test_a_site_with_more_alarms_raises_thresholds(statistics: Statistics) -> No
     quiet = replace(statistics.background, activity=0 * statistics.background.activity)
     loud = replace(statistics.background, sounds=like)
     plain, calm, noisy = (
-        float(scorer(prompts, statistics, site).curves.level_of(np.ones(1))[0])
+        float(scorer(prompts, statistics, site).curves.level_of(np.full(1, 30.0))[0])
         for site in (None, quiet, loud)
     )
     assert calm < plain < noisy
@@ -196,11 +196,13 @@ def test_a_rule_of_several_sounds_scores_as_the_best_of_them(statistics: Statist
     both = PromptBank(rules, alone.meaning._replace(owner=owner), (), "")
     for direction in ([1.0, 0, 0], [-1.0, 0, 0]):
         heard = sound(slots=2)._replace(direction=np.array([direction] * 2, np.float32))
-        single = scorer(alone, statistics).step(heard)
+        each = scorer(alone, statistics)
+        single = each.step(heard)
         folded = scorer(both, statistics).step(heard)
-        best = int(single.score[:2].argmax())
+        best = int(each.stages.told.max(axis=0)[:2].argmax())
         assert folded.score.shape == (2,)
-        assert folded.score[0] == pytest.approx(single.score[best])
+        # either sound may raise a false alarm: the same likeness is worth no more than alone
+        assert 0 < folded.score[0] <= single.score[best] + 1e-6
         assert folded.similarity[0] == single.similarity[best]
         assert folded.slot[0] == single.slot[best]
         assert folded.score[1] == pytest.approx(single.score[2])

@@ -21,7 +21,8 @@ from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.background import background_peaks, labels_meant
 from elsa_rt.scoring.confirmation import times_of
 from elsa_rt.scoring.explain import explain
-from elsa_rt.scoring.logits import logit_scale, sigmoid
+from elsa_rt.scoring.false_alarm_rate import score_of_rate
+from elsa_rt.scoring.logits import logit_scale
 from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.site import load_site
 from elsa_rt.scoring.statistics import Statistics
@@ -55,7 +56,7 @@ def expect(bundle: ModelBundle, rule: Rule, config: Config) -> dict[str, Any]:
         "means": list(found.means),
         "nearest": [[name, round(likeness, 2)] for name, likeness in found.nearest],
         "false_alarms_per_hour": [float(f"{rate:.3g}") for rate in RATES],
-        "score": [_number(score) for score in sigmoid(levels)],
+        "score": [_number(score) for score in score_of_rate(np.array(RATES))],
         "missed": missed,
         "missed_of": counted,
         "notices": [*bank.notices, *found.notices],
