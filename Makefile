@@ -10,6 +10,8 @@
 # make bench     how fast it is and how much memory it takes, on one core
 # make bench-outputs         what all outputs cost, and how soon an alert is on MQTT
 # make bench-alternatives    the same beside SciPy, librosa, torch and CLAP
+# make bench-memory          a memory of a year and of ten million sounds; minutes, 6 GB of disk
+# make bench-archive         a Lance dataset, and a Ray cluster of one node and of two
 # make bench-device          measure this machine; its line goes into the guide's table
 #
 # All of it lives in .venv; PYTHON chooses the interpreter that .venv is made from.
@@ -23,7 +25,8 @@ TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl 
 	chromium-headless-shell fonts-dejavu-core
 
 .PHONY: test-extras test-home-assistant demo listen test test-fast lint guide pictures bench \
-	bench-alternatives bench-device bench-outputs
+	bench-alternatives bench-device bench-outputs \
+	bench-memory bench-archive
 
 demo: $(VENV)/.installed
 	$(BIN)/elsa-rt listen --demo
@@ -73,6 +76,12 @@ bench-outputs: $(VENV)/.installed-for-tests
 bench-alternatives: $(VENV)/.installed-for-tests
 	$(BIN)/python -m pip install --quiet --requirement tests/bench/requirements.txt
 	$(BIN)/python -m tests.bench.alternatives
+
+bench-memory: $(VENV)/.installed
+	$(BIN)/python -m tests.bench.memory $(ARGS)
+
+bench-archive: $(VENV)/.installed-for-tests
+	$(BIN)/python -m tests.bench.archive $(ARGS)
 
 bench-device: $(VENV)/.installed
 	$(BIN)/elsa-rt bench --json tests/bench/devices.jsonl $(ARGS)

@@ -64,6 +64,7 @@ class ListenerSettings(AlertSettings, total=False):
     compile: bool
     threads: int
     known_sounds: int | None
+    sounds: int
     track_release_s: float
 
 
@@ -71,3 +72,6 @@ class Settings(ListenerSettings, total=False):
     """All fields of `Config`."""
 
     prompts: Iterable[str]
+    remember: str | PathLike[str] | None  # of the commands that listen
+    remember_days: float | None
+    remember_max_mb: float

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -19,6 +20,7 @@ from elsa_rt import (
     Config,
     ElsaError,
     Listener,
+    Memory,
     ModelBundle,
     PromptBank,
     Region,
@@ -28,6 +30,7 @@ from elsa_rt import (
     embed_text,
 )
 from elsa_rt.config import CHANGEABLE
+from elsa_rt.memory.store import Store
 from elsa_rt.settings import AlertSettings, Settings
 from elsa_rt.sources.open import open_source
 
@@ -166,6 +169,8 @@ def test_every_public_callable_is_walked_through() -> None:
         "Score",
         "Track",
         "DeviceInfo",
+        "Recollection",
+        "Remembered",
         "Source",
         "devices",
     }
@@ -175,6 +180,24 @@ def test_every_public_callable_is_walked_through() -> None:
     errors = {name for name in callables if name.endswith("Error")}
     text = Path(__file__).read_text("utf-8")
     assert not {name for name in callables - errors if f"{name}" not in text}
+
+
+@pytest.fixture(scope="module")
+def memory(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Iterator[Memory]:
+    path = tmp_path_factory.mktemp("memory") / "past"
+    Store.open(path, create=True).close()
+    with Memory.open(path, bundle=bundle, on_notice=lambda _: None) as opened:
+        yield opened
+
+
+def test_memory(memory: Memory) -> None:
+    only_elsa_errors(Memory.open)
+    for name in signature(memory.recall).parameters:
+        if name != "config":
+            only_elsa_errors(by_name(memory.recall, name))
+    only_elsa_errors(by_name(memory.recall, "config", text="a hum"))
+    for name in signature(memory.unusual).parameters:
+        only_elsa_errors(by_name(memory.unusual, name))
 
 
 def test_transposed_samples_are_refused_or_doubted(encoder: AudioEncoder) -> None:

@@ -11,6 +11,7 @@ from elsa_rt.errors import UsageError
 MORE = """\
   elsa-rt memory info --store past                    rows, sources, models, size
   elsa-rt memory merge kitchen hall --store house     rows of other stores, each taken once
+  elsa-rt memory merge kitchen --store all.lance      the same into an archive
   elsa-rt memory export past.parquet --store past     needs pip install 'elsa-rt[archive]'
   elsa-rt memory repair --store past                  what can be read of a damaged store
 """
@@ -46,12 +47,18 @@ def _info(path: str) -> int:
 def _merge(path: str, others: list[str]) -> int:
     if not others:
         raise UsageError(f"name the stores to merge: elsa-rt memory merge OTHER --store {path}")
-    from elsa_rt.memory.store import Store
+    from elsa_rt.memory.store import Store, is_archive
     from elsa_rt.memory.transfer import merge
 
     for other in others:
-        with Store.open(other) as source, Store.open(path, create=True) as store:
-            count = merge(store, source)
+        with Store.open(other) as source:
+            if is_archive(path):
+                from elsa_rt.memory.archive.gathering import gather
+
+                count = gather(path, source)
+            else:
+                with Store.open(path, create=True) as store:
+                    count = merge(store, source)
         print(f"{path}: {count:,} row{'s' * (count != 1)} of {other} taken")
     return 0
 

@@ -127,6 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
                 top=arguments.top,
                 every=arguments.every,
                 exact=arguments.exact,
+                histogram=arguments.histogram or target is not None,
                 config=config,
                 zone=zone,
             )

@@ -18,7 +18,7 @@ from elsa_rt.cli.rules import following, load_config, refuse_prompts
 from elsa_rt.cli.session import outputs_around
 from elsa_rt.cli.sound import add_sound_and_prompts, source_and_prompts
 from elsa_rt.cli.stop import GracefulStop, run_until_stopped
-from elsa_rt.config import ALERTS, MODEL, SIGNAL, Config
+from elsa_rt.config import ALERTS, MEMORY, MODEL, SIGNAL, Config
 from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Hearing
 from elsa_rt.sources.open import is_path
@@ -37,6 +37,7 @@ It needs pip install 'elsa-rt[web]'. On 127.0.0.1 only this computer reaches it;
   elsa-rt serve --demo
   elsa-rt serve --prompt "a smoke alarm" --prompt "someone knocking on the left"
   elsa-rt serve --config home.yaml --host 0.0.0.0
+  elsa-rt serve --remember past --prompt "a doorbell"    with a history that can be asked
 """
 
 Show = Callable[[Hearing], None]
@@ -62,7 +63,7 @@ def add(commands: Commands) -> None:
         metavar="N",
         help=f"port, 0 for a free one (default: {DEFAULT_PORT})",
     )
-    add_settings(parser, SIGNAL, MODEL, ALERTS)
+    add_settings(parser, SIGNAL, MODEL, ALERTS, MEMORY)
 
 
 def run(arguments: argparse.Namespace) -> int:

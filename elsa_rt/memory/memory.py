@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, tzinfo
 from math import isnan, nan
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import StoreError, UsageError
 from elsa_rt.memory.coarse_index import END_S, Filter
+from elsa_rt.memory.given import check_given
 from elsa_rt.memory.moments import parse_moment
 from elsa_rt.memory.question import Question, ask_vector, ask_words
 from elsa_rt.memory.rarity import MOST_PAST, rarity, reason_of
@@ -30,6 +32,9 @@ from elsa_rt.scoring.logits import sigmoid
 
 HEARD = 0.5
 """Score from which on a row counts as heard in first, last and the histogram."""
+
+COUNTED = 100_000
+"""Rows that are looked at for a histogram."""
 
 ROUNDING_DEG = 0.5
 """Elevations of the index are whole degrees."""
@@ -75,6 +80,8 @@ class Memory:
         StoreError
             It is damaged, or of a later version.
         """
+        if not isinstance(path, (str, PathLike)):
+            raise UsageError(f"opening a store: {path!r:.60} is no path: name a directory")
         if is_archive(path):
             from elsa_rt.memory.archive.lance_search import LanceSearch
 
@@ -106,6 +113,7 @@ class Memory:
         top: int = 20,
         every: bool = False,
         exact: bool = False,
+        histogram: bool = False,
         config: Config | None = None,
         zone: tzinfo | None = None,
     ) -> Recollection:
@@ -135,6 +143,9 @@ class Memory:
             All rows of a long sound, not the best of them alone.
         exact : bool
             Compare every row in full, which is slower.
+        histogram : bool
+            Look at up to 100,000 rows, so that ``heard``, ``first``, ``last`` and the histogram are
+            not of the best few thousand alone; slower, too.
         config : Config, optional
         zone : tzinfo, optional
             Of ``since``, ``until`` and the hours of the histogram; that of the computer by default.
@@ -146,8 +157,15 @@ class Memory:
         StoreError
             All rows were made by another model.
         """
-        if top < 1:
-            raise UsageError(f"recalling: top {top}: one or more is needed")
+        check_given(
+            "recalling",
+            {
+                "text": text, "example": example, "like": like, "since": since, "until": until,
+                "azimuth_deg": azimuth_deg, "elevation_deg": elevation_deg, "source": source,
+                "kinds": kinds, "top": top, "every": every, "exact": exact,
+                "histogram": histogram, "config": config, "zone": zone,
+            },
+        )  # fmt: skip
         if like is not None and (text is not None or example is not None):
             raise UsageError("recalling: ask for what is like a row, or in words: not both")
         place = Region()
@@ -156,7 +174,7 @@ class Memory:
         if elevation_deg is not None:
             place = replace(place, elevation_deg=elevation_deg)
         wanted = self._times(since, until, zone)
-        wanted = replace(wanted, kinds=kinds, sources=self._sources(source))
+        wanted = replace(wanted, kinds=tuple(kinds), sources=self._sources(source))
         if text is None and example is None and like is None:
             found = self._search.matching(_widened(wanted, place))
             found = found.take(self._inside(found, place))
@@ -168,7 +186,12 @@ class Memory:
         wanted = replace(wanted, models=(number,))
         wanted = _widened(wanted, question.region if place == Region() else place)
         found, cosines = self._search.nearest(
-            question.vectors, len(question.sounds), number, wanted, 4 * top, exact=exact
+            question.vectors,
+            len(question.sounds),
+            number,
+            wanted,
+            COUNTED if histogram else 4 * top,
+            exact=exact,
         )
         level, similarity = question.judge(cosines, found.direction)
         inside = self._inside(found, place) & (found.id != like) & np.isfinite(level)
@@ -195,6 +218,10 @@ class Memory:
         source, top, zone
             As in `recall`.
         """
+        check_given(
+            "recalling what is unusual",
+            {"since": since, "until": until, "source": source, "top": top, "zone": zone},
+        )
         wanted = replace(
             self._times(since, until, zone), kinds=("sound",), sources=self._sources(source)
         )

@@ -12,6 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+from elsa_rt.audio.ambisonics import direction_from_angles
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import ElsaError
 from elsa_rt.hearing import Hearing
@@ -186,14 +189,23 @@ class Recorder:
 
 
 def step_of(hearing: Hearing) -> Step:
-    """``hearing`` as rows are made of it."""
+    """``hearing`` as rows are made of it, in the axes of the world where these are known."""
+    direction, tracks = hearing.direction, hearing.tracks
+    if hearing.world is not None:  # what turns with the listener is no place
+        direction = direction_from_angles(*hearing.world).astype(np.float32)
+        tracks = tuple(
+            track
+            if track.world is None
+            else replace(track, azimuth_deg=track.world[0], elevation_deg=track.world[1])
+            for track in tracks
+        )
     return Step(
         time_s=hearing.time_s,
         embedding=hearing.embedding,
         activity=hearing.activity,
-        direction=hearing.direction,
+        direction=direction,
         level_dbfs=hearing.level_dbfs,
-        tracks=hearing.tracks,
+        tracks=tracks,
         alerts=hearing.alerts,
         scores=[(score.rule, score.score) for score in hearing.scores],
     )

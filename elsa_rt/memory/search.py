@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import direction_from_angles
 from elsa_rt.memory.coarse_index import CoarseIndex, Filter
-from elsa_rt.memory.row import KINDS
+from elsa_rt.memory.row import Kind
 from elsa_rt.memory.scan import NO_DIRECTION, fine_products
 from elsa_rt.memory.store import Model, Store, StoredRow
 from elsa_rt.memory.vector_code import COMPONENTS, LEVEL_POWER, LEVELS, VectorCode
 
 Floats = NDArray[np.float32]
 
-LEAST_CANDIDATES, SHARE_OF_CANDIDATES = 20_000, 0.002
+LEAST_CANDIDATES, SHARE_OF_CANDIDATES = 4_000, 0.002
 """Rows that the second pass looks at: so many, or this share of all where that is more."""
 
 
@@ -28,7 +28,6 @@ class Found(NamedTuple):
     at_s: NDArray[np.int64]  # Unix time, 0 where it is unknown
     source: NDArray[np.int64]
     direction: Floats  # (n, 3) unit vectors; NaN where a row has none
-    minute: NDArray[np.bool_]
 
     def take(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> Found:
         """Those at ``chosen``, in this order."""
@@ -37,7 +36,6 @@ class Found(NamedTuple):
             self.at_s[chosen],
             self.source[chosen],
             self.direction[chosen],
-            self.minute[chosen],
         )
 
 
@@ -97,6 +95,7 @@ class LocalSearch:
         self.fetch = store.fetch
         self.close = store.close
         self.index = CoarseIndex.open(store)
+        self._others: dict[tuple[Kind, ...], CoarseIndex] = {}  # that hold minutes, too
 
     def sources(self) -> dict[int, str]:
         """What the sources are called, by their number."""
@@ -117,21 +116,22 @@ class LocalSearch:
         Also gives the cosines (n, vectors) of these rows. ``exact`` leaves out the first pass and
         compares the full code of every row.
         """
-        code = self._code(model)
+        code, index = self._code(model), self._index(wanted)
         if exact:
-            positions = self.index.matching(wanted)
+            positions = index.matching(wanted)
         else:
-            share = int(SHARE_OF_CANDIDATES * len(self.index))
+            share = int(SHARE_OF_CANDIDATES * len(index))
             most = max(count, LEAST_CANDIDATES, share)
-            best = [self.index.best(code.query(one)[0], wanted, most) for one in vectors[:sounds]]
+            best = [index.best(code.query(one)[0], wanted, most) for one in vectors[:sounds]]
             positions = best[0] if sounds == 1 else np.unique(np.concatenate(best))
-        ids, codes = self.store.vectors(self.index.rows["id"][positions].tolist())
-        found = self._found(positions[np.isin(self.index.rows["id"][positions], ids)])
+        ids, codes = self.store.vectors(index.rows["id"][positions].tolist())
+        found = _found(index.rows[positions[np.isin(index.rows["id"][positions], ids)]])
         return found, similarities(code, vectors, codes)
 
     def matching(self, wanted: Filter) -> Found:
         """All rows that ``wanted`` lets through."""
-        return self._found(self.index.matching(wanted))
+        index = self._index(wanted)
+        return _found(index.rows[index.matching(wanted)])
 
     def coordinates(self, found: Found, model: int) -> Floats:
         """Unit vectors (n, 64) of the rows' centred embeddings, from their components alone."""
@@ -143,18 +143,25 @@ class LocalSearch:
     def _code(self, model: int) -> VectorCode:
         return self.store.models()[model].code
 
-    def _found(self, positions: NDArray[np.intp]) -> Found:
-        rows = self.index.rows[positions]
-        azimuth = rows["azimuth"].astype(np.float32) / 10
-        direction = direction_from_angles(azimuth, rows["elevation"]).astype(np.float32)
-        direction[rows["azimuth"] == NO_DIRECTION] = np.nan
-        return Found(
-            id=rows["id"].astype(np.int64),
-            at_s=rows["at"].astype(np.int64),
-            source=rows["source"].astype(np.int64),
-            direction=direction,
-            minute=rows["tag"] % 4 == KINDS.index("minute"),
-        )
+    def _index(self, wanted: Filter) -> CoarseIndex:
+        """An index that holds the kinds of rows that are ``wanted``."""
+        if "minute" not in wanted.kinds:
+            return self.index
+        if wanted.kinds not in self._others:
+            self._others[wanted.kinds] = CoarseIndex.of_kinds(self.store, wanted.kinds)
+        return self._others[wanted.kinds]
+
+
+def _found(rows: NDArray[Any]) -> Found:
+    azimuth = rows["azimuth"].astype(np.float32) / 10
+    direction = direction_from_angles(azimuth, rows["elevation"]).astype(np.float32)
+    direction[rows["azimuth"] == NO_DIRECTION] = np.nan
+    return Found(
+        id=rows["id"].astype(np.int64),
+        at_s=rows["at"].astype(np.int64),
+        source=rows["source"].astype(np.int64),
+        direction=direction,
+    )
 
 
 def similarities(code: VectorCode, vectors: Floats, codes: list[bytes]) -> Floats:

@@ -175,6 +175,29 @@ def test_an_archive_answers_the_same_words(
     assert "nothing was found" in capsys.readouterr().err
 
 
+def test_stores_of_devices_gather_in_an_archive_once(
+    tmp_path: Path, past: Path, bundle: Path, capsys: Capture
+) -> None:
+    pytest.importorskip("lance", reason="needs the extra archive")
+    uri = str(tmp_path / "all.lance")
+    more = write_recording(tmp_path / "more.wav", 10, seed=1)
+    for rows in ("3 rows", "0 rows"):
+        assert main(["memory", "merge", str(past), "--store", uri]) == 0
+        assert f"{uri}: {rows} of {past} taken" in capsys.readouterr().out
+    asked = ["remember", str(more), "--store", str(past), "--bundle", str(bundle), "--jobs", "1"]
+    assert main(asked) == 0
+    assert main(["memory", "merge", str(past), "--store", uri]) == 0
+    capsys.readouterr()
+    found = []
+    for store in (uri, str(past)):
+        asked = ["recall", "hum", "--store", store, "--bundle", str(bundle), "--json", "--every"]
+        assert main(asked) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        found.append({(one["source"], one["time_s"], one["azimuth_deg"]) for one in lines})
+    assert found[0] == found[1]
+    assert {name for name, *_ in found[0]} == {"scene.wav", "more.wav"}
+
+
 @pytest.mark.parametrize(
     ("asked", "code", "message"),
     [

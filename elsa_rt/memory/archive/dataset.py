@@ -115,21 +115,32 @@ def write_part(uri: str, heard: HeardPiece, source: Source, dimensions: int) -> 
                 piece=heard.piece.index,
             )
         )
-    mark: dict[str, Any] = {
+    mark = mark_of(source, heard.piece.index, heard.piece.begin_s, heard.piece.seconds)
+    return write_rows(uri, [*rows, mark], dimensions)
+
+
+def write_rows(uri: str, rows: Sequence[dict[str, Any]], dimensions: int) -> Part:
+    """Write rows, marks among them, as a fragment that counts once `commit` took it."""
+    with lance_gate("writing to", uri):
+        table = table_of(rows, dimensions)
+        fragments = write_fragments(table, uri, schema=table.schema)
+    sounds = sum(row["kind"] != MARK for row in rows)
+    return Part(tuple(json.dumps(one.to_json()) for one in fragments), sounds)
+
+
+def mark_of(source: Source, piece: int, begin_s: float, seconds: float) -> dict[str, Any]:
+    """The row that marks a piece of ``source`` as done."""
+    return {
         "kind": MARK,
         "source": source.name,
         "recording": source.uid,
         "model": source.model,
-        "piece": heard.piece.index,
-        "time_s": heard.piece.begin_s,
-        "duration_s": heard.piece.seconds,
+        "piece": piece,
+        "time_s": begin_s,
+        "duration_s": seconds,
         "path": source.path,
         "model_name": source.model_name,
     }
-    with lance_gate("writing to", uri):
-        table = table_of([*rows, mark], dimensions)
-        fragments = write_fragments(table, uri, schema=table.schema)
-    return Part(tuple(json.dumps(one.to_json()) for one in fragments), len(rows))
 
 
 def commit(uri: str, parts: Sequence[Part]) -> None:

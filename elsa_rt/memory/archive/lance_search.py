@@ -179,5 +179,4 @@ class LanceSearch:
             direction=direction_from_angles(column("azimuth_deg"), column("elevation_deg"))
             .astype(np.float32)
             .reshape(len(rows), 3),
-            minute=np.array([row["kind"] == "minute" for row in rows], np.bool_),
         )

@@ -8,6 +8,7 @@ mute      rule, muted
 judge     alert, verdict                   "false", "right" or "undo"
 save      path                             write rules that have no file yet
 doctor                                     checks of model, engine and computer
+recall    text, since, unusual             rows of the store that is listened into
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from elsa_rt.screens.web.live import LivePage
 
 VERDICTS: tuple[Literal["false", "right", "undo"], ...] = ("false", "right", "undo")
 
+RECALLED = 50
+"""Rows of the past that a page gets at once."""
+
 
 class Commands:
     """Carries out what pages ask for; `run` may take a second, and is called off the event loop."""
@@ -41,6 +45,7 @@ class Commands:
             "judge": self._judge,
             "save": self._save,
             "doctor": self._doctor,
+            "recall": self._recall,
         }
 
     def run(self, text: str) -> str:
@@ -97,6 +102,20 @@ class Commands:
 
         checks = examine_computer(self._listener.config)
         return {"checks": [check._asdict() for check in checks]}
+
+    def _recall(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        from elsa_rt.memory.memory import Memory
+
+        store = self._listener.config.remember
+        if store is None:
+            raise UsageError("nothing is remembered: elsa-rt serve --remember past")
+        text, since = (_word(asked, name).strip() or None for name in ("text", "since"))
+        with Memory.open(store, bundle=self._listener.bundle.path) as memory:
+            if asked.get("unusual") is True:
+                found = memory.unusual(since=since, top=RECALLED)
+            else:
+                found = memory.recall(text, since=since, top=RECALLED, histogram=True)
+        return {"rows": [row.as_dict() for row in found], "summary": found.summary()}
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -73,6 +73,7 @@ class LivePage:
             "step_s": bundle.step_s,
             "engine": listener.engine,
             "told_from": told_from,
+            "remembers": listener.config.remember is not None,
             "told_error": None if known is None else _finite(known.told_error),
         }
         self._spectrum = DirectionSpectrum(bundle.features, bundle.step_frames)

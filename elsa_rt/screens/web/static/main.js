@@ -5,6 +5,7 @@ import { palette, wrapped } from "./angles.js";
 import { Compass } from "./compass.js";
 import { Editor } from "./editor.js";
 import { Health } from "./health.js";
+import { History } from "./history.js";
 import { make, Rules } from "./rules.js";
 import { Socket } from "./socket.js";
 import { Strip } from "./strip.js";
@@ -19,6 +20,7 @@ const rules = new Rules(element("rules"), { onEdit: (rule) => editor.open(rule),
 const socket = new Socket(take, connected);
 const editor = new Editor(socket, {});
 const health = new Health(socket);
+const history = new History(socket);
 let colours, about = {}, saidAt = 0, labelsAt = 0, skew = 0, trackNames = new Map();
 
 function take(message) {
@@ -45,6 +47,7 @@ function hello(message) {
   alerts.set(message.alerts);
   setRules(message.rules);
   health.start(message);
+  history.start(message.remembers);
   file(message.file);
 }
 
