@@ -2,6 +2,7 @@
 
 Listening
     Listener      hears a source, or the blocks that you push
+    Listeners     several microphones, heard by one model that steps once for all
     Listening     a listener that runs on a thread: the handle to stop and join it
     Hearing       what it gives for every step: activity, direction, scores, tracks, alerts
     Score         how well one prompt fits
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from elsa_rt.health import Health, HealthEvent
     from elsa_rt.hearing import Alert, Hearing, Score, Track
     from elsa_rt.listener import Listener
+    from elsa_rt.listeners import Listeners
     from elsa_rt.listening.background import Listening
     from elsa_rt.memory.memory import Memory
     from elsa_rt.memory.recollection import Recollection
@@ -98,6 +100,7 @@ __all__ = [
     "HealthEvent",
     "Hearing",
     "Listener",
+    "Listeners",
     "Listening",
     "Memory",
     "ModelBundle",
@@ -138,6 +141,7 @@ _HOMES = {
     "elsa_rt.health": ("Health", "HealthEvent"),
     "elsa_rt.hearing": ("Alert", "Hearing", "Score", "Track"),
     "elsa_rt.listener": ("Listener",),
+    "elsa_rt.listeners": ("Listeners",),
     "elsa_rt.listening.background": ("Listening",),
     "elsa_rt.memory.memory": ("Memory",),
     "elsa_rt.memory.recollection": ("Recollection",),

@@ -36,7 +36,7 @@ MIN_FALSE_ALARMS, MAX_FALSE_ALARMS = 1e-4, 1_000.0
 FILES = ("microphone", "bundle", "site")
 """Settings that may be paths."""
 
-ENCODER = ("bundle", "engine", "precision", "provider", "compile", "threads")
+ENCODER = ("bundle", "engine", "precision", "provider", "compile", "threads", "sounds")
 """Settings that a loaded encoder has decided."""
 
 SIGNAL, MODEL, ALERTS = "the microphone and its signal", "the model", "alerts"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -17,7 +18,7 @@ from elsa_rt.config import CHANGEABLE, Config
 from elsa_rt.diagnostics.monitor import HealthMonitor
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.encoder.output import QUIET, EncoderOutput
+from elsa_rt.encoder.output import QUIET, EncoderOutput, EncoderStream
 from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.features.energy_flow import EnergyFlow, Flow
 from elsa_rt.features.intensity import Frames, IntensityFeatures
@@ -310,8 +311,19 @@ class Listener:
         frames = self._features.step(foa)
         if self.on_frames is not None:
             self.on_frames(frames)
-        sounds, flows = self._stream.step(frames, foa), self._flow.step(frames)
-        return [self._match(sound, flow) for sound, flow in zip(sounds, flows, strict=True)]
+        self._flows.extend(self._flow.step(frames))
+        return [
+            self._match(sound, self._flows.popleft()) for sound in self._stream.step(frames, foa)
+        ]
+
+    def _use(self, stream: EncoderStream) -> None:
+        """Hear through ``stream``, one of several that step together."""
+        self._stream = stream
+        self._begin_again()
+
+    def _take(self) -> list[Hearing]:
+        """Hearings of the steps that have run together with those of others."""
+        return [] if self._to_foa is None else self._hear(np.empty((4, 0), np.float32))
 
     def _match(self, sound: EncoderOutput, flow: Flow) -> Hearing:
         self._steps += 1
@@ -422,6 +434,7 @@ class Listener:
         self._cut_off = False
         self._to_foa: ToFoa | None = None
         self._next_start = 0  # of an array that is pushed
+        self._flows: deque[Flow] = deque()  # of steps that the encoder has not run
         self._samples = 0  # that the features took, at the model's rate
         self._steps = 0
         for stage in (self._features, self._stream, self._flow, self._matcher):

@@ -11,7 +11,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from tests.support.tiny_bundle import make_bundle, sound
+from elsa_rt.testing import sound
+from tests.support.tiny_bundle import make_bundle
 
 RATE = 16_000
 

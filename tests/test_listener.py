@@ -25,7 +25,8 @@ from elsa_rt import (
 from elsa_rt.audio.ambisonics import direction_from_angles
 from elsa_rt.config import Config
 from elsa_rt.errors import BundleError, SourceError, UsageError
-from tests.support.tiny_bundle import make_bundle, rehash, sound
+from elsa_rt.testing import sound
+from tests.support.tiny_bundle import make_bundle, rehash
 
 RATE = 16_000
 PROMPTS = ("a hum", "a hiss")

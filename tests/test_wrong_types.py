@@ -20,6 +20,7 @@ from elsa_rt import (
     Config,
     ElsaError,
     Listener,
+    Listeners,
     Memory,
     ModelBundle,
     PromptBank,
@@ -111,6 +112,17 @@ def test_making_a_listener(bundle: Path, encoder: AudioEncoder) -> None:
     for name in ("prompts", "source", "config", "encoder", "on_notice", "began_s"):
         only_elsa_errors(by_name(Listener, name, **right))
     only_elsa_errors(lambda value: Listener(["a hum"], bundle=value, encoder=encoder))
+
+
+def test_several_listeners(bundle: Path, encoder: AudioEncoder) -> None:
+    right: dict[str, Any] = {"prompts": ["a hum"], "sources": ["one"], "encoder": encoder,
+                             "on_notice": lambda _: None}  # fmt: skip
+    for name in ("prompts", "sources", "config", "encoder", "on_notice"):
+        only_elsa_errors(by_name(Listeners, name, **right | {"bundle": bundle}))
+    together = Listeners(**right)
+    only_elsa_errors(together.push)
+    only_elsa_errors(lambda value: together.push({"one": value}))
+    only_elsa_errors(lambda value: together.push({"one": SOUND}, value))
 
 
 def test_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from elsa_rt.config import ENCODER, Config
 from elsa_rt.encoder.bundle import STATEFUL, ModelBundle
 from elsa_rt.encoder.engines import load_model, load_windowed
+from elsa_rt.encoder.lanes import BatchedStreams, Streams
 from elsa_rt.encoder.output import EncoderOutput, EncoderStream
-from elsa_rt.encoder.step import StepModel
+from elsa_rt.encoder.step import StepModel, frames_shape
 from elsa_rt.encoder.two_sounds import TwoSoundStream
 from elsa_rt.encoder.windowed import WindowedStream
 from elsa_rt.errors import BundleError, UsageError
@@ -85,6 +87,22 @@ class AudioEncoder:
     def stream(self) -> EncoderStream:
         """Fresh state for one stream."""
         return self._open()
+
+    def streams(self, count: int = 1) -> Streams:
+        """Fresh state for ``count`` streams; where the engine can, they step in one run of it.
+
+        Raises
+        ------
+        UsageError
+            There are none.
+        """
+        if coerce(count, int, "streams:") < 1:
+            raise UsageError(f"{count} streams: one or more are needed")
+        if count > 1 and self.bundle.window is None and self.config.sounds != 2:
+            # a graph that was exported for one stream is run once for each
+            with contextlib.suppress(BundleError):
+                return BatchedStreams(self.open(count), frames_shape(self.bundle, count))
+        return Streams([self.stream() for _ in range(count)])
 
     def open(self, streams: int) -> StreamBatch:
         """Fresh state for ``streams`` streams that step together, as on one GPU.
@@ -176,13 +194,16 @@ class StreamBatch:
         """Forget what ``stream``, counted from 0, has heard; by default what all have."""
         self._run.reset(stream)
 
-    def step(self, mel: NDArray[np.float32]) -> list[EncoderOutput]:
-        """Take one step of every stream, (streams, step_frames, 8, mels); a sound for each."""
+    def step(self, mel: NDArray[np.float32], held: Sequence[int] = ()) -> list[EncoderOutput]:
+        """Take one step of every stream, (streams, step_frames, 8, mels); a sound for each.
+
+        Streams of ``held`` do not step: their state stays, and their sound means nothing.
+        """
         if mel.shape != self._shape:
             raise UsageError(
                 f"audio encoder: frames of shape {mel.shape} came in, {self._shape} are needed"
             )
-        return _sounds(self._path, self._run.run(mel))
+        return _sounds(self._path, self._run.run(mel, held))
 
 
 def _sounds(path: Path, heard: list[NDArray[np.float32]]) -> list[EncoderOutput]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -143,13 +143,25 @@ class OnnxRun:
                     state[stream] = 0
                 value.update_inplace(state)
 
-    def run(self, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Run ``frames`` (streams, step_frames, 8, mels); copies of `OUTPUTS` (streams, K, ...)."""
+    def run(
+        self, frames: NDArray[np.float32], held: Sequence[int] = ()
+    ) -> list[NDArray[np.float32]]:
+        """See `elsa_rt.encoder.step.StepRun`."""
         with onnx_gate(self._doing):
             self._frames.update_inplace(frames)
             self._session.run_with_iobinding(self._bindings[self._turn])
+            if held:
+                self._keep(held)
             self._turn = 1 - self._turn
             return [self._outputs[name].numpy().copy() for name in OUTPUTS]
+
+    def _keep(self, held: Sequence[int]) -> None:
+        """Put the old state of the streams in ``held`` in place of the new one."""
+        old, new = self._states[self._turn], self._states[1 - self._turn]
+        for name, value in new.items():
+            state = np.array(value.numpy())
+            state[list(held)] = old[name].numpy()[list(held)]
+            value.update_inplace(state)
 
 
 class OnnxWindow:

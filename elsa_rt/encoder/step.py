@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -21,8 +21,13 @@ OUTPUTS = ("embedding", "direction", "activity", "distance_m")
 class StepRun(Protocol):
     """The state of ``streams`` streams that step together."""
 
-    def run(self, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Run ``frames`` (streams, step_frames, 8, mels); copies of `OUTPUTS` (streams, K, ...)."""
+    def run(
+        self, frames: NDArray[np.float32], held: Sequence[int] = ()
+    ) -> list[NDArray[np.float32]]:
+        """Run ``frames`` (streams, step_frames, 8, mels); copies of `OUTPUTS` (streams, K, ...).
+
+        The state of the streams in ``held`` stays as it was.
+        """
         ...
 
     def reset(self, stream: int | None = None) -> None:

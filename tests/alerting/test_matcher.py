@@ -22,7 +22,7 @@ from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.reference_frame import ReferenceFrame
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule
-from tests.support.tiny_bundle import sound
+from elsa_rt.testing import sound
 
 RATE = 16_000
 LOUD = Rule("loud", level_dbfs=-30.0)

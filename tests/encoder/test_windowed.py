@@ -25,8 +25,9 @@ from elsa_rt.screens.terminal.picture import Picture
 from elsa_rt.screens.terminal.signs import UNICODE
 from elsa_rt.screens.terminal.state import State
 from elsa_rt.screens.terminal.style import plain
+from elsa_rt.testing import sound
 from tests.support.contract import ODD_SIZES, check_streaming, splits
-from tests.support.tiny_bundle import WINDOW_S, make_windowed_bundle, rewrite, sound
+from tests.support.tiny_bundle import WINDOW_S, make_windowed_bundle, rewrite
 
 RATE = 16_000
 WINDOW = round(WINDOW_S * RATE)

@@ -21,6 +21,7 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.window import WindowSettings
 from elsa_rt.errors import UsageError
 from elsa_rt.scoring.statistics import Statistics
+from elsa_rt.testing import sound
 from export.bundles.clap.__main__ import main
 from export.bundles.clap.background import (
     MIN_SLOPE,
@@ -33,7 +34,6 @@ from export.bundles.clap.background import (
 )
 from export.bundles.clap.bundle import Plan
 from export.bundles.clap.graph import FLOOR, Clap, LogMel
-from tests.support.tiny_bundle import sound
 from tests.support.tiny_clap import EMBEDDING, LONGEST_S, RATE, save_clap
 
 SECONDS, STEP_S = 0.8, 0.4

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from elsa_rt.features.energy_flow import EnergyFlow, Flow
 from elsa_rt.features.intensity import Frames, IntensityFeatures
+from elsa_rt.testing import sound
 from tests.support.contract import check_streaming
-from tests.support.tiny_bundle import sound
 
 
 def flows(foa: NDArray[np.float32]) -> list[Flow]:

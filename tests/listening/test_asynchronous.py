@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from elsa_rt import ArraySource, AudioEncoder, Hearing, Listener, ModelBundle, UsageError
-from tests.listening.test_background import Microphone
+from elsa_rt.testing import FakeMicrophone
 
 RATE = 16_000
 LONG_S = 20.0
@@ -60,7 +60,7 @@ def test_two_listeners_and_another_task_take_turns(encoder: AudioEncoder, scene:
 
 
 def test_leaving_the_loop_closes_the_microphone(encoder: AudioEncoder, scene: Foa) -> None:
-    microphone = Microphone()
+    microphone = FakeMicrophone()
     microphone.give(scene[:, :RATE].copy())
 
     async def run() -> float:
@@ -74,7 +74,7 @@ def test_leaving_the_loop_closes_the_microphone(encoder: AudioEncoder, scene: Fo
 
 
 def test_a_task_that_waits_for_sound_can_be_cancelled(encoder: AudioEncoder) -> None:
-    microphone = Microphone()
+    microphone = FakeMicrophone()
 
     async def run() -> None:
         task = asyncio.create_task(collect(listen(encoder, microphone)))

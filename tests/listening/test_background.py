@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from elsa_rt import Alert, ArraySource, AudioEncoder, Block, Hearing, Listener, ModelBundle
 from elsa_rt.errors import DeviceError, UsageError
 from elsa_rt.listening.background import Listening
+from elsa_rt.testing import FakeMicrophone
 
 RATE = 16_000
 LONG_S = 20.0
@@ -24,44 +24,6 @@ Foa = NDArray[np.float32]
 @pytest.fixture(scope="module")
 def encoder(bundle: Path) -> AudioEncoder:
     return AudioEncoder(ModelBundle.load(bundle))
-
-
-class Microphone:
-    """A live source of the test's own: blocks come when the test gives them."""
-
-    name, rate, channels, live = "the test's microphone", RATE, 4, True
-
-    def __init__(self) -> None:
-        self._blocks: list[Block | Exception] = []
-        self._changed = threading.Condition()
-        self.closed = 0
-
-    def give(self, what: Foa | Exception) -> None:
-        with self._changed:
-            self._blocks.append(what if isinstance(what, Exception) else Block(what, RATE))
-            self._changed.notify_all()
-
-    def __iter__(self) -> Iterator[Block]:
-        while True:
-            with self._changed:
-                assert self._changed.wait_for(lambda: self._blocks or self.closed, LONG_S)
-                if not self._blocks:
-                    return
-                block = self._blocks.pop(0)
-            if isinstance(block, Exception):
-                raise block
-            yield block
-
-    def close(self) -> None:
-        with self._changed:
-            self.closed += 1
-            self._changed.notify_all()
-
-    def __enter__(self) -> Microphone:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def listen(encoder: AudioEncoder, source: Any) -> Listener:
@@ -84,7 +46,7 @@ def test_a_thread_calls_back_what_iterating_yields(encoder: AudioEncoder, scene:
 def test_stopping_wakes_a_silent_microphone_and_ends_its_alerts(
     encoder: AudioEncoder, scene: Foa
 ) -> None:
-    microphone = Microphone()
+    microphone = FakeMicrophone()
     states: list[str] = []
     started = threading.Event()
 
@@ -130,9 +92,9 @@ def test_the_source_is_opened_before_start_returns(encoder: AudioEncoder, tmp_pa
 def test_an_error_of_the_source_is_told_after_the_ends_of_alerts(
     encoder: AudioEncoder, scene: Foa, takes_errors: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    microphone = Microphone()
+    microphone = FakeMicrophone()
     microphone.give(scene[:, : 2 * RATE].copy())
-    microphone.give(DeviceError("it was unplugged"))
+    microphone.fail(DeviceError("it was unplugged"))
     told: list[object] = []
     handle = listen(encoder, microphone).start(
         on_alert=lambda alert: told.append(alert.state),
@@ -143,11 +105,11 @@ def test_an_error_of_the_source_is_told_after_the_ends_of_alerts(
     else:
         with pytest.raises(DeviceError, match="unplugged"):
             handle.join(LONG_S)
-        assert "the test's microphone ended: it was unplugged" in caplog.text
+        assert "a fake microphone ended: it was unplugged" in caplog.text
         told.append(handle.error)
     assert told == ["start", "end", handle.error]
     assert microphone.closed == 1
-    assert repr(handle) == "<Listening failed, the test's microphone>"
+    assert repr(handle) == "<Listening failed, a fake microphone>"
 
 
 def test_an_error_of_a_callback_ends_the_listening(encoder: AudioEncoder, scene: Foa) -> None:
@@ -155,7 +117,7 @@ def test_an_error_of_a_callback_ends_the_listening(encoder: AudioEncoder, scene:
         raise ZeroDivisionError("of the user")
 
     errors: list[Exception] = []
-    microphone = Microphone()
+    microphone = FakeMicrophone()
     microphone.give(scene)
     assert listen(encoder, microphone).start(fail, on_error=errors.append).join(LONG_S)
     assert [str(error) for error in errors] == ["of the user"]
@@ -163,7 +125,7 @@ def test_an_error_of_a_callback_ends_the_listening(encoder: AudioEncoder, scene:
 
 
 def test_a_listener_on_a_thread_refuses_a_second_hearing(encoder: AudioEncoder, scene: Foa) -> None:
-    microphone = Microphone()
+    microphone = FakeMicrophone()
     listener = listen(encoder, microphone)
     with listener.start():
         for refused in (
@@ -179,7 +141,7 @@ def test_a_listener_on_a_thread_refuses_a_second_hearing(encoder: AudioEncoder, 
 
 
 def test_close_ends_the_thread(encoder: AudioEncoder) -> None:
-    microphone = Microphone()
+    microphone = FakeMicrophone()
     listener = listen(encoder, microphone)
     handle = listener.start()
     listener.close()
@@ -190,7 +152,7 @@ def test_close_ends_the_thread(encoder: AudioEncoder) -> None:
 
 
 def test_leaving_a_with_releases_what_an_iterator_holds(encoder: AudioEncoder, scene: Foa) -> None:
-    microphone = Microphone()
+    microphone = FakeMicrophone()
     microphone.give(scene[:, : 2 * RATE].copy())
     with listen(encoder, microphone) as listener:
         kept = iter(listener)

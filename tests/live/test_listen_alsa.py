@@ -15,8 +15,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from elsa_rt.testing import sound
 from tests.live.virtual_mic import virtual_microphone
-from tests.support.tiny_bundle import sound
 
 RATE = 48_000
 LENGTH_S = 5

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from elsa_rt.testing import sound
 from tests.live.virtual_mic import jack_microphone
-from tests.support.tiny_bundle import sound
 
 RATE = 48_000
 LIMIT_S = 60

@@ -20,7 +20,7 @@ from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.prompts.examples import embed_example
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule
-from tests.support.tiny_bundle import sound
+from elsa_rt.testing import sound
 
 RATE = 16_000
 

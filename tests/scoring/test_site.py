@@ -19,7 +19,8 @@ from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.segments import MAX_GAP_STEPS, rows_at, segment
 from elsa_rt.scoring.site import load_site, site_path
 from elsa_rt.scoring.statistics import Statistics
-from tests.support.tiny_bundle import make_bundle, rehash, sound
+from elsa_rt.testing import sound
+from tests.support.tiny_bundle import make_bundle, rehash
 
 RATE = 16_000
 

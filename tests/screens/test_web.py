@@ -32,7 +32,7 @@ from elsa_rt.screens.web.hub import KEPT_MESSAGES, Hub, Viewer
 from elsa_rt.screens.web.live import LivePage
 from elsa_rt.screens.web.server import WebServer
 from elsa_rt.screens.web.spectrum import DirectionSpectrum
-from tests.support.tiny_bundle import sound
+from elsa_rt.testing import sound
 
 RATE = 16_000
 TOKEN = "a-token-of-this-test"

@@ -5,11 +5,12 @@ just these spectra, every other word a random one, and one random projection tak
 sounds and of words into the same space.
 
     make_bundle(directory) -> Path    writes it; give the path as --bundle or Config.bundle
+    ship()                            writes a compact one to where `elsa_rt.testing` has it
     make_windowed_bundle(directory, beam) -> Path    the same with an encoder without state
     free_streams(bundle)              lets its encoder hear several streams at once
     rewrite(bundle, **changes)        changes the manifest, None removes a key
     rehash(bundle)                    makes the manifest fit files that were changed
-    sound("hum" | "hiss", seconds, azimuth_deg, elevation_deg, rate)    AmbiX (4, n) of it
+    sound("hum" | "hiss", seconds, azimuth_deg, elevation_deg, rate)    see `elsa_rt.testing`
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ from tokenizers.models import WordLevel
 from tokenizers.normalizers import Lowercase
 from tokenizers.pre_tokenizers import Whitespace
 
-from elsa_rt.audio.ambisonics import direction_from_angles, plane_wave
 from elsa_rt.encoder.bundle import REQUIRED
 from elsa_rt.features.intensity import FeatureSettings
+from elsa_rt.testing.bundle import DIRECTORY
+from elsa_rt.testing.sources import sound as sound
 
 MELS = 64
 STEP = 10
 EMBEDDING = 512
 WINDOW_S = 0.5
-SPLIT_HZ = 1_200.0
 SPLIT_BAND = 24  # the mel bands before it lie under SPLIT_HZ
 WORDS = ("hum", "hiss", "a", "the", "dog", "glass", "on", "left", "right", "sound", "of", "word")
 
@@ -47,6 +48,16 @@ def make_bundle(directory: Path) -> Path:
     """Write the bundle into ``directory``, which need not exist."""
     rng = np.random.default_rng(7)
     projection = rng.normal(size=(MELS, EMBEDDING)).astype(np.float32)
+    return _write(directory, _audio_encoder(projection), projection, rng, kind="stateful")
+
+
+def ship(directory: Path = DIRECTORY) -> Path:
+    """Write the bundle of `elsa_rt.testing`: its projection is of signs, so that it is small.
+
+    PYTHONPATH=. python -c "from tests.support.tiny_bundle import ship; ship()"
+    """
+    rng = np.random.default_rng(7)
+    projection = rng.choice([-1.0, 1.0], (MELS, EMBEDDING)).astype(np.float32)
     return _write(directory, _audio_encoder(projection), projection, rng, kind="stateful")
 
 
@@ -132,26 +143,6 @@ def rehash(bundle: Path) -> None:
     rewrite(bundle, files=files)
 
 
-def sound(
-    kind: str,
-    seconds: float,
-    azimuth_deg: float,
-    elevation_deg: float = 0.0,
-    rate: int = 16_000,
-    level: float = 0.1,
-) -> NDArray[np.float32]:
-    """AmbiX (4, n) plane wave of a hum (noise below `SPLIT_HZ`) or a hiss (above)."""
-    count = round(seconds * rate)
-    spectrum = np.fft.rfft(np.random.default_rng(3).normal(size=count))
-    hertz = np.fft.rfftfreq(count, 1 / rate)
-    low = (hertz < SPLIT_HZ) & (hertz > 60)
-    high = (hertz > SPLIT_HZ) & (hertz < 7_000)
-    mono = np.fft.irfft(spectrum * (low if kind == "hum" else high), count)
-    mono *= level / mono.std()
-    gains = plane_wave(direction_from_angles(azimuth_deg, elevation_deg))
-    return (gains[:, None] * mono).astype(np.float32)
-
-
 def _write_manifest(bundle: Path, manifest: dict[str, Any]) -> None:
     (bundle / "model.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False), "utf-8")
 
@@ -197,6 +188,12 @@ class _Graph:
         array = np.asarray(value)
         if array.dtype == np.float64:
             array = array.astype(np.float32)
+        if (
+            array.dtype != np.int8
+            and array.shape == (MELS, EMBEDDING)
+            and set(np.unique(array)) == {-1.0, 1.0}
+        ):
+            return self("Cast", array.astype(np.int8), to=FLOAT)
         name = f"constant_{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(array, name))
         return name

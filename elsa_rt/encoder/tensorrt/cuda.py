@@ -140,6 +140,15 @@ class DeviceArray:
         done = cudart.cudaMemsetAsync(self.address + start, 0, count, stream.handle)
         check(done, "zeroing GPU memory")
 
+    def copy_row(self, source: DeviceArray, row: int, stream: Stream) -> None:
+        """Copy one row of the first axis of another array of this shape."""
+        row_bytes = self.bytes // self.shape[0]
+        start, kind = row * row_bytes, cudart.cudaMemcpyKind.cudaMemcpyDeviceToDevice
+        done = cudart.cudaMemcpyAsync(
+            self.address + start, source.address + start, row_bytes, kind, stream.handle
+        )
+        check(done, "copying on the GPU")
+
 
 class PinnedArray:
     """``values``, zeroed float32 of ``shape`` that the GPU reads and writes by itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -184,10 +185,16 @@ class TensorRtRun:
         for array in self._states[self._turn].values():
             array.zero(self._stream, stream)
 
-    def run(self, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Run ``frames`` (streams, step_frames, 8, mels); copies of `OUTPUTS` (streams, K, ...)."""
+    def run(
+        self, frames: NDArray[np.float32], held: Sequence[int] = ()
+    ) -> list[NDArray[np.float32]]:
+        """See `elsa_rt.encoder.step.StepRun`."""
         self._frames.values[:] = frames
         self._graphs[self._turn].launch()
+        old, new = self._states[self._turn], self._states[1 - self._turn]
+        for stream in held:
+            for name, array in new.items():
+                array.copy_row(old[name], stream, self._stream)
         self._stream.synchronize()
         self._turn = 1 - self._turn
         return [self._outputs[name].values.copy() for name in OUTPUTS]

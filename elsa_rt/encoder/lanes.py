@@ -1,0 +1,146 @@
+"""Streams that step together, each called as if it were alone: the engine runs once for all."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.encoder.output import EncoderOutput, EncoderStream
+from elsa_rt.errors import UsageError
+from elsa_rt.features.intensity import Frames
+
+
+class Batch(Protocol):
+    """What runs one step of all streams."""
+
+    def step(self, mel: NDArray[np.float32], held: Sequence[int] = ()) -> list[EncoderOutput]: ...
+
+    def reset(self, stream: int | None = None) -> None: ...
+
+
+class Streams:
+    """Streams of one encoder.
+
+    Attributes
+    ----------
+    lanes : tuple of EncoderStream
+        One for each stream.
+    """
+
+    def __init__(self, lanes: Sequence[EncoderStream]) -> None:
+        self.lanes = tuple(lanes)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let the steps of all lanes wait for the end of the ``with`` and run as one there.
+
+        Their outputs come with the next call of each lane. This kind runs lanes one by one.
+        """
+        yield
+
+    def leave(self, lane: int) -> None:
+        """A stream is over: the others do not wait for it any more."""
+
+
+class BatchedStreams(Streams):
+    """Lanes that share the runs of an engine made for as many streams.
+
+    A run is due when every lane has a whole step, or when one has two: a stream that lags holds up
+    the others by one step at most. Lanes without a step keep their state.
+    """
+
+    def __init__(self, batch: Batch, shape: tuple[int, ...]) -> None:
+        self._batch = batch
+        self._mel = np.zeros(shape, np.float32)
+        self._waits = False
+        self._left: set[int] = set()
+        self._made = tuple(Lane(self, index, shape) for index in range(shape[0]))
+        super().__init__(self._made)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """See `Streams.together`."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            self._waits = False
+        while self._is_due():
+            self._run([lane for lane in self._made if lane.ready])
+
+    def leave(self, lane: int) -> None:
+        """See `Streams.leave`."""
+        self._left.add(lane)
+
+    def join(self, lane: int) -> None:
+        """A lane is used again."""
+        self._left.discard(lane)
+
+    def catch_up(self, lane: Lane) -> None:
+        """Run the steps of ``lane`` alone, unless all run together in a moment."""
+        while lane.ready and not self._waits:
+            self._run([lane])
+
+    def reset(self, lane: int) -> None:
+        """Forget what a lane has heard."""
+        self._batch.reset(lane)
+
+    def _is_due(self) -> bool:
+        ready = [lane.ready for lane in self._made if lane.index not in self._left]
+        return bool(ready) and (min(ready) > 0 or max(ready) > 1)
+
+    def _run(self, lanes: Sequence[Lane]) -> None:
+        for lane in lanes:
+            self._mel[lane.index] = lane.take()
+        stepping = {lane.index for lane in lanes}
+        held = [index for index in range(len(self._made)) if index not in stepping]
+        sounds = self._batch.step(self._mel, held)
+        for lane in lanes:
+            lane.outputs.append(sounds[lane.index])
+
+
+class Lane:
+    """One of `BatchedStreams`, called as an `EncoderStream`."""
+
+    def __init__(self, streams: BatchedStreams, index: int, shape: tuple[int, ...]) -> None:
+        self.block = self.latency = shape[1]
+        self.index = index
+        self.outputs: deque[EncoderOutput] = deque()
+        self._streams = streams
+        self._shape = shape[1:]
+        self._frames = np.empty((0, *shape[2:]), np.float32)
+
+    @property
+    def ready(self) -> int:
+        """Whole steps that wait."""
+        return len(self._frames) // self.block
+
+    def take(self) -> NDArray[np.float32]:
+        """The frames of the next step."""
+        step, self._frames = self._frames[: self.block], self._frames[self.block :]
+        return step
+
+    def step(self, frames: Frames, foa: NDArray[np.float32]) -> list[EncoderOutput]:
+        """Take frames with ``mel`` (hops, 8, mels); the outputs of the steps that have run."""
+        if frames.mel.ndim != 3 or frames.mel.shape[1:] != self._shape[1:]:
+            raise UsageError(
+                f"audio encoder: frames of shape {frames.mel.shape} came in, (hops, "
+                f"{self._shape[1]}, {self._shape[2]}) are needed"
+            )
+        self._streams.join(self.index)
+        self._frames = np.concatenate([self._frames, frames.mel])
+        self._streams.catch_up(self)
+        found = list(self.outputs)
+        self.outputs.clear()
+        return found
+
+    def reset(self) -> None:
+        """Forget all frames; the next is the first."""
+        self._streams.reset(self.index)
+        self._frames = self._frames[:0]
+        self.outputs.clear()
