@@ -587,6 +587,11 @@ class Listener:
             self._store.judge(alert_id, verdict)
 
     @property
+    def store(self) -> FeedbackStore:
+        """The alerts that can be judged, and what people said of them."""
+        return self._store
+
+    @property
     def marks(self) -> tuple[Mark, ...]:
         """What people said of alerts, the last word last."""
         return self._store.marks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,13 @@ SLOW = (
     "encoder/test_windowed.py", "cli/test_rules.py",
 )  # fmt: skip
 """Folders and files whose tests take seconds each: marked ``slow`` as a whole."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what a start computes away from the user's cache, and from one run to the next."""
+    folder = tempfile.TemporaryDirectory(prefix="elsa-rt-cache-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["ELSA_RT_CACHE"] = folder.name
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,9 +11,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = (
-    "errors version notices jit memo health telemetry demo",
+    "errors version notices memo health telemetry demo parallel",
     "hearing hints",
     "audio files guide",
+    "cache",
+    "jit",
     "rules features user_files",
     "settings",
     "config",

@@ -12,7 +12,6 @@ from elsa_rt.config import Config
 from elsa_rt.hearing import Alert, NearMiss, RuleStatistics
 from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.false_alarm_rate import FalseAlarmCurves
-from elsa_rt.scoring.logits import logit_of
 from elsa_rt.scoring.thresholds import rate_of
 
 DAY_S = 86_400.0
@@ -44,7 +43,7 @@ class RuleTally:
         self, rules: Sequence[Rule], config: Config, curves: FalseAlarmCurves, start: np.ndarray
     ) -> None:
         self._rules = {rule.id: rule for rule in rules}
-        expected = curves.rate(logit_of(start)) if rules else np.empty(0)
+        expected = curves.rate(curves.needed(np.asarray(start, float))) if rules else np.empty(0)
         self._expected = dict(zip(self._rules, expected.tolist(), strict=True))
         self._asked = {rule.id: rate_of(rule, config) for rule in rules}
         self._alerts = dict.fromkeys(self._rules, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.output import QUIET
 from elsa_rt.errors import ElsaError
 from elsa_rt.files import save_arrays
 from elsa_rt.hearing import Hearing
+from elsa_rt.scoring.feedback import Mark
+from elsa_rt.scoring.feedback_gate import resembles
 from elsa_rt.scoring.segments import rows_at, segment
 from elsa_rt.scoring.site import SCHEMA, fits_of
 from elsa_rt.scoring.statistics import INT8_SCALE, Background, Statistics
@@ -20,13 +24,24 @@ MIN_S = 60.0
 """Shorter listening tells nothing of rates an hour."""
 
 
+AROUND_S = 0.5
+"""What is heard so shortly before and after a right alert belongs to it."""
+
+
 class SiteRecorder:
-    """Collects the hearings of one stream."""
+    """Collects the hearings of one stream.
+
+    Attributes
+    ----------
+    left_out_s : float
+        Seconds of sound that `background` took for alerts that people called right.
+    """
 
     def __init__(self, statistics: Statistics, step_s: float) -> None:
         self._statistics, self._step_s = statistics, step_s
         self._sounds: list[NDArray[np.int8]] = []
         self._others: list[tuple[float, ...]] = []
+        self.left_out_s = 0.0
 
     def add(self, hearing: Hearing) -> None:
         """Take what was heard in one step."""
@@ -38,8 +53,8 @@ class SiteRecorder:
         """Length of what was heard."""
         return len(self._sounds) * self._step_s
 
-    def background(self) -> Background:
-        """All that was heard.
+    def background(self, right: Sequence[Mark] = ()) -> Background:
+        """All that was heard, but for what resembles alerts that people called ``right``.
 
         Raises
         ------
@@ -52,6 +67,11 @@ class SiteRecorder:
                 "are needed, ten minutes are better"
             )
         activity, distance, *direction = np.array(self._others, np.float32).T
+        left_out = resembles(right, np.stack(self._sounds), np.stack(direction, 1))
+        around = max(1, round(AROUND_S / self._step_s))
+        left_out = np.convolve(left_out, np.ones(2 * around + 1), "same") > 0
+        self.left_out_s = float((left_out & (activity > QUIET)).sum()) * self._step_s
+        activity = np.where(left_out, 0, activity)
         pieces = segment(activity, self._step_s)
         steps = pieces.steps
         return Background(

@@ -17,6 +17,7 @@ from elsa_rt.errors import UsageError
 if TYPE_CHECKING:
     from elsa_rt.calibrate.site import SiteRecorder
     from elsa_rt.encoder.audio import AudioEncoder
+    from elsa_rt.scoring.feedback import Mark
 
 MORE = """\
 It listens for some minutes of ordinary life in which nothing sounds that you want to be told of.
@@ -26,6 +27,7 @@ active step an embedding in 64 numbers of 8 bits, a direction and an activity.
   elsa-rt calibrate site hw:1 --minutes 10 --name kitchen
   elsa-rt listen hw:1 --site kitchen --prompt "a smoke alarm"
 
+What was marked as a right alert of this site (elsa-rt feedback) is no background and is left out.
 Ctrl-C ends it early and keeps what was heard. A site fits the model that it was learned with.
 """
 
@@ -55,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     from elsa_rt.calibrate.site import SiteRecorder, save_site
     from elsa_rt.encoder.audio import AudioEncoder
     from elsa_rt.encoder.bundle import ModelBundle
+    from elsa_rt.scoring.site import fits_of
     from elsa_rt.scoring.statistics import Statistics
 
     notices = Notices()
@@ -62,11 +65,19 @@ def run(arguments: argparse.Namespace) -> int:
     statistics = Statistics.of(encoder.bundle)
     ear = SiteRecorder(statistics, encoder.bundle.step_s)
     _learn(ear, encoder, config, notices, arguments)
-    background = ear.background()
+    background = ear.background(_right_alerts(path, fits_of(encoder.bundle, statistics)))
     save_site(path, background, encoder.bundle, statistics)
     active = float((background.activity > 127).sum()) * encoder.bundle.step_s
-    _tell(path, ear.seconds, active / ear.seconds, len(background.pieces), as_json=arguments.json)
+    _tell(path, ear, active / ear.seconds, len(background.pieces), as_json=arguments.json)
     return 0
+
+
+def _right_alerts(path: Path, fits: str) -> list[Mark]:
+    """The alerts of this site that people called right: they are no background."""
+    from elsa_rt.scoring.feedback import SUFFIX, FeedbackStore
+
+    marks = FeedbackStore(path.with_suffix(SUFFIX)).marks
+    return [mark for mark in marks if mark.verdict == "right" and mark.heard.fits == fits]
 
 
 def _target(arguments: argparse.Namespace) -> Path:
@@ -106,13 +117,17 @@ def _learn(
                 break
 
 
-def _tell(path: Path, seconds: float, active: float, pieces: int, *, as_json: bool) -> None:
+def _tell(path: Path, ear: SiteRecorder, active: float, pieces: int, *, as_json: bool) -> None:
+    seconds = ear.seconds
     if as_json:
         fields = {"type": "site", "path": str(path), "minutes": round(seconds / 60, 2),
-                  "active_share": round(active, 3), "pieces": pieces}  # fmt: skip
+                  "active_share": round(active, 3), "pieces": pieces,
+                  "left_out_s": round(ear.left_out_s, 1)}  # fmt: skip
         print(json.dumps(fields))
         return
     print(
         f"{path}: {seconds / 60:.1f} minutes, something sounding in {100 * active:.0f} % of them; "
         f"use it with --site {path.stem if path.parent.name == 'sites' else path}"
     )
+    if ear.left_out_s:
+        print(f"{ear.left_out_s:.0f} s are left out: they sound like alerts that were marked right")

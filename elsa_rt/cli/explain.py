@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import time
 from typing import TYPE_CHECKING, Any
 
 from elsa_rt.cli.notices import Notices, say_loading
@@ -14,6 +15,7 @@ from elsa_rt.config import ALERTS, MODEL, Config
 if TYPE_CHECKING:
     from elsa_rt.rules.region import Region
     from elsa_rt.scoring.explain import Explanation
+    from elsa_rt.scoring.feedback import Mark
 
 MORE = """\
 It says which words are taken for a place and which for the sound, which names the model takes it
@@ -69,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps(fields(found), ensure_ascii=False))
         else:
-            print("\n" * (index > 0) + "\n".join(lines(found)))
+            print("\n" * (index > 0) + "\n".join(lines(found, config.feedback_half_life_days)))
     if arguments.plot is not None:
         from elsa_rt.files import replacing
         from elsa_rt.scoring.statistics import Statistics
@@ -106,11 +108,27 @@ def fields(found: Explanation) -> dict[str, Any]:
             {"false_alarms_per_hour": rate, "score": _number(score)} for rate, score in found.scores
         ],
         "missed_at_one_per_hour": _number(found.missed),
+        "feedback": [
+            {"alert": mark.heard.alert, "verdict": mark.verdict, "marked": mark.marked}
+            for mark in found.marks
+        ],
         "notices": list(found.notices),
     }
 
 
-def lines(found: Explanation) -> list[str]:
+def mark_text(mark: Mark, half_life_days: float) -> str:
+    """A verdict for people."""
+    from elsa_rt.audio.direction_words import direction_words
+
+    heard = mark.heard
+    words = direction_words(heard.azimuth_deg, heard.elevation_deg)
+    return (
+        f"{heard.alert} at {heard.azimuth_deg:+.0f}° {words} was {mark.verdict}: counts "
+        f"{mark.weight(time.time(), half_life_days):.0%}"
+    )
+
+
+def lines(found: Explanation, half_life_days: float) -> list[str]:
     """The explanation for people."""
     said = [found.rule.label]
     what = " / ".join(found.what) or "what sounds like " + ", ".join(found.rule.examples)
@@ -136,6 +154,7 @@ def lines(found: Explanation) -> list[str]:
             f"  misses         about {100 * found.missed:.0f} % of {found.nearest[0][0]}, in a "
             "handful of trials at 20 dB SNR and one false alarm an hour"
         )
+    said += [f"  feedback       {mark_text(mark, half_life_days)}" for mark in found.marks]
     return [*said, *(f"  note           {notice}" for notice in found.notices)]
 
 

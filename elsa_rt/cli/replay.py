@@ -26,6 +26,7 @@ pipe JSON lines. Rules with a schedule need to know when the recording began.
 
   elsa-rt replay room.flac --config rules.yaml
   elsa-rt replay night.flac --config rules.yaml --at 2026-01-31T22:00
+  elsa-rt replay room.flac --config rules.yaml --why      what came near, and why it did not alert
   elsa-rt replay night.flac --config rules.yaml | jq 'select(.state == "start")'
 """
 
@@ -56,6 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
         with FileSource(arguments.recording, config, notices) as opened:
             began_s = None if began is None else began.timestamp()
             listener = Listener(config=config, on_notice=notices, began_s=began_s)
+            listener.store.keep = "feedback" in vars(arguments)  # a trial is no alert to judge
+            why = None
             if arguments.json or arguments.hearings or not sys.stdout.isatty():
                 model = f"{listener.bundle.name} {listener.bundle.version}"
                 show = JsonLines(
@@ -64,9 +67,17 @@ def run(arguments: argparse.Namespace) -> int:
                     began=began,
                     alerts_only=not arguments.hearings,
                 ).show
+            elif config.why:
+                from elsa_rt.screens.why import WhyLines
+
+                ids = [rule.id for rule in listener.config.rules]
+                why = WhyLines(sys.stdout, ids, lambda time_s: time_text(time_s, began))
+                show = why.show
             else:
                 show = AlertTable(sys.stdout, began).show
             run_until_stopped(listener, opened, show, stop)
+            if why is not None:
+                why.draw()
     return stop.exit_code
 
 
@@ -80,6 +91,11 @@ def _began(text: str | None, file: RulesFile) -> datetime | None:
                 "e.g. --at 2026-01-31T22:00"
             )
         return None
+    return recording_start(text, file.time_zone)
+
+
+def recording_start(text: str, zone: str | None) -> datetime:
+    """The time that ``--at`` gives, in its own time zone or in ``zone``."""
     from elsa_rt.rules.schedule import time_zone
 
     try:
@@ -89,7 +105,7 @@ def _began(text: str | None, file: RulesFile) -> datetime | None:
             f"--at {text}: give date and time, e.g. 2026-01-31T22:00 or 2026-01-31T22:00+01:00"
         ) from None
     if began.tzinfo is None:
-        began = began.replace(tzinfo=time_zone(file.time_zone))
+        began = began.replace(tzinfo=time_zone(zone))
     return began.astimezone(began.tzinfo)
 
 
@@ -114,13 +130,14 @@ class AlertTable:
             self._empty = False
         lasts = f"{end.time_s - start.time_s:.1f} s"
         where = f"{start.azimuth_deg:+.0f}° {start.words}"
-        self._write(self._time(start.time_s), lasts, f"{end.score:.2f}", where, start.rule)
+        begins = time_text(start.time_s, self._began)
+        self._write(begins, lasts, f"{end.score:.2f}", where, start.rule)
 
     def _write(self, *cells: str) -> None:
         begins, lasts, score, where, rule = cells
         print(f"{begins:>19}  {lasts:>8}  {score:>5}  {where:24}  {rule}", file=self._stream)
 
-    def _time(self, time_s: float) -> str:
-        if self._began is None:
-            return clock(time_s)
-        return f"{later(self._began, time_s):%Y-%m-%d %H:%M:%S}"
+
+def time_text(time_s: float, began: datetime | None) -> str:
+    """A time of the recording: of the day, where its beginning is known."""
+    return clock(time_s) if began is None else f"{later(began, time_s):%Y-%m-%d %H:%M:%S}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings
+from elsa_rt.cli.replay import recording_start
 from elsa_rt.cli.rules import add_config, load_rules_config
 from elsa_rt.config import ALERTS, MODEL, SIGNAL
 from elsa_rt.errors import UsageError
@@ -27,13 +28,25 @@ misses the fewest while it keeps the false alarms that the rule allows.
 
   elsa-rt tune day.flac day.csv --config rules.yaml
   elsa-rt tune day.flac day.txt --config rules.yaml --write
+  elsa-rt tune night.flac --at 2026-01-31T22:00 --config rules.yaml
+
+Without LABELS the verdicts of elsa-rt feedback on alerts of that night are the labels: right ones
+are sounds of the rule, false ones are not, and what nobody judged is left out.
 """
 
 
 def add(commands: Commands) -> None:
     parser = add_command(commands, "tune", run, "find thresholds from a labelled recording", MORE)
     parser.add_argument("recording", metavar="RECORDING", help="a sound file of four channels")
-    parser.add_argument("labels", metavar="LABELS", help="what sounds in it, CSV or .txt")
+    parser.add_argument(
+        "labels",
+        nargs="?",
+        metavar="LABELS",
+        help="what sounds in it, CSV or .txt (default: what people said of its alerts)",
+    )
+    parser.add_argument(
+        "--at", metavar="TIME", help="without LABELS: when it began, e.g. 2026-01-31T22:00"
+    )
     add_config(parser, required=True)
     parser.add_argument(
         "-o",
@@ -51,10 +64,16 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     config, file = load_rules_config(arguments)
+    from elsa_rt.scoring.feedback import FeedbackStore, feedback_path
     from elsa_rt.sources.files import FileSource
-    from elsa_rt.tuning.labels import read_labels
+    from elsa_rt.tuning.labels import labels_of_feedback, read_labels
 
-    labels = read_labels(arguments.labels, file.rules)
+    if (arguments.labels is None) is (arguments.at is None):
+        raise UsageError(
+            "tune needs LABELS, or --at TIME for what people said of its alerts: one of the two"
+        )
+    began = None if arguments.at is None else recording_start(arguments.at, file.time_zone)
+    labels = () if arguments.labels is None else read_labels(arguments.labels, file.rules)
     target = Path(arguments.output or f"{Path(arguments.recording).stem}-tuning.html")
     if not target.parent.is_dir():
         raise UsageError(f"writing {target}: there is no directory {target.parent}: make it first")
@@ -63,10 +82,17 @@ def run(arguments: argparse.Namespace) -> int:
         say_loading()
         from elsa_rt.listener import Listener
         from elsa_rt.tuning.page import page
-        from elsa_rt.tuning.run import record, tuned
+        from elsa_rt.tuning.run import record, tuned, without
 
-        listener = Listener(config=config, on_notice=notices)
+        began_s = None if began is None else began.timestamp()
+        listener = Listener(config=config, on_notice=notices, began_s=began_s)
+        listener.store.keep = False
         recorded = record(listener, source)
+    if began is not None:
+        judged = labels_of_feedback(
+            FeedbackStore(feedback_path(config)), began.timestamp(), recorded.length_s, file.rules
+        )
+        labels, recorded = judged.labels, without(recorded, judged.unknown, file.rules)
     late = [label for label in labels if label.start_s >= recorded.length_s]
     if late:
         raise UsageError(

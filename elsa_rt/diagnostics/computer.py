@@ -12,6 +12,7 @@ import numpy as np
 from elsa_rt.config import Config
 from elsa_rt.diagnostics.check import Check, State
 from elsa_rt.errors import ElsaError
+from elsa_rt.files import cache_directory
 
 BUSY, TOO_BUSY = 0.5, 1.0  # share of real time that a step takes
 STEPS = 30
@@ -61,15 +62,16 @@ def check_model(config: Config) -> Iterator[Check]:
 
 def check_cache() -> Check:
     """Whether compiled kernels are kept from start to start."""
-    from elsa_rt.features.kernels import analyse
+    from elsa_rt.features.intensity import IntensityFeatures
 
-    place = getattr(getattr(analyse, "stats", None), "cache_path", None)
-    if not place:
+    IntensityFeatures()  # which keeps what it had to compile
+    place = cache_directory() / "kernels"
+    if not any(place.glob("*.npz")):
         return Check(
             "cache",
             "warning",
-            "there is no directory for compiled code: every start takes seconds longer",
-            "set NUMBA_CACHE_DIR to a directory that this user may write",
+            f"compiled code cannot be kept in {place}: every start takes seconds longer",
+            "set ELSA_RT_CACHE to a directory that this user may write",
         )
     return Check("cache", "ok", str(place))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
+from elsa_rt.cache import digest, load, save
 from elsa_rt.encoder.bundle import TEXT_ENCODER, TOKENIZER, ModelBundle
 from elsa_rt.encoder.onnx import onnx_gate, open_session
 from elsa_rt.errors import BundleError
+from elsa_rt.parallel import in_parallel
 
 MAX_TOKENS = 128
 UNKNOWN = "[UNK]"
+
+MOST_KEPT = 4_096
+"""Texts whose embeddings are kept from start to start: 2 kB each, and 2 kB of names."""
 
 
 class EncodedTexts(NamedTuple):
@@ -44,21 +50,67 @@ class EncodedTexts(NamedTuple):
 
 
 def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> EncodedTexts:
-    """Encode ``texts`` one by one.
+    """Encode ``texts``; what an earlier start has encoded is read from the cache.
 
-    One by one because the scales of a dynamically quantised model come from the whole batch: a
-    prompt would change with its neighbours.
+    The text encoder is loaded for those that are new, and released with them.
+    """
+    kept = _Kept(bundle)
+    new = [text for text in dict.fromkeys(texts) if text not in kept.rows]
+    if new:
+        kept.add(new, *_encode(bundle, new, threads))
+    rows = np.stack([kept.rows[text] for text in texts]) if texts else kept.none
+    return EncodedTexts(
+        rows[:, : bundle.embedding],
+        rows[:, -2].astype(np.bool_),
+        rows[:, -1],
+        tuple(kept.broken[text] for text in texts),
+        rows[:, bundle.embedding : -3],
+        rows[:, -3],
+    )
+
+
+class _Kept:
+    """Encoded texts of one text encoder: rows of embedding, names, place, truncated, unknown."""
+
+    def __init__(self, bundle: ModelBundle) -> None:
+        about = [f"{name} {bundle.files[name]}" for name in (TEXT_ENCODER, TOKENIZER)]
+        self._key = digest(*about, str(MAX_TOKENS))
+        width = bundle.embedding + len(bundle.names) + 3
+        self.none = np.empty((0, width), np.float32)
+        stored = load("texts", self._key) or {}
+        rows = stored.get("rows", self.none)
+        listed = json.loads(bytes(stored["texts"])) if "texts" in stored else []
+        if rows.shape != (len(listed), width):
+            rows, listed = self.none, []
+        self.rows = {text: row for (text, _), row in zip(listed, rows, strict=True)}
+        self.broken = {text: tuple(broken) for text, broken in listed}
+
+    def add(
+        self, texts: Sequence[str], rows: NDArray[np.float32], broken: Sequence[tuple[str, ...]]
+    ) -> None:
+        """Keep what ``texts`` came to, and of the earlier ones the newest."""
+        self.rows |= zip(texts, rows, strict=True)
+        self.broken |= zip(texts, broken, strict=True)
+        newest = list(self.rows)[-max(MOST_KEPT, len(texts)) :]
+        listed = json.dumps([(text, self.broken[text]) for text in newest]).encode()
+        arrays = {"rows": np.stack([self.rows[text] for text in newest])}
+        save("texts", self._key, {**arrays, "texts": np.frombuffer(listed, np.uint8)})
+
+
+def _encode(
+    bundle: ModelBundle, texts: Sequence[str], threads: int
+) -> tuple[NDArray[np.float32], list[tuple[str, ...]]]:
+    """Rows (p, D + e + 3) and broken words of ``texts``, each by itself.
+
+    By itself because the scales of a dynamically quantised model come from the whole batch: a
+    prompt would change with its neighbours. Several threads encode different texts.
     """
     tokenizer = _load_tokenizer(bundle)
     session = open_session(bundle.file(TEXT_ENCODER), threads, arena=False)
-    embedding = np.empty((len(texts), bundle.embedding), np.float32)
-    truncated = np.zeros(len(texts), np.bool_)
-    unknown = np.zeros(len(texts), np.float32)
-    names = np.zeros((len(texts), len(bundle.names)), np.float32)
-    place = np.full(len(texts), np.nan, np.float32)
-    broken = []
     asked = ["embedding", *(["vocabulary", "place"] if bundle.names else [])]
-    for index, text in enumerate(texts):
+    unasked = np.full(1, np.nan, np.float32)
+
+    def one(text: str) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         tokens = tokenizer.encode(text)
         with onnx_gate(f"encoding the text {text[:40]!r}"):
             found, *known = session.run(
@@ -73,13 +125,13 @@ def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> Enc
                 f"encoding the text {text[:40]!r}: {bundle.file(TEXT_ENCODER)} gives {found.shape}"
                 f" or NaN, finite (1, {bundle.embedding}) is needed: export the bundle again"
             )
-        embedding[index] = found[0]
-        if known:
-            names[index], place[index] = known[0][0], known[1][0, 0]
-        truncated[index] = bool(tokens.overflowing)
-        unknown[index] = _unknown_share(tokens)
-        broken.append(_broken(text, tokens))
-    return EncodedTexts(embedding, truncated, unknown, tuple(broken), names, place)
+        names, place = (known[0][0], known[1][0, :1]) if known else (unasked[:0], unasked)
+        about = [float(bool(tokens.overflowing)), _unknown_share(tokens)]
+        row = np.concatenate([found[0], names, place, about])
+        return row.astype(np.float32), _broken(text, tokens)
+
+    rows, broken = zip(*in_parallel(one, texts), strict=True)
+    return np.stack(rows), list(broken)
 
 
 class Words(NamedTuple):

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.errors import UsageError
+from elsa_rt.features.fft_plan import SIGNALS, plan
+from elsa_rt.jit import Kernel
 
 CHANNELS = ("log_mel_w", "active_x", "active_y", "active_z",
             "reactive_x", "reactive_y", "reactive_z", "diffuseness")  # fmt: skip
 """What the channel axis of `Frames.mel` holds, in this order."""
+
+LOG_FLOOR = 1e-10
+"""Added to the mel power of W before the logarithm: -100 dB of full scale."""
+
+PRODUCTS = 8
+"""Products of a bin: power of W, energy of all, active x, y, z, reactive x, y, z."""
+
+ANALYSE = Kernel(
+    "elsa_rt.features.kernels",
+    "analyse",
+    "i f1 i1 i1 f2 i1 i1 f1 f2 f2 f3 f2 f2 f2 i1 i f2 f3 f2",
+    uses=["elsa_rt.features.fft", __name__],
+)
 
 HISTORY = 3
 """The buffer holds this many FFT frames; when it is full, the newest samples move to its start."""
@@ -34,6 +48,8 @@ class FeatureSettings:
     direction_high_hz: float = 2_500.0  # to here: real capsules err above
 
     def __post_init__(self) -> None:
+        if self.n_fft < 2 or self.n_fft & (self.n_fft - 1):
+            raise UsageError(f"feature settings: n_fft {self.n_fft} is not a power of two")
         if not 0 < self.hop <= self.n_fft:
             raise UsageError(f"feature settings: hop {self.hop} is not in 1..n_fft={self.n_fft}")
         if not self.hop <= self.window <= self.n_fft:
@@ -126,8 +142,6 @@ class IntensityFeatures:
     def __init__(
         self, settings: FeatureSettings | None = None, coincidence_hz: float | None = None
     ) -> None:
-        from elsa_rt.features.kernels import PRODUCTS, analyse
-
         self.settings = settings = settings or FeatureSettings()
         self.block = settings.hop
         self.latency = settings.window // 2
@@ -144,17 +158,18 @@ class IntensityFeatures:
         weights = np.zeros((settings.mels, int((last - first).max())), np.float32)
         for row, low, high, out in zip(filters, first, last, weights, strict=True):
             out[: high - low] = row[low:high]
-        self._analyse = partial(
-            analyse,
+        stages, table = plan(settings.n_fft)
+        self._analyse = ANALYSE.bind(
             settings.hop,
             window,
             first,
             last,
             weights,
             np.array(direction_bands(settings, coincidence_hz), np.int64),
-            np.array([1], np.int64),
-            np.empty((4, settings.n_fft), np.float32),
-            np.empty((4, bins), np.complex64),
+            stages,
+            table,
+            *np.empty((2, 2, SIGNALS * settings.n_fft), np.float32),
+            np.empty((4, 2, bins), np.float32),
             np.empty((PRODUCTS, bins), np.float32),
             np.empty((PRODUCTS, settings.mels), np.float32),
             self._sound,

@@ -8,19 +8,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import rocket_fft  # registers the FFT with Numba
 from numpy.typing import NDArray
 
+from elsa_rt.features.fft import take_apart, transform
+from elsa_rt.features.intensity import LOG_FLOOR
 from elsa_rt.jit import compiled
-
-LOG_FLOOR = 1e-10
-"""Added to the mel power of W before the logarithm: -100 dB of full scale."""
 
 TINY = 1e-20
 """Keeps ratios of digital silence at zero."""
-
-PRODUCTS = 8
-"""What `multiply` makes of a bin: power of W, energy of all, active x, y, z, reactive x, y, z."""
 
 
 @compiled
@@ -38,32 +33,40 @@ def copy(
 def cut(
     sound: NDArray[np.float32], end: int, window: NDArray[np.float32], frame: NDArray[np.float32]
 ) -> None:
-    """Write the samples of ``sound`` (4, n) before ``end``, windowed, to ``frame`` (4, n_fft)."""
-    channels, size = frame.shape
-    for c in range(channels):
-        newest, out = sound[c, end - size : end], frame[c]
+    """Write the samples of ``sound`` (4, n) before ``end``, windowed, to ``frame`` (2, 2 n_fft).
+
+    Channels 0 and 2 are real parts side by side, 1 and 3 the imaginary parts, as `fft` wants them.
+    """
+    size = window.size
+    for part in range(2):
+        first, second = sound[part, end - size : end], sound[part + 2, end - size : end]
+        out = frame[part]
         for i in range(size):
-            out[i] = newest[i] * window[i]
+            out[2 * i] = first[i] * window[i]
+            out[2 * i + 1] = second[i] * window[i]
 
 
 @compiled
-def multiply(spectrum: NDArray[np.complex64], products: NDArray[np.float32]) -> None:
-    """Write `PRODUCTS` (8, bins) of ``spectrum`` (4, bins); the energy is twice its density."""
-    for k in range(spectrum.shape[1]):
-        w, y, z, x = spectrum[0, k], spectrum[1, k], spectrum[2, k], spectrum[3, k]
-        w_power = w.real * w.real + w.imag * w.imag
-        v_power = (
-            x.real * x.real + x.imag * x.imag + y.real * y.real
-            + y.imag * y.imag + z.real * z.real + z.imag * z.imag
+def multiply(spectrum: NDArray[np.float32], products: NDArray[np.float32]) -> None:
+    """Write `PRODUCTS` (8, bins) of ``spectrum`` (4, 2, bins); the energy is twice its density."""
+    w, wi = spectrum[0, 0], spectrum[0, 1]
+    y, yi = spectrum[1, 0], spectrum[1, 1]
+    z, zi = spectrum[2, 0], spectrum[2, 1]
+    x, xi = spectrum[3, 0], spectrum[3, 1]
+    for k in range(w.size):
+        power = w[k] * w[k] + wi[k] * wi[k]
+        rest = (
+            x[k] * x[k] + xi[k] * xi[k] + y[k] * y[k]
+            + yi[k] * yi[k] + z[k] * z[k] + zi[k] * zi[k]
         )  # fmt: skip
-        products[0, k] = w_power
-        products[1, k] = w_power + v_power
-        products[2, k] = w.real * x.real + w.imag * x.imag
-        products[3, k] = w.real * y.real + w.imag * y.imag
-        products[4, k] = w.real * z.real + w.imag * z.imag
-        products[5, k] = w.real * x.imag - w.imag * x.real
-        products[6, k] = w.real * y.imag - w.imag * y.real
-        products[7, k] = w.real * z.imag - w.imag * z.real
+        products[0, k] = power
+        products[1, k] = power + rest
+        products[2, k] = w[k] * x[k] + wi[k] * xi[k]
+        products[3, k] = w[k] * y[k] + wi[k] * yi[k]
+        products[4, k] = w[k] * z[k] + wi[k] * zi[k]
+        products[5, k] = w[k] * xi[k] - wi[k] * x[k]
+        products[6, k] = w[k] * yi[k] - wi[k] * y[k]
+        products[7, k] = w[k] * zi[k] - wi[k] * z[k]
 
 
 @compiled
@@ -135,9 +138,11 @@ def analyse(
     last: NDArray[np.int64],
     weights: NDArray[np.float32],
     band: NDArray[np.int64],
-    axes: NDArray[np.int64],
+    stages: NDArray[np.int64],
+    table: NDArray[np.float32],
     frame: NDArray[np.float32],
-    spectrum: NDArray[np.complex64],
+    other: NDArray[np.float32],
+    spectrum: NDArray[np.float32],
     products: NDArray[np.float32],
     sums: NDArray[np.float32],
     sound: NDArray[np.float32],
@@ -151,9 +156,9 @@ def analyse(
 
     ``sound`` (4, 3 n_fft or more) holds the newest samples before ``end[0]``, n_fft of them at
     least; ``filled`` of them have come in since the last hop, and as many as are returned when
-    ``foa`` is read. ``frame``, ``spectrum``, ``products`` and ``sums`` are memory to work in.
+    ``foa`` is read. What stands from ``frame`` to ``sums`` is memory to work in.
     """
-    size, now = frame.shape[1], end[0]
+    size, now = window.size, end[0]
     position = done = 0
     while position < foa.shape[1]:
         take = min(hop - filled, foa.shape[1] - position)
@@ -166,7 +171,8 @@ def analyse(
         filled += take
         if filled == hop:
             cut(sound, now, window, frame)
-            rocket_fft.r2c(frame, spectrum, axes, True, np.float32(1.0), 1)
+            swapped = transform(stages, table, frame, other)
+            take_apart(other if swapped else frame, spectrum)
             multiply(spectrum, products)
             gather(products, first, last, weights, sums)
             finish(sums, band, mel[done], total[done])

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.errors import UsageError
-from elsa_rt.jit import compiled
+from elsa_rt.jit import Kernel
 
 AT_ONCE = 4
 """Taps that one pass over the samples takes; their number is a multiple of it."""
@@ -15,36 +15,7 @@ PIECE = 2048
 """Samples that are filtered at a time: what a pass touches stays in the processor's cache."""
 
 
-@compiled
-def _add(row: NDArray[np.float32], g: NDArray[np.float32], x: NDArray[np.float32]) -> None:
-    """Add four taps ``g`` on ``x`` (3 + n) to ``row`` (n)."""
-    n = row.size
-    g0, g1, g2, g3 = g[0], g[1], g[2], g[3]
-    x0, x1, x2, x3 = x[3 : 3 + n], x[2 : 2 + n], x[1 : 1 + n], x[:n]
-    for k in range(n):  # views of their own and one index: this way it becomes vector code
-        row[k] += (g0 * x0[k] + g1 * x1[k]) + (g2 * x2[k] + g3 * x3[k])
-
-
-@compiled
-def _filter(
-    taps: NDArray[np.float32], x: NDArray[np.float32], out: NDArray[np.float32], piece: int
-) -> None:
-    """Add ``taps`` (o, i, t) on ``x`` (i, t - 1 + n) to ``out`` (o, n); t in steps of 4.
-
-    Each output is summed in the same order however the samples are split.
-    """
-    outputs, inputs, length = taps.shape
-    count = out.shape[1]
-    for begin in range(0, count, piece):
-        end = min(begin + piece, count)
-        for o in range(outputs):
-            row = out[o, begin:end]
-            for i in range(inputs):
-                if not taps[o, i].any():
-                    continue
-                for t in range(0, length, AT_ONCE):
-                    at = length - 1 - t
-                    _add(row, taps[o, i, t : t + AT_ONCE], x[i, begin + at - 3 : end + at])
+FILTER = Kernel("elsa_rt.microphones.fir_kernels", "filter_matrix", "f3 f2 f2 i", uses=[__name__])
 
 
 class MatrixFir:
@@ -69,6 +40,7 @@ class MatrixFir:
             )
         self.latency = delay
         self._taps = np.ascontiguousarray(taps, np.float32)
+        self._filter = FILTER.bind(self._taps)
         self._kept = np.zeros((taps.shape[1], taps.shape[2] - 1), np.float32)
         self.reset()
         # compiled or loaded now: an open microphone would lose sound meanwhile
@@ -85,7 +57,7 @@ class MatrixFir:
         x = np.concatenate([self._kept, x], axis=1)
         self._kept[:] = x[:, x.shape[1] - self._kept.shape[1] :]
         out = np.zeros((self._taps.shape[0], x.shape[1] - self._kept.shape[1]), np.float32)
-        _filter(self._taps, x, out, PIECE)
+        self._filter(x, out, PIECE)
         early = min(self._early, out.shape[1])
         self._early -= early
         return out[:, early:]

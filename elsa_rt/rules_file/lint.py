@@ -47,7 +47,7 @@ def _words(rule: Rule, bundle: ModelBundle, config: Config) -> Iterator[str]:
         plain = replace(rule, examples=())  # nothing is said of recordings here
         bank = PromptBank.encode(bundle, [plain], config)
         yield from bank.notices
-        yield from word_notices(bank, bundle, Statistics.load(bundle))
+        yield from word_notices(bank, bundle, Statistics.of(bundle))
     for prompt in rule.but_not:
         if prompt.casefold() in map(str.casefold, rule.prompts):
             yield f"{prompt!r} is listened for and stands in but_not: it can hardly alert"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.encoder.output import SOUNDING
+from elsa_rt.parallel import in_parallel
 from elsa_rt.prompts.rule_embeddings import RuleEmbeddings
 from elsa_rt.rules.region import Region, RegionGate
 from elsa_rt.scoring.adaptation import LIKELY, adapt_segments, excess
@@ -27,7 +28,7 @@ over the second. Of 402 other wordings of the known labels 90 % meet their own s
 SITE_PRIOR_H = 1.0
 """Hours of a site's own background that weigh as much as all of the bundle's."""
 
-_RULES_AT_ONCE = 4  # more are no faster, and take memory that is never given back
+_RULES_AT_ONCE = 16  # more are no faster, and take memory
 
 
 def labels_meant(semantic: Floats, names: Names) -> NDArray[np.bool_]:
@@ -59,30 +60,33 @@ def background_peaks(
         for part in (slice(len(counts)), slice(len(counts), None))
     )
     factor, offset = statistics.similarity(meaning.embedding * mine.slope[:, None])
-    sounds = background.sounds.astype(np.float32)
+    by_component = background.sounds.T.astype(np.float32, order="C")  # (d, m)
     activity = background.activity.astype(np.float32) / 255
-    faint = np.flatnonzero(activity < SOUNDING)
-    peaks, total, learned = (
-        np.empty((len(meaning.embedding), len(background.pieces)), np.float32) for _ in range(3)
-    )
+    active, faint = activity >= SOUNDING, np.flatnonzero(activity < SOUNDING)
+    faintness = activity[faint] / SOUNDING
     pieces, middle = background.pieces, np.float32(statistics.bias)
-    for count in sorted(set(counts)):
-        alike = np.flatnonzero(np.array(counts) == count)
-        for start in range(0, alike.size, _RULES_AT_ONCE):
-            some = alike[start : start + _RULES_AT_ONCE]
-            level = sounds @ factor[:, some]  # (m, some)
-            level += offset[some] + mine.bias[some]
-            _exclude(level, some, sounds, statistics, meaning, others)
-            learns = (level < LIKELY) & (activity[:, None] >= SOUNDING)
-            total[some] = np.add.reduceat(excess(level, middle) * learns, pieces, axis=0).T
-            learned[some] = np.add.reduceat(learns, pieces, axis=0, dtype=np.float32).T
-            level[faint] = attenuate(level[faint], activity[faint, None] / SOUNDING)
-            for column, rule in enumerate(some.tolist()):
-                if meaning.regions[rule] != Region():
-                    place = _weight(background, meaning.regions[rule])
-                    level[:, column] = attenuate(level[:, column], place)
-            level = confirmed_level(level, count)
-            peaks[some] = np.maximum.reduceat(level, pieces, axis=0).T
+    peaks, total, learned = (
+        np.empty((len(meaning.embedding), len(pieces)), np.float32) for _ in range(3)
+    )
+
+    def fill(some: NDArray[np.intp]) -> None:
+        """Peaks of ``some`` rules."""
+        level = factor[:, some].T @ by_component  # (some, m)
+        level += (offset[some] + mine.bias[some])[:, None]
+        _exclude(level.T, some, by_component.T, statistics, meaning, others)
+        for row, rule in zip(level, some.tolist(), strict=True):  # one fits the processor's cache
+            learns = (row < LIKELY) & active
+            total[rule] = np.add.reduceat(excess(row, middle) * learns, pieces)
+            learned[rule] = np.add.reduceat(learns, pieces, dtype=np.float32)
+            row[faint] = attenuate(row[faint], faintness)
+            if meaning.regions[rule] != Region():
+                row[:] = attenuate(row, _weight(background, meaning.regions[rule]))
+            peaks[rule] = np.maximum.reduceat(confirmed_level(row, counts[rule]), pieces)
+
+    rules = np.arange(len(peaks))
+    in_parallel(
+        fill, [rules[at : at + _RULES_AT_ONCE] for at in range(0, rules.size, _RULES_AT_ONCE)]
+    )
     start_s, end_s = background.piece_s.T
     peaks -= adapt_segments(total / np.maximum(learned, 1), step_s * learned, start_s, end_s)
     peaks[~np.any(meaning.embedding, axis=1)] = -np.inf

@@ -18,6 +18,7 @@ from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.background import OWN_LEAST, labels_meant, per_rule
 from elsa_rt.scoring.false_alarm_rate import rate_of_score, score_of_rate
+from elsa_rt.scoring.feedback import FeedbackStore, Mark, feedback_path
 from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.site import load_site
 from elsa_rt.scoring.statistics import Statistics
@@ -56,10 +57,12 @@ class Explanation:
     scores: tuple[tuple[float, float], ...]  # false alarms an hour and their score, for every rule
     missed: float  # share of such sounds at one false alarm an hour; NaN where it is not known
     notices: tuple[str, ...]
+    marks: tuple[Mark, ...] = ()  # what people said of its alerts
 
 
 def explain(bank: PromptBank, bundle: ModelBundle, config: Config) -> tuple[Explanation, ...]:
-    """Explain each rule of ``bank``."""
+    """Explain each rule of ``bank``; ``config`` says which site and which feedback count."""
+    marks = FeedbackStore(feedback_path(config)).marks
     statistics = Statistics.of(bundle)
     site = None if config.site is None else load_site(config.site, bundle, statistics)
     scorer = Scorer(bank, statistics, config, bundle.step_s, site)
@@ -84,6 +87,7 @@ def explain(bank: PromptBank, bundle: ModelBundle, config: Config) -> tuple[Expl
             scores=tuple((rate, float(score_of_rate(np.array(rate)))) for rate in RATES),
             missed=_missed(bank, index, statistics),
             notices=tuple(_notices(bank, rule, index, bundle, statistics, config)),
+            marks=tuple(mark for mark in marks if mark.heard.rule == rule.id),
         )
         for index, rule in enumerate(bank.rules)
     )

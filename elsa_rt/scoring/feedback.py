@@ -122,6 +122,8 @@ class FeedbackStore:
     ----------
     version : int
         Rises with every change of the marks.
+    keep : bool
+        Whether alerts are written into the file; verdicts always are.
     bad_lines : int
         Lines of the file that were left out, torn or not of this program.
 
@@ -134,6 +136,7 @@ class FeedbackStore:
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
         self.version = self.bad_lines = 0
+        self.keep = True
         self._lock = threading.RLock()
         self._alerts: dict[str, AlertSounds] = {}
         self._marks: dict[str, Mark] = {}
@@ -157,7 +160,8 @@ class FeedbackStore:
         """Take what was heard in an alert; a later one of the same id takes its place."""
         with self._lock:
             self._take_alert(heard)
-            self._write({"type": "heard", **heard.as_dict()})
+            if self.keep:
+                self._write({"type": "heard", **heard.as_dict()})
 
     def judge(self, alert: str, verdict: str, now: float | None = None) -> Mark:
         """Mark the alert of the id ``alert`` as "false" or "right"; the last word counts.

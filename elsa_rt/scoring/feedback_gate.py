@@ -127,13 +127,7 @@ class FeedbackGate:
         parts = np.einsum("kd,cd->kc", sound.embedding - statistics.mean, statistics.basis)
         parts /= statistics.scale
         parts /= np.maximum(np.linalg.norm(parts, axis=1, keepdims=True), 1e-9)
-        found = np.einsum("kc,mc->km", parts, marks.sounds)
-        cosine = np.maximum.reduceat(found, marks.firsts, axis=1)
-        alike = np.clip((cosine - ALIKE[0]) / (ALIKE[1] - ALIKE[0]), 0, 1)
-        towards = np.clip(np.einsum("kx,qx->kq", sound.direction, marks.direction), -1, 1)
-        off_deg = np.degrees(np.arccos(towards))
-        near = np.clip((NEAR_DEG[1] - off_deg) / (NEAR_DEG[1] - NEAR_DEG[0]), 0, 1)
-        return np.asarray(alike * near * marks.weight, float)
+        return _likeness(parts, sound.direction, marks) * marks.weight
 
     def _look(self, time_s: float) -> None:
         if time_s - self._looked_s >= LOOK_S:
@@ -148,20 +142,51 @@ class FeedbackGate:
         if not marks:
             return None
         now = self._clock()
-        sounds = np.concatenate([mark.heard.sounds for mark in marks]).astype(np.float32)
-        sounds /= np.maximum(np.linalg.norm(sounds, axis=1, keepdims=True), 1e-9)
-        sizes = [len(mark.heard.sounds) for mark in marks]
-        return _Marks(
-            sounds,
-            np.cumsum([0, *sizes[:-1]]),
-            np.stack([mark.heard.direction for mark in marks]),
+        return _of_marks(
+            marks,
             np.array([self._rules[mark.heard.rule] for mark in marks], np.intp),
             np.array([mark.weight(now, self._half_life_days) for mark in marks]),
-            np.array([mark.verdict == "right" for mark in marks], np.bool_),
         )
 
     def _counts(self, mark: Mark) -> bool:
         return mark.heard.rule in self._rules and mark.heard.fits == self._fits
+
+
+def resembles(
+    marks: Sequence[Mark], sounds: NDArray[np.int8], direction: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """Which of n steps, kept as ``sounds`` (n, 64) with ``direction`` (n, 3), a mark is about."""
+    if not marks:
+        return np.zeros(len(sounds), np.bool_)
+    found = _of_marks(marks, np.zeros(len(marks), np.intp), np.ones(len(marks)))
+    parts = sounds.astype(np.float32)
+    parts /= np.maximum(np.linalg.norm(parts, axis=1, keepdims=True), 1e-9)
+    return np.asarray((_likeness(parts, direction, found) > 0).any(axis=1))
+
+
+def _of_marks(marks: Sequence[Mark], rule: NDArray[np.intp], weight: Floats) -> _Marks:
+    sounds = np.concatenate([mark.heard.sounds for mark in marks]).astype(np.float32)
+    sounds /= np.maximum(np.linalg.norm(sounds, axis=1, keepdims=True), 1e-9)
+    sizes = [len(mark.heard.sounds) for mark in marks]
+    return _Marks(
+        sounds,
+        np.cumsum([0, *sizes[:-1]]),
+        np.stack([mark.heard.direction for mark in marks]),
+        rule,
+        weight,
+        np.array([mark.verdict == "right" for mark in marks], np.bool_),
+    )
+
+
+def _likeness(parts: NDArray[np.float32], direction: NDArray[np.floating], marks: _Marks) -> Floats:
+    """How much each of q marks is about each of n steps, 0..1 (n, q); ``parts`` have length 1."""
+    found = np.einsum("kc,mc->km", parts, marks.sounds)
+    cosine = np.maximum.reduceat(found, marks.firsts, axis=1)
+    alike = np.clip((cosine - ALIKE[0]) / (ALIKE[1] - ALIKE[0]), 0, 1)
+    towards = np.clip(np.einsum("kx,qx->kq", direction, marks.direction), -1, 1)
+    off_deg = np.degrees(np.arccos(towards))
+    near = np.clip((NEAR_DEG[1] - off_deg) / (NEAR_DEG[1] - NEAR_DEG[0]), 0, 1)
+    return np.asarray(alike * near, float)
 
 
 def notices_of(store: FeedbackStore, fits: str) -> list[str]:

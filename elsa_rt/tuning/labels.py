@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from elsa_rt.errors import UsageError
 from elsa_rt.rules.rule import Rule
+from elsa_rt.scoring.feedback import FeedbackStore
 
 COLUMNS = ("start_s", "end_s", "rule")
 
@@ -22,6 +23,45 @@ class Label(NamedTuple):
     start_s: float
     end_s: float
     rule: str  # its id
+
+
+class Judged(NamedTuple):
+    """What people said of alerts while a recording was made."""
+
+    labels: tuple[Label, ...]  # of alerts that were right
+    unknown: tuple[Label, ...]  # of alerts that nobody judged
+
+
+def labels_of_feedback(
+    store: FeedbackStore, began_s: float, length_s: float, rules: Sequence[Rule]
+) -> Judged:
+    """Labels from the verdicts on alerts in a recording of ``length_s`` from ``began_s`` on.
+
+    Raises
+    ------
+    UsageError
+        No alert of it was judged.
+    """
+    ids = {rule.id for rule in rules}
+    verdicts = {mark.heard.alert: mark.verdict for mark in store.marks}
+    heard = {one.alert: one for one in (*(mark.heard for mark in store.marks), *store.alerts)}
+    labels, unknown, judged = [], [], 0
+    for alert, one in heard.items():
+        start_s = one.at - began_s
+        if one.rule not in ids or not 0 <= start_s < length_s:
+            continue
+        label = Label(start_s, start_s + one.duration_s, one.rule)
+        judged += alert in verdicts
+        if verdicts.get(alert) == "right":
+            labels.append(label)
+        elif alert not in verdicts:
+            unknown.append(label)
+    if not judged:
+        raise UsageError(
+            f"no alert of this recording was judged in {store.path}: say which were right and "
+            "which false with elsa-rt feedback, or give LABELS; is --at when it began?"
+        )
+    return Judged(tuple(sorted(labels)), tuple(sorted(unknown)))
 
 
 def read_labels(path: str | Path, rules: Sequence[Rule]) -> tuple[Label, ...]:

@@ -11,12 +11,13 @@ from elsa_rt.audio.block import Block
 from elsa_rt.errors import SourceError
 from elsa_rt.hearing import Hearing
 from elsa_rt.listener import Listener
+from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.confirmation import times_of
 from elsa_rt.scoring.thresholds import rate_of
 from elsa_rt.tuning.gate import Floats, Timing
 from elsa_rt.tuning.labels import Label
 from elsa_rt.tuning.page import Tuned
-from elsa_rt.tuning.tradeoff import tradeoff
+from elsa_rt.tuning.tradeoff import SLACK_S, tradeoff
 
 
 class Recorded(NamedTuple):
@@ -53,6 +54,16 @@ def record(listener: Listener, source: Iterable[Block]) -> Recorded:
     if not times:
         raise SourceError("the recording is shorter than a step: give a longer one")
     return Recorded(np.array(times), np.array(scores))
+
+
+def without(recorded: Recorded, unknown: Sequence[Label], rules: Sequence[Rule]) -> Recorded:
+    """``recorded`` with no score where nobody knows what sounded."""
+    score = recorded.score.copy()
+    for index, rule in enumerate(rules):
+        for label in (label for label in unknown if label.rule == rule.id):
+            inside = (recorded.time_s > label.start_s) & (recorded.time_s <= label.end_s + SLACK_S)
+            score[inside, index] = 0
+    return recorded._replace(score=score)
 
 
 def tuned(listener: Listener, recorded: Recorded, labels: Sequence[Label]) -> list[Tuned]:

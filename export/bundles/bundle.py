@@ -30,14 +30,13 @@ from elsa_rt.encoder.bundle import (
     TOKENIZER,
     ModelBundle,
 )
-from elsa_rt.encoder.onnx import STREAMS as FREE
-from elsa_rt.features.intensity import CHANNELS
-from elsa_rt.features.kernels import LOG_FLOOR
+from elsa_rt.features.intensity import CHANNELS, LOG_FLOOR
 from elsa_rt.version import __version__
 from export.bundles.card import write_card
 from export.bundles.manifest import rehash
-from export.bundles.onnx_graphs import export_graph, export_text, name_nodes, save_graph
+from export.bundles.onnx_graphs import export_text, save_graph
 from export.bundles.score_statistics import STREAMS, calibrate
+from export.bundles.student_graph import step_graph
 from export.settings import EMBEDDING, FEATURES, STEP_FRAMES
 from export.student.model import Student, StudentSize
 from export.towers.text import (
@@ -56,24 +55,6 @@ ROOMS = (
 )
 
 
-class OneStep(nn.Module):
-    """The student as the device calls it: one step, every state a tensor of its own."""
-
-    def __init__(self, student: Student) -> None:
-        super().__init__()
-        self.student = student
-
-    def forward(self, frames: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        heard, following = self.student(frames, list(state))
-        return (
-            heard.embedding[:, 0],
-            heard.direction[:, 0],
-            heard.activity[:, 0].sigmoid(),
-            heard.distance[:, 0].exp(),
-            *following,
-        )
-
-
 def fold_norms(student: Student) -> Student:
     """A copy for inference whose batch norms are part of the convolutions."""
     folded = deepcopy(student).eval()
@@ -84,33 +65,13 @@ def fold_norms(student: Student) -> Student:
 
 
 def export_audio(student: Student, path: Path) -> None:
-    """Write the audio encoder and check it against torch, step by step.
+    """Write the audio encoder as one lean step, and check it against torch, step by step.
 
     The number of streams is a free dimension that engines fix when they load it; all else is
     static. Each node's name begins with the module that it comes from.
     """
-    state = student.initial_state(2)
-    names = [f"{i:02d}" for i in range(len(state))]
-    frames = torch.randn(2, STEP_FRAMES, len(CHANNELS), FEATURES.mels)
-    free = {0: torch.export.Dim.DYNAMIC}
-    model = export_graph(
-        OneStep(fold_norms(student)),
-        (frames, *state),
-        ["frames", *(f"state_{name}" for name in names)],
-        [
-            "embedding", "direction", "activity", "distance_m",
-            *(f"next_{name}" for name in names),
-        ],
-        dynamic_shapes=(free, (free,) * len(state)),
-    )  # fmt: skip
-    for value in [*model.graph.input, *model.graph.output]:
-        first, *others = value.type.tensor_type.shape.dim
-        if not first.dim_param or any(size.dim_param for size in others):
-            raise RuntimeError(f"{path}: {value.name} has not the streams alone as free dimension")
-        first.dim_param = FREE
-    del model.graph.value_info[:]
-    name_nodes(model)
-    save_graph(model, path)
+    weights = {name: values.numpy() for name, values in fold_norms(student).state_dict().items()}
+    save_graph(step_graph(weights), path)
     _check_audio(path, student)
 
 
@@ -120,7 +81,8 @@ def _check_audio(path: Path, student: Student, steps: int = 40) -> None:
     frames = _some_frames(steps)
     with torch.inference_mode():
         heard, _ = student(frames)
-    state = {f"state_{i:02d}": s.numpy() for i, s in enumerate(student.initial_state())}
+    _, *states = session.get_inputs()
+    state = {each.name: np.zeros((1, *each.shape[1:]), np.float32) for each in states}
     for step in range(steps):
         cut = frames[:, step * STEP_FRAMES : (step + 1) * STEP_FRAMES].numpy()
         embedding, direction, *others = session.run(None, {"frames": cut, **state})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -57,14 +56,6 @@ def export_text(
             full, path, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True
         )
     save_graph(onnx.load(path), path)
-
-
-def name_nodes(model: onnx.ModelProto) -> None:
-    """Put before each node's name that of the module it comes from: ``student.level/node_exp``."""
-    for node in model.graph.node:
-        remarks = {entry.key: entry.value for entry in node.metadata_props}
-        *modules, _ = ast.literal_eval(remarks.get("pkg.torch.onnx.name_scopes", "['']"))
-        node.name = f"{modules[-1] if modules else ''}/{node.name}"
 
 
 def _rename(model: onnx.ModelProto, names: dict[str, str]) -> None:

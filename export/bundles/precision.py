@@ -50,7 +50,7 @@ TOWERS = re.compile(
 )
 """Nodes of those layers that go to 8 bits, as far as they are not `EXACT`."""
 
-WEIGHTED = ("Conv", "MatMul")
+WEIGHTED = ("Conv", "Gemm", "MatMul")
 
 
 def halve(model: onnx.ModelProto) -> onnx.ModelProto:

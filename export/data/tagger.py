@@ -73,6 +73,11 @@ def normalise(log_mel: Any) -> Any:
     return (log_mel - _MEAN) / _SPREAD
 
 
+def scaling() -> tuple[float, float]:
+    """Mean and spread that `normalise` takes off."""
+    return _MEAN, _SPREAD
+
+
 def pre_emphasis(settings: FeatureSettings) -> NDArray[np.float64]:
     """(mels,): what the tagger's pre-emphasis adds to the log power of each mel band."""
     filters = mel_bands(settings)

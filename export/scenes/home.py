@@ -46,6 +46,7 @@ TAUGHT_SHARE = 0.5
 """Of the sounds that are clips of training, where these are allowed."""
 
 LEAD_S, TAIL_S = 2.0, 3.0
+OCCASION_S = 4.0
 PEAK = 0.7
 
 
@@ -141,6 +142,25 @@ class World:
         self._add(foa, events, mono, int(LEAD_S * RATE), self._room(rng), bed, (label, clip), rng,
                   snr_db)  # fmt: skip
         return HomeStream(_within(foa), events)
+
+    def occasion(
+        self, clip: int, room: tuple[int, float], snr_db: float, rng: np.random.Generator
+    ) -> HomeStream:
+        """``clip`` alone, up to `OCCASION_S` of it, at ``room`` (see `draw_room`) in noise.
+
+        All occasions are of one length.
+        """
+        mono = self._clip(clip)[: int(OCCASION_S * RATE)]
+        length = int((LEAD_S + OCCASION_S + TAIL_S) * RATE)
+        foa = np.float32(10 ** (rng.uniform(-70, -50) / 20)) * diffuse_noise(length, RATE, rng)
+        bed, events = float(np.sqrt((foa[0] ** 2).mean())), list[HomeEvent]()
+        about = int(self.label_of[clip]), clip
+        self._add(foa, events, mono, int(LEAD_S * RATE), room, bed, about, rng, snr_db)
+        return HomeStream(_within(foa), events)
+
+    def draw_room(self, rng: np.random.Generator) -> tuple[int, float]:
+        """A place, and how far it is turned to the left, in degrees."""
+        return self._room(rng)
 
     def _room(self, rng: np.random.Generator) -> tuple[int, float]:
         """A place, and how far it is turned to the left."""

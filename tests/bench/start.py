@@ -64,11 +64,11 @@ def main() -> int:
     cold, warm, warmed = [], [], []
     for _ in range(options.times):
         with TemporaryDirectory() as empty:
-            environment = {**os.environ, "NUMBA_CACHE_DIR": empty}
+            environment = {**os.environ, "ELSA_RT_CACHE": empty}
             cold.append(first_line(environment, bundle))
             warm.append(first_line(environment, bundle))
         with TemporaryDirectory() as empty:
-            environment = {**os.environ, "NUMBA_CACHE_DIR": empty}
+            environment = {**os.environ, "ELSA_RT_CACHE": empty}
             warm_up = [sys.executable, "-m", "elsa_rt", "warmup", *bundle]
             subprocess.run(warm_up, env=environment, check=True, stdout=subprocess.DEVNULL)
             warmed.append(first_line(environment, bundle))

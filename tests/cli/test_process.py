@@ -80,8 +80,7 @@ def test_nothing_is_left_behind_in_the_home(
 
 
 def test_a_service_without_a_place_to_cache(listen: list[str], recording: Path) -> None:
-    environment = {**os.environ, "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
-    environment.pop("NUMBA_CACHE_DIR", None)
+    environment = {**os.environ, "ELSA_RT_CACHE": "/dev/null/nowhere"}
     ended = subprocess.run(
         [*listen, recording], env=environment, capture_output=True, timeout=LIMIT_S
     )

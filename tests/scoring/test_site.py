@@ -153,3 +153,21 @@ def test_pieces() -> None:
     assert kept[0] == 11
     assert not kept[20 : 20 + MAX_GAP_STEPS].any()
     assert kept[20 + MAX_GAP_STEPS] == 101
+
+
+def test_what_was_marked_right_is_no_background(
+    home: Path, bundle: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marked = data / "elsa-rt" / "sites" / "kitchen.feedback.jsonl"
+    listener = elsa_rt.Listener(
+        ["a hum"], home, bundle=str(bundle), feedback=str(marked), on_notice=lambda _: None
+    )
+    (alert,) = [a.id for hearing in listener for a in hearing.alerts if a.state == "start"]
+    listener.feedback(alert, "right")
+    assert learn(home, bundle, "--name", "kitchen", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["left_out_s"] == pytest.approx(40, abs=2)
+    assert asked_of_a_hum(bundle, site="kitchen") < asked_of_a_hum(bundle) + 0.1
+    listener.feedback(alert, "false")
+    assert learn(home, bundle, "--name", "kitchen", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["left_out_s"] == 0

@@ -15,10 +15,13 @@ from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Alert
 from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.confirmation import times_of
+from elsa_rt.scoring.feedback import AlertSounds, FeedbackStore
 from elsa_rt.scoring.scorer import Match
+from elsa_rt.scoring.statistics import COMPONENTS
 from elsa_rt.tuning.gate import Flags, Floats, Timing, courses
-from elsa_rt.tuning.labels import Label, read_labels
+from elsa_rt.tuning.labels import Label, labels_of_feedback, read_labels
 from elsa_rt.tuning.page import Tuned, page, sentence
+from elsa_rt.tuning.run import Recorded, without
 from elsa_rt.tuning.tradeoff import Result, Tradeoff, poisson_bound, thresholds, tradeoff
 
 STEP_S = 0.1
@@ -213,3 +216,43 @@ def test_the_sentence_says_what_is_proposed_and_how_sure_that_is() -> None:
     assert said.startswith("alert_start 0.7 misses 0 of 2 with 0 false alarms an hour")
     assert "95 % sure of" in said
     assert "nothing is proposed" in sentence(tuned(weighed(heights, ()), heights))
+
+
+def heard(alert: str, rule: str, at: float, duration_s: float = 1.0) -> AlertSounds:
+    sounds = np.ones((1, COMPONENTS), np.int8)
+    return AlertSounds(alert, rule, rule, at, 0, 0, 0.9, duration_s, "", sounds)
+
+
+def judged(*verdicts: tuple[str, str]) -> FeedbackStore:
+    """Alerts of a bell at 1010, 1020, 1030 s and of a dog at 1040 s, of which some are judged."""
+    store = FeedbackStore()
+    for number, rule in enumerate(("bell", "bell", "bell", "dog"), 1):
+        store.add(heard(f"a-{number}", rule, 1000 + 10 * number))
+    for alert, verdict in verdicts:
+        store.judge(alert, verdict, 2000.0)
+    return store
+
+
+def test_verdicts_on_alerts_are_labels() -> None:
+    store = judged(("a-1", "right"), ("a-2", "false"))
+    found = labels_of_feedback(store, 1000.0, 60.0, RULES)
+    assert found.labels == (Label(10, 11, "bell"),)
+    assert found.unknown == (Label(30, 31, "bell"), Label(40, 41, "dog"))
+    later = labels_of_feedback(store, 1005.0, 10.0, RULES)  # the others are not in it
+    assert (later.labels, later.unknown) == ((Label(5, 6, "bell"),), ())
+
+
+@pytest.mark.parametrize("began_s", [0.0, 1035.0])
+def test_a_recording_without_a_verdict_is_refused(began_s: float) -> None:
+    with pytest.raises(UsageError, match="no alert of this recording was judged"):
+        labels_of_feedback(judged(("a-1", "right")), began_s, 60.0, RULES)
+
+
+def test_what_nobody_judged_does_not_count() -> None:
+    time_s = np.arange(1, 601) * STEP_S
+    recorded = Recorded(time_s, np.full((600, 2), 0.9))
+    found = without(recorded, [Label(30, 31, "bell")], RULES)
+    inside = (time_s > 30) & (time_s <= 32)
+    assert (found.score[inside, 1] == 0).all()
+    assert (found.score[~inside, 1] == 0.9).all()
+    assert (found.score[:, 0] == 0.9).all()

@@ -1,11 +1,12 @@
 """Measure false alarms and misses of a bundle in a simulated home.
 
     python -m export evaluate-alerts BUNDLE WORK [--hours 6] [--targets 400] [--cache DIR]
-        [--json FILE] [--update]
+        [--homes 10] [--json FILE] [--update]
 
 Streams are those of the evaluation side of `export.scenes.home`: sounds and rooms that neither
 training nor the bundle's own statistics heard. What the encoder makes of them is kept in
 ``--cache``: it goes on where it was cut off, and the matcher is measured again in a minute.
+``--homes`` simulates what people mark as false, see `export.evaluate.alerts.feedback`.
 ``--update`` puts the share of each label that was found into the bundle, for ``elsa-rt explain``.
 """
 
@@ -24,12 +25,13 @@ from elsa_rt.encoder.bundle import SCORES, ModelBundle
 from elsa_rt.errors import ElsaError
 from elsa_rt.scoring.statistics import Statistics
 from export.bundles.manifest import rehash
+from export.evaluate.alerts.feedback import feedback_markdown, feedback_report
 from export.evaluate.alerts.measure import Judge, false_alarms, place_gate, targets_found
 from export.evaluate.alerts.report import Report, markdown, report_of
 from export.scenes.home import KINDS, PAUSE_S, STREAM_S, World
 from export.scenes.home_hours import BACKGROUND, TARGETS, hear_world
 
-HOURS, COUNT, SNR_DB = 6.0, 400, 20.0
+HOURS, COUNT, SNR_DB, HOMES = 6.0, 400, 20.0, 10
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("work", type=Path, metavar="WORK", help="directory of export.prepare")
     parser.add_argument("--hours", type=float, default=HOURS, help=f"(default: {HOURS:g})")
     parser.add_argument("--targets", type=int, default=COUNT, help=f"(default: {COUNT})")
+    parser.add_argument("--homes", type=int, default=HOMES, help=f"(default: {HOMES})")
     parser.add_argument("--cache", type=Path, help="directory that keeps what was heard")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     parser.add_argument("--update", action="store_true", help="write the shares into the bundle")
@@ -66,6 +69,9 @@ def evaluate(args: argparse.Namespace) -> None:
     found = targets_found(judge, single)
     report = report_of(false, found, place_gate(bundle, labels, single), labels)
     print(markdown(report, world_of(world)))
+    if args.homes:
+        report["feedback"] = feedback_report(bundle, world, args.homes)
+        print("\n" + feedback_markdown(report["feedback"]))
     if args.json:
         args.json.write_text(json.dumps(report, indent=2), encoding="utf-8")
     if args.update:

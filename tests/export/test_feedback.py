@@ -1,0 +1,101 @@
+"""A home with look-alikes: marks through the real store and gate, and the figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elsa_rt.encoder.bundle import ModelBundle
+from export.evaluate.alerts.feedback import (
+    COUNTED_NIGHTS,
+    LOOK_ALIKES,
+    MARKED_NIGHTS,
+    MARKS,
+    TRUE_ELSEWHERE,
+    TRUE_THERE,
+    Home,
+    HomeRule,
+    feedback_markdown,
+    mistaken,
+    simulate,
+)
+from export.evaluate.alerts.feedback import _summary as summary
+from export.scenes.home_hours import HomeRecording
+
+STEPS = 12
+NIGHTS = MARKED_NIGHTS + COUNTED_NIGHTS
+
+
+@pytest.fixture(scope="module")
+def rule(bundle: Path) -> HomeRule:
+    return HomeRule(ModelBundle.load(bundle), "dog")
+
+
+def recording(rule: HomeRule, kind: int, angle: float, seed: int) -> HomeRecording:
+    """A sound that the rule takes for its own; those of one ``kind`` are alike."""
+    rng = np.random.default_rng(seed)
+    statistics = rule._statistics
+    own = rule._scorer._vectors[0]
+    other = statistics.basis.T @ np.random.default_rng([9, kind]).normal(size=len(statistics.basis))
+    other -= own * (other @ own)
+    other /= np.linalg.norm(other)
+    # so alike that it reaches the threshold, and two of log odds more
+    scale = rule._scorer._scale
+    cosine = float((rule.start + 2 - scale.bias[0]) / scale.slope[0])
+    heard = cosine * own + np.sqrt(1 - cosine**2) * other
+    heard = heard + rng.normal(0, 0.001, (STEPS, own.size))
+    heard /= np.linalg.norm(heard, axis=1, keepdims=True)
+    radians = np.radians(angle + rng.normal(0, 2))
+    direction = np.tile([np.cos(radians), np.sin(radians), 0], (STEPS, 1)).astype(np.float32)
+    ones = np.ones(STEPS, np.float32)
+    return HomeRecording(heard.astype(np.float16), direction, ones, ones, [])
+
+
+@pytest.fixture(scope="module")
+def home(rule: HomeRule) -> Home:
+    """Look-alikes at 0, 100 and 200 degrees; sounds of the rule all around, and there."""
+    nights = tuple(
+        tuple(recording(rule, kind, 100.0 * kind, 100 * kind + night) for night in range(NIGHTS))
+        for kind in range(LOOK_ALIKES)
+    )
+    elsewhere = tuple(recording(rule, 10 + i, 15.0 * i, 1000 + i) for i in range(TRUE_ELSEWHERE))
+    there = tuple(
+        recording(rule, 40 + i, 100.0 * (i % LOOK_ALIKES), 2000 + i) for i in range(TRUE_THERE)
+    )
+    return Home("dog", ("a", "b", "c"), nights, elsewhere, there)
+
+
+def test_marks_silence_look_alikes_and_nothing_else(home: Home, rule: HomeRule) -> None:
+    before, once, thrice = (simulate(home, rule, marks) for marks in MARKS)
+    assert before == (COUNTED_NIGHTS * LOOK_ALIKES, TRUE_ELSEWHERE, TRUE_THERE)
+    assert once.false_alarms <= 0.1 * before.false_alarms
+    assert thrice.false_alarms <= once.false_alarms
+    assert thrice.found >= 0.95 * before.found
+
+
+def test_a_mistaken_mark_costs_little(home: Home, rule: HomeRule) -> None:
+    found = mistaken(home, rule)
+    assert found is not None
+    assert found.found >= TRUE_ELSEWHERE - 2
+
+
+def test_the_figures_are_those_of_the_counts() -> None:
+    counts = {"0": (30, 20, 10), "1": (9, 20, 10), "3": (3, 18, 7)}
+    names = ("false_alarms", "found", "found_there")
+    row = {
+        "label": "dog",
+        "look_alikes": ["a", "b", "c"],
+        "marks": {key: dict(zip(names, values, strict=True)) for key, values in counts.items()},
+        "mistaken": {"false_alarms": 30, "found": 18, "found_there": 10},
+    }
+    found = summary([row, row])
+    assert found["1"]["less_false_alarms"] == pytest.approx(0.7)
+    assert found["3"]["more_missed"] == pytest.approx(2 / TRUE_ELSEWHERE)
+    assert found["3"]["more_missed_there"] == pytest.approx(3 / TRUE_THERE)
+    assert found["mistaken"] == pytest.approx(1 / (TRUE_ELSEWHERE - 1))
+    text = feedback_markdown({"homes": [row, row], "summary": found})
+    assert "| 3 | -90 % | -90 % | +8.3 points | +25.0 points |" in text
+    assert "NOT met" in text
+    assert "was not measured" in feedback_markdown({"homes": [], "summary": summary([])})
