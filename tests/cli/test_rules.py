@@ -310,3 +310,29 @@ def test_bad_input_of_rules(rules: Path, recording: Path, tmp_path: Path, capsys
     assert "begins at 50 s and the recording ends at 6" in late
     rules.write_text("rules: 5\n", encoding="utf-8")
     assert "rules.yaml, line 1: " in refused(capsys, 2, "listen", recording, *config)
+
+
+def test_outputs_of_a_rules_file_get_what_is_heard(
+    bundle: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(
+        f"microphone: {{source: {recording}}}\nmodel: {{bundle: {bundle}}}\n"
+        "rules: [{prompt: a hum}, {prompt: a hiss}]\n"
+        "outputs:\n"
+        "  - {type: jsonl, path: alerts.jsonl}\n"
+        f"  - {{type: exec, command: [sh, -c, 'cat >> {tmp_path}/got.jsonl']}}\n"
+        "  - {type: clips, directory: clips, speech: allow, pre_s: 0.5}\n"
+        "  - {type: webhook, url: 'http://127.0.0.1:1/'}\n"
+    )
+    assert main(["listen", "--config", str(rules), "--alerts-only"]) == 0
+    captured = capsys.readouterr()
+    lines = [json.loads(line) for line in captured.out.splitlines()]
+    ids = [line["id"] for line in lines if line["state"] == "start"]
+    assert len(ids) == 2
+    got = [json.loads(line) for line in (tmp_path / "got.jsonl").read_text().splitlines()]
+    assert [line["id"] for line in got] == ids
+    assert {path.stem for path in (tmp_path / "clips").glob("*/*.flac")} == set(ids)
+    assert len((tmp_path / "alerts.jsonl").read_text().splitlines()) == len(lines)
+    assert "webhook 127.0.0.1:1: the receiver cannot be reached" in captured.err
+    assert "2 messages lost" in captured.err
