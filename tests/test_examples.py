@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
+import socket
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +120,57 @@ def test_the_home_can_be_listened_by_and_its_automations_name_its_entities(tmp_p
     assert len(named) >= 6
     assert named <= entities
     assert [one["alias"] for one in yaml.safe_load(text)]
+
+
+STORY = ["start a hum, left", "end a hum, left", "start a hiss, behind", "end a hiss, behind"]
+
+
+def test_several_rooms(run: Run, recording: Path) -> None:
+    lines = run(
+        "several_rooms", f"kitchen={recording}", f"hall={recording}", "--", "a hum", "a hiss"
+    )
+    for room in ("kitchen", "hall"):
+        told = [line.split(": ")[1] for line in lines.splitlines() if line.startswith(room)]
+        assert told == STORY
+
+
+@pytest.mark.parametrize("name", ["listen_in_asyncio", "call_back"])
+def test_without_a_loop_of_its_own(run: Run, recording: Path, name: str) -> None:
+    lines = run(name, recording, "a hum", "a hiss").splitlines()
+    assert [line.split("  ")[1:3] for line in lines] == [
+        ["start", "a hum"], ["end", "a hum"], ["start", "a hiss"], ["end", "a hiss"],
+    ]  # fmt: skip
+
+
+def test_match_embeddings(run: Run, recording: Path) -> None:
+    lines = run("match_embeddings", recording, "a hum", "a hiss", "a dog").splitlines()
+    heard = [(float(line.split(" s  ")[0]), line.split(" s  ")[1]) for line in lines]
+    assert {what for time_s, what in heard if 1.2 < time_s < 3} == {"a hum"}
+    assert {what for time_s, what in heard if 4.2 < time_s < 5} == {"a hiss"}
+
+
+def test_own_source(run: Run, scene: NDArray[np.float32]) -> None:
+    def serve() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(np.ascontiguousarray(scene.T).astype("<f4").tobytes())
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        sending = threading.Thread(target=serve)
+        sending.start()
+        port = str(server.getsockname()[1])
+        lines = run("own_source", "127.0.0.1", port, "a hum", "a hiss").splitlines()
+        sending.join()
+    assert [line.split("  ")[1:] for line in lines] == [
+        ["start", "a hum"], ["end", "a hum"], ["start", "a hiss"], ["end", "a hiss"],
+    ]  # fmt: skip
+
+
+def test_search_a_folder(run: Run, recording: Path) -> None:
+    (recording.parent / "notes.txt").write_text("no sound", "utf-8")
+    lines = [
+        json.loads(line) for line in run("search_a_folder", recording.parent, "a hiss").splitlines()
+    ]
+    assert [(line["file"], line["state"], line["words"]) for line in lines] == [
+        ("scene.wav", "start", "behind"), ("scene.wav", "end", "behind"),
+    ]  # fmt: skip
