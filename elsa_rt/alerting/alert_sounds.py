@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -57,6 +57,7 @@ class AlertRecorder:
         self._steps: dict[int, list[Sounds]] = {}  # of the rules that hold, or are open
         self._stride: dict[int, int] = {}
         self._skipped: dict[int, int] = {}
+        self._margin: dict[int, float] = {}
 
     def inherit(self, before: AlertRecorder, mapping: RuleMapping) -> None:
         """Go on with the alerts of the rules that ``before`` has, too."""
@@ -66,6 +67,7 @@ class AlertRecorder:
                 self._steps[new] = before._steps[old]
                 self._stride[new] = before._stride[old]
                 self._skipped[new] = before._skipped[old]
+                self._margin[new] = before._margin[old]
 
     def step(
         self,
@@ -75,18 +77,21 @@ class AlertRecorder:
         holds: Flags,
         pending: Flags,
         alerts: Sequence[Alert],
+        margin: Callable[[int], float],
     ) -> None:
         """Take which rules hold (p,) at this step, which of them are ``pending``, and the alerts.
 
-        A rule is pending that has an open alert, or steps that count towards one.
+        A rule is pending that has an open alert, or steps that count towards one. ``margin`` tells
+        by how much log odds a rule is above its threshold.
         """
         for rule in np.flatnonzero(holds).tolist():
             self._keep(rule, sound.embedding[match.slot[rule]])
+            self._margin[rule] = max(self._margin.get(rule, 0.0), margin(rule))
         for alert in alerts:
             if alert.state != "update":
                 self.tell(time_s, alert)
         for rule in [rule for rule in self._steps if not pending[rule]]:
-            del self._steps[rule], self._stride[rule], self._skipped[rule]
+            del self._steps[rule], self._stride[rule], self._skipped[rule], self._margin[rule]
 
     def tell(self, time_s: float, alert: Alert) -> None:
         """Put what was heard in ``alert``, which started or ended, into the store."""
@@ -105,6 +110,7 @@ class AlertRecorder:
             duration_s=alert.duration_s or 0.0,
             fits=self._fits,
             sounds=spread(self._steps[rule]),
+            margin=self._margin[rule],
         )
         try:
             self._store.add(heard)

@@ -204,7 +204,9 @@ class Matcher:
         self, time_s: float, match: Match, sound: EncoderOutput, alerts: Sequence[Alert]
     ) -> None:
         gate = self._alerts
-        self._recorder.step(time_s, match, sound, gate.holds, gate.pending, alerts)
+        self._recorder.step(
+            time_s, match, sound, gate.holds, gate.pending, alerts, self._reasons.margin
+        )
 
     def _alerting(self) -> list[str]:
         """The rules that have an open alert."""

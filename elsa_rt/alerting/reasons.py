@@ -73,6 +73,13 @@ class Reasons:
         rules = np.flatnonzero(near).tolist()
         return tuple(self._reason(rule, time_s, match, sound, level_dbfs, stages) for rule in rules)
 
+    def margin(self, rule: int) -> float:
+        """Log odds by which a rule is above its threshold in this step; below it, negative."""
+        told = self._scorer.stages.told
+        slot, one = self._scorer.best_at(rule, told)
+        margin = float(told[slot, one]) - float(self._needed[rule])
+        return margin if self._worded[rule] else 0.0
+
     def _reason(
         self,
         rule: int,

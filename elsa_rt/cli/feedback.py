@@ -132,25 +132,23 @@ def _list(store: FeedbackStore, half_life_days: float, *, as_json: bool) -> None
     if not rows:
         print(f"no alert was heard yet in {store.path}", file=sys.stderr)
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("alert", "heard", "where", "score", "verdict", "counts"):
-        table.add_column(title, no_wrap=title == "alert")
     now = time.time()
+    table = [("alert", "heard", "where", "score", "verdict", "counts")]
     for heard, mark in rows:
-        counts = "" if mark is None else f"{mark.weight(now, half_life_days):.0%}"
-        table.add_row(
-            Text(heard.alert, "bold cyan"),
-            f"{datetime.fromtimestamp(heard.at):%Y-%m-%d %H:%M:%S}",
-            _where(heard),
-            f"{heard.score:.2f}",
-            Text("-" if mark is None else mark.verdict, "" if mark is None else "yellow"),
-            counts,
+        table.append(
+            (
+                heard.alert,
+                f"{datetime.fromtimestamp(heard.at):%Y-%m-%d %H:%M:%S}",
+                _where(heard),
+                f"{heard.score:.2f}",
+                "-" if mark is None else mark.verdict,
+                "" if mark is None else f"{mark.weight(now, half_life_days):.0%}",
+            )
         )
-    Console().print(table)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
 
 
 def _where(heard: AlertSounds) -> str:

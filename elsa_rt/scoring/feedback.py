@@ -50,6 +50,9 @@ MAX_ALERTS = 100
 MAX_MARKS = 2_000
 """Marks that a file may have; beyond, the oldest give way."""
 
+SAME_S = 1.0
+"""Onsets of one alert, told at its start and at its end, differ by less."""
+
 SUFFIX = ".feedback.jsonl"
 
 Verdict = Literal["false", "right"]
@@ -73,6 +76,7 @@ class AlertSounds:
     duration_s: float  # 0 while it is open
     fits: str  # what compressed the sounds, see `elsa_rt.scoring.site.fits_of`
     sounds: Sounds  # (n, 64)
+    margin: float = 0.0  # log odds by which its highest step passed the threshold
 
     @property
     def direction(self) -> NDArray[np.float64]:
@@ -90,6 +94,7 @@ class AlertSounds:
             "elevation_deg": round(self.elevation_deg, 1),
             "score": round(self.score, 4),
             "duration_s": round(self.duration_s, 2),
+            "margin": round(self.margin, 2),
             "fits": self.fits,
             "sounds": base64.b64encode(self.sounds.tobytes()).decode(),
         }
@@ -283,7 +288,10 @@ class FeedbackStore:
         while len(self._alerts) > MAX_ALERTS:
             del self._alerts[next(iter(self._alerts))]
         mark = self._marks.get(heard.alert)
-        if mark is not None:  # it was judged while it was open: now all of it is known
+        # an id may come again after a restart: the alert of a mark began when that did
+        if (
+            mark is not None and abs(mark.heard.at - heard.at) < SAME_S
+        ):  # it was judged while it was open: now all of it is known
             self._marks[heard.alert] = replace(mark, heard=heard)
             self.version += 1
 
@@ -325,6 +333,7 @@ def _alert_sounds(fields: Mapping[str, Any]) -> AlertSounds:
         prompt=str(fields["prompt"]),
         fits=str(fields["fits"]),
         sounds=sounds.reshape(-1, COMPONENTS),
+        margin=float(np.nan_to_num(float(fields.get("margin", 0.0)))),
         **numbers,
     )
 

@@ -1,7 +1,7 @@
 """What people said of alerts, put into the log odds of rules.
 
-A step that resembles what was heard in an alert that was false, and comes from there, loses up to
-`LOWERED` of log odds for that rule; one that resembles a right alert gains up to `RAISED`, and is
+A step that resembles what was heard in an alert that was false, and comes from there, loses as much
+log odds for that rule as the alert had above its threshold, and `BELOW` more, within `LOWERED`; one that resembles a right alert gains up to `RAISED`, and is
 spared by false ones that resemble it as well. What is far from all marks, in sound or in direction,
 stays as it is, and so does every other rule.
 """
@@ -20,9 +20,12 @@ from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.feedback import FeedbackStore, Mark
 from elsa_rt.scoring.statistics import Statistics
 
-LOWERED, RAISED = 24.0, 1.0
-"""Log odds that marks take or give at most, however many there are. Clear sounds of the bundled
-model stand 10 to 23 above what starts an alert."""
+LOWERED, RAISED = (3.0, 24.0), 1.0
+"""Log odds that false marks take, at least and at most, and that right ones give at most, however
+many there are. Clear sounds of the bundled model stand 10 to 23 above what starts an alert."""
+
+BELOW = 1.5
+"""How far below the threshold what was marked false is put."""
 
 ALIKE = (0.70, 0.85)
 """Cosines between a step and one of a mark, in the whitened space of `Statistics.compress`, from
@@ -49,6 +52,7 @@ class _Marks(NamedTuple):
     direction: Floats  # (q, 3)
     rule: NDArray[np.intp]  # (q,)
     weight: Floats  # (q,), 0..1
+    lowered: Floats  # (q,), log odds that a false one takes
     right: NDArray[np.bool_]  # (q,)
 
 
@@ -117,7 +121,10 @@ class FeedbackGate:
                 1 - np.prod(1 - match[:, mine & side], axis=1)
                 for side in (marks.right, ~marks.right)
             )
-            shift[:, rule] = RAISED * right * (1 - false) - LOWERED * false * (1 - right)
+            wrong = mine & ~marks.right
+            most = (match[:, wrong] * marks.lowered[wrong]).max(axis=1, initial=0.0)
+            lowered = np.maximum(most, false * LOWERED[0])
+            shift[:, rule] = RAISED * right * (1 - false) - lowered * (1 - right)
         return shift
 
     def _match(self, sound: EncoderOutput, marks: _Marks) -> Floats:
@@ -174,6 +181,7 @@ def _of_marks(marks: Sequence[Mark], rule: NDArray[np.intp], weight: Floats) -> 
         np.stack([mark.heard.direction for mark in marks]),
         rule,
         weight,
+        np.clip([mark.heard.margin + BELOW for mark in marks], *LOWERED),
         np.array([mark.verdict == "right" for mark in marks], np.bool_),
     )
 

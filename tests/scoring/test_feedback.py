@@ -26,12 +26,14 @@ from elsa_rt.scoring.feedback import (
     feedback_path,
     spread,
 )
-from elsa_rt.scoring.feedback_gate import LOWERED, RAISED, FeedbackGate, notices_of
+from elsa_rt.scoring.feedback_gate import BELOW, LOWERED, RAISED, FeedbackGate, notices_of
 from elsa_rt.scoring.statistics import COMPONENTS, Statistics
 
 DAY_S = 86_400.0
 NOW = 1_800_000_000.0
 FITS = "the model"
+TAKEN = 2.5 + BELOW
+"""What a mark of `heard`, 2.5 above its threshold, takes."""
 DOG, CAT = Rule("dog", ("a dog",)), Rule("cat", ("a cat",))
 
 
@@ -50,7 +52,7 @@ def heard(
 ) -> AlertSounds:
     """An alert in which the embeddings ``unit(3, 64, seed)`` were heard."""
     sounds = np.round(127 * unit(3, COMPONENTS, seed=seed)).astype(np.int8)
-    return AlertSounds(alert, rule, "a dog", NOW, azimuth_deg, 0.0, 0.9, 1.5, FITS, sounds)
+    return AlertSounds(alert, rule, "a dog", NOW, azimuth_deg, 0.0, 0.9, 1.5, FITS, sounds, 2.5)
 
 
 def step(
@@ -86,12 +88,12 @@ def test_its_like_loses_there_and_nothing_else_does(statistics: Statistics) -> N
     store.judge("dog-1", "false", NOW)
     shift = made.step(0.0, step(statistics))
     assert shift is not None
-    assert shift[0] == pytest.approx([-LOWERED, 0], abs=1e-6)  # the other rule is as before
+    assert shift[0] == pytest.approx([-TAKEN, 0], abs=1e-5)  # the other rule is as before
     assert made.step(0.0, step(statistics, seed=2)) is None  # another sound
     assert made.step(0.0, step(statistics, azimuth_deg=140)) is None  # the same from elsewhere
     between = made.step(0.0, step(statistics, azimuth_deg=125))
     assert between is not None
-    assert between[0, 0] == pytest.approx(-LOWERED / 2, abs=0.01)
+    assert between[0, 0] == pytest.approx(-TAKEN / 2, abs=0.01)
 
 
 def test_marks_are_bounded_however_many(statistics: Statistics) -> None:
@@ -101,7 +103,7 @@ def test_marks_are_bounded_however_many(statistics: Statistics) -> None:
         store.judge(f"dog-{number}", "false", NOW - 90 * DAY_S)
     shift = gate(statistics, store).step(0.0, step(statistics))
     assert shift is not None
-    assert -LOWERED <= shift[0, 0] <= -0.99 * LOWERED
+    assert -LOWERED[1] <= shift[0, 0] <= -0.99 * LOWERED[0]
 
 
 def test_marks_decay_with_their_half_life(statistics: Statistics) -> None:
@@ -111,7 +113,7 @@ def test_marks_decay_with_their_half_life(statistics: Statistics) -> None:
     for half_life, share in ((60.0, 0.5), (30.0, 0.25), (1e9, 1.0)):
         shift = gate(statistics, store, half_life_days=half_life).step(0.0, step(statistics))
         assert shift is not None
-        assert shift[0, 0] == pytest.approx(-LOWERED * share, rel=1e-3)
+        assert shift[0, 0] == pytest.approx(-TAKEN * share, rel=1e-3)
 
 
 def test_a_mark_is_never_renewed_by_what_is_heard(statistics: Statistics) -> None:
@@ -125,6 +127,28 @@ def test_a_mark_is_never_renewed_by_what_is_heard(statistics: Statistics) -> Non
     assert store.version == 1
     store.add(replace(heard(), duration_s=9.0))  # its alert goes on: the age stays
     assert store.marks[0].marked == before.marked
+
+
+@pytest.mark.parametrize(("margin", "taken"), [(0.0, 3.0), (4.0, 4.0 + BELOW), (50.0, 8.0)])
+def test_what_is_taken_puts_the_like_below_the_threshold_within_bounds(
+    statistics: Statistics, margin: float, taken: float
+) -> None:
+    store = FeedbackStore()
+    store.add(replace(heard(), margin=margin))
+    store.judge("dog-1", "false", NOW)
+    shift = gate(statistics, store).step(0.0, step(statistics))
+    assert shift is not None
+    assert shift[0, 0] == pytest.approx(-taken, abs=1e-5)
+    assert LOWERED == (3.0, 8.0)
+
+
+def test_an_id_that_comes_again_after_a_restart_changes_no_mark() -> None:
+    store = FeedbackStore()
+    store.add(heard())
+    store.judge("dog-1", "false", NOW)
+    store.add(replace(heard(seed=5), at=NOW + 3600))
+    assert np.array_equal(store.marks[0].heard.sounds, heard().sounds)
+    assert np.array_equal(store.alerts[0].sounds, heard(seed=5).sounds)
 
 
 def test_right_alerts_spare_their_like_and_raise_it_a_little(statistics: Statistics) -> None:

@@ -115,7 +115,7 @@ class HomeRule:
         store.add(
             AlertSounds(
                 name, self.rule.id, self.rule.label, 0.0, azimuth, elevation, 0.9, 1.0, KEEP,
-                spread(list(sounds)),
+                spread(list(sounds)), float(level[held].max() - self.start),
             )
         )  # fmt: skip
         store.judge(name, verdict)
