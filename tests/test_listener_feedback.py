@@ -207,3 +207,17 @@ def test_without_why_nothing_is_told_and_all_is_counted(
     assert (mine.alerts, other.alerts) == (1, 0)
     assert other.near_misses >= 1
     assert mine.hours == pytest.approx(hearings[-1].time_s / 3600, rel=0.01)
+
+
+def test_any_sound_alerts_on_what_is_not_excluded(encoder: AudioEncoder, scene: Foa) -> None:
+    rules = (
+        Rule("any", ("any sound",)),
+        Rule("left", ("on the left",)),
+        Rule("but-hum", ("any sound but a hum",)),
+        Rule("but-hiss", ("anything but a hiss",)),
+    )
+    hearings = hear(listen(encoder, *rules), scene)
+    heard = {(a.rule, a.words) for h in hearings for a in h.alerts if a.state == "start"}
+    assert heard == {
+        ("any", "left"), ("left", "left"), ("but-hum", "behind"), ("but-hiss", "left"),
+    }  # fmt: skip

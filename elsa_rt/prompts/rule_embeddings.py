@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.prompts.sentences import Sentence, parse_sentence
-from elsa_rt.prompts.spatial_phrases import ParsedPrompt, parse_prompt
+from elsa_rt.prompts.spatial_phrases import ANYTHING, ParsedPrompt, parse_prompt
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule
 
@@ -36,6 +36,7 @@ class RuleEmbeddings(NamedTuple):
     against : the sound (q,) and the embedding (q, D) of what it must not be
     regions : where each of the v is listened for
     owner : int (v,), rising: the rule that each belongs to
+    anything : those of the v that mean any sound at all; their vectors are zero
     """
 
     embedding: Vectors
@@ -43,6 +44,7 @@ class RuleEmbeddings(NamedTuple):
     against: tuple[NDArray[np.intp], Vectors]
     regions: tuple[Region, ...]
     owner: NDArray[np.intp]
+    anything: tuple[int, ...] = ()
 
     def of(self, rule: int) -> NDArray[np.intp]:
         """The sounds of a rule."""
@@ -92,6 +94,7 @@ def embed_rules(
     places, and a region that is given means another one than the words may: then it is the part.
     """
     embedding, semantic = list[Vectors](), list[Vectors]()
+    anything = list[int]()
     rows, excluded, regions, owner = [], list[Vectors](), list[Region](), list[int]()
     for index, rule in enumerate(rules):
         placeless = bundle.window is not None or rule.region is not None
@@ -106,6 +109,9 @@ def embed_rules(
                 whole = [_mix(_mean(whole), heard, EXAMPLE_SHARE) if whole else heard]
                 parts = parts or [heard]
             nothing = np.zeros(bundle.embedding, np.float32)
+            if heard is None and set(sound.parts) == {ANYTHING}:
+                anything.append(len(owner))
+                whole = parts = []
             rows += [len(owner)] * len(against)
             excluded += against
             embedding.append(_mean(whole) if whole else nothing)
@@ -119,6 +125,7 @@ def embed_rules(
         (np.array(rows, np.intp), np.stack(excluded) if excluded else none),
         tuple(regions),
         np.array(owner, np.intp),
+        tuple(anything),
     )
 
 

@@ -33,6 +33,10 @@ _ANY = (
     r"(?:any(?:thing| ?(?:other )?(?:sounds?|noises?))|every(?:thing| (?:sound|noise))"
     r"|all (?:other )?(?:sounds|noises)|(?:a |some )?(?:sounds?|noises?)|something|whatever)"
 )
+_ANY_SOUND = re.compile(
+    r"(?:an?y? ?(?:sound|noise)s?|anything|everything|something|whatever|all sounds)(?: at all)?",
+    re.IGNORECASE,
+)
 _NOT = (
     r"(?:,? ?\b(?:but not|and not|not|except(?: for)?|excluding|other than|apart from|besides"
     r"|rather than|instead of|without|unless it(?: i|['’])s|which (?:is|are)(?: not|n['’]t)"
@@ -84,7 +88,7 @@ def parse_sentence(prompt: str, north_deg: float | None = None) -> Sentence:
             f"prompt: a sound, but_not: {absent['rest']}"
         )
     wanted, unwanted = _without_unwanted(text)
-    sounds = tuple(parse_prompt(one, north_deg) for one in _alternatives(wanted))
+    sounds = tuple(map(_any_sound, (parse_prompt(one, north_deg) for one in _alternatives(wanted))))
     excluded = [parse_prompt(one, north_deg) for one in _alternatives(unwanted)] if unwanted else []
     where = [one.region for one in excluded if one.region != Region()]
     if where and all(sound.region == Region() for sound in sounds):
@@ -92,6 +96,13 @@ def parse_sentence(prompt: str, north_deg: float | None = None) -> Sentence:
         place = unwanted[_first_place(unwanted) :]
         sounds = tuple(parse_prompt(f"{sound.sound} {place}", north_deg) for sound in sounds)
     return Sentence(_same_place(sounds), tuple(one.sound for one in excluded))
+
+
+def _any_sound(parsed: ParsedPrompt) -> ParsedPrompt:
+    """``parsed``, which may mean any sound at all: "anything on the left"."""
+    if not _ANY_SOUND.fullmatch(parsed.sound):
+        return parsed
+    return replace(parsed, sound=ANYTHING, text=ANYTHING)
 
 
 def _without_unwanted(text: str) -> tuple[str, str]:

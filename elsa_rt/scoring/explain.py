@@ -95,6 +95,8 @@ def explain(bank: PromptBank, bundle: ModelBundle, config: Config) -> tuple[Expl
 
 def _nearest(bank: PromptBank, index: int, statistics: Statistics) -> tuple[tuple[str, float], ...]:
     likeness = _likeness(bank, index, statistics)
+    if not likeness.any():
+        return ()  # any sound, or only a level
     best = np.argsort(-likeness)[:NEAREST].tolist()
     return tuple((statistics.names.labels[label], float(likeness[label])) for label in best)
 

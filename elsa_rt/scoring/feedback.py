@@ -288,10 +288,8 @@ class FeedbackStore:
         while len(self._alerts) > MAX_ALERTS:
             del self._alerts[next(iter(self._alerts))]
         mark = self._marks.get(heard.alert)
-        # an id may come again after a restart: the alert of a mark began when that did
-        if (
-            mark is not None and abs(mark.heard.at - heard.at) < SAME_S
-        ):  # it was judged while it was open: now all of it is known
+        # judged while it was open, all of it is known now; after a restart an id may come again
+        if mark is not None and abs(mark.heard.at - heard.at) < SAME_S:
             self._marks[heard.alert] = replace(mark, heard=heard)
             self.version += 1
 

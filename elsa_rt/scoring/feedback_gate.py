@@ -1,9 +1,10 @@
 """What people said of alerts, put into the log odds of rules.
 
-A step that resembles what was heard in an alert that was false, and comes from there, loses as much
-log odds for that rule as the alert had above its threshold, and `BELOW` more, within `LOWERED`; one that resembles a right alert gains up to `RAISED`, and is
-spared by false ones that resemble it as well. What is far from all marks, in sound or in direction,
-stays as it is, and so does every other rule.
+A step that resembles what was heard in an alert that was false, and comes from there, loses as
+much log odds for that rule as the alert had above its threshold, and `BELOW` more, within
+`LOWERED`. One that resembles a right alert gains up to `RAISED`, and is spared by false ones that
+resemble it as well. What is far from all marks, in sound or in direction, stays as it is, and so
+does every other rule.
 """
 
 from __future__ import annotations

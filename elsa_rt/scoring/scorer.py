@@ -18,6 +18,12 @@ from elsa_rt.scoring.logits import apply_exclusions, attenuate
 from elsa_rt.scoring.rule_curves import curves, scales
 from elsa_rt.scoring.statistics import Background, Statistics
 
+ANY_LEVEL = 2.0
+"""Log odds of a rule for any sound, "anything but speech", while something sounds."""
+
+EXCLUDED_FROM, EXCLUDED_SLOPE = -1.0, 2.0
+"""What such a rule excludes lowers it from these log odds of its own on, by so much each."""
+
 
 class Match(NamedTuple):
     """Scores of p rules for one step.
@@ -81,6 +87,7 @@ class Scorer:
         self._owner = meaning.owner
         self._firsts = np.searchsorted(meaning.owner, np.arange(len(bank.rules) + 1))
         self._against, excluded = meaning.against
+        self._anything = np.array(meaning.anything, np.intp)
         both = len(excluded) > 0
         self._vectors = np.concatenate([meaning.embedding, excluded]) if both else meaning.embedding
         self._scale = scales(statistics, self._vectors)
@@ -153,7 +160,19 @@ class Scorer:
         level = similarity * self._scale.slope + self._scale.bias
         level, excluded = level[:, : self._sounds], level[:, self._sounds :]
         apply_exclusions(level, self._against, excluded)
+        if self._anything.size:
+            level[:, self._anything] = self._of_anything(excluded)
         return similarity[:, : self._sounds], level
+
+    def _of_anything(self, excluded: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Log odds (K, n) of rules for any sound: sure, less what they exclude if it may sound."""
+        level = np.full((len(excluded), self._anything.size), ANY_LEVEL, np.float32)
+        for column, one in enumerate(self._anything.tolist()):
+            against = excluded[:, self._against == one]
+            if against.size:
+                worst = np.maximum(against.max(axis=1) - EXCLUDED_FROM, 0)
+                level[:, column] -= EXCLUDED_SLOPE * worst
+        return level
 
     def placed(self, level: NDArray[np.float32], sound: EncoderOutput) -> NDArray[np.float32]:
         """What activity and place leave of log odds (K, v)."""

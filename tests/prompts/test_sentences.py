@@ -139,3 +139,11 @@ def test_compass_points_follow_the_setting(model: ModelBundle) -> None:
     assert north.notices == ()
     (notice,) = PromptBank.encode(model, ["a dog to the north"]).notices
     assert "give north_deg, e.g. --north-deg 90" in notice
+
+
+@pytest.mark.parametrize("prompt", ["on the left", "any sound but a cat", "anything", "a sound"])
+def test_any_sound_has_no_vector_of_its_own(model: ModelBundle, prompt: str) -> None:
+    meaning = PromptBank.encode(model, ["a dog", prompt]).meaning
+    assert meaning.anything == (1,)
+    assert not meaning.embedding[1].any()
+    assert meaning.embedding[0].any()

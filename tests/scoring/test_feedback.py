@@ -129,7 +129,7 @@ def test_a_mark_is_never_renewed_by_what_is_heard(statistics: Statistics) -> Non
     assert store.marks[0].marked == before.marked
 
 
-@pytest.mark.parametrize(("margin", "taken"), [(0.0, 3.0), (4.0, 4.0 + BELOW), (50.0, 8.0)])
+@pytest.mark.parametrize(("margin", "taken"), [(0.0, 3.0), (4.0, 4.0 + BELOW), (50.0, 24.0)])
 def test_what_is_taken_puts_the_like_below_the_threshold_within_bounds(
     statistics: Statistics, margin: float, taken: float
 ) -> None:
@@ -139,7 +139,7 @@ def test_what_is_taken_puts_the_like_below_the_threshold_within_bounds(
     shift = gate(statistics, store).step(0.0, step(statistics))
     assert shift is not None
     assert shift[0, 0] == pytest.approx(-taken, abs=1e-5)
-    assert LOWERED == (3.0, 8.0)
+    assert LOWERED == (3.0, 24.0)
 
 
 def test_an_id_that_comes_again_after_a_restart_changes_no_mark() -> None:
