@@ -250,3 +250,20 @@ def test_an_internal_error_is_one_line_and_debug_shows_all(
     assert "--debug" in err
     assert main(["info", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_without_a_prompt_listen_names_known_sounds(
+    recording: Path, bundle: Path, capsys: Capture
+) -> None:
+    assert main(["listen", str(recording), "--bundle", str(bundle)]) == 0
+    heard = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    loud = [one for one in heard if one["activity"] > 0.9]
+    assert loud
+    assert all(one["scores"] == [] for one in loud)
+    at = {round(one["time_s"], 1): one["labels"][0]["name"] for one in loud}
+    assert at[2.0] == "hum"
+    assert at[4.5] == "hiss"
+    assert main(["listen", str(recording), "--prompt", "a hum", "--known-sounds", "1",
+                 "--bundle", str(bundle)]) == 0  # fmt: skip
+    named = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {len(one["labels"]) for one in named if one["type"] == "hearing"} == {0, 1}

@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from elsa_rt.audio.block import Block
+from elsa_rt.cli import main
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import UsageError
@@ -325,3 +327,35 @@ def test_columns_say_level_azimuth_and_directness() -> None:
             assert data[:, 2].mean() < 160
     silent = columns(np.zeros((4, 1_600), np.float32), (1_600,))
     assert np.frombuffer(silent[0], np.uint8).reshape(-1, 3)[:, 0].max() < 15
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--demo", "--port", "99999"], "--port 99999: 0..65535 is needed"),
+        (["--demo", "x.wav", "--port", "0"], "--demo brings its own sound"),
+        (["no-such-file.wav", "--port", "0"], "no-such-file.wav"),
+        (["--demo", "--host", "no.such.host.invalid"], "an address of this computer"),
+        (["--demo", "--host", "0.0.0.0", "--port", "0"], "16 or more"),
+    ],
+)
+def test_what_cannot_be_served_is_one_sentence(
+    argv: list[str],
+    said: str,
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ELSA_RT_TOKEN", "short" if "0.0.0.0" in argv else "long-enough-a-token")
+    assert main(["serve", *argv, "--bundle", str(bundle)]) == 2
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said in told
+    assert told.startswith("elsa-rt: ")
+
+
+def test_without_what_the_page_needs_the_cure_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert main(["serve", "--demo"]) == 2
+    assert "pip install 'elsa-rt[web]'" in capsys.readouterr().err
