@@ -199,12 +199,13 @@ def test_every_setting_is_an_option_of_listen() -> None:
         "rate": "48000",
         "sample_format": "s24", "input_channels": "6", "bundle": "somewhere", "engine": "onnx",
         "precision": "fp16", "provider": "cuda", "threads": "2", "alert_start": "0.9",
-        "site": "home", "known_sounds": "5",
+        "site": "home", "known_sounds": "5", "sounds": "2",
+        "remember": "store", "remember_max_mb": "2",
         "alert_at_most": "3 per hour", "feedback": "home",
     }  # fmt: skip
     expected: dict[str, Any] = dict(text) | {
         "channels": (4, 3, 2, 1), "rate": 48000, "input_channels": 6, "threads": 2,
-        "known_sounds": 5,
+        "known_sounds": 5, "sounds": 2, "remember_max_mb": 2.0,
         "alert_start": 0.9,
     }  # fmt: skip
     argv = ["listen"]
