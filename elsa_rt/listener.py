@@ -447,7 +447,12 @@ class Listener:
         channels = block.samples.shape[0]
         if self._to_foa is None:
             self._to_foa = ToFoa(
-                self._microphone, channels, block.rate, self.bundle.features.rate, self._encode
+                self._microphone,
+                channels,
+                block.rate,
+                self.bundle.features.rate,
+                self._encode,
+                high_pass=True,
             )
             self._doubt_shape(block)
             self._matcher.begin(self.latency_s - self.bundle.step_s)

@@ -13,6 +13,7 @@ from elsa_rt.microphones.profile import Profile
 from elsa_rt.microphones.resample import Resampler
 
 if TYPE_CHECKING:
+    from elsa_rt.audio.high_pass import HighPass
     from elsa_rt.microphones.fir import MatrixFir
 
 LARGEST = 2.0**20
@@ -75,6 +76,8 @@ class ToFoa:
     model_rate : int, Hz
     encode : Mix or MatrixFir, optional
         `encoding_stage` of them, for who has designed it before; it is reset.
+    high_pass : bool
+        Take away DC and what lies below hearing before all else.
 
     Attributes
     ----------
@@ -94,6 +97,8 @@ class ToFoa:
         rate: int,
         model_rate: int,
         encode: EncodingStage | None = None,
+        *,
+        high_pass: bool = False,
     ) -> None:
         if rate < 1:
             raise UsageError(f"sampling rate {rate} Hz: a positive rate is needed, e.g. 48000")
@@ -102,9 +107,13 @@ class ToFoa:
         self._chosen = np.array(pick_channels(profile, channels, "the signal")) - 1
         encode = encode or encoding_stage(profile, model_rate)
         encode.reset()
-        self._stages: list[Resampler | EncodingStage] = [encode]
+        self._stages: list[HighPass | Resampler | EncodingStage] = [encode]
         if rate != model_rate:
             self._stages.insert(0, Resampler(4, rate, model_rate))
+        if high_pass:
+            from elsa_rt.audio.high_pass import HighPass
+
+            self._stages.insert(0, HighPass(rate))
         self.latency = sum(stage.latency for stage in self._stages)
 
     def step(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
