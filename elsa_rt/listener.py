@@ -425,7 +425,7 @@ class Listener:
         self._restart()
 
     def _restart(self) -> None:
-        self._monitor = HealthMonitor(self._microphone.channels, self._microphone.silent)
+        self._monitor = HealthMonitor(self._microphone)
         self._begin_again()
 
     def _begin_again(self) -> None:

@@ -8,30 +8,32 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.diagnostics.signal_health import CLIP_RUN, DEPENDENT, FULL_SCALE
+from elsa_rt.diagnostics.neighbours import gain_errors, mixed, narrow
+from elsa_rt.diagnostics.rails import rail_counts
+from elsa_rt.diagnostics.still import repeated, still
 
 DEAD_DBFS = -110.0
 WEAK_DB = 15.0  # below the middle one of the others
-ALIKE = 0.9999  # correlation that no two capsules have
+DC = 0.01  # of full scale, and stronger than the sound: an offset that is worth a word
 ALIKE_HZ = 1_000.0  # above it: deep tones are nearly alike in good microphones, too
-MIX_ENTRY = 0.1  # of a mix that cancels: less is chance
+HISTORY_S = 4.0  # that repetition and gains are looked for in
 
 
 class Fault(NamedTuple):
     """Something wrong; the text says which channels, and the cure."""
 
-    kind: str  # "dead", "weak", "clip", "same" or "mixed"
+    kind: str  # "dead", "weak", "clip", "same", "mixed", "repeat", "narrow" or "dc"
     text: str
 
     @property
     def fatal(self) -> bool:
         """Whether nothing can be measured with it."""
-        return self.kind in ("dead", "same", "mixed")
+        return self.kind in ("dead", "same", "mixed", "repeat")
 
 
 def levels_dbfs(samples: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Root mean square of each channel (4,), in dB of full scale; digital silence is -200."""
-    power = np.mean(np.square(samples, dtype=np.float64), axis=1)
+    """Level of each channel (4,) without its DC, in dB of full scale; silence is -200."""
+    power = np.var(samples, axis=1, dtype=np.float64)
     return np.asarray(10 * np.log10(np.maximum(power, 1e-20)), np.float64)
 
 
@@ -47,72 +49,135 @@ def find_faults(
     """
     levels = levels_dbfs(samples)
     used = np.array([number not in silent for number in numbers])
-    dead = used & (levels < DEAD_DBFS)
-    found = []
+    stuck = still(samples)
+    dead = used & (stuck | (levels < DEAD_DBFS))
     if dead[used].all():
-        mute = "no channel has any signal: is the microphone muted, or another device meant?"
-        return [Fault("dead", mute)]
-    usual = float(np.median(levels[used & ~dead]))
-    for at in np.flatnonzero(dead).tolist():
-        found.append(
-            Fault(
-                "dead",
-                f"channel {numbers[at]} is dead: see to its cable and plug, to phantom power, and "
-                "that the device is opened with all its channels",
-            )
+        return [Fault("dead", _all_dead(samples))]
+    names = _Names(numbers)
+    found = [
+        Fault(
+            "dead",
+            f"{names.of(at)} is dead{names.stands(samples[at])}: see to its cable and plug, to "
+            "phantom power, and that the device is opened with all its channels",
         )
-    for at in np.flatnonzero(used & ~dead & (levels < usual - WEAK_DB)).tolist():
-        found.append(
-            Fault(
-                "weak",
-                f"channel {numbers[at]} is {usual - levels[at]:.0f} dB weaker than the others: set "
-                "the same gain for all four",
-            )
-        )
-    for at in np.flatnonzero(clipped(samples)).tolist():
-        found.append(Fault("clip", f"channel {numbers[at]} clips: turn the gain of all four down"))
-    return found + _dependent(_treble(samples, rate), numbers, used & ~dead)
+        for at in np.flatnonzero(dead).tolist()
+    ]
+    clips = (rail_counts(samples) > 0) & ~stuck
+    found += _levels(samples, rate, names, used & ~dead, levels, clips)
+    for at in np.flatnonzero(clips).tolist():
+        found.append(Fault("clip", f"{names.of(at)} clips: turn the gain of all four down"))
+    return found + _dependent(samples, rate, names, used & ~dead) + _offset(samples, names)
 
 
-def clipped(samples: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Which channels (4,) stand at full scale for some samples in a row."""
-    full = np.abs(samples) >= FULL_SCALE
-    run = full[:, CLIP_RUN - 1 :]
-    for back in range(1, CLIP_RUN):
-        run = run & full[:, CLIP_RUN - 1 - back : full.shape[1] - back]
-    return np.asarray(run.any(axis=1))
+class _Names:
+    """What channels are called."""
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self._numbers = numbers
+
+    def of(self, at: int) -> str:
+        return f"channel {self._numbers[at]}"
+
+    def those(self, which: NDArray[np.bool_]) -> str:
+        return f"channels {', '.join(str(self._numbers[at]) for at in np.flatnonzero(which))}"
+
+    @staticmethod
+    def stands(row: NDArray[np.floating]) -> str:
+        return f", it stands at {row[-1]:.4g} of full scale" if row.any() else ""
+
+
+def _all_dead(samples: NDArray[np.floating]) -> str:
+    if not samples.any():
+        return "no channel has any signal: is the microphone muted, or another device meant?"
+    at = ", ".join(f"{value:.4g}" for value in samples[:, -1].tolist())
+    return (
+        f"no channel moves, they stand at {at} of full scale: a data line is unplugged or held, "
+        "or the converter hangs: see to the cable, then plug the microphone in again"
+    )
+
+
+def _levels(
+    samples: NDArray[np.floating],
+    rate: int,
+    names: _Names,
+    alive: NDArray[np.bool_],
+    levels: NDArray[np.float64],
+    clips: NDArray[np.bool_],
+) -> list[Fault]:
+    """Channels of another gain, unless they clip, and of half the bandwidth."""
+    usual = float(np.median(levels[alive]))
+    newest = samples[:, -round(HISTORY_S * rate) :]
+    off = gain_errors(newest, rate, alive, capsules=False)
+    found = []
+    for at in np.flatnonzero(alive).tolist():
+        below = usual - levels[at]
+        if below > WEAK_DB:
+            told = f"{below:.0f} dB weaker"
+        elif off[at] and not clips[at]:
+            told = f"{abs(off[at]):.0f} dB {'louder' if off[at] > 0 else 'weaker'}"
+        else:
+            continue
+        cure = "set the same gain for all four"
+        found.append(Fault("weak", f"{names.of(at)} is {told} than the others: {cure}"))
+    lacking = narrow(newest, alive)
+    for at in np.flatnonzero(lacking).tolist():
+        found.append(
+            Fault(
+                "narrow",
+                f"{names.of(at)} lacks the upper half of the band that the others have: record "
+                "all four at one sampling rate, without a codec",
+            )
+        )
+    return found
+
+
+def _offset(samples: NDArray[np.floating], names: _Names) -> list[Fault]:
+    mean = samples.mean(axis=1, dtype=np.float64)
+    large = (np.abs(mean) > DC) & ~still(samples)
+    return [
+        Fault(
+            "dc",
+            f"{names.of(at)} has a DC offset of {mean[at]:+.3f} of full scale: listening takes it "
+            "away, but it costs headroom: switch on the high-pass of the preamplifier or "
+            "interface",
+        )
+        for at in np.flatnonzero(large).tolist()
+    ]
 
 
 def _dependent(
-    samples: NDArray[np.float64], numbers: Sequence[int], alive: NDArray[np.bool_]
+    samples: NDArray[np.floating], rate: int, names: _Names, alive: NDArray[np.bool_]
 ) -> list[Fault]:
-    """Channels that carry what others carry."""
-    which = np.flatnonzero(alive)
-    if len(which) < 2:
-        return []
-    correlation = np.asarray(np.corrcoef(samples[which]), np.float64)
+    """Channels that carry what others carry, and streams that repeat a buffer."""
+    period = repeated(samples[:, -round(HISTORY_S * rate) :], rate)
+    if period:
+        return [
+            Fault(
+                "repeat",
+                f"the same {1000 * period / rate:.1f} ms come again and again: the driver or sound "
+                "server hangs and repeats a buffer (plug the microphone in again), or the "
+                "recording is a loop",
+            )
+        ]
+    treble = _treble(samples, rate)
+    treble[~alive] = 0
+    mix = mixed(treble @ treble.T / max(1, treble.shape[1]))
     found = []
-    for row in range(len(which)):
-        for column in range(row + 1, len(which)):
-            a, b = numbers[which[row]], numbers[which[column]]
-            if abs(correlation[row, column]) > ALIKE:
-                how = "the same as" if correlation[row, column] > 0 else "the same, inverted, as"
-                found.append(
-                    Fault(
-                        "same",
-                        f"channel {b} is {how} channel {a}: a cable is split, or a sound server or "
-                        "mixer copies it: use a hw: device, and the recorder's separate tracks",
-                    )
-                )
-    shares, mixes = np.linalg.eigh(correlation)
-    if not found and shares[0] < DEPENDENT:
-        mixed = which[np.abs(mixes[:, 0]) > MIX_ENTRY]
-        names = ", ".join(str(numbers[at]) for at in mixed)
+    for one, other, correlation in mix.copies:
+        how = "the same as" if correlation > 0 else "the same, inverted, as"
+        found.append(
+            Fault(
+                "same",
+                f"{names.of(other)} is {how} {names.of(one)}: a cable is split, or a sound server "
+                "or mixer copies it: use a hw: device, and the recorder's separate tracks",
+            )
+        )
+    if not found and mix.channels.any():
         found.append(
             Fault(
                 "mixed",
-                f"channels {names} are remixed, each is a sum of the others: a sound server does "
-                "that (prefer a hw: device)",
+                f"{names.those(mix.channels)} are remixed, each is a sum of the others: a sound "
+                "server does that (prefer a hw: device)",
             )
         )
     return found

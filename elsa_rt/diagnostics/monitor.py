@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from elsa_rt.audio.block import Block, SourceStatus
+from elsa_rt.diagnostics.first_look import FirstLook
 from elsa_rt.diagnostics.signal_health import SignalHealth
 from elsa_rt.health import Health, HealthEvent, HealthState
+from elsa_rt.microphones.profile import Profile
 
 DEAF_S = 3.0
 """After so long without sound a stream is deaf: its open alerts end."""
+
+LOOK_S = 2.0
+"""So often the beginning of a stream is looked at, until all is known of it."""
 
 TOO_LATE_S = 0.5
 """A listener that is so far behind is told to be."""
@@ -18,28 +23,39 @@ class HealthMonitor:
 
     Parameters
     ----------
-    channels, silent : as for `SignalHealth`
+    profile : Profile
+        Of the microphone: its channels, and the format that they are declared to have.
     """
 
-    def __init__(
-        self, channels: tuple[int, ...] | None = None, silent: tuple[int, ...] = ()
-    ) -> None:
-        self._signal = SignalHealth(channels, silent)
+    def __init__(self, profile: Profile) -> None:
+        capsules = profile.format == "a-format"
+        self._signal = SignalHealth(profile.channels, profile.silent, capsules=capsules)
+        self._first = FirstLook(profile.format)
+        self._looked_s = 0.0
         self._told = Health()
         self._status = SourceStatus()
         self._lost = 0
         self._failure = ""
         self._waiting = False
+        self._live = False
 
     def step(self, block: Block) -> list[str]:
         """Look at the next block; the notices that are due."""
         self._failure = ""
         self._waiting = not block.samples.shape[1]
         self._lost += block.dropped
+        self._live = block.status is not None
         self._status = block.status or SourceStatus()
         if self._status.resumed:
             self._signal.reset()
-        return [] if self._waiting else self._signal.step(block)
+            self._looked_s = 0.0
+        if self._waiting:
+            return []
+        said = self._signal.step(block)
+        if not self._first.done and self._signal.now_s >= self._looked_s + LOOK_S:
+            self._looked_s = self._signal.now_s
+            said += self._first.step(self._signal.history, block.rate, self._looked_s)
+        return said
 
     def finish(self) -> list[str]:
         """At the end of the stream: what was counted since it was last said."""
@@ -84,11 +100,12 @@ class HealthMonitor:
         if self.cut_off:
             return "RECOVERING", True, [self._status.reason or self._silence()]
         faults = self._signal.faults
-        reasons = [text for kind, text in faults.items() if kind in ("stuck", "mute")]
-        reasons += [text for kind, text in faults.items() if kind not in ("stuck", "mute")]
+        worst = {"stuck", "mute"} | ({"repeat"} if self._live else set())
+        reasons = [text for kind, text in faults.items() if kind in worst]
+        reasons += [text for kind, text in faults.items() if kind not in worst]
         if self._status.lag_s > TOO_LATE_S:
             reasons.append(f"listening is {self._status.lag_s:.1f} s behind the sound")
-        if "stuck" in faults:
+        if worst & faults.keys() - {"mute"}:
             return "FAILED", True, reasons
         return ("DEGRADED" if reasons else "HEALTHY"), "mute" in faults, reasons
 

@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from elsa_rt.audio.block import Block
+from elsa_rt.diagnostics.neighbours import gain_errors, mixed, narrow
+from elsa_rt.diagnostics.rails import rail_counts
+from elsa_rt.diagnostics.still import repeated, still
 from elsa_rt.microphones.to_foa import unusable
 
-FULL_SCALE = 0.9999
-CLIP_RUN = 3  # samples in a row at full scale are no peak but a cut one
-WINDOW_S = 1.0  # over which channels are compared
-SILENCE_S = 5.0  # of exact zeros before it is said
-DEPENDENT = 1e-7  # share of power that is new in a channel; a microphone's own noise is more
-HOLD_S = 10.0  # so long a fault counts as going on after it was last seen
-SAY_AGAIN_S = {"clip": 10.0, "bad": 10.0, "lost": 10.0, "mute": 60.0, "dead": 60.0, "same": 60.0}
+WINDOW_S = 1.0  # over which channels are judged
+HISTORY_S = 4.0  # that repetition, gains and bandwidth are judged by
+STILL_S = 3.0  # without any movement on any channel before it is said
+HOLD_S = 10.0  # so long a fault that is counted goes on after it was last seen
+HOLD_WINDOW_S = 1.5  # and one that each window shows or does not
+SURE = 2  # windows in a row that must show another gain or bandwidth
+SAY_AGAIN_S = {"clip": 10.0, "bad": 10.0, "lost": 10.0}
+SAY_AGAIN_OTHERS_S = 60.0
 
 
 class SignalHealth:
-    """Watches the raw blocks of a source for loss, clipping and miswired channels.
+    """Watches the raw blocks of a source for loss, clipping, dead and miswired channels.
 
     Each kind of trouble is said when it is first seen and then at most every `SAY_AGAIN_S`,
     with what has been counted in between.
@@ -32,14 +35,21 @@ class SignalHealth:
         The four channels that are used, counted from 1; the first four unless told.
     silent : tuple of int
         Those of them that carry nothing by design.
+    capsules : bool
+        The channels are capsules, alike by design, and not B-format.
     """
 
     def __init__(
-        self, channels: tuple[int, ...] | None = None, silent: tuple[int, ...] = ()
+        self,
+        channels: tuple[int, ...] | None = None,
+        silent: tuple[int, ...] = (),
+        *,
+        capsules: bool = False,
     ) -> None:
         self._numbers = channels or (1, 2, 3, 4)
         self._chosen = np.array(self._numbers) - 1
         self._used = np.array([number not in silent for number in self._numbers])
+        self._capsules = capsules
         self.reset()
 
     def reset(self) -> None:
@@ -48,11 +58,24 @@ class SignalHealth:
         self._faults: dict[str, tuple[str, float]] = {}  # by kind: in words, and until when
         self._bad = self._lost = self._lost_in_all = self._clips = 0
         self._clipped = np.zeros(4, bool)
-        self._full = np.zeros((4, CLIP_RUN), bool)  # the last samples, at full scale or not
-        self._zeros = 0
         self._position = 0  # samples since the first, lost ones included
-        self._rate = 1
-        self._begin_window()
+        self._rate = 0
+        self._still_s = 0.0
+        self._seen = {"gain": 0, "narrow": 0}  # windows in a row
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """What is wrong now, in words by kind."""
+        now = self.now_s
+        return {kind: text for kind, (text, until) in self._faults.items() if now < until}
+
+    @property
+    def history(self) -> NDArray[np.float32]:
+        """The newest samples (4, n) of the chosen channels, `HISTORY_S` of them at most."""
+        if not self._rate:
+            return np.empty((4, 0), np.float32)
+        first = max(0, self._filled - round(HISTORY_S * self._rate))
+        return self._history[:, first : self._filled]
 
     def step(self, block: Block) -> list[str]:
         """Look at the next block; the notices that are due, most often none."""
@@ -61,25 +84,51 @@ class SignalHealth:
         if bad.any():
             self._bad += int(bad.sum())
             samples[bad] = 0
-        self._rate = block.rate
-        self._position += block.dropped + samples.shape[1]
+        if block.rate != self._rate:
+            self._begin(block.rate)
         self._lost += block.dropped
         self._lost_in_all += block.dropped
-        self._count_clipping(samples)
-        self._zeros = 0 if samples.any() else self._zeros + samples.shape[1]
-        self._gather(samples)
-        return [*self._counted(), *self._watched()]
-
-    @property
-    def faults(self) -> dict[str, str]:
-        """What is wrong now, in words by kind; what is merely counted holds for `HOLD_S`."""
-        now = self._position / self._rate
-        return {kind: text for kind, (text, until) in self._faults.items() if now < until}
+        self._position += block.dropped
+        said = []
+        at = 0
+        while at < samples.shape[1]:
+            take = min(self._window - self._gathered, samples.shape[1] - at)
+            self._gather(samples[:, at : at + take])
+            at += take
+            if self._gathered == self._window:
+                said += self._judge()
+        return [*self._counted(), *said]
 
     def finish(self) -> list[str]:
         """At the end of the stream: what was counted since it was last said."""
+        if self._rate and self._gathered:
+            self._count_clipping(self._history[:, self._filled - self._gathered : self._filled])
+            self._gathered = 0
         self._silent_until.clear()
         return list(self._counted())
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the first sample, lost ones included."""
+        return self._position / self._rate if self._rate else 0.0
+
+    def _begin(self, rate: int) -> None:
+        self._rate = rate
+        self._window = max(1, round(WINDOW_S * rate))
+        # twice as long as it need be, so that it is moved but seldom
+        self._history = np.empty((4, 2 * max(1, round(HISTORY_S * rate))), np.float32)
+        self._filled = self._gathered = 0
+
+    def _gather(self, samples: NDArray[np.float32]) -> None:
+        count, room = samples.shape[1], self._history.shape[1]
+        if self._filled + count > room:
+            keep = room // 2 - count
+            self._history[:, :keep] = self._history[:, self._filled - keep : self._filled].copy()
+            self._filled = keep
+        self._history[:, self._filled : self._filled + count] = samples
+        self._filled += count
+        self._gathered += count
+        self._position += count
 
     def _counted(self) -> Iterator[str]:
         if self._lost and self._due("lost"):
@@ -100,81 +149,135 @@ class SignalHealth:
         if self._clips and self._due("clip"):
             yield self._told(
                 "clip",
-                f"clipping: {self._clips:,} samples stand at full scale on "
+                f"clipping: {self._clips:,} samples stand at a rail on "
                 f"{self._named(self._clipped)}: turn the gain of the microphone down",
             )
             self._clips = 0
             self._clipped[:] = False
 
-    def _watched(self) -> Iterator[str]:
-        if self._zeros >= SILENCE_S * self._rate and self._due("mute"):
-            yield self._told(
-                "mute",
-                f"only digital silence for {self._zeros / self._rate:.0f} s: is the microphone "
-                "muted or unplugged, or another one meant (see elsa-rt devices)?",
+    def _judge(self) -> list[str]:
+        """Judge the window that is full."""
+        window = self._history[:, self._filled - self._gathered : self._filled]
+        self._gathered = 0
+        stuck = still(window)
+        self._count_clipping(window, ~stuck)
+        said = [*self._counted(), *self._still(window, stuck)]
+        if stuck[self._used].all():
+            return said
+        return [*said, *self._mixed(window), *self._compared(stuck)]
+
+    def _count_clipping(
+        self, window: NDArray[np.float32], moving: NDArray[np.bool_] | None = None
+    ) -> None:
+        counts = rail_counts(window)
+        if moving is not None:
+            counts = counts * moving
+        self._clips += int(counts.sum())
+        self._clipped |= counts > 0
+
+    def _still(self, window: NDArray[np.float32], stuck: NDArray[np.bool_]) -> Iterator[str]:
+        """Channels that do not move: one, several, or all."""
+        if not stuck[self._used].all():
+            self._still_s = 0.0
+            dead = stuck & self._used
+            if not dead.any():
+                return
+            zero = not window[dead].any()
+            at = ", ".join(f"{value:.4g}" for value in window[dead, -1].tolist())
+            how = "nothing but zeros on" if zero else "no movement on"
+            where = "" if zero else f", which stand at {at},"
+            yield from self._said(
+                "dead",
+                f"{how} {self._named(dead)}{where} while others have signal: a capsule is "
+                "unplugged, or a sound server remixes the channels (prefer a hw: device)",
             )
-        if self._gathered >= WINDOW_S * self._rate:
-            yield from self._compare()
-            self._begin_window()
+            return
+        self._still_s += WINDOW_S
+        if self._still_s < STILL_S:
+            return
+        if not window.any():
+            yield from self._said(
+                "mute",
+                f"only digital silence for {self._still_s:.0f} s: is the microphone muted or "
+                "unplugged, or another one meant (see elsa-rt devices)?",
+            )
+            return
+        at = ", ".join(f"{value:.4g}" for value in window[:, -1].tolist())
+        yield from self._said(
+            "stuck",
+            f"no channel moves: they have stood at {at} of full scale for {self._still_s:.0f} s: "
+            "a data line is unplugged or held, or the converter hangs: see to the cable, then "
+            "plug the microphone in again",
+        )
+
+    def _mixed(self, window: NDArray[np.float32]) -> Iterator[str]:
+        exact = window.astype(np.float64)
+        exact -= exact.mean(axis=1, keepdims=True)
+        mix = mixed(exact @ exact.T / exact.shape[1])
+        if mix.channels.any():
+            yield from self._said(
+                "same",
+                f"{self._named(mix.channels)} carry one another's signal, as no microphone's do: a "
+                "sound server remixes them (prefer a hw: device), a cable is split, or this is a "
+                "simulation without noise",
+            )
+
+    def _compared(self, stuck: NDArray[np.bool_]) -> Iterator[str]:
+        """What takes longer to judge: repetition, gains, bandwidth."""
+        history = self.history
+        span = history.shape[1]
+        if span >= 2 * self._window:
+            period = repeated(history, self._rate)
+            if period:
+                yield from self._said(
+                    "repeat",
+                    f"the same {1000 * period / self._rate:.1f} ms ({period:,} samples) come again "
+                    "and again: the driver or sound server hangs and repeats a buffer (plug the "
+                    "microphone in again), or this is a loop",
+                )
+                return
+        if span < 3 * self._window:
+            return
+        used = self._used & ~stuck
+        off = gain_errors(history, self._rate, used, capsules=self._capsules)
+        if self._sure("gain", bool(off.any())):
+            loud = ", ".join(
+                f"channel {number} is {abs(value):.0f} dB {'louder' if value > 0 else 'weaker'}"
+                for number, value in zip(self._numbers, off.tolist(), strict=True)
+                if value
+            )
+            yield from self._said(
+                "gain", f"{loud} than its neighbours: set the same gain for all four"
+            )
+        lacking = narrow(history, used)
+        if self._sure("narrow", bool(lacking.any())):
+            yield from self._said(
+                "narrow",
+                f"{self._named(lacking)} lack the upper half of the band that the others have: "
+                "another sampling rate or a codec in the way? Record all four alike",
+            )
+
+    def _sure(self, kind: str, seen: bool) -> bool:
+        self._seen[kind] = self._seen[kind] + 1 if seen else 0
+        return self._seen[kind] >= SURE
+
+    def _said(self, kind: str, text: str) -> Iterator[str]:
+        """Take note that ``kind`` is going on; its text if it is time to say it."""
+        self._faults[kind] = text, self.now_s + HOLD_WINDOW_S
+        if self._due(kind):
+            yield text
 
     def _told(self, kind: str, text: str) -> str:
-        self._faults[kind] = text, self._position / self._rate + HOLD_S
+        plain = text.replace("NaN", "no numbers")  # a reader of JSON looks for that word
+        self._faults[kind] = plain, self.now_s + HOLD_S
         return text
 
     def _due(self, kind: str) -> bool:
-        now = self._position / self._rate
+        now = self.now_s
         if now < self._silent_until.get(kind, now):
             return False
-        self._silent_until[kind] = now + SAY_AGAIN_S[kind]
+        self._silent_until[kind] = now + SAY_AGAIN_S.get(kind, SAY_AGAIN_OTHERS_S)
         return True
-
-    def _count_clipping(self, samples: NDArray[np.float32]) -> None:
-        full = np.concatenate([self._full, np.abs(samples) >= FULL_SCALE], axis=1)
-        self._full = full[:, -CLIP_RUN:]
-        if full.any():
-            windows = sliding_window_view(full, CLIP_RUN, axis=1)
-            runs: NDArray[np.bool_] = np.all(windows, axis=2)  # (4, 1 + n)
-            before, now = runs[:, :-1], runs[:, 1:]
-            counts = now.sum(axis=1) + (CLIP_RUN - 1) * (now & ~before).sum(axis=1)
-            self._clips += int(counts.sum())
-            self._clipped |= counts > 0
-
-    def _begin_window(self) -> None:
-        self._gathered = 0
-        self._sum = np.zeros(4)
-        self._products = np.zeros((4, 4))
-
-    def _gather(self, samples: NDArray[np.float32]) -> None:
-        exact = samples.astype(np.float64)
-        self._gathered += samples.shape[1]
-        self._sum += exact.sum(axis=1)
-        self._products += exact @ exact.T
-
-    def _compare(self) -> Iterator[str]:
-        """Channels without signal, and channels that are a linear mix of the others."""
-        dead = (np.diag(self._products) == 0) & self._used
-        if dead.any() and not dead[self._used].all() and self._due("dead"):
-            yield self._told(
-                "dead",
-                f"nothing but zeros on {self._named(dead)} while others have signal: a capsule "
-                "is unplugged, or a sound server remixes the channels (prefer a hw: device)",
-            )
-        mean = self._sum / self._gathered
-        covariance = self._products / self._gathered - np.outer(mean, mean)
-        alive = np.diag(covariance) > 1e-12  # -120 dB of full scale
-        if alive.sum() < 2:
-            return
-        spread = np.sqrt(np.diag(covariance)[alive])
-        correlation = covariance[np.ix_(alive, alive)] / np.outer(spread, spread)
-        shares, mixes = np.linalg.eigh(correlation)  # ascending
-        if shares[0] < DEPENDENT and self._due("same"):
-            mixed = np.zeros(4, bool)
-            mixed[alive] = np.abs(mixes[:, shares < DEPENDENT]).max(axis=1) > 0.05
-            yield self._told(
-                "same",
-                f"{self._named(mixed)} carry one another's signal, as no microphone's do: a sound "
-                "server remixes them (prefer a hw: device), or this is a simulation without noise",
-            )
 
     def _named(self, which: NDArray[np.bool_]) -> str:
         names = [str(number) for number, yes in zip(self._numbers, which, strict=True) if yes]

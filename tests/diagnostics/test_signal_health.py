@@ -12,8 +12,8 @@ from elsa_rt.diagnostics.signal_health import SignalHealth
 RATE = 48_000
 
 
-def noise(seconds: float = 3.0, channels: int = 4) -> NDArray[np.float32]:
-    rng = np.random.default_rng(0)
+def noise(seconds: float = 3.0, channels: int = 4, seed: int = 0) -> NDArray[np.float32]:
+    rng = np.random.default_rng(seed)
     return rng.normal(0, 0.05, (channels, round(seconds * RATE))).astype(np.float32)
 
 
@@ -34,7 +34,7 @@ def test_a_sound_signal_gets_no_word() -> None:
 def test_loss_is_said_at_once_then_gathered() -> None:
     health = SignalHealth()
     said = [
-        health.step(Block(noise(0.1), RATE, 4800 * k, dropped=480 if k % 10 == 0 else 0))
+        health.step(Block(noise(0.1, seed=k), RATE, 4800 * k, dropped=480 if k % 10 == 0 else 0))
         for k in range(210)
     ]
     assert "lost 480 samples (10 ms) of the microphone, 480 in all" in said[0][0]
@@ -58,7 +58,9 @@ def test_clipping_counts_and_names_channels() -> None:
     samples = noise(0.1)
     samples[1, 1000:1010] = 1.0
     samples[3, 2000:2004] = -1.0
-    assert "14 samples stand at full scale on channels 2, 4" in notices(samples)[0]
+    health = SignalHealth()
+    assert notices(samples, health) == []
+    assert "14 samples stand at a rail on channels 2, 4" in health.finish()[0]
 
 
 def test_single_full_scale_samples_are_peaks() -> None:
@@ -104,10 +106,10 @@ def test_a_plane_wave_with_the_noise_of_a_microphone_is_fine() -> None:
     assert notices(wave + np.float32(0.002) * noise(channels=4)[:, ::-1]) == []
 
 
-def test_digital_silence_is_said_after_five_seconds_not_before() -> None:
-    assert notices(np.zeros((4, 4 * RATE), np.float32)) == []
+def test_digital_silence_is_said_after_three_seconds_not_before() -> None:
+    assert notices(np.zeros((4, 2 * RATE), np.float32)) == []
     (said,) = notices(np.zeros((4, 20 * RATE), np.float32))
-    assert said.startswith("only digital silence for 5 s")
+    assert said.startswith("only digital silence for 3 s")
 
 
 def test_only_chosen_channels_count() -> None:
@@ -122,6 +124,7 @@ def test_reset_forgets_what_was_said() -> None:
     samples = noise(1.0)
     samples[0, :10] = np.nan
     assert len(notices(samples, health)) == 1
+    samples[1:] += noise(1.0, 3, seed=1)
     assert notices(samples, health) == []
     health.reset()
     assert len(notices(samples, health)) == 1
@@ -129,8 +132,10 @@ def test_reset_forgets_what_was_said() -> None:
 
 def test_blocks_need_not_say_where_they_start() -> None:
     health = SignalHealth()
-    clipped = np.ones((4, 4800), np.float32)
-    said = [notice for _ in range(250) for notice in health.step(Block(clipped, RATE))]
+    said = []
+    for k in range(250):
+        clipped = np.clip(noise(0.1, seed=k) * 20, -1, 1)
+        said += health.step(Block(clipped, RATE))
     assert len([notice for notice in said if "clipping" in notice]) == 3  # in 25 s
 
 
@@ -151,3 +156,150 @@ def test_samples_stay_as_they_are() -> None:
     before = samples.copy()
     notices(samples)
     np.testing.assert_array_equal(samples, before)
+
+
+# --- the kinds of faults, each at several values ---------------------------------------------
+
+
+def plane_wave(seconds: float = 6.0, sensor: float = 1e-3, seed: int = 1) -> NDArray[np.float32]:
+    """Bursts of a plane wave from the front left and above, with the noise of four capsules."""
+    rng = np.random.default_rng(seed)
+    count = round(seconds * RATE)
+    burst = 0.1 * rng.standard_normal(count) * (np.arange(count) / RATE % 1.0 < 0.5)
+    gains = np.array([[1.0], [0.81], [0.34], [0.47]])
+    return (gains * burst + sensor * rng.standard_normal((4, count))).astype(np.float32)
+
+
+def kinds(samples: NDArray[np.float32], size: int = 4800, **how: bool) -> dict[str, float]:
+    """Kinds of faults, each with the second at which it was first in force."""
+    health = SignalHealth(**how)
+    seen: dict[str, float] = {}
+    for start in range(0, samples.shape[1], size):
+        health.step(Block(samples[:, start : start + size], RATE, start))
+        for kind in health.faults:
+            seen.setdefault(kind, (start + size) / RATE)
+    return seen
+
+
+@pytest.mark.parametrize("value", [0.0, 1 / 2**15, -1 / 2**15, 0.02, -0.3, 0.98, 1.0])
+@pytest.mark.parametrize("channel", [0, 2])
+def test_a_channel_that_stands_still_at_any_value_is_dead(channel: int, value: float) -> None:
+    samples = plane_wave()
+    samples[channel] = value
+    seen = kinds(samples)
+    assert set(seen) == {"dead"}
+    assert seen["dead"] <= 5
+
+
+@pytest.mark.parametrize("base", [0.0, 0.25, -0.5])
+def test_a_channel_that_toggles_in_its_last_bit_is_dead(base: float) -> None:
+    samples = plane_wave()
+    toggling = np.random.default_rng(0).integers(0, 2, samples.shape[1])
+    samples[1] = base + toggling.astype(np.float32) / 2**15
+    assert set(kinds(samples)) == {"dead"}
+
+
+@pytest.mark.parametrize("value", [-1 / 2**15, 0.1, 0.98])
+def test_a_stream_that_stands_still_is_stuck(value: float) -> None:
+    seen = kinds(np.full((4, 6 * RATE), value, np.float32))
+    assert set(seen) == {"stuck"}
+    assert seen["stuck"] <= 5
+
+
+def test_zeros_are_muted_not_stuck() -> None:
+    seen = kinds(np.zeros((4, 6 * RATE), np.float32))
+    assert set(seen) == {"mute"}
+    assert seen["mute"] <= 5
+
+
+@pytest.mark.parametrize("period", [64, 480, 1_024, 4_800, 48_000])
+def test_a_buffer_that_comes_again_and_again(period: int) -> None:
+    samples = plane_wave(7.0)
+    start = RATE
+    again = samples[:, start - period : start]
+    samples[:, start:] = np.tile(again, 6 * RATE // period + 1)[:, : samples.shape[1] - start]
+    seen = kinds(samples)
+    assert "repeat" in seen
+    assert seen["repeat"] - 1 <= 5
+
+
+def test_a_made_tone_is_no_buffer() -> None:
+    tone = 0.1 * np.sin(2 * np.pi * 1_000 * np.arange(6 * RATE) / RATE)
+    samples = (np.array([[1], [0.8], [0.3], [0.5]]) * np.round(tone * 2**15) / 2**15).astype("f4")
+    assert "repeat" not in kinds(samples)
+
+
+@pytest.mark.parametrize("gains", [(0, 1, 0, 0), (0.5, -0.5, 0, 0), (0.4, 0.3, 0, 0.2)])
+@pytest.mark.parametrize("bits", [16, 24, 0])
+def test_copies_and_sums_are_told_however_they_are_rounded(
+    gains: tuple[float, ...], bits: int
+) -> None:
+    samples = plane_wave()
+    samples[2] = np.array(gains, np.float32) @ samples
+    if bits:
+        samples = (np.round(samples * 2 ** (bits - 1)) / 2 ** (bits - 1)).astype(np.float32)
+    assert "same" in kinds(samples)
+
+
+@pytest.mark.parametrize("decibels", [-26, -16, 16])
+@pytest.mark.parametrize("capsules", [True, False])
+def test_another_gain(decibels: float, capsules: bool) -> None:
+    samples = noise(6.0) * np.float32(0.02) + plane_wave() * (not capsules)
+    samples[2] *= np.float32(10 ** (decibels / 20))
+    seen = kinds(samples, capsules=capsules)
+    assert set(seen) == {"gain"}
+    assert seen["gain"] <= 5
+
+
+def test_half_the_bandwidth() -> None:
+    samples = noise(6.0)
+    spectrum = np.fft.rfft(samples[3])
+    spectrum[len(spectrum) // 2 :] = 0
+    samples[3] = np.fft.irfft(spectrum)
+    seen = kinds(samples)
+    assert set(seen) == {"narrow"}
+    assert seen["narrow"] <= 5
+
+
+@pytest.mark.parametrize("rail", [0.05, 0.5, 0.98, 1.0, 4.0])
+@pytest.mark.parametrize("wobble", [0.0, 1e-3])
+def test_clipping_at_a_rail_of_any_level(rail: float, wobble: float) -> None:
+    samples = noise(2.0)
+    samples[1] = np.clip(samples[1] * 30 * rail, -rail, rail)
+    samples[1] += wobble * rail * np.random.default_rng(1).normal(0, 0.3, samples.shape[1])
+    assert set(kinds(samples)) == {"clip"}
+
+
+def test_samples_above_full_scale_are_no_clipping() -> None:
+    time_s = np.arange(4 * RATE) / RATE
+    samples = plane_wave(4.0) + 4 * np.sin(2 * np.pi * 440 * time_s) * [[1], [0.8], [0.3], [0.5]]
+    assert kinds(samples.astype(np.float32)) == {}
+
+
+@pytest.mark.parametrize("hz", [0.2, 8, 50, 440])
+@pytest.mark.parametrize("bits", [16, 24])
+def test_the_top_of_a_slow_wave_is_no_rail(hz: float, bits: int) -> None:
+    time_s = np.arange(4 * RATE) / RATE
+    samples = noise(4.0) * 0.001 + (0.5 * np.sin(2 * np.pi * hz * time_s))
+    samples[3] = 0.7 * np.sin(2 * np.pi * hz * time_s)
+    samples = np.round(samples * 2 ** (bits - 1)) / 2 ** (bits - 1)
+    assert "clip" not in kinds(samples.astype(np.float32))
+
+
+@pytest.mark.parametrize("offset", [(0.3, 0.2, -0.1, 0.25), (0.05, 0, 0, 0)])
+def test_dc_is_no_fault_while_listening(offset: tuple[float, ...]) -> None:
+    assert kinds(noise(6.0) * np.float32(0.02) + np.array(offset, np.float32)[:, None]) == {}
+
+
+@pytest.mark.parametrize("azimuth", [0, 45, 90, 180])
+@pytest.mark.parametrize("pause", [True, False])
+def test_a_wave_along_an_axis_is_no_fault(azimuth: float, pause: bool) -> None:
+    rng = np.random.default_rng(2)
+    count = 6 * RATE
+    wave = 0.1 * rng.standard_normal(count)
+    if pause:
+        wave *= np.arange(count) / RATE % 1.0 < 0.5
+    a = np.radians(azimuth)
+    gains = np.array([[1], [np.sin(a)], [0], [np.cos(a)]])
+    samples = gains * wave + 1e-3 * rng.standard_normal((4, count))
+    assert kinds(samples.astype(np.float32)) == {}

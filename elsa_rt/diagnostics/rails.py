@@ -1,0 +1,51 @@
+"""Clipping: samples that stand at a rail, whatever its level."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+RUN = 3  # samples in a row at the rail are no peak but a cut one
+LEAST = 0.02  # of full scale between the middle and a rail: smaller steps are those of the bits
+TOLERANCES = (1e-4, 4e-3)  # of the rail: digital ones are sharp, analogue ones are not
+CROWDED = 4  # times as many samples at the rail as in the three tolerances below it
+
+
+def rail_counts(samples: NDArray[np.floating]) -> NDArray[np.int64]:
+    """How many of ``samples`` (c, n) stand at a rail of their channel: int (c,).
+
+    A rail is the highest or lowest value, if samples stand there in runs and hardly any just
+    below. The top of a smooth wave is no rail, however slow: half of its samples within four
+    tolerances lie within one. Nor is a channel at one that never moves.
+    """
+    counts = np.zeros(len(samples), np.int64)
+    for channel, row in enumerate(samples):
+        if row.size < RUN:
+            continue
+        middle = float(np.median(row))
+        for side in (row, -row):
+            counts[channel] += _at_rail(side, middle if side is row else -middle)
+    return counts
+
+
+def _at_rail(x: NDArray[np.floating], middle: float) -> int:
+    top = float(x.max())
+    if top - middle < LEAST:
+        return 0
+    for tolerance in TOLERANCES:
+        width = tolerance * max(abs(top), top - middle)
+        near = x >= top - width
+        if _longest_runs(near) == 0:
+            continue
+        below = np.count_nonzero(x >= top - 4 * width) - np.count_nonzero(near)
+        standing = _longest_runs(near)
+        if standing >= CROWDED * below:
+            return standing
+    return 0
+
+
+def _longest_runs(near: NDArray[np.bool_]) -> int:
+    """Samples of ``near`` that stand in runs of `RUN` or more."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], near, [False]]).astype(np.int8)))
+    lengths = edges[1::2] - edges[::2]
+    return int(lengths[lengths >= RUN].sum())
