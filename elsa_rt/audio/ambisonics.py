@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from elsa_rt.errors import UsageError
 
-Format = Literal["ambix", "fuma", "a-format"]
+Format = Literal["ambix", "fuma", "n3d", "a-format"]
 Mount = Literal["upright", "inverted", "endfire"]
 
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -99,12 +99,16 @@ def rotate_foa(turn: ArrayLike) -> NDArray[np.float64]:
 def decode_matrix(form: Format) -> NDArray[np.float64]:
     """Matrix (4, 4) that takes four channels of ``form`` to AmbiX.
 
-    FuMa carries W 3 dB down. A-format is ideal type I capsules (FLU, FRD, BLD, BRU) of
+    FuMa carries W 3 dB down; N3D is AmbiX with Y, Z, X 4.8 dB up.
+
+    A-format is ideal type I capsules (FLU, FRD, BLD, BRU) of
     directivity ``a + (1 - a) cos``: ``W = sum / (4 a)``, and each of X, Y, Z is the signed sum
     times ``sqrt(3) / (4 (1 - a))``.
     """
     if form == "ambix":
         return np.eye(4)
+    if form == "n3d":  # W, Y, Z, X, the latter three sqrt(3) as strong
+        return np.diag([1, *3 * [1 / math.sqrt(3)]])
     if form == "fuma":  # W, X, Y, Z
         return np.array([[math.sqrt(2), 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 1, 0, 0]])
     if form == "a-format":

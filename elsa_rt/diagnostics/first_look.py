@@ -22,7 +22,7 @@ class FirstLook:
 
     Parameters
     ----------
-    form : "ambix", "fuma" or "a-format"
+    form : one of `FORMATS`
         As it was declared.
     """
 

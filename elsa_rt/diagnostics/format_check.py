@@ -11,6 +11,11 @@ LOW_HZ, HIGH_HZ = 200.0, 1_000.0  # capsules are nearly in one point here
 ALIKE = 0.45  # mean coherence of A-format is 0.67 in a diffuse field, of B-format 0
 APART = 0.3
 EVEN_DB = 2.5  # capsules are as loud as each other within this
+W_AGAINST_XYZ_DB = {"ambix": 0.0, "fuma": -3.0, "n3d": -4.8}
+N3D_DB = 4.77
+SURE_DB = 1.2  # from what is expected of one wave
+WAVE_SHARE = 0.7  # of the power of X, Y, Z that W foretells: one wave rules there
+LOUDER_DB = {"ambix": 1.5, "fuma": 4.0}  # than W no channel is
 
 
 def format_doubt(samples: NDArray[np.floating], rate: int, form: str) -> str | None:
@@ -30,7 +35,7 @@ def format_doubt(samples: NDArray[np.floating], rate: int, form: str) -> str | N
     coherence = np.abs(mean_coherence(spectra, band))
     alike = float((coherence.sum() - 4) / 12)
     if form != "a-format":
-        return _doubt_of_b_format(level, power, alike, form)
+        return _doubt_of_b_format(spectra, band, power, alike, form)
     loudest = int(level.argmax())
     if alike < APART and level[loudest] - np.delete(level, loudest).max() > EVEN_DB:
         return (
@@ -42,28 +47,70 @@ def format_doubt(samples: NDArray[np.floating], rate: int, form: str) -> str | N
 
 
 def _doubt_of_b_format(
-    level: NDArray[np.float64], power: NDArray[np.float64], alike: float, form: str
+    spectra: NDArray[np.complex128],
+    band: NDArray[np.bool_],
+    power: NDArray[np.float64],
+    alike: float,
+    form: str,
 ) -> str | None:
+    level = 10 * np.log10(power)
     if alike > ALIKE and np.ptp(level) < EVEN_DB + 1:
         return (
             f"declared {form}, but all four channels are alike (coherence {alike:.2f}) and as "
             "loud as each other, as capsules are: it looks like A-format, try --format a-format "
             "or --microphone"
         )
+    wanted = W_AGAINST_XYZ_DB[form]
+    waves = _wave_ratio_db(spectra, band)
+    told = f"declared {form}, "
     loudest = int(level.argmax())
-    if loudest != 0 and level[loudest] - level[0] > 1.5:
+    if waves is not None and form in ("ambix", "fuma") and abs(waves - N3D_DB) < SURE_DB:
         return (
-            f"declared {form}, whose first channel is W and the loudest, but channel "
-            f"{loudest + 1} of the four is {level[loudest] - level[0]:.1f} dB louder: see to the "
-            "order of --channels" + (", or is it A-format?" if alike > ALIKE else "")
+            f"{told}but X, Y and Z of single waves are {waves:.1f} dB stronger than W, "
+            f"{N3D_DB:.1f} dB is N3D: try --format n3d"
         )
-    ratio_db = 10 * np.log10(power[0] / power[1:].sum())
-    other = {"ambix": ("fuma", -3.0), "fuma": ("ambix", 0.0)}[form]
-    wanted = 0.0 if form == "ambix" else -3.0
-    if abs(ratio_db - other[1]) < 1.0 < abs(ratio_db - wanted):
+    if waves is not None and form == "n3d" and abs(waves) < SURE_DB:
         return (
-            f"declared {form}, but W is {ratio_db:+.1f} dB against X, Y and Z together, "
-            f"{wanted:+.0f} dB is expected and {other[1]:+.0f} dB in {other[0]}: try "
-            f"--format {other[0]}"
+            f"{told}but X, Y and Z of single waves are as strong as W, as in SN3D: try "
+            "--format ambix"
+        )
+    if form == "n3d":
+        return None
+    ratio_db = 10 * np.log10(power[0] / power[1:].sum())
+    other = "fuma" if form == "ambix" else "ambix"
+    expected = W_AGAINST_XYZ_DB[other]
+    fits_other = abs(ratio_db - expected) < 1.0 < abs(ratio_db - wanted)
+    above = level[loudest] - level[0]
+    if loudest != 0 and above > LOUDER_DB[form]:
+        hint = ", or is it A-format?" if alike > ALIKE else ""
+        hint += f"; --format {other} would fit, too" if fits_other else ""
+        hint += "; if Y, Z and X are all too loud it is N3D: --format n3d" if above < 6 else ""
+        hint += "; AAC makes --channels 3,1,2,4 of W, Y, Z, X" if loudest == 2 else ""
+        return (
+            f"{told}whose first channel is W and the loudest, but channel {loudest + 1} of the "
+            f"four is {above:.1f} dB louder: see to the order of --channels{hint}"
+        )
+    if fits_other:
+        return (
+            f"{told}but W is {ratio_db:+.1f} dB against X, Y and Z together, "
+            f"{wanted:+.0f} dB is expected and {expected:+.0f} dB in {other}: try "
+            f"--format {other}"
         )
     return None
+
+
+def _wave_ratio_db(spectra: NDArray[np.complex128], band: NDArray[np.bool_]) -> float | None:
+    """How much stronger X, Y, Z together are than W in what they share with it, in dB.
+
+    Only frequencies count at which one wave rules: noise of the channels and sound from all sides
+    share nothing with W. None where there are too few.
+    """
+    part = spectra[band]
+    power = np.einsum("fcc->fc", part).real + 1e-30
+    shared = np.abs(part[:, 1:, 0]) ** 2 / power[:, :1]  # power of each that W foretells
+    share = shared.sum(axis=1) / power[:, 1:].sum(axis=1)
+    waves = share > WAVE_SHARE
+    if np.count_nonzero(waves) < 0.25 * len(part):
+        return None
+    ratio = shared[waves].sum(axis=1) / power[waves, 0]
+    return float(10 * np.log10(np.median(ratio)))

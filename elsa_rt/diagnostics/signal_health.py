@@ -186,8 +186,9 @@ class SignalHealth:
             at = ", ".join(f"{value:.4g}" for value in window[dead, -1].tolist())
             how = "nothing but zeros on" if zero else "no movement on"
             where = "" if zero else f", which stand at {at},"
+            # of B-format W is what the names of sounds and the intensity come from
             yield from self._said(
-                "dead",
+                "deaf" if dead[0] and not self._capsules else "dead",
                 f"{how} {self._named(dead)}{where} while others have signal: a capsule is "
                 "unplugged, or a sound server remixes the channels (prefer a hw: device)",
             )

@@ -1,0 +1,67 @@
+"""The format check: what each layout looks like under the name of another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from elsa_rt.audio.ambisonics import decode_matrix, direction_from_angles, plane_wave
+from elsa_rt.diagnostics.first_look import FirstLook
+from elsa_rt.diagnostics.format_check import format_doubt
+
+RATE = 48_000
+
+
+def wave(azimuth: float, level: float = 0.1) -> NDArray[np.float64]:
+    """AmbiX (4, n): bursts from one direction over the noise of the capsules."""
+    rng = np.random.default_rng(1)
+    count = 5 * RATE
+    burst = rng.standard_normal(count) * (np.arange(count) / RATE % 1.0 < 0.5)
+    gains = plane_wave(direction_from_angles(azimuth, 20))
+    return level * (gains[:, None] * burst + 0.01 * rng.standard_normal((4, count)))
+
+
+@pytest.mark.parametrize("azimuth", [0, 60, -135])
+@pytest.mark.parametrize("form", ["ambix", "fuma", "n3d"])
+def test_the_declared_format_is_not_doubted(form: str, azimuth: float) -> None:
+    samples = np.linalg.inv(decode_matrix(form)) @ wave(azimuth)  # type: ignore[arg-type]
+    assert format_doubt(samples, RATE, form) is None
+
+
+@pytest.mark.parametrize("azimuth", [0, 60, -135])
+@pytest.mark.parametrize(
+    ("form", "declared", "cure"),
+    [
+        ("n3d", "ambix", "--format n3d"),
+        ("n3d", "fuma", "--format n3d"),
+        ("ambix", "n3d", "--format ambix"),
+        ("fuma", "ambix", "--format fuma"),
+        ("ambix", "fuma", "--format ambix"),
+    ],
+)
+def test_another_format_is_named(form: str, declared: str, cure: str, azimuth: float) -> None:
+    samples = np.linalg.inv(decode_matrix(form)) @ wave(azimuth)  # type: ignore[arg-type]
+    assert cure in (format_doubt(samples, RATE, declared) or "")
+
+
+def test_the_order_that_aac_makes_is_told() -> None:
+    doubt = format_doubt(wave(60)[[1, 2, 0, 3]], RATE, "ambix") or ""
+    assert "channel 3" in doubt
+    assert "--channels 3,1,2,4" in doubt
+
+
+def test_a_doubt_is_said_once_while_listening() -> None:
+    look, said = FirstLook("ambix"), []
+    samples = (np.linalg.inv(decode_matrix("fuma")) @ wave(60)).astype(np.float32)
+    for at in range(1, 10):
+        said += look.step(samples, RATE, 5.0 * at)
+    assert len(said) == 1
+    assert "--format fuma" in said[0]
+
+
+@pytest.mark.parametrize(("level", "told"), [(0.1, False), (1e-4, True)])
+def test_a_quiet_microphone_is_told(level: float, told: bool) -> None:
+    look = FirstLook("ambix")
+    said = [*look.step(wave(60, level).astype(np.float32), RATE, 12.0)]
+    assert any("the microphone is quiet" in text for text in said) == told
