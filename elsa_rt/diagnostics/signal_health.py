@@ -269,8 +269,7 @@ class SignalHealth:
             yield text
 
     def _told(self, kind: str, text: str) -> str:
-        plain = text.replace("NaN", "no numbers")  # a reader of JSON looks for that word
-        self._faults[kind] = plain, self.now_s + HOLD_S
+        self._faults[kind] = text, self.now_s + HOLD_S
         return text
 
     def _due(self, kind: str) -> bool:
