@@ -108,7 +108,10 @@ class Config:
         SIGNAL, None, "sampling rate in Hz of a microphone or of standard input"
     )
     sample_format: SampleFormat = _setting(
-        SIGNAL, "s16", "samples on standard input", SAMPLE_FORMATS
+        SIGNAL,
+        "s16",
+        "raw samples; s24 is three packed bytes, s24-in-32 is S24_LE of ALSA",
+        SAMPLE_FORMATS,
     )
     input_channels: int | None = _setting(
         SIGNAL, None, "how many channels a microphone is opened with, or standard input carries"

@@ -13,7 +13,7 @@ from typing import Literal, TypedDict
 from elsa_rt.audio.ambisonics import Format, Mount
 from elsa_rt.rules.rule import Rule
 
-SampleFormat = Literal["s16", "s24", "s32", "f32"]
+SampleFormat = Literal["s16", "s24", "s24-in-32", "s32", "f32"]
 """Little-endian PCM that standard input may carry."""
 
 Engine = Literal["auto", "onnx", "tensorrt", "tensorrt-rtx"]

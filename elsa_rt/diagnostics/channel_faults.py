@@ -79,7 +79,9 @@ class _Names:
         return f"channel {self._numbers[at]}"
 
     def those(self, which: NDArray[np.bool_]) -> str:
-        return f"channels {', '.join(str(self._numbers[at]) for at in np.flatnonzero(which))}"
+        return (
+            f"channels {', '.join(str(self._numbers[at]) for at in np.flatnonzero(which).tolist())}"
+        )
 
     @staticmethod
     def stands(row: NDArray[np.floating]) -> str:

@@ -60,6 +60,8 @@ class SignalHealth:
         self._clipped = np.zeros(4, bool)
         self._position = 0  # samples since the first, lost ones included
         self._rate = 0
+        self._history = np.empty((4, 0), np.float32)
+        self._filled = self._gathered = 0
         self._still_s = 0.0
         self._seen = {"gain": 0, "narrow": 0}  # windows in a row
 

@@ -85,13 +85,12 @@ def find_device(wanted: str | int | None) -> DeviceInfo:
     there = devices()
     if wanted is None:
         return _default(there)
-    if isinstance(wanted, int) or wanted.isdecimal():
-        fitting = [device for device in there if device.index == int(wanted)]
-    else:
-        part = wanted.casefold()
-        fitting = [d for d in there if d.name.casefold() == part] or [
-            d for d in there if part in f"{d.name}, {d.host_api}".casefold()
-        ]
+    part = str(wanted).casefold()
+    fitting = [d for d in there if isinstance(wanted, str) and d.name.casefold() == part]
+    if not fitting and part.isdecimal():
+        fitting = [device for device in there if device.index == int(part)]
+    elif not fitting:
+        fitting = [d for d in there if part in f"{d.name}, {d.host_api}".casefold()]
     if not fitting:
         raise DeviceError(
             f"no microphone fits {wanted!r}, and no file has that name; {_listing(there)}"

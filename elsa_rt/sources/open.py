@@ -12,17 +12,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import stat
 import sys
 from io import BufferedIOBase
 from os import PathLike, fspath
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
 from elsa_rt.config import Config
-from elsa_rt.errors import UsageError
+from elsa_rt.errors import DeviceError, UsageError
 from elsa_rt.hints import coerce
 from elsa_rt.microphones.library import profile_of
 from elsa_rt.microphones.to_foa import pick_channels
@@ -77,9 +79,14 @@ def _open_samples(source: object, config: Config, on_notice: OnNotice) -> Source
 
         return PipeSource(cast(BufferedIOBase, sys.stdin.buffer), config, on_notice)
     if isinstance(source, (str, PathLike)):
-        from elsa_rt.sources.files import FileSource
+        from elsa_rt.sources.files import FileSource, shown
 
-        return FileSource(fspath(source), config, on_notice)
+        path = fspath(source)
+        if _is_stream(path):
+            from elsa_rt.sources.pipe import open_fifo
+
+            return open_fifo(os.fsencode(path), config, on_notice, shown(path))
+        return FileSource(path, config, on_notice)
     if isinstance(source, tuple) and len(source) == 2:
         from elsa_rt.sources.array import ArraySource
 
@@ -101,8 +108,49 @@ def _is_device(source: object) -> bool:
 
 
 def is_path(text: str) -> bool:
-    """Whether ``text`` means a file, be it there or not, and no device."""
-    return "/" in text or "\\" in text or Path(text).is_file() or _has_suffix(text)
+    """Whether ``text`` means a file, be it there or not, and no device.
+
+    Raises
+    ------
+    UsageError
+        It is an address on a network.
+    """
+    if _exists(text):
+        return True
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+        raise UsageError(
+            f"{text} is an address: elsa-rt opens no network connection; let ffmpeg fetch it: "
+            f"ffmpeg -i {shlex.quote(text)} -f wav - | elsa-rt listen -"
+        )
+    if "/" in text or "\\" in text or _has_suffix(text):
+        return not _is_device_name(text)
+    return False
+
+
+def _exists(text: str) -> bool:
+    try:
+        return os.path.exists(text) and not (os.path.isdir(text) and os.sep not in text)
+    except ValueError:  # a NUL in it
+        return True
+
+
+def _is_device_name(text: str) -> bool:
+    """Whether a device is called so, though it looks like a path."""
+    from elsa_rt.sources.devices import devices
+
+    try:
+        names = [device.name.casefold() for device in devices()]
+    except DeviceError:
+        return False
+    return any(text.casefold() in name for name in names)
+
+
+def _is_stream(path: str) -> bool:
+    """Whether ``path`` is a FIFO, which has no end to seek to."""
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _has_suffix(text: str) -> bool:

@@ -1,85 +1,302 @@
-"""Raw PCM on standard input, as ``arecord -t raw`` or ``ffmpeg -f s16le -`` write it."""
+"""Sound on standard input or from a FIFO: raw PCM, or a container that says what it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import queue
+import threading
+from collections.abc import Generator, Iterator
 from io import BufferedIOBase
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.block import Block
+from elsa_rt.audio.block import Block, SourceStatus
 from elsa_rt.config import Config
-from elsa_rt.errors import UsageError
+from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.notices import OnNotice
 from elsa_rt.sources.base import BLOCK_S, MIN_BLOCK_S, Source
+from elsa_rt.sources.byte_stream import ByteStream, Rewindable
+from elsa_rt.sources.containers import DECODED, HEAD_BYTES, container_of, ogg_form, read_layout
+from elsa_rt.sources.declared import Declared
+from elsa_rt.sources.pcm import PcmLayout, decode_pcm
 
-SAMPLE_BYTES = {"s16": 2, "s24": 3, "s32": 4, "f32": 4}
+HEARTBEAT_S = 0.5
+"""So often a stream without sound is told to be."""
 
+SAY_AFTER_S = 2.0
+"""After so long without sound it is said."""
 
-def decode_pcm(raw: bytes, sample_format: str) -> NDArray[np.float32]:
-    """Little-endian PCM as float32 (n,) of full scale -1..1."""
-    if sample_format == "f32":
-        return np.frombuffer(raw, "<f4").astype(np.float32)
-    if sample_format == "s16":
-        return np.divide(np.frombuffer(raw, "<i2"), 2**15, dtype=np.float32)
-    if sample_format == "s24":
-        wide = np.zeros((len(raw) // 3, 4), np.uint8)
-        wide[:, 1:] = np.frombuffer(raw, np.uint8).reshape(-1, 3)  # the lowest byte stays 0
-        raw = wide.tobytes()
-    return np.divide(np.frombuffer(raw, "<i4"), 2**31, dtype=np.float32, casting="unsafe")
+LOOK_AT = 4_096  # bytes; by then a header is there, as a rule
 
 
 class PipeSource(Source):
-    """Interleaved samples from a stream of bytes; what has arrived is passed on at once."""
+    """Interleaved samples from a stream of bytes; what has arrived is passed on at once.
+
+    A container (WAV, RF64, W64, AIFF, AU, CAF, FLAC, Ogg) is recognised by its first bytes and
+    read by what it says; raw samples need ``rate`` and ``input_channels`` of ``config``. Where no
+    sound comes, blocks without samples tell so.
+    """
 
     live = True
 
-    def __init__(self, stream: BufferedIOBase, config: Config, on_notice: OnNotice) -> None:
-        self.name = "standard input"
-        self.rate, self.channels = _declared(config)
+    def __init__(
+        self,
+        stream: BufferedIOBase,
+        config: Config,
+        on_notice: OnNotice,
+        name: str = "standard input",
+    ) -> None:
+        self.name = name
         self._say = on_notice
-        self._format = config.sample_format
+        self._config = config
         if stream.isatty():
             raise UsageError(
-                "standard input is a terminal: pipe raw samples into it, e.g. "
+                "standard input is a terminal: pipe samples into it, e.g. "
                 "arecord -t raw -f S16_LE -r 48000 -c 4 | "
                 "elsa-rt listen - --rate 48000 --channels 4 --sample-format s16"
             )
         self._stream = stream
+        self._bytes = ByteStream(stream)
+        self._closed = False
+        self.owns_stream = False  # it is closed with the source
+        self._position = 0  # samples so far
+        self._decoder: Any = None
+        self._layout = self._declared() or self._read_header(self._head())
+        self.rate, self.channels = self._layout.rate, self._layout.channels
+        self._form = Declared(self._layout.form, config, name, on_notice)
+
+    def _head(self) -> bytes:
+        try:
+            return self._bytes.peek(8)
+        except OSError:  # standard input that cannot be read
+            return b""
+
+    def close(self) -> None:
+        """Whoever iterates comes to the end."""
+        self._closed = True
+        if self.owns_stream:
+            self._stream.close()
+
+    def _declared(self) -> PcmLayout | None:
+        """What the settings say that comes; None where they leave it to a header."""
+        config = self._config
+        if config.rate is None or config.input_channels is None:
+            return None
+        return PcmLayout(config.sample_format, config.rate, config.input_channels)
+
+    def _read_header(self, first: bytes) -> PcmLayout:
+        """What comes, by its header or else by the settings."""
+        declared = self._declared()
+        kind = container_of(first.ljust(8, b"\0"))
+        if not kind or (kind == "MP4" and declared):
+            if declared is None:
+                raise UsageError(
+                    f"raw samples on {self.name} carry no header: say what they are, e.g. "
+                    "--rate 48000 --channels 4 --sample-format s16"
+                )
+            return declared
+        layout = self._open_decoder(kind) if kind in DECODED else self._open_layout(kind)
+        wrong = []
+        if declared and declared.rate != layout.rate:
+            wrong.append(f"--rate {declared.rate} is given and {layout.rate} Hz holds")
+        if declared and declared.channels != layout.channels:
+            wrong.append(f"--channels {declared.channels} is given and {layout.channels} hold")
+        self._say(
+            f"{self.name} is {kind} and says itself what it holds: {layout.channels} channels at "
+            f"{layout.rate} Hz" + "".join(f"; {text}" for text in wrong)
+        )
+        return layout
+
+    def _open_layout(self, kind: str) -> PcmLayout:
+        size = LOOK_AT
+        while True:
+            head = self._bytes.peek(size)
+            layout = read_layout(head)
+            if layout is not None:
+                skipped = layout.offset
+                while skipped:
+                    skipped -= len(self._bytes.read(skipped) or b"") or skipped
+                return layout
+            if len(head) < size or size >= HEAD_BYTES:
+                raise SourceError(
+                    f"{self.name} is {kind} that cannot be read from a pipe: send PCM, e.g. "
+                    "ffmpeg -i INPUT -f wav - | elsa-rt listen -"
+                )
+            size *= 4
+
+    def _open_decoder(self, kind: str) -> PcmLayout:
+        import soundfile as sf
+
+        form = ogg_form(self._bytes.peek(LOOK_AT)) if kind == "Ogg" else ""
+        try:
+            if kind == "Ogg":
+                self._decoder = sf.SoundFile(self._through_a_pipe())
+            else:
+                self._decoder = sf.SoundFile(Rewindable(self._bytes))
+        except (sf.LibsndfileError, OSError) as error:
+            raise SourceError(
+                f"{self.name} is {kind} that cannot be decoded ({error}): send PCM, e.g. "
+                "ffmpeg -i INPUT -f wav - | elsa-rt listen -"
+            ) from error
+        return PcmLayout("f32", self._decoder.samplerate, self._decoder.channels, form=form)
+
+    def _through_a_pipe(self) -> int:
+        """A pipe that libsndfile reads for itself: of Ogg it reads no other stream."""
+        out, into = os.pipe()
+
+        def feed() -> None:
+            try:
+                while not self._closed and (piece := self._bytes.read(1 << 16)):
+                    view = memoryview(piece)
+                    while view:
+                        view = view[os.write(into, view) :]
+            except OSError:
+                pass  # the reader has gone
+            finally:
+                os.close(into)
+
+        threading.Thread(target=feed, name="elsa-rt pipe", daemon=True).start()
+        return out
 
     def __iter__(self) -> Iterator[Block]:
-        frame = SAMPLE_BYTES[self._format] * self.channels
+        if self._decoder is not None:
+            yield from self._decoded()
+            return
+        layout = self._layout
+        if not layout.container:
+            first = yield from self._first_bytes()
+            layout = self._read_header(first)
+            if self._decoder is not None:
+                self.rate, self.channels = layout.rate, layout.channels
+                yield from self._decoded()
+                return
+        self.rate, self.channels = layout.rate, layout.channels
+        yield from self._raw(layout)
+
+    def _first_bytes(self) -> Generator[Block, None, bytes]:
+        """Wait for the first bytes, with heartbeats; gives them."""
+        silent = 0.0
+        while True:
+            first = self._bytes.peek(8, HEARTBEAT_S)
+            if len(first) >= 4 or self._bytes.ended or self._closed:
+                return first
+            silent += HEARTBEAT_S
+            self._say_silence(silent)
+            yield self._heartbeat(silent)
+
+    def _say_silence(self, silent_s: float) -> None:
+        if silent_s == SAY_AFTER_S:
+            self._say(
+                f"{self.name}: no sound has come for {silent_s:.0f} s: does the program before "
+                "the pipe still run?"
+            )
+
+    def _heartbeat(self, silent_s: float) -> Block:
+        reason = f"{self.name}: no sound has come for {silent_s:.1f} s"
+        empty = np.empty((self.channels, 0), np.float32)
+        status = SourceStatus(silent_s=silent_s, reason=reason)
+        return Block(empty, self.rate, self._position, status=status)
+
+    def _block(self, samples: NDArray[np.float32], silent_s: float) -> Block:
+        start = self._position
+        self._position += len(samples)
+        sound = self._form.to_ambix(np.ascontiguousarray(samples.T))
+        return Block(sound, self.rate, start, status=SourceStatus(silent_s=silent_s))
+
+    def _raw(self, layout: PcmLayout) -> Iterator[Block]:
+        frame = layout.frame_bytes
         least = frame * max(1, round(self.rate * MIN_BLOCK_S))
         most = frame * max(1, round(self.rate * BLOCK_S))
-        start = 0
         waiting = b""
-        while True:
-            arrived = self._stream.read1(most - len(waiting))
+        silent = 0.0
+        looked = False
+        while not self._closed:
+            arrived = self._bytes.read(most - len(waiting), HEARTBEAT_S)
+            if arrived is None:
+                silent += HEARTBEAT_S
+                self._say_silence(silent)
+                yield self._heartbeat(silent)
+                continue
             waiting += arrived
             if arrived and len(waiting) < least:
                 continue
             whole = len(waiting) // frame * frame
             if whole:
-                samples = decode_pcm(waiting[:whole], self._format).reshape(-1, self.channels)
-                yield Block(np.ascontiguousarray(samples.T), self.rate, start)
-                start += len(samples)
-                waiting = waiting[whole:]
+                looked = looked or self._look_at(waiting[:whole], layout.encoding)
+                samples = decode_pcm(waiting[:whole], layout.encoding)
+                yield self._block(samples.reshape(-1, self.channels), silent)
+                waiting, silent = waiting[whole:], 0.0
             if not arrived:
                 break
         if waiting:
             self._say(
-                f"standard input ended in the middle of a frame: {len(waiting)} of {frame} bytes "
+                f"{self.name} ended in the middle of a frame: {len(waiting)} of {frame} bytes "
                 "left over; are --channels and --sample-format right?"
             )
-        elif start == 0:
-            self._say("standard input held no samples: does the program before the pipe run?")
+        elif self._position == 0:
+            self._say(f"{self.name} held no samples: does the program before the pipe run?")
+
+    def _look_at(self, raw: bytes, encoding: str) -> bool:
+        """Say it if 24 bits come in 32; whether enough was seen to know."""
+        if encoding not in ("s24", "s32") or len(raw) < 4_000:
+            return encoding not in ("s24", "s32")
+        lanes = np.frombuffer(raw[: len(raw) // 4 * 4], np.uint8).reshape(-1, 4)
+        filler = [lane for lane in range(4) if np.isin(lanes[:, lane], (0, 255)).all()]
+        moving = [lane for lane in range(4) if len(np.unique(lanes[:, lane])) > 8]
+        if len(moving) >= 2 and filler and (encoding == "s24" or filler == [3]):
+            self._say(
+                f"every fourth byte of {self.name} is empty: these are 24 bits in 32 (S24_LE of "
+                f"ALSA), not {encoding}, which is {'three packed' if encoding == 's24' else 'four'}"
+                " bytes a sample: say --sample-format s24-in-32"
+            )
+        return True
+
+    def _decoded(self) -> Iterator[Block]:
+        """What libsndfile decodes on a thread of its own, as it waits without end."""
+        decoder, ready = self._decoder, queue.Queue[Any](8)
+        count = max(1, round(self.rate * MIN_BLOCK_S))
+
+        def decode() -> None:
+            try:
+                while not self._closed:
+                    samples = decoder.read(count, dtype="float32", always_2d=True)
+                    ready.put(samples)
+                    if len(samples) < count:
+                        break
+            except Exception as error:  # libsndfile's own, or the stream has gone
+                ready.put(error)
+            ready.put(None)
+
+        threading.Thread(target=decode, name="elsa-rt decoder", daemon=True).start()
+        silent = 0.0
+        while not self._closed:
+            try:
+                samples = ready.get(timeout=HEARTBEAT_S)
+            except queue.Empty:
+                silent += HEARTBEAT_S
+                self._say_silence(silent)
+                yield self._heartbeat(silent)
+                continue
+            if samples is None:
+                break
+            if isinstance(samples, Exception):
+                self._say(f"{self.name} is damaged from here on: {samples}")
+                continue
+            if len(samples):
+                yield self._block(samples, silent)
+                silent = 0.0
 
 
-def _declared(config: Config) -> tuple[int, int]:
-    if config.rate is None or config.input_channels is None:
-        raise UsageError(
-            "raw samples on standard input carry no header: say what they are, e.g. "
-            "--rate 48000 --channels 4 --sample-format s16"
-        )
-    return config.rate, config.input_channels
+def open_fifo(path: bytes, config: Config, on_notice: OnNotice, name: str) -> PipeSource:
+    """Open a FIFO or another file without an end; who writes may come later."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    stream = open(descriptor, "rb")  # noqa: SIM115
+    try:
+        source = PipeSource(stream, config, on_notice, name)
+    except BaseException:
+        stream.close()
+        raise
+    source.owns_stream = True
+    return source

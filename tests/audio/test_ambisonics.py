@@ -73,6 +73,7 @@ def test_formats_decode_to_the_same_plane_wave(azimuth: float, elevation: float)
     encoded: dict[str, ArrayLike] = {
         "ambix": [1, y, z, x],
         "fuma": [1 / math.sqrt(2), x, y, z],
+        "n3d": [1, *(math.sqrt(3) * component for component in (y, z, x))],
         "a-format": 0.5 + 0.5 * capsules @ direction,  # what four cardioids hear
     }
     assert set(encoded) == set(FORMATS)
@@ -113,7 +114,7 @@ def test_what_mounts_do() -> None:
 
 
 def test_unknown_names_list_the_known() -> None:
-    with pytest.raises(UsageError, match=r"'b-format' is unknown: .* ambix\|fuma\|a-format"):
+    with pytest.raises(UsageError, match=r"'b-format' is unknown: .* ambix\|fuma\|n3d\|a-format"):
         decode_matrix("b-format")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"'sideways' is unknown: .* upright\|inverted\|endfire"):
         mount_rotation("sideways")  # type: ignore[arg-type]

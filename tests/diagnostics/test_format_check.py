@@ -52,7 +52,8 @@ def test_the_order_that_aac_makes_is_told() -> None:
 
 
 def test_a_doubt_is_said_once_while_listening() -> None:
-    look, said = FirstLook("ambix"), []
+    look = FirstLook("ambix")
+    said: list[str] = []
     samples = (np.linalg.inv(decode_matrix("fuma")) @ wave(60)).astype(np.float32)
     for at in range(1, 10):
         said += look.step(samples, RATE, 5.0 * at)

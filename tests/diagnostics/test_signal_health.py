@@ -170,9 +170,11 @@ def plane_wave(seconds: float = 6.0, sensor: float = 1e-3, seed: int = 1) -> NDA
     return (gains * burst + sensor * rng.standard_normal((4, count))).astype(np.float32)
 
 
-def kinds(samples: NDArray[np.float32], size: int = 4800, **how: bool) -> dict[str, float]:
+def kinds(
+    samples: NDArray[np.float32], size: int = 4800, *, capsules: bool = False
+) -> dict[str, float]:
     """Kinds of faults, each with the second at which it was first in force."""
-    health = SignalHealth(**how)
+    health = SignalHealth(capsules=capsules)
     seen: dict[str, float] = {}
     for start in range(0, samples.shape[1], size):
         health.step(Block(samples[:, start : start + size], RATE, start))
