@@ -107,6 +107,9 @@ class Config:
     rate: int | None = _setting(
         SIGNAL, None, "sampling rate in Hz of a microphone or of standard input"
     )
+    wait_for_device: bool = _setting(
+        SIGNAL, False, "wait for a microphone that is not there yet, as after booting"
+    )
     sample_format: SampleFormat = _setting(
         SIGNAL,
         "s16",

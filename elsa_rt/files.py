@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +20,10 @@ from numpy.typing import NDArray
 from elsa_rt.errors import ElsaError, UsageError
 
 APP = "elsa-rt"
+
+MOST_ARRAY_BYTES = 256_000_000
+MOST_TEXT_BYTES = 4_000_000
+"""Files of users are bounded: more is a mistake, or meant to do harm."""
 
 
 @contextmanager
@@ -60,6 +68,54 @@ def save_arrays(path: Path, arrays: dict[str, NDArray[Any]], *, private: bool = 
         raise ElsaError(
             f"writing {path}: {error.strerror}: see that the place is writable and not full"
         ) from error
+
+
+def load_arrays(path: Path, most_bytes: int = MOST_ARRAY_BYTES) -> dict[str, NDArray[Any]]:
+    """Arrays of numbers or text by name from a NumPy file; nothing in it can run or explode.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or is no regular file.
+    ValueError
+        It is no file of such arrays, or they take more than ``most_bytes``.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError("it is no regular file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > most_bytes:
+            raise ValueError(f"its arrays take {size:,} bytes, {most_bytes:,} are allowed")
+        with np.load(path, allow_pickle=False) as stored:
+            found = {name: stored[name] for name in stored.files}
+    except (zipfile.BadZipFile, EOFError, KeyError, zlib.error, NotImplementedError) as error:
+        raise ValueError(f"it is no NumPy archive, or damaged ({error})") from None
+    for name, array in found.items():
+        if array.dtype.kind not in "biufcU":
+            raise ValueError(f"its array {name} holds {array.dtype}: numbers are needed")
+    return found
+
+
+def read_user_text(path: Path, most_bytes: int = MOST_TEXT_BYTES) -> str:
+    """UTF-8 text of a file of the user, at most ``most_bytes`` long.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, is no regular file, or longer.
+    UnicodeDecodeError
+        It is not UTF-8.
+    """
+    path = Path(path)
+    status = path.stat()
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    with path.open("rb") as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise OSError(errno.EFBIG, f"it has more than {most_bytes:,} bytes")
+    return data.decode("utf-8-sig")
 
 
 def config_directory() -> Path:

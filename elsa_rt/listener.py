@@ -153,6 +153,7 @@ class Listener:
         self._flow = EnergyFlow(bundle.step_frames)
         self._timeline = Timeline(bundle.features.rate)
         self._bearings = ReferenceFrame(bundle, config.frame)
+        self._bearings.on_notice = on_notice
         self._encoder = encoder
         self._began_s = began_s
         self._store = _open_store(config)
@@ -207,7 +208,9 @@ class Listener:
         self._check_free("opening the source")
         self._restart()
         self.close()
-        source = open_source(self.source, self.config, self.on_notice, self._microphone)
+        source = open_source(
+            self.source, self.config, self.on_notice, self._microphone, supervised=True
+        )
         self._session = Session(source, Stages(self._push, self._finish, self._fail))
         return self._session
 
@@ -635,7 +638,8 @@ class Listener:
         Raises
         ------
         UsageError
-            It is no rotation, or older than the one before.
+            It is no rotation. A reading that is late, or stamped in the future, is skipped and said
+            once; a clock that was set back is followed.
         """
         if quaternion is None:
             yaw_deg, pitch_deg, roll_deg = coerce(

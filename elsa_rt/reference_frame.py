@@ -18,7 +18,14 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Alert, Angles, Hearing, Track
+from elsa_rt.notices import OnNotice, log_notice
 from elsa_rt.settings import Frame
+
+AHEAD_S = 2.0
+"""A reading whose stamp is further ahead of the sound than this belongs to another clock."""
+
+CLOCK_JUMPED = 5
+"""So many late readings in a row mean that their clock was set back."""
 
 SAMPLES_PER_LOOKUP = 64
 """Samples for each look-up in the timeline; orientation is interpolated sample by sample."""
@@ -45,6 +52,9 @@ class ReferenceFrame:
         self._middle_s = (bundle.step_samples - features.hop + features.window) / 2 / self._rate
         self._orientation = Orientation()
         self._timeline = Timeline(self._rate)
+        self._late = 0  # readings in a row that are older than the last
+        self._said: set[str] = set()
+        self.on_notice: OnNotice = log_notice
         self.reset()
 
     def reset(self) -> None:
@@ -62,6 +72,7 @@ class ReferenceFrame:
         """Take a reading at ``time_s`` of the stream, or at ``captured`` of the capture clock."""
         if time_s is not None and captured is not None:
             raise UsageError("orientation: give time_s or captured, not both")
+        stamped = captured is not None
         if time_s is None and self._clock_s is not None:
             captured = time.monotonic() if captured is None else captured
             time_s = captured + self._clock_s
@@ -70,7 +81,33 @@ class ReferenceFrame:
                 "orientation: captured is a time of the capture clock, and the blocks of this "
                 "stream carry none: give time_s"
             )
-        self._orientation.add(quaternion, (self._end_s or 0.0) if time_s is None else time_s)
+        end_s = self._end_s or 0.0
+        at_s = end_s if time_s is None else time_s
+        if stamped and self._end_s is not None and at_s > end_s + AHEAD_S:
+            self._skip(f"its stamp is {at_s - end_s:.1f} s ahead of the sound")
+            return
+        if self._orientation.add(quaternion, at_s):
+            self._late = 0
+            return
+        self._late += 1
+        if self._late < CLOCK_JUMPED:
+            self._skip("its stamp is older than that of the one before")
+            return
+        # all that come now are older: their clock was set back, and is followed
+        self._late = 0
+        self._orientation.forget_after(at_s)
+        if not self._orientation.add(quaternion, at_s):
+            self._orientation.restart(at_s)
+            self._orientation.add(quaternion, at_s)
+
+    def _skip(self, why: str) -> None:
+        """Leave out a reading; it is said for the first of a kind."""
+        if why[:24] not in self._said:
+            self._said.add(why[:24])
+            self.on_notice(
+                f"an orientation was skipped: {why}; give captured= in seconds of time.monotonic, "
+                "or no stamp at all, in the order of time. It is said once"
+            )
 
     def add(self, block: Block) -> None:
         """Take note of the next block."""

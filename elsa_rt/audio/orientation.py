@@ -65,13 +65,15 @@ class Orientation:
         """Whether there is any reading."""
         return self._count > 0
 
-    def add(self, quaternion: ArrayLike, time_s: float) -> None:
+    def add(self, quaternion: ArrayLike, time_s: float) -> bool:
         """Take a reading; readings come in the order of their time.
+
+        False where it is older than the last one, and so was skipped.
 
         Raises
         ------
         UsageError
-            It is no rotation, or older than the last one.
+            It is no rotation.
         """
         turn = np.array(quaternion, float)
         length = np.linalg.norm(turn) if turn.shape == (4,) else 0.0
@@ -91,10 +93,7 @@ class Orientation:
             if self._count:
                 last = self._count - 1
                 if time_s < self._times[last]:
-                    raise UsageError(
-                        f"orientation at {time_s:.3f} s: it is older than the last one, at "
-                        f"{self._times[last]:.3f} s; set them in the order of their time"
-                    )
+                    return False
                 if turn @ self._turns[last] < 0:  # the same rotation, and the shorter way to it
                     turn = -turn
                 if time_s == self._times[last]:
@@ -102,13 +101,21 @@ class Orientation:
             self._times[self._count] = time_s
             self._turns[self._count] = turn
             self._count += 1
+        return True
 
-    def restart(self) -> None:
-        """A new stream begins: the last reading holds from its start."""
+    def forget_after(self, time_s: float) -> None:
+        """Drop the readings after ``time_s``, but for the last before."""
+        with self._lock:
+            kept = int(np.searchsorted(self._times[: self._count], time_s, side="right"))
+            if 0 < kept < self._count:
+                self._count = kept
+
+    def restart(self, time_s: float = 0.0) -> None:
+        """A new stream begins: the last reading holds from its start, or from ``time_s``."""
         with self._lock:
             if self._count:
                 self._turns[0] = self._turns[self._count - 1]
-                self._times[0] = 0.0
+                self._times[0] = time_s
                 self._count = 1
 
     def at(self, times_s: ArrayLike) -> NDArray[np.float64]:

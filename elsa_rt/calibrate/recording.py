@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.audio.block import Block
 from elsa_rt.config import Config
 from elsa_rt.errors import SourceError
 from elsa_rt.microphones.library import profile_of
-from elsa_rt.microphones.to_foa import pick_channels
+from elsa_rt.microphones.to_foa import pick_channels, unusable
 from elsa_rt.notices import OnNotice
 from elsa_rt.sources.base import Source
 from elsa_rt.sources.open import open_source
@@ -19,6 +20,7 @@ from elsa_rt.sources.open import open_source
 Samples = NDArray[np.float32]
 
 CHUNK_S = 0.1
+MOST_S = 30 * 60.0
 
 
 class FourChannelReader:
@@ -58,14 +60,28 @@ class FourChannelReader:
                 )
             self.dropped += block.dropped
             left -= block.samples.shape[1]
-            waiting.append(block.samples[self._chosen])
+            waiting.append(self._four(block))
             if left <= 0 or sum(part.shape[1] for part in waiting) >= CHUNK_S * self.rate:
                 yield np.concatenate(waiting, axis=1)
                 waiting.clear()
 
+    def _four(self, block: Block) -> Samples:
+        """The chosen channels of ``block``, silence where they are no numbers."""
+        chosen = block.samples[self._chosen]  # a copy
+        chosen[unusable(chosen)] = 0
+        return chosen
+
     def rest(self) -> Samples:
         """All that is left of a source that ends."""
-        pieces = [block.samples[self._chosen] for block in self._blocks]
+        pieces, count = list[Samples](), 0
+        for block in self._blocks:
+            pieces.append(self._four(block))
+            count += block.samples.shape[1]
+            if count > MOST_S * self.rate:
+                raise SourceError(
+                    f"{self.name} is longer than {MOST_S / 60:.0f} minutes: cut out what a "
+                    "calibration needs"
+                )
         return np.concatenate([np.empty((4, 0), np.float32), *pieces], axis=1)
 
 

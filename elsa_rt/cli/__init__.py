@@ -6,6 +6,8 @@ asked wrongly; 130 and 143 ended by Ctrl-C and SIGTERM, after the open alerts we
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 import traceback
@@ -77,8 +79,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if debug:
             traceback.print_exc()
-        return _fail(f"{error}: see where standard input and output lead, and for room there", 1)
-    except Exception as error:
+        return _fail(f"{error}: {_cure(error)}", 1)
+    except MemoryError as error:
+        if debug:
+            traceback.print_exc()
+        return _fail(f"out of memory ({error}): give it more memory, or a smaller input", 1)
+    except BaseException as error:  # a library in Rust may panic, which is no Exception
+        if isinstance(error, (SystemExit, GeneratorExit)):
+            raise
         if debug:
             traceback.print_exc()
         cure = "" if debug else ": run it again with --debug and report what it prints"
@@ -106,6 +114,24 @@ def _open_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a sign that it cannot show is no error
+            stream.reconfigure(errors="backslashreplace" if _is_utf(stream) else "replace")
+
+
+def _is_utf(stream: io.TextIOWrapper) -> bool:
+    return stream.encoding.lower().replace("-", "").startswith("utf")
+
+
+def _cure(error: OSError) -> str:
+    """What to do about an operating system's error that nobody has worded better."""
+    if error.errno == errno.ENOMEM or "map" in str(error):
+        return "there is not enough memory: close other programs, or raise the limit (ulimit -v)"
+    if error.errno == errno.ENOSPC:
+        return "there is no room: free some, or name another place"
+    if error.filename is not None:
+        return "see that it is there, and that this user may use it"
+    return "see where standard input and output lead, and for room there"
 
 
 def _fail(message: str, code: int) -> int:

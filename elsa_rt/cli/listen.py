@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         listener = Listener(None if file else prompts or None, config=config, on_notice=notices)
         model = f"{listener.bundle.name} {listener.bundle.version}"
         book = RuleBook(listener, file)
-        with open_source(source, config, notices) as opened:
+        with open_source(source, config, notices, supervised=True) as opened:
             if as_json:
                 output = _json_lines(opened, model, alerts_only=arguments.alerts_only)
             else:

@@ -20,6 +20,12 @@ GRACE_S = 0.3
 """So long a step may take to come to its end; a pipe that is silent gives none."""
 
 
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Signals that ask to stop; under ``nohup``, SIGHUP stays ignored."""
+
+
 class GracefulStop:
     """Knows when somebody asked to stop.
 
@@ -45,6 +51,14 @@ class GracefulStop:
         if self._before:
             signal.setitimer(signal.ITIMER_REAL, GRACE_S)
 
+    def hurry(self) -> None:
+        """Where somebody asked to stop, what is left must not take longer than a step may.
+
+        The reader of a pipe may be stuck: the end of an alert waits for it no longer than that.
+        """
+        if self._before and (self.signal is not None or self._quitting):
+            signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+
     @property
     def exit_code(self) -> int:
         """0, or 128 + signal as shells have it."""
@@ -52,8 +66,9 @@ class GracefulStop:
 
     def __enter__(self) -> GracefulStop:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._asked)
+            for number in SIGNALS:
+                if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGTERM:
+                    self._before[number] = signal.signal(number, self._asked)
             self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._interrupt)
         return self
 
@@ -93,8 +108,10 @@ def run_until_stopped(
         raise
     except BaseException:
         with contextlib.suppress(Exception):  # it may have been torn out of the middle of a step
+            stop.hurry()
             _show(listener.finish(), show)
         raise
+    stop.hurry()
     _show(listener.finish(), show)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.high_pass import HighPass
 from elsa_rt.diagnostics.format_check import format_doubt
+from elsa_rt.features.high_pass import HighPass
 
 AFTER_S = 4.0  # of sound, as much as is looked at
 LOUD_ENOUGH_DBFS = -60.0  # for the format to be judged

@@ -15,7 +15,7 @@ from elsa_rt.diagnostics.format_check import format_doubt
 from elsa_rt.diagnostics.signal_health import SignalHealth
 from elsa_rt.errors import ElsaError
 from elsa_rt.microphones.library import all_profiles, profile_of, profiles_for_device
-from elsa_rt.microphones.to_foa import pick_channels
+from elsa_rt.microphones.to_foa import pick_channels, unusable
 from elsa_rt.sources.base import Source
 from elsa_rt.sources.open import open_source
 
@@ -130,7 +130,7 @@ def check_sound(
     for fault in faults:
         yield Check("signal", "failure" if fault.fatal else "warning", fault.text)
     for notice in said:
-        if not faults:
+        if not faults or "NaN" in notice:
             yield Check("signal", "warning", notice)
     if not faults and not said:
         yield Check("signal", "ok", "four channels, alive and different from each other")
@@ -161,7 +161,9 @@ def _listen(source: Source, config: Config, listen_s: float, said: list[str]) ->
     count = dropped = 0
     for block in source:
         said += [notice for notice in health.step(block) if not notice.startswith("lost ")]
-        pieces.append(block.samples[chosen])
+        four = block.samples[chosen]  # a copy
+        four[unusable(four)] = 0  # `SignalHealth` counts and says it
+        pieces.append(four)
         count += block.samples.shape[1]
         dropped += block.dropped
         if block.captured is not None:

@@ -174,7 +174,10 @@ def _load_tokenizer(bundle: ModelBundle) -> Tokenizer:
     path = bundle.file(TOKENIZER)
     try:
         tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises nothing narrower
+        tokenizer.encode("a")  # what it lacks shows only now
+    except BaseException as error:  # tokenizers raises nothing narrower, and Rust may panic
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
         raise BundleError(
             f"loading {path}: it is not a tokenizer ({error}): export the bundle again"
         ) from None

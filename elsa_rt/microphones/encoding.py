@@ -25,6 +25,7 @@ from elsa_rt.audio.ambisonics import (
     rotation,
 )
 from elsa_rt.errors import UsageError
+from elsa_rt.files import load_arrays
 from elsa_rt.memo import Memo
 from elsa_rt.microphones.capsules import Capsules, sphere_grid
 from elsa_rt.microphones.profile import Profile
@@ -251,14 +252,21 @@ def _by_geometry(capsules: Capsules, frequencies: Reals) -> NDArray[np.complex12
 def _measured(profile: Profile, filters: Path, frequencies: Reals) -> NDArray[np.complex128]:
     """Spectra of measured filters: (f, 4) for single channels, (f, 4, 4) to AmbiX."""
     try:
-        with np.load(filters) as file:
-            taps, rate, delay = file["taps"], float(file["rate"]), float(file["delay"])
+        file = load_arrays(filters, most_bytes=16_000_000)
+        taps, rate, delay = file["taps"], float(file["rate"]), float(file["delay"])
+        if taps.dtype.kind not in "iuf" or not 1_000 <= rate <= 1e6 or not abs(delay) < 1e6:
+            raise ValueError(f"taps of {taps.dtype}, rate {rate:g}, delay {delay:g}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"microphone {profile.title}: filters {filters} cannot be read ({error}): "
             "an npz with taps (4, t) or (4, 4, t), rate and delay is needed"
         ) from None
-    if taps.ndim not in (2, 3) or set(taps.shape[:-1]) != {4} or not np.isfinite(taps).all():
+    if (
+        taps.ndim not in (2, 3)
+        or set(taps.shape[:-1]) != {4}
+        or not taps.size
+        or not np.isfinite(taps).all()
+    ):
         raise UsageError(
             f"microphone {profile.title}: filters of shape {taps.shape} in {filters}: "
             "finite taps (4, t) or (4, 4, t) are needed"

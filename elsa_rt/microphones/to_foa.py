@@ -13,7 +13,7 @@ from elsa_rt.microphones.profile import Profile
 from elsa_rt.microphones.resample import Resampler
 
 if TYPE_CHECKING:
-    from elsa_rt.audio.high_pass import HighPass
+    from elsa_rt.features.high_pass import HighPass
     from elsa_rt.microphones.fir import MatrixFir
 
 LARGEST = 2.0**20
@@ -111,7 +111,7 @@ class ToFoa:
         if rate != model_rate:
             self._stages.insert(0, Resampler(4, rate, model_rate))
         if high_pass:
-            from elsa_rt.audio.high_pass import HighPass
+            from elsa_rt.features.high_pass import HighPass
 
             self._stages.insert(0, HighPass(rate))
         self.latency = sum(stage.latency for stage in self._stages)

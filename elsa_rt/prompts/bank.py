@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
 from elsa_rt.errors import UsageError
+from elsa_rt.files import read_user_text
 from elsa_rt.hints import check_callable, coerce
 from elsa_rt.notices import OnNotice, log_notice
 from elsa_rt.prompts.rule_embeddings import RuleEmbeddings, embed_rules, texts_to_encode
@@ -132,11 +134,13 @@ def embed_text(
 def read_prompts(path: str | Path) -> tuple[str, ...]:
     """Prompts from a UTF-8 file, one a line; empty lines and lines from ``#`` on do not count."""
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = read_user_text(Path(path))
     except UnicodeDecodeError as error:
+        utf16 = error.object[:2] in (b"\xff\xfe", b"\xfe\xff")
+        known = "utf-16" if utf16 else "latin1"
         raise UsageError(
-            f"reading prompts from {path}: byte {error.start} is not UTF-8: save it as UTF-8, "
-            f"e.g. iconv -f latin1 -t utf-8 {path}"
+            f"reading prompts from {path}: byte {error.start} is not UTF-8: save it as UTF-8, e.g. "
+            f"iconv -f {known} -t utf-8 {shlex.quote(str(path))} > utf8.txt"
         ) from None
     except OSError as error:
         raise UsageError(

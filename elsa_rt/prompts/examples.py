@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -51,20 +52,35 @@ def embed_example(path: str | Path, encoder: AudioEncoder) -> NDArray[np.float32
     return np.asarray(total / length, np.float32)
 
 
+def open_example(path: Path) -> soundfile.SoundFile:
+    """Open a regular file as sound."""
+    if path.exists() and not path.is_file():
+        raise OSError("it is no regular file")
+    return soundfile.SoundFile(os.fsencode(path))
+
+
 def _read(path: Path, rate: int) -> NDArray[np.float32]:
     """AmbiX (4, n) at ``rate`` Hz of peak `PEAK`, with silence around."""
     try:
-        samples, native = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
+        with open_example(path) as file:
+            native, count, channels = file.samplerate, file.frames, file.channels
+            if not 0 < count <= MAX_EXAMPLE_S * native:
+                raise UsageError(
+                    f"the example {path} lasts {count / native:g} s: cut out the sound, a minute "
+                    "at most"
+                )
+            samples = file.read(dtype="float32", always_2d=True)
+    except (OSError, TypeError, soundfile.LibsndfileError) as error:
         raise UsageError(f"reading the example {path}: {error}: name a sound file") from None
-    count, channels = samples.shape
     if channels not in (1, 4):
         raise UsageError(
             f"the example {path} has {channels} channels: one, or the four of AmbiX, are needed"
         )
-    if not 0 < count <= MAX_EXAMPLE_S * native or not np.isfinite(samples).all():
+    bad = ~np.isfinite(samples)
+    if bad.any():
         raise UsageError(
-            f"the example {path} lasts {count / native:g} s: cut out the sound, a minute at most"
+            f"the example {path}: {int(bad.sum()):,} of its samples are NaN or infinite: record or "
+            "export it again"
         )
     if channels == 1:
         samples = samples * plane_wave(direction_from_angles(0.0, 0.0))

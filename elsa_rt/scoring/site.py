@@ -14,10 +14,14 @@ import numpy as np
 
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from elsa_rt.errors import UsageError
-from elsa_rt.files import data_directory
+from elsa_rt.files import data_directory, load_arrays
 from elsa_rt.scoring.statistics import Background, Statistics
 
 SCHEMA = 1
+
+
+MOST_HOURS = 1e6
+"""No site was listened to for longer."""
 
 
 def load_site(name: str, bundle: ModelBundle, statistics: Statistics) -> Background:
@@ -33,13 +37,21 @@ def load_site(name: str, bundle: ModelBundle, statistics: Statistics) -> Backgro
     if not path.is_file():
         raise UsageError(f"the site {name!r}: there is no {path}: {cure}")
     try:
-        with np.load(path) as stored:
-            schema, fits = int(stored["schema"]), str(stored["fits"])
-            found = Background.of_arrays(stored)
+        stored = load_arrays(path)
+        schema, fits = int(stored["schema"]), str(stored["fits"])
+        found = Background.of_arrays(stored)
         pieces, steps = found.pieces, len(found.sounds)
         whole = (
             schema == SCHEMA
-            and found.hours > 0
+            and 0 < found.hours < MOST_HOURS
+            and found.sounds.dtype.kind in "iuf"
+            and all(
+                one.dtype.kind in "biuf"
+                for one in (found.activity, found.direction, found.distance, found.piece_s)
+            )
+            and pieces.ndim == 1
+            and pieces.dtype.kind in "iu"
+            and (np.diff(pieces) >= 0).all()
             and len(found.activity) == len(found.direction) == len(found.distance) == steps
             and found.piece_s.shape == (len(pieces), 2)
             and (not pieces.size or (0 == pieces[0] and pieces[-1] < steps))

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.encoder.bundle import SCORES, ModelBundle
 from elsa_rt.errors import BundleError
+from elsa_rt.files import load_arrays
 from elsa_rt.memo import Memo
 
 Floats = NDArray[np.float32]
@@ -103,14 +104,14 @@ class Statistics:
         """Read and check the statistics of ``bundle``."""
         path = bundle.file(SCORES)
         try:
-            with np.load(path) as stored:
-                found = cls.of_arrays(stored)
+            found = cls.of_arrays(load_arrays(path))
+            sound = found._is_sound()
         except Exception as error:  # zip, pickle, key and value errors alike mean a bad file
             raise BundleError(
                 f"loading {path}: {error}: background statistics of this version are needed: "
                 "export the bundle again"
             ) from None
-        if found.basis.shape[1:] != (bundle.embedding,) or not found._is_sound():
+        if found.basis.shape[1:] != (bundle.embedding,) or not sound:
             raise BundleError(
                 f"loading {path}: its arrays do not fit each other or the embedding of "
                 f"{bundle.embedding}, or hold NaN: export the bundle again"

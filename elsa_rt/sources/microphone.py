@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from elsa_rt.audio.block import Block
+import numpy as np
+
+from elsa_rt.audio.block import Block, SourceStatus
 from elsa_rt.config import Config
 from elsa_rt.errors import DeviceError
 from elsa_rt.microphones.library import all_profiles, profiles_for_device
@@ -23,6 +25,15 @@ RING_S = 4.0
 
 BUFFER_S = 0.04
 """Asked of the driver: it makes four periods of 10 ms of it."""
+
+HEARTBEAT_S = 0.5
+"""So often a microphone without sound is told to be."""
+
+SKIP_OVER_S = 1.0
+"""Sound that waits longer is skipped: a late alert is worth less than the next one."""
+
+SKIP_STEP_S = 0.08
+"""Whole steps of the model are skipped."""
 
 MUTE_S = 5.0
 """After so long without a callback the microphone counts as gone."""
@@ -65,6 +76,7 @@ class MicrophoneSource(Source):
                     f"microphone {self.name} looks like {fitting.title}: if it is, say "
                     f"--microphone {fitting.name}"
                 )
+        self._say = on_notice
         self._ring = Ring(self.channels, round(self.rate * RING_S))
         self._clock = CaptureClock(self.rate)
         self._closing = False
@@ -78,17 +90,47 @@ class MicrophoneSource(Source):
 
     def __iter__(self) -> Iterator[Block]:
         least, most = round(self.rate * MIN_BLOCK_S), round(self.rate * BLOCK_S)
-        while (arrived := self._ring.read(least, most, MUTE_S)) is not None:
+        silent = 0.0
+        while not self._closing and silent < MUTE_S:
+            arrived = self._ring.read(least, most, HEARTBEAT_S)
+            if arrived is None:
+                silent += HEARTBEAT_S
+                if self._ring.closed:
+                    break
+                yield self._heartbeat(silent)
+                continue
             samples, chunks = arrived
             dropped = self._clock.step(chunks)
             start = self._clock.position - samples.shape[1]
-            yield Block(samples, self.rate, start, dropped, self._clock.captured(start))
+            status = SourceStatus(silent, self._ring.waiting / self.rate)
+            captured = self._clock.captured(start)
+            silent = 0.0
+            yield Block(samples, self.rate, start, dropped, captured, status)
+            self._keep_up()
         if not self._closing:
             raise DeviceError(
                 f"microphone {self.name} went silent after "
                 f"{self._clock.position / self.rate:.1f} s: is it still plugged in "
-                "(elsa-rt devices)? Start again once it is"
+                "(elsa-rt devices)?"
             )
+
+    def _heartbeat(self, silent_s: float) -> Block:
+        reason = f"no sound has come from microphone {self.name} for {silent_s:.1f} s"
+        empty = np.empty((self.channels, 0), np.float32)
+        status = SourceStatus(silent_s, reason=reason)
+        return Block(empty, self.rate, self._clock.position, status=status)
+
+    def _keep_up(self) -> None:
+        """Skip whole steps where more than `SKIP_OVER_S` waits, so that the newest is heard."""
+        behind = self._ring.waiting
+        if behind <= SKIP_OVER_S * self.rate:
+            return
+        step = round(SKIP_STEP_S * self.rate)
+        skipped = self._ring.skip((behind // step - 1) * step)
+        self._say(
+            f"listening was {behind / self.rate:.1f} s behind the sound: {skipped:,} samples are "
+            "skipped to hear the newest (the computer, or who reads the output, is too slow)"
+        )
 
     def _start(self, device: DeviceInfo) -> Any:
         sd = portaudio()

@@ -43,10 +43,14 @@ def open_source(
     config: Config,
     on_notice: OnNotice = log_notice,
     profile: Profile | None = None,
+    *,
+    supervised: bool = False,
 ) -> Source:
     """Open what ``source`` names; close it, or use it in a ``with``.
 
-    Notices go to ``on_notice``; ``profile`` is that of ``config`` for who has resolved it.
+    A microphone that is ``supervised`` is opened again, by its name, whenever it is lost, and with
+    ``config.wait_for_device`` waited for. Notices go to ``on_notice``; ``profile`` is that of
+    ``config`` for who has resolved it.
 
     Raises
     ------
@@ -62,7 +66,9 @@ def open_source(
         from elsa_rt.sources.microphone import MicrophoneSource
 
         wanted = None if source in (None, "mic") else coerce(source, int | str, "source")
-        return MicrophoneSource(wanted, config, profile, on_notice)
+        if not supervised:
+            return MicrophoneSource(wanted, config, profile, on_notice)
+        return _supervised(wanted, config, profile, on_notice)
     opened = _open_samples(source, config, on_notice)
     try:
         pick_channels(profile, opened.channels, opened.name)
@@ -70,6 +76,33 @@ def open_source(
         opened.close()
         raise
     return opened
+
+
+def _supervised(
+    wanted: str | int | None, config: Config, profile: Profile, on_notice: OnNotice
+) -> Source:
+    """A microphone that is opened by its name again; what was said of it is not said twice."""
+    from elsa_rt.sources.devices import refresh
+    from elsa_rt.sources.microphone import MicrophoneSource
+    from elsa_rt.sources.supervised import SupervisedSource
+
+    name: list[str | int | None] = [wanted]
+    said: set[str] = set()
+
+    def once(notice: str) -> None:
+        if notice not in said:
+            said.add(notice)
+            on_notice(notice)
+
+    def open_device() -> Source:
+        if said or name != [wanted]:
+            refresh()
+        said.add("")
+        opened = MicrophoneSource(name[0], config, profile, once)
+        name[0] = opened.name
+        return opened
+
+    return SupervisedSource(open_device, on_notice, wait=config.wait_for_device)
 
 
 def _open_samples(source: object, config: Config, on_notice: OnNotice) -> Source:

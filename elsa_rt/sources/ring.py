@@ -32,6 +32,7 @@ class Ring:
         self._written = 0  # frames since the beginning, never wraps
         self._read = 0
         self._lost = 0
+        self._skipped = 0
         self._closed = False
 
     def write(self, frames: NDArray[np.float32], arrived: float, overflowed: bool) -> None:
@@ -73,6 +74,32 @@ class Ring:
             samples = np.ascontiguousarray(self._frames[at].T)
             self._read += count
             return samples, chunks
+
+    @property
+    def waiting(self) -> int:
+        """Frames that nobody has read yet."""
+        with self._changed:
+            return self._written - self._read
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or the driver ended."""
+        return self._closed
+
+    def skip(self, frames: int) -> int:
+        """Drop the oldest whole chunks of about ``frames``; they count as lost. How many."""
+        with self._changed:
+            gone = 0
+            while self._chunks and gone + self._chunks[0].frames <= frames:
+                chunk = self._chunks.popleft()
+                gone += chunk.frames
+                self._read += chunk.frames
+                self._skipped += chunk.frames + chunk.lost
+            if self._chunks and self._skipped:
+                first = self._chunks[0]
+                self._chunks[0] = first._replace(lost=first.lost + self._skipped)
+                self._skipped = 0
+            return gone
 
     def close(self) -> None:
         """Wake whoever waits; every later `read` gives None."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from elsa_rt.errors import UsageError
+from elsa_rt.files import read_user_text
 from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.feedback import FeedbackStore
 
@@ -95,7 +96,7 @@ def read_labels(path: str | Path, rules: Sequence[Rule]) -> tuple[Label, ...]:
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """Number and the three cells of each line."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_user_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageError(f"reading labels from {path}: {reason}: {EXAMPLE}") from None
@@ -107,7 +108,10 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
         if line.strip() and not line.startswith(("#", "\\"))
     ]
     reader = csv.reader((line for _, line in numbered), delimiter="\t" if audacity else ",")
-    rows = [(number, row) for (number, _), row in zip(numbered, reader, strict=False)]
+    try:
+        rows = [(number, row) for (number, _), row in zip(numbered, reader, strict=False)]
+    except csv.Error as error:
+        raise UsageError(f"reading labels from {path}: {error}: {EXAMPLE}") from None
     if audacity or not rows:
         return rows
     header = [cell.strip() for cell in rows[0][1]]

@@ -20,6 +20,7 @@ from elsa_rt.audio.orientation import KEPT, Orientation, matrices, quaternion_fr
 from elsa_rt.errors import UsageError
 from elsa_rt.outputs.jsonl import JsonLines
 from elsa_rt.testing import sound
+from elsa_rt.reference_frame import ReferenceFrame
 
 RATE = 48_000
 SENSOR_S = 0.01
@@ -218,8 +219,53 @@ def test_readings_that_cannot_be() -> None:
     orientation.add((0, 0, 0, 1), 5.0)
     orientation.add((0, 0, 1, 0), 5.0)  # the newer reading of one time counts
     np.testing.assert_allclose(orientation.at(5.0)[0], [-1, 0, 0], atol=1e-12)
-    with pytest.raises(UsageError, match=r"at 4\.000 s: it is older"):
-        orientation.add((0, 0, 0, 1), 4.0)
+    assert not orientation.add((0, 0, 0, 1), 4.0)  # it came too late, and changes nothing
+    np.testing.assert_allclose(orientation.at(5.0)[0], [-1, 0, 0], atol=1e-12)
+
+
+def turned(frame: ReferenceFrame, at_s: float) -> float:
+    """Yaw in degrees at ``at_s`` of the stream."""
+    x = frame._orientation.at(at_s)[:, 0]
+    return float(np.degrees(np.arctan2(x[1], x[0])))
+
+
+def frame_at(encoder: AudioEncoder, seconds: float, said: list[str]) -> ReferenceFrame:
+    frame = ReferenceFrame(encoder.bundle, "microphone")
+    frame.on_notice = said.append
+    samples = np.zeros((4, round(16_000 * seconds)), np.float32)
+    frame.add(Block(samples, 16_000, captured=1_000.0))
+    return frame
+
+
+def yaw(degrees: float) -> tuple[float, float, float, float]:
+    half = np.radians(degrees) / 2
+    return 0.0, 0.0, float(np.sin(half)), float(np.cos(half))
+
+
+def test_a_stamp_of_another_clock_is_said_once_and_never_blocks_the_next(
+    encoder: AudioEncoder,
+) -> None:
+    said: list[str] = []
+    frame = frame_at(encoder, 10.0, said)
+    frame.set(yaw(10), captured=1_001.0)
+    frame.set(yaw(170), captured=1.8e9)  # a header stamp: Unix time
+    frame.set(yaw(170), captured=1.8e9)
+    frame.set(yaw(20), captured=1_002.0)
+    frame.set(yaw(99), captured=1_001.5)  # late
+    frame.set(yaw(30), captured=1_003.0)
+    assert turned(frame, 3.0) == pytest.approx(30)
+    assert turned(frame, 1.5) == pytest.approx(15)
+    assert len(said) == 2
+    assert "ahead of the sound" in said[0]
+    assert "older" in said[1]
+
+
+def test_a_clock_that_was_set_back_is_followed(encoder: AudioEncoder) -> None:
+    frame = frame_at(encoder, 10.0, [])
+    frame.set(yaw(0), captured=1_009.0)
+    for number in range(10):
+        frame.set(yaw(10 * number), captured=1_002.0 + number / 10)
+    assert turned(frame, 2.9) == pytest.approx(90)
 
 
 def test_a_new_stream_keeps_the_last_orientation(encoder: AudioEncoder) -> None:

@@ -100,7 +100,7 @@ def find_plan(key: PlanKey, directory: Path | None = None) -> bytes:
     sidecar = _read(path, key)
     for name, words in PLAN_FIELDS.items():
         built, here = str(sidecar.get(name)), str(getattr(key, name))
-        if built and built != here:
+        if built != here and (built or name in ("engine_version", "capability")):
             say = words.replace("{engine}", key.engine)
             raise PlanError(
                 f"the plan {path} was built for {say.format(built)}, here is {say.format(here)}: "
@@ -155,7 +155,7 @@ def find_kernels(key: PlanKey) -> bytes:
 def _read(path: Path, key: PlanKey) -> dict[str, Any]:
     try:
         sidecar = json.loads(_sidecar(path).read_text("utf-8"))
-    except (ValueError, OSError):
+    except (ValueError, OSError, RecursionError):
         sidecar = None
     if not isinstance(sidecar, dict) or sidecar.get("schema") != SCHEMA:
         raise PlanError(f"{_sidecar(path)} is not of this elsa-rt: {_cure(key)}")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from elsa_rt.audio.high_pass import EDGE_HZ, HighPass, sections
 from elsa_rt.errors import UsageError
+from elsa_rt.features.high_pass import EDGE_HZ, HighPass, sections
 from tests.support.contract import check_streaming, joined
 
 RATES = (8_000, 16_000, 44_100, 48_000, 192_000)
