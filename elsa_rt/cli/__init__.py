@@ -36,6 +36,7 @@ from elsa_rt.cli import (
     replay,
     report,
     serve,
+    support,
     tune,
     warmup,
 )
@@ -45,8 +46,8 @@ from elsa_rt.version import __version__
 
 COMMANDS = (
     listen, init, serve, recall, remember, forget, memory, check, replay, report, feedback, tune,
-    explain, embed, embed_text, devices, microphones, calibrate, doctor, bench, compile, warmup,
-    info, guide,
+    explain, embed, embed_text, devices, microphones, calibrate, doctor, support, bench, compile,
+    warmup, info, guide,
 )  # fmt: skip
 
 DESCRIPTION = """\

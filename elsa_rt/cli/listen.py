@@ -18,6 +18,7 @@ from elsa_rt.cli.sound import add_sound_and_prompts, source_and_prompts
 from elsa_rt.cli.stop import GracefulStop, run_until_stopped
 from elsa_rt.config import ALERTS, MEMORY, MODEL, SIGNAL
 from elsa_rt.hearing import Hearing
+from elsa_rt.outputs.service import ServiceNotifier
 
 if TYPE_CHECKING:
     from elsa_rt.listener import Listener
@@ -107,7 +108,9 @@ def run(arguments: argparse.Namespace) -> int:
                     others.show(told)
                     shown.show(told)
 
-                run_until_stopped(listener, opened, show, stop)
+                service = ServiceNotifier()
+                run_until_stopped(listener, opened, show, stop, service.alive)
+                service.stopping()
     return stop.exit_code
 
 

@@ -10,6 +10,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from elsa_rt.errors import SourceError
+from elsa_rt.health import Health
 from elsa_rt.hearing import Hearing
 
 if TYPE_CHECKING:
@@ -95,12 +96,20 @@ class GracefulStop:
 
 
 def run_until_stopped(
-    listener: Listener, source: Source, show: Callable[[Hearing], None], stop: GracefulStop
+    listener: Listener,
+    source: Source,
+    show: Callable[[Hearing], None],
+    stop: GracefulStop,
+    alive: Callable[[Health], None] = lambda health: None,
 ) -> None:
-    """Show every hearing until the source ends or is stopped; open alerts get their end anyhow."""
+    """Show every hearing until the source ends or is stopped; open alerts get their end anyhow.
+
+    ``alive`` is called with every block, also while no sound comes.
+    """
     try:
         for block in source:
             _show(listener.push(block), show)
+            alive(listener.health)
             if stop.asked():
                 break
     except SourceError as error:

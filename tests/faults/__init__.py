@@ -1,0 +1,1 @@
+"""Faults that are injected for real into a running elsa-rt; ``python -m tests.faults``."""
