@@ -7,6 +7,12 @@
 # make test-home-assistant    the MQTT output with a real Home Assistant, of which it installs 1 GB
 # make test-extras    resolve the extras for every Python and for ARM; minutes, needs the network
 # make pictures  the pictures of guide and README, photographed anew
+# make faults    inject faults into a running elsa-rt; the table goes into the guide
+# make soak      ten minutes of sound at full pace: memory, files, threads, time (HOURS=24 for more)
+# make fuzz      mutate what users bring for ten minutes (MINUTES=60 for more)
+# make audit     known vulnerabilities of the dependencies and of the code
+# make sbom      bill of materials of the installed packages, build/sbom.json
+# make lock      requirements with hashes for the service, examples/service/requirements.txt
 # make bench     how fast it is and how much memory it takes, on one core
 # make bench-outputs         what all outputs cost, and how soon an alert is on MQTT
 # make bench-alternatives    the same beside SciPy, librosa, torch and CLAP
@@ -22,9 +28,9 @@ BIN := $(VENV)/bin
 
 RUN_PACKAGES := python3-venv libportaudio2
 TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl \
-	chromium-headless-shell fonts-dejavu-core
+	chromium-headless-shell fonts-dejavu-core ffmpeg strace
 
-.PHONY: test-extras test-home-assistant demo listen test test-fast lint guide pictures bench \
+.PHONY: faults soak fuzz audit sbom lock test-extras test-home-assistant demo listen test test-fast lint guide pictures bench \
 	bench-alternatives bench-device bench-outputs \
 	bench-memory bench-archive
 

@@ -44,9 +44,9 @@ MEMORY = "the memory of the past"
 """What settings are about."""
 
 RANGES: dict[str, tuple[float, float]] = {
-    "rate": (1, MAX_RATE_HZ),
+    "rate": (1_000, MAX_RATE_HZ),
     "north_deg": (-180, 180),
-    "input_channels": (1, inf),
+    "input_channels": (1, 1_024),
     "threads": (1, inf),
     "known_sounds": (0, inf),
     "sounds": (1, 2),

@@ -14,6 +14,9 @@ from elsa_rt.sources.pcm import ENCODINGS, PcmLayout
 HEAD_BYTES = 1 << 20
 """So far at most a header is looked for; they are some hundred bytes, as a rule."""
 
+MOST_CHANNELS, MOST_RATE = 1_024, 10_000_000
+"""Beyond them a header is damaged."""
+
 AMBISONIC_GUID = bytes.fromhex("2107d3118644c8c1ca000000")
 """Tail of the WAV subtype of ``.amb`` files (Dobson, 2000): B-format, FuMa."""
 
@@ -40,21 +43,21 @@ def read_layout(head: bytes) -> PcmLayout | None:
 
     None where there is none, where it is not whole yet, or its samples are compressed.
     """
-    try:
-        match head[:4]:
-            case b"RIFF" | b"RF64" | b"BW64":
-                return _wav(head)
-            case b"riff":
-                return _w64(head)
-            case b"FORM":
-                return _aiff(head)
-            case b".snd":
-                return _au(head)
-            case b"caff":
-                return _caf(head)
-    except (struct.error, KeyError, IndexError, ValueError):
+    readers = {
+        b"RIFF": _wav, b"RF64": _wav, b"BW64": _wav, b"riff": _w64, b"FORM": _aiff, b".snd": _au,
+        b"caff": _caf,
+    }  # fmt: skip
+    if head[:4] not in readers:
         return None
-    return None
+    try:
+        layout = readers[head[:4]](head)
+    except (struct.error, KeyError, IndexError, ValueError, OverflowError, ZeroDivisionError):
+        return None
+    if layout is None or not (
+        layout.encoding and 0 < layout.channels <= MOST_CHANNELS and 0 < layout.rate <= MOST_RATE
+    ):
+        return None
+    return layout
 
 
 def ogg_form(head: bytes) -> str:
@@ -84,12 +87,14 @@ def _chunks(head: bytes, at: int, kind: str) -> Iterator[tuple[bytes, int, int]]
         (size,) = struct.unpack_from(kind, head, at + 4)
         width = struct.calcsize(kind)
         yield name, at + 4 + width, size
+        if size < 0:
+            raise ValueError("a chunk of negative length")
         at += 4 + width + size + (size % 2 if kind != ">q" else 0)
 
 
 def _wav(head: bytes) -> PcmLayout | None:
     long = None
-    encoding = ""
+    encoding, channels, rate, form = "", 0, 0, ""
     for name, at, size in _chunks(head, 12, "<I"):
         if name == b"ds64":
             (long,) = struct.unpack_from("<Q", head, at + 8)
@@ -118,17 +123,21 @@ def _wav_format(fmt: bytes) -> tuple[str, int, int, str]:
 
 def _w64(head: bytes) -> PcmLayout | None:
     at = 40
+    encoding, channels, rate, form = "", 0, 0, ""
     while at + 24 <= len(head):
         name, (size,) = head[at : at + 4], struct.unpack_from("<Q", head, at + 16)
         if name == b"fmt ":
             encoding, channels, rate, form = _wav_format(head[at + 24 : at + size])
         elif name == b"data":
             return PcmLayout(encoding, rate, channels, at + 24, max(0, size - 24), form, "W64")
+        if size < 24:
+            return None
         at += (size + 7) // 8 * 8
     return None
 
 
 def _aiff(head: bytes) -> PcmLayout | None:
+    encoding, channels, rate = "", 0, 0
     for name, at, size in _chunks(head, 12, ">I"):
         if name == b"COMM":
             channels, _, bits = struct.unpack_from(">hIh", head, at)
@@ -160,7 +169,8 @@ def _au(head: bytes) -> PcmLayout | None:
 
 
 def _caf(head: bytes) -> PcmLayout | None:
-    form = ""
+    form = encoding = ""
+    channels, rate = 0, 0.0
     for name, at, size in _chunks(head, 8, ">q"):
         if name == b"desc":
             rate, kind, flags, _, _, channels, bits = struct.unpack_from(">d4s5I", head, at)
