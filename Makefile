@@ -8,7 +8,7 @@
 # make test-extras    resolve the extras for every Python and for ARM; minutes, needs the network
 # make pictures  the pictures of guide and README, photographed anew
 # make faults    inject faults into a running elsa-rt; the table goes into the guide
-# make soak      ten minutes of sound at full pace: memory, files, threads, time (HOURS=24 for more)
+# make soak      half an hour of sound at full pace: memory, files, threads, time (HOURS=24 for more)
 # make fuzz      mutate what users bring for ten minutes (MINUTES=60 for more)
 # make audit     known vulnerabilities of the dependencies and of the code
 # make sbom      bill of materials of the installed packages, build/sbom.json
@@ -71,6 +71,31 @@ test-home-assistant: $(VENV)/.installed-for-tests
 
 pictures: $(VENV)/.installed-for-tests
 	$(BIN)/python -m tests.pictures
+
+faults: $(VENV)/.installed-for-tests
+	.ci/system-packages faketime
+	$(BIN)/python -m tests.faults --write
+
+soak: $(VENV)/.installed-for-tests
+	$(BIN)/python -m tests.soak --hours $(or $(HOURS),0.5)
+
+fuzz: $(VENV)/.installed-for-tests
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
+
+audit: $(VENV)/.installed-for-tests
+	$(BIN)/python -m pip install --quiet pip-audit bandit
+	$(BIN)/bandit --quiet --recursive --severity-level medium elsa_rt
+	$(BIN)/pip-audit --skip-editable
+
+sbom: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet cyclonedx-bom
+	mkdir -p build
+	$(BIN)/cyclonedx-py environment $(BIN)/python --output-file build/sbom.json
+
+lock: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
+		--output-file examples/service/requirements.txt pyproject.toml
 
 bench: $(VENV)/.installed
 	for bench in step filters start growth listen_file; do \
