@@ -76,6 +76,7 @@ class Config:
     prompts: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     frame: Frame = "microphone"
+    run: str = ""
 
     microphone: str | None = _setting(
         SIGNAL, None, "a profile that elsa-rt microphones lists, or the file of one"
@@ -293,6 +294,7 @@ Config.__doc__ = "\n".join(
         f"{Config.__doc__}\n",
         "prompts : sentences to listen for",
         "rules : the same in detail, in place of prompts",
+        "run : stands in every id, so that ids of several runs differ",
         "frame : whose axes prompts and words mean, those of the microphone or, after "
         "Listener.set_orientation, of the world",
         *(f"{setting.name} : {setting.metadata['help']}" for setting in described()),

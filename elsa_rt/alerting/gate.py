@@ -79,6 +79,7 @@ class AlertGate:
         self._start, self._end = np.asarray(start, float), np.asarray(end, float)
         self._step_s = step_s
         self._update_s = config.alert_update_s
+        self._run = f"{config.run}-" if config.run else ""
         self._group = config.alert_group
         self._times = times_of(rules, config, step_s)
         self._limits = [_limit_of(rule, config) for rule in rules]
@@ -226,7 +227,7 @@ class AlertGate:
         """Open an alert; what is to be told of it, nothing where it joins another one."""
         self._alerts += 1
         latency_s = time_s + self.delay_s - float(self._onset_s[rule])
-        name = f"{self._rules[rule].id}-{self._alerts:06d}"
+        name = f"{self._rules[rule].id}-{self._run}{self._alerts:06d}"
         leader = self._leader_of(place) if self._group else None
         event = self._event_of(place)
         self._open[rule] = _Open(name, event, place.id, latency_s, place, place, time_s, leader)
@@ -256,7 +257,7 @@ class AlertGate:
             if place.id and other.track == place.id:
                 return other.event
         self._events += 1
-        return f"event-{self._events:06d}"
+        return f"event-{self._run}{self._events:06d}"
 
     def _go_on(self, time_s: float, match: Match, places: dict[int, Track]) -> list[Alert]:
         """Follow the open alerts that hold, and tell of those that are due."""

@@ -77,7 +77,7 @@ class Matcher:
         self._scorer = Scorer(bank, statistics, config, bundle.step_s, site)
         self.start, self.end = thresholds(rules, config, self._scorer.curves)
         self._levels = LevelGate(rules)
-        self._tracker = Tracker(bundle.step_s, config.track_release_s)
+        self._tracker = Tracker(bundle.step_s, config.track_release_s, config.run)
         self._alerts = AlertGate(rules, config, bundle.step_s, self.start, self.end)
         self._recorder = AlertRecorder(rules, store, statistics, fits, began_s, on_notice)
         self._reasons = Reasons(rules, self._scorer, self._alerts, self.start)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import secrets
 import sys
+import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -63,10 +65,16 @@ def add(commands: Commands) -> None:
     add_settings(parser, SIGNAL, MODEL, ALERTS, MEMORY)
 
 
+def new_run() -> str:
+    """A short name of this run, different from that of every other; later ones sort later."""
+    return f"{int(time.time()):x}{secrets.token_hex(2)}"
+
+
 def run(arguments: argparse.Namespace) -> int:
     refuse_prompts(arguments)
     as_json = arguments.json or arguments.alerts_only or not sys.stdout.isatty()
     config, file = load_config(arguments)
+    config = config.changed(run=new_run())
     if not as_json:
         sounds = SHOWN_SOUNDS if config.known_sounds is None else config.known_sounds
         config = config.changed(known_sounds=sounds, why=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -141,13 +142,23 @@ class _Reader:
     def outputs(self) -> tuple[OutputSettings, ...]:
         """Where hearings and alerts are told beside the screen."""
         made: list[OutputSettings] = []
+        taken: dict[str, int] = {}
         for given in self._found.get("outputs", ()):
             output = make_output(given, self._resolved, self._report)
             if output is None:
                 continue
             made.append(output)
             if isinstance(output, (JsonlFile, McapSettings)):
-                parent = Path(output.path).parent
+                parent, line = Path(output.path).parent, given["line"]
+                same = taken.setdefault(os.path.realpath(output.path), line)
+                if same != line:
+                    self._report(
+                        line,
+                        f"outputs: {output.path} is written by the output in line {same} already: "
+                        "give each a file of its own",
+                    )
+                if os.path.exists(output.path) and not _takes_lines(output.path):
+                    self._report(line, f"outputs: {output.path} is no regular file: name a file")
                 if not parent.is_dir():
                     self._report(
                         given["line"],
@@ -259,3 +270,9 @@ def _in_keys(message: str) -> str:
 def _is_file(name: str) -> bool:
     """Whether a profile, a site or feedback is a file, and not one that has a name."""
     return "/" in name or name.endswith((".yaml", ".yml", ".npz", ".jsonl"))
+
+
+def _takes_lines(path: str) -> bool:
+    """Whether ``path`` is a file, or a device such as /dev/null."""
+    mode = os.stat(path).st_mode
+    return stat.S_ISREG(mode) or stat.S_ISCHR(mode)

@@ -144,11 +144,13 @@ class Tracker:
     ----------
     step_s : seconds of a step
     release_s : seconds after which a track that is not heard ends
+    run : stands in every id
     """
 
-    def __init__(self, step_s: float, release_s: float) -> None:
+    def __init__(self, step_s: float, release_s: float, run: str = "") -> None:
         self._step_s = step_s
         self._release_s = release_s
+        self._run = f"{run}-" if run else ""
         self._told_after = steps_in(MIN_REPORTED_S, step_s)
         self._number = 0  # outlives reset: an id never comes twice from one tracker
         self.reset()
@@ -204,7 +206,7 @@ class Tracker:
 
     def _begin(self, time_s: float, heading: DirectionFilter, bias: float) -> _Followed:
         self._number += 1
-        name, first_s = f"track-{self._number:06d}", time_s - self._step_s
+        name, first_s = f"track-{self._run}{self._number:06d}", time_s - self._step_s
         self._followed.append(_Followed(name, heading, first_s, time_s, bias))
         return self._followed[-1]
 
