@@ -133,6 +133,25 @@ class ModelBundle:
         card = self.path / CARD
         return card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
 
+    def read(self, path: Path) -> bytes:
+        """The bytes of one of its files, which are those that the manifest was made of.
+
+        They are read once: what runs is what was hashed, whatever happens to the file meanwhile.
+
+        Raises
+        ------
+        BundleError
+            It cannot be read, or has changed.
+        """
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise BundleError(f"loading {path}: {error.strerror}: {_CURE}") from None
+        expected = self.files.get(path.name)
+        if expected is not None and hashlib.sha256(data).hexdigest() != expected:
+            raise BundleError(f"loading {path}: it changed while it was loaded: {_CURE}")
+        return data
+
     def file(self, name: str) -> Path:
         """Path of a file that the manifest lists."""
         return self.path / name
@@ -271,12 +290,15 @@ def _file_hashes(path: Path, given: dict[str, Any]) -> Mapping[str, str]:
 
 def _check_hash(path: Path, expected: str) -> None:
     digest = hashlib.sha256()
+    if path.exists() and not path.is_file():
+        raise BundleError(f"loading {path}: it is no regular file: {_CURE}")
     try:
         with path.open("rb") as file:
             while piece := file.read(1 << 20):
                 digest.update(piece)
-    except OSError as error:
-        raise BundleError(f"loading {path}: {error.strerror}: {_CURE}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BundleError(f"loading {path}: {reason}: {_CURE}") from None
     if digest.hexdigest() != expected:
         raise BundleError(
             f"loading {path}: it is damaged or was changed: its sha256 is "

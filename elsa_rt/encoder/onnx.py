@@ -53,9 +53,19 @@ def onnx_gate(doing: str) -> Iterator[None]:
 
 
 def open_session(
-    path: Path, threads: int, *, arena: bool, provider: str = "cpu", streams: int = 1
+    path: Path,
+    threads: int,
+    *,
+    arena: bool,
+    provider: str = "cpu",
+    streams: int = 1,
+    bundle: ModelBundle | None = None,
 ) -> ort.InferenceSession:
-    """Load ``path`` for ``streams``; ``arena`` keeps freed memory for the next run."""
+    """Load ``path`` for ``streams``; ``arena`` keeps freed memory for the next run.
+
+    Of a ``bundle`` the bytes are loaded that were hashed; a graph with data in another file, which
+    no hash covers, is refused.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -73,7 +83,8 @@ def open_session(
             "pip uninstall onnxruntime && pip install onnxruntime-gpu"
         )
     with onnx_gate(f"loading {path}"):
-        session = ort.InferenceSession(str(path), options, providers=[wanted])
+        graph = str(path) if bundle is None else bundle.read(path)
+        session = ort.InferenceSession(graph, options, providers=[wanted])
         got = session.get_providers()
     if got[0] != wanted:  # it falls back without a word
         raise EngineError(
@@ -92,7 +103,12 @@ class OnnxAudio:
         self.path = bundle.audio_file("fp32" if config.precision == "auto" else config.precision)
         self.provider = config.provider
         self.session = open_session(
-            self.path, config.threads, arena=True, provider=config.provider, streams=streams
+            self.path,
+            config.threads,
+            arena=True,
+            provider=config.provider,
+            streams=streams,
+            bundle=bundle,
         )
         self.frames_shape = frames_shape(bundle, streams)
         self.output_shapes = output_shapes(bundle, streams)
@@ -176,7 +192,7 @@ class OnnxWindow:
         self.path = bundle.file(AUDIO_ENCODER)
         self.samples = round(window.seconds * bundle.features.rate)
         self._session = open_session(
-            self.path, config.threads, arena=True, provider=config.provider
+            self.path, config.threads, arena=True, provider=config.provider, bundle=bundle
         )
         takes, gives = _signature(self._session)
         compare(self.path, "takes", takes, {"samples": (1, self.samples)})
