@@ -106,14 +106,7 @@ def _encode(
     prompt would change with its neighbours. Several threads encode different texts.
     """
     tokenizer = _load_tokenizer(bundle)
-    session = open_session(bundle.file(TEXT_ENCODER), threads, arena=False)
     session = open_session(bundle.file(TEXT_ENCODER), threads, arena=False, bundle=bundle)
-    embedding = np.empty((len(texts), bundle.embedding), np.float32)
-    truncated = np.zeros(len(texts), np.bool_)
-    unknown = np.zeros(len(texts), np.float32)
-    names = np.zeros((len(texts), len(bundle.names)), np.float32)
-    place = np.full(len(texts), np.nan, np.float32)
-    broken = []
     asked = ["embedding", *(["vocabulary", "place"] if bundle.names else [])]
     unasked = np.full(1, np.nan, np.float32)
 

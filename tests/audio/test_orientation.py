@@ -19,8 +19,8 @@ from elsa_rt.audio.direction_words import direction_words
 from elsa_rt.audio.orientation import KEPT, Orientation, matrices, quaternion_from_angles
 from elsa_rt.errors import UsageError
 from elsa_rt.outputs.jsonl import JsonLines
-from elsa_rt.testing import sound
 from elsa_rt.reference_frame import ReferenceFrame
+from elsa_rt.testing import sound
 
 RATE = 48_000
 SENSOR_S = 0.01
