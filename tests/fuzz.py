@@ -94,7 +94,7 @@ def read_sound(path: Path) -> None:
 
 def read_pipe(path: Path) -> None:
     """The same on a pipe."""
-    with path.open("rb") as stream, PipeSource(stream, Config(), ignore) as source:  # type: ignore[arg-type]
+    with path.open("rb") as stream, PipeSource(stream, Config(), ignore) as source:
         for _ in source:
             pass
 

@@ -8,6 +8,7 @@ import secrets
 import sys
 import time
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -74,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_prompts(arguments)
     as_json = arguments.json or arguments.alerts_only or not sys.stdout.isatty()
     config, file = load_config(arguments)
-    config = config.changed(run=new_run())
+    config = replace(config, run=new_run())
     if not as_json:
         sounds = SHOWN_SOUNDS if config.known_sounds is None else config.known_sounds
         config = config.changed(known_sounds=sounds, why=True)
