@@ -21,6 +21,7 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import QUIET, EncoderOutput, EncoderStream
 from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.features.energy_flow import EnergyFlow, Flow
+from elsa_rt.features.high_pass import HighPass
 from elsa_rt.features.intensity import Frames, IntensityFeatures
 from elsa_rt.health import Health
 from elsa_rt.hearing import Alert, Hearing, RuleStatistics
@@ -149,6 +150,7 @@ class Listener:
         # filters are designed now: a source that is open would lose sound meanwhile
         self._encode = encoding_stage(self._microphone, bundle.features.rate)
         self._features = IntensityFeatures(bundle.features, self._microphone.coincidence_hz)
+        HighPass(bundle.features.rate)  # compiled or loaded before a microphone is open
         self._stream = encoder.stream()
         self._flow = EnergyFlow(bundle.step_frames)
         self._timeline = Timeline(bundle.features.rate)

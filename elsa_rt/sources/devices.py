@@ -53,16 +53,6 @@ def portaudio() -> Any:
     return sounddevice
 
 
-def refresh() -> None:
-    """Have PortAudio look for devices again; nothing may be open. It lists them but once else."""
-    sd = portaudio()
-    try:
-        sd._terminate()
-        sd._initialize()
-    except sd.PortAudioError as error:
-        raise DeviceError(f"cannot list the sound devices: {error}") from error
-
-
 def devices() -> list[DeviceInfo]:
     """Every device that can be recorded from, in PortAudio's order."""
     sd = portaudio()

@@ -68,7 +68,7 @@ def open_source(
         wanted = None if source in (None, "mic") else coerce(source, int | str, "source")
         if not supervised:
             return MicrophoneSource(wanted, config, profile, on_notice)
-        return _supervised(wanted, config, profile, on_notice)
+        return _supervised(wanted, config, on_notice)
     opened = _open_samples(source, config, on_notice)
     try:
         pick_channels(profile, opened.channels, opened.name)
@@ -78,27 +78,21 @@ def open_source(
     return opened
 
 
-def _supervised(
-    wanted: str | int | None, config: Config, profile: Profile, on_notice: OnNotice
-) -> Source:
+def _supervised(wanted: str | int | None, config: Config, on_notice: OnNotice) -> Source:
     """A microphone that is opened by its name again; what was said of it is not said twice."""
-    from elsa_rt.sources.devices import refresh
-    from elsa_rt.sources.microphone import MicrophoneSource
+    from elsa_rt.sources.capture_process import ProcessSource
     from elsa_rt.sources.supervised import SupervisedSource
 
     name: list[str | int | None] = [wanted]
     said: set[str] = set()
 
     def once(notice: str) -> None:
-        if notice not in said:
+        if notice not in said or notice.startswith("listening was"):
             said.add(notice)
             on_notice(notice)
 
     def open_device() -> Source:
-        if said or name != [wanted]:
-            refresh()
-        said.add("")
-        opened = MicrophoneSource(name[0], config, profile, once)
+        opened = ProcessSource(name[0], config, once)
         name[0] = opened.name
         return opened
 

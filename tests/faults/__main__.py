@@ -311,8 +311,85 @@ def clock_shifted(directory: Path) -> Row:
                f"0, no step is longer than {gap:.2f} s", "0", "-")  # fmt: skip
 
 
+JACK_CLIENT = """
+import sys, time, jack, numpy
+client = jack.Client("Ambeo", servername=sys.argv[1])
+ports = [client.outports.register(f"out_{k}") for k in range(4)]
+dice = numpy.random.default_rng(0)
+
+@client.set_process_callback
+def process(frames):
+    for port in ports:
+        port.get_array()[:] = dice.normal(0, 0.01, frames)
+
+client.activate()
+time.sleep(300)
+"""
+
+
+class Jack:
+    """A JACK server with a microphone of four channels called Ambeo."""
+
+    def __init__(self) -> None:
+        server = f"elsa-rt-{os.getpid()}"
+        self.environment = {
+            **os.environ, "JACK_DEFAULT_SERVER": server, "JACK_NO_AUDIO_RESERVATION": "1",
+            "JACK_NO_START_SERVER": "1",
+        }  # fmt: skip
+        self._commands = (
+            ["jackd", "--no-realtime", "--name", server, "-d", "dummy", "-r", "48000", "-p", "480",
+             "-C", "0", "-P", "0"],
+            [sys.executable, "-c", JACK_CLIENT, server],
+        )  # fmt: skip
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Start server and microphone."""
+        for command in self._commands:
+            self._processes.append(
+                subprocess.Popen(
+                    command, env=self.environment, stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+            )  # fmt: skip
+            time.sleep(2)
+
+    def kill(self) -> None:
+        """Kill both."""
+        for process in reversed(self._processes):
+            process.kill()
+            process.wait()
+        self._processes.clear()
+
+
+def sound_server_killed(directory: Path) -> Row:
+    """The sound server and its microphone are killed for eight seconds."""
+    fault = "the sound server and the microphone are killed, 8 s"
+    if shutil.which("jackd") is None:
+        return Row(fault, "jackd is missing", "", "", "", "")
+    jack = Jack()
+    jack.start()
+    run = Running(directory, "Ambeo", "--prompt", "glass breaking", env=jack.environment)
+    try:
+        run.wait_for(is_hearing, 0.0)
+        time.sleep(3)
+        jack.kill()
+        begun = time.monotonic()
+        detected = run.wait_for(is_event("deaf"), begun)
+        time.sleep(max(0.0, begun + 8 - time.monotonic()))
+        jack.start()
+        back = time.monotonic()
+        recovered = run.wait_for(is_event("hearing"), back - 2, 60)
+        lost = [line["lost_samples"] for _, line in run.lines if line["type"] == "health"]
+        return Row(fault, seconds(detected), seconds(recovered), f"{lost[-1]:,} samples, counted",
+                   "0 outside the gap", "event, state, notice")  # fmt: skip
+    finally:
+        run.end()
+        jack.kill()
+
+
 FAULTS = (
-    stalled_writer, killed_writer, stopped_process, stuck_reader, killed, full_disk, clock_shifted,
+    sound_server_killed, stalled_writer, killed_writer, stopped_process, stuck_reader, killed, full_disk, clock_shifted,
 )  # fmt: skip
 
 
