@@ -150,7 +150,10 @@ class ProcessSource(Source):
 
 def capture() -> None:
     """Run in the child: open what standard input asks for, and write what is heard."""
-    asked = json.loads(sys.stdin.buffer.readline())
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):
+        return  # the parent has gone
+    asked = json.loads(line)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not get among the samples

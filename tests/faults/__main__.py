@@ -389,7 +389,8 @@ def sound_server_killed(directory: Path) -> Row:
 
 
 FAULTS = (
-    sound_server_killed, stalled_writer, killed_writer, stopped_process, stuck_reader, killed, full_disk, clock_shifted,
+    sound_server_killed, stalled_writer, killed_writer, stopped_process, stuck_reader, killed,
+    full_disk, clock_shifted,
 )  # fmt: skip
 
 
