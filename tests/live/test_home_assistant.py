@@ -112,6 +112,12 @@ def test_an_alert_is_an_event_and_a_state(home: Home) -> None:
 
     until(listens)
     home.show(alert("a1"))
+
+    def is_told() -> bool:
+        found = home.ask(states=True)["event.test_glass_behind_event"]["attributes"]
+        return found.get("id") == "a1"
+
+    until(is_told)
     until(lambda: home.state("binary_sensor.test_glass_behind") == "on")
     states = home.ask(states=True)
     event = states["event.test_glass_behind_event"]["attributes"]
