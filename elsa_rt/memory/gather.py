@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import angles_from_direction, direction_from_angles
-from elsa_rt.hearing import Alert, Track
+from elsa_rt.hearing import Alert, HeardSound, Track
 from elsa_rt.memory.row import Event, Kind, RaisedAlert, RuleScore
 
 Vector = NDArray[np.float64]
@@ -54,6 +54,7 @@ class Step(NamedTuple):
     tracks: Sequence[Track] = ()
     alerts: Sequence[Alert] = ()
     scores: Sequence[tuple[str, float]] = ()  # rule and score
+    sounds: Sequence[HeardSound] = ()  # where several are heard at once, each with its track
 
 
 @dataclass(eq=False)
@@ -166,9 +167,8 @@ class Gatherer:
         if minute > self._minute_index:
             done = [*self._cut(minute * MINUTE_S), *self._end_minute()]
             self._minute_index = minute
-        track = _heard(step)
-        if track is not None:
-            self._follow(track, step, begin_s)
+        for track, embedding, activity in _heard(step):
+            self._follow(track, step._replace(embedding=embedding, activity=activity), begin_s)
         done += self._take_alerts(step, begin_s)
         for ended in step.tracks:
             if ended.state == "end":
@@ -246,13 +246,30 @@ class Gatherer:
         return []
 
 
-def _heard(step: Step) -> Track | None:
-    """The track that the embedding of ``step`` belongs to."""
-    heard = [t for t in step.tracks if t.state != "end" and t.last_s >= step.time_s - 1e-6]
+def _heard(step: Step) -> list[tuple[Track, NDArray[np.float32], float]]:
+    """The tracks that sound in ``step``, each with its embedding and activity.
+
+    A model that hears one sound at a time has one embedding: that of the track nearest to its
+    direction.
+    """
+    heard = {
+        track.id: track
+        for track in step.tracks
+        if track.state != "end" and track.last_s >= step.time_s - 1e-6
+    }
     if not heard:
-        return None
-    directions = [direction_from_angles(t.azimuth_deg, t.elevation_deg) for t in heard]
-    return heard[int(np.argmax(np.array(directions) @ step.direction))]
+        return []
+    several = [
+        (heard[sound.track], sound.embedding, sound.activity)
+        for sound in step.sounds
+        if sound.track in heard
+    ]
+    if several:
+        return several
+    tracks = list(heard.values())
+    directions = [direction_from_angles(t.azimuth_deg, t.elevation_deg) for t in tracks]
+    nearest = tracks[int(np.argmax(np.array(directions) @ step.direction))]
+    return [(nearest, step.embedding, step.activity)]
 
 
 def _of_minute(row: _Sums) -> Event:

@@ -20,4 +20,4 @@ LABELS_KEPT = 3
 
 def namer_of(bundle: ModelBundle) -> Namer:
     """Names by the labels of ``bundle``; none where it has none."""
-    return partial(KnownSounds(bundle).nearest, n=LABELS_KEPT)
+    return partial(KnownSounds.of(bundle).nearest, n=LABELS_KEPT)

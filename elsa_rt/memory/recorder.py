@@ -208,4 +208,5 @@ def step_of(hearing: Hearing) -> Step:
         tracks=tracks,
         alerts=hearing.alerts,
         scores=[(score.rule, score.score) for score in hearing.scores],
+        sounds=hearing.sounds,
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from elsa_rt.hearing import Alert, Track
+from elsa_rt.hearing import Alert, HeardSound, Track
 from elsa_rt.memory.gather import Gatherer, Step
 from elsa_rt.memory.row import Event
 
@@ -91,6 +91,24 @@ def test_minutes_with_a_sound_have_a_row_and_quiet_ones_share_one() -> None:
     rows = hear(gatherer, 0, 600, {"track-1": (310.0, 315.0)}) + gatherer.finish()
     minutes = [(row.time_s, row.duration_s) for row in rows if row.kind == "minute"]
     np.testing.assert_allclose(minutes, [(0, 300), (300, 60), (360, 240)], atol=0.01)
+
+
+def test_two_sounds_at_once_have_each_its_own_meaning() -> None:
+    gatherer = Gatherer(STEP_S)
+    right = replace(track(0.1, 0.0, id="track-2"), azimuth_deg=-90.0)
+    for number in range(1, 11):
+        time_s = number * STEP_S
+        tracks = [track(time_s, 0.0), replace(right, time_s=time_s, last_s=time_s)]
+        sounds = [
+            HeardSound(0.9, 90.0, 0.0, 2.0, "left", HUM, "track-1"),
+            HeardSound(0.7, -90.0, 0.0, 2.0, "right", HISS, "track-2"),
+        ]
+        gatherer.step(Step(time_s, HUM, 0.9, LEFT, -40.0, tracks, sounds=sounds))
+    rows = {row.track: row for row in gatherer.finish() if row.kind == "sound"}
+    assert rows["track-1"].embedding @ HUM == pytest.approx(1)
+    assert rows["track-2"].embedding @ HISS == pytest.approx(1)
+    assert rows["track-2"].azimuth_deg == pytest.approx(-90)
+    assert rows["track-2"].activity == pytest.approx(0.7)
 
 
 def alert(state: str, time_s: float, *, track: str | None, peak: float = 0.8) -> Alert:
