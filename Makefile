@@ -109,7 +109,8 @@ bench-alternatives: $(VENV)/.installed-for-tests
 	$(BIN)/python -m tests.bench.alternatives
 
 bench-memory: $(VENV)/.installed
-	$(BIN)/python -m tests.bench.memory $(ARGS)
+	$(BIN)/python -m tests.bench.memory
+	$(BIN)/python -m tests.bench.remember
 
 bench-archive: $(VENV)/.installed-for-tests
 	$(BIN)/python -m tests.bench.archive $(ARGS)
