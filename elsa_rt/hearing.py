@@ -335,6 +335,10 @@ class Hearing(ByValue):
         Alerts are objects of their own. The embedding and the unit vector are left out: the fields
         ``embedding`` and ``direction`` have them.
         """
+        return self.fields([score.as_dict() for score in self.scores])
+
+    def fields(self, scores: list[dict[str, Any]]) -> dict[str, Any]:
+        """`as_dict` with ``scores`` in place of its own."""
         return {
             "type": "hearing",
             "time_s": _number(self.time_s, 3),
@@ -342,7 +346,7 @@ class Hearing(ByValue):
             "azimuth_deg": _number(self.azimuth_deg, 1),
             "elevation_deg": _number(self.elevation_deg, 1),
             "distance_m": _number(self.distance_m, 2),
-            "scores": [score.as_dict() for score in self.scores],
+            "scores": scores,
             "words": self.words,
             "flow_azimuth_deg": _number(self.flow_azimuth_deg, 1),
             "flow_elevation_deg": _number(self.flow_elevation_deg, 1),

@@ -188,15 +188,14 @@ class Matcher:
 
     def _scores(self, match: Match) -> tuple[Score, ...]:
         return tuple(
-            Score(*said)
-            for said in zip(
+            map(
+                Score,
                 self._labels,
                 match.similarity.tolist(),
                 match.score.tolist(),
                 match.false_alarms_per_hour.tolist(),
                 self._ids,
                 self.start.tolist(),
-                strict=True,
             )
         )
 

@@ -149,3 +149,21 @@ def test_times_of_a_recording_across_a_change_of_the_clocks() -> None:
     stream = io.StringIO()
     JsonLines(stream, began=began).show(replace(HEARING, time_s=4.0, alerts=()))
     assert json.loads(stream.getvalue())["at"] == "2026-03-29T03:00:02.000+02:00"
+
+
+def test_lines_say_what_as_dict_says() -> None:
+    """Scores have a writer of their own: number for number it says the same."""
+    rng = np.random.default_rng(4)
+    scores = tuple(
+        Score(
+            f'"a" \\ rule\t{n}', *map(float, rng.normal(size=2)), 10 ** rng.uniform(-4, 4), f"r{n}"
+        )
+        for n in range(50)
+    )
+    odd = Score("odd", -1e-9, 0.99995, math.inf, "x", math.nan)
+    hearing = replace(HEARING, scores=(*scores, odd, Score("one", math.nan, 1.0)))
+    for _ in range(2):  # the second time from what is kept
+        assert lines(hearing, common={"at": "here"})[0] == {
+            **json.loads(json.dumps(hearing.as_dict())), "at": "here"
+        }  # fmt: skip
+    assert lines(replace(HEARING, scores=()))[0]["scores"] == []
