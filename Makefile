@@ -18,6 +18,8 @@
 # make bench-alternatives    the same beside SciPy, librosa, torch and CLAP
 # make bench-memory          a memory of a year and of ten million sounds; minutes, 6 GB of disk
 # make bench-archive         a Lance dataset, and a Ray cluster of one node and of two
+# make bench-release         no slower than the release before: the same sound through both
+# make gpu-check             engines, parity, speed and streams on an NVIDIA GPU, in 8 minutes
 # make bench-device          measure this machine; its line goes into the guide's table
 #
 # All of it lives in .venv; PYTHON chooses the interpreter that .venv is made from.
@@ -32,7 +34,7 @@ TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl 
 
 .PHONY: faults soak fuzz audit sbom lock test-extras test-home-assistant demo listen test test-fast lint guide pictures bench \
 	bench-alternatives bench-device bench-outputs \
-	bench-memory bench-archive
+	bench-memory bench-archive bench-release gpu-check
 
 demo: $(VENV)/.installed
 	$(BIN)/elsa-rt listen --demo
@@ -114,6 +116,19 @@ bench-memory: $(VENV)/.installed
 
 bench-archive: $(VENV)/.installed-for-tests
 	$(BIN)/python -m tests.bench.archive $(ARGS)
+
+RELEASE ?= cc66703
+
+bench-release: $(VENV)/.installed
+	rm -rf build/release && mkdir -p build/release
+	git archive $(RELEASE) elsa_rt calibration/microphones | tar -x -C build/release
+	cp -r build/release/calibration/microphones build/release/elsa_rt/microphones
+	$(BIN)/python -m pip install --quiet --no-deps --target build/release rocket-fft
+	$(BIN)/python -m tests.bench.release --before build/release $(ARGS)
+
+gpu-check: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[tensorrt-rtx]' scipy
+	$(BIN)/python -m tests.bench.gpu_check --json gpu-check.json $(ARGS)
 
 bench-device: $(VENV)/.installed
 	$(BIN)/elsa-rt bench --json tests/bench/devices.jsonl $(ARGS)

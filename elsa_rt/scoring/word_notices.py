@@ -39,7 +39,9 @@ def _of_rule(
 ) -> list[tuple[str, str]]:
     if not bank.doubtful:
         return []
-    lexicon = Lexicon(read_vocabulary(bundle), statistics.names.labels)
+    lexicon = bundle.memo.get(
+        "lexicon", lambda: Lexicon(read_vocabulary(bundle), statistics.names.labels)
+    )
     rule, found = bank.rules[index], []
     for text in (*rule.prompts, *rule.but_not):
         if text not in bank.doubtful:
