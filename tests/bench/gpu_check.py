@@ -32,7 +32,7 @@ from elsa_rt.encoder.bundle import AUDIO_FILES, ModelBundle
 from elsa_rt.encoder.engines import has_gpu, load_model
 from elsa_rt.encoder.step import StepRun
 from elsa_rt.encoder.tensorrt.library import Library, installed
-from elsa_rt.encoder.tensorrt.plans import PlanError, find_plan, keep_plan
+from elsa_rt.encoder.tensorrt.plans import PlanError, PlanKey, find_plan, keep_plan
 from elsa_rt.errors import ElsaError
 from elsa_rt.features.intensity import IntensityFeatures
 from elsa_rt.prompts.bank import embed_text
@@ -129,6 +129,11 @@ def _spread(run: StepRun, many: Frames) -> float:
     return float(np.abs(embedding - embedding[:1]).max())
 
 
+def _elsewhere(here: PlanKey, name: str, value: str) -> PlanKey:
+    made: Any = {name: value}
+    return replace(here, **made)
+
+
 def foreign(bundle: ModelBundle, engine: str, precision: str) -> dict[str, Any]:
     """Whether a plan that another GPU or another driver made is refused, and by which words."""
     from elsa_rt.encoder.tensorrt.run import key_here
@@ -138,7 +143,7 @@ def foreign(bundle: ModelBundle, engine: str, precision: str) -> dict[str, Any]:
     told = {}
     for name, other in (("gpu", "another GPU"), ("driver", "0.0"), ("capability", "1.0")):
         with tempfile.TemporaryDirectory() as folder:
-            keep_plan(replace(here, **{name: other}), plan, Path(folder))
+            keep_plan(_elsewhere(here, name, other), plan, Path(folder))
             try:
                 find_plan(here, Path(folder))
             except PlanError as error:
@@ -164,7 +169,8 @@ def check(
         return time.monotonic() - begun > limit_s
 
     def load(precision: str, streams: int) -> StepRun:
-        config = Config(engine=engine, precision=precision, compile=True)
+        asked: Any = {"engine": engine, "precision": precision, "compile": True}
+        config = Config(**asked)
         return load_model(bundle, config, streams, _say).stream()
 
     from elsa_rt.encoder.tensorrt import cuda

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from elsa_rt.encoder.bundle import ModelBundle
+from export.bundles.parity import Answers
 from tests.bench import gpu_check
 from tests.support.fake_cuda import install
 from tests.support.tiny_bundle import free_streams, make_bundle
@@ -24,6 +25,8 @@ def _few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELSA_RT_CACHE", str(tmp_path / "cache"))
     for name, value in (("STREAMS", (1, 4)), ("STEPS", 6), ("TIMED", 30), ("WARM_UP", 2)):
         monkeypatch.setattr(gpu_check, name, value)
+    # a busy machine must not end the rows of streams early
+    monkeypatch.setattr(gpu_check, "quantiles_ms", lambda *_: {"p50": 1.0, "p95": 2.0, "p99": 3.0})
 
 
 def test_the_report_of_a_gpu_that_does_what_it_should(
@@ -35,7 +38,7 @@ def test_the_report_of_a_gpu_that_does_what_it_should(
     assert report["within"]
     full = report["precisions"]["fp32"]
     assert full["cosine_mean"] > 0.9999
-    assert full["step_ms"]["p50"] <= full["step_ms"]["p99"]
+    assert full["step_ms"]["p99"] == 3
     assert [row["streams"] for row in report["batches"]] == [1, 4]
     assert all(row["memory_mb"] == 1 for row in report["batches"])
     assert set(report["foreign"]["refused"]) == {"gpu", "driver", "capability"}
@@ -50,7 +53,7 @@ def test_an_encoder_that_hears_something_else_is_beyond(
     cuda = install(monkeypatch)
     real = gpu_check.answers
 
-    def turned(run: object, frames: gpu_check.Frames) -> gpu_check.Answers:
+    def turned(run: object, frames: gpu_check.Frames) -> Answers:
         heard = real(run, frames)  # type: ignore[arg-type]
         on_gpu = type(run).__module__.endswith("tensorrt.run")
         return heard._replace(direction=-heard.direction) if on_gpu else heard

@@ -155,10 +155,10 @@ def test_lines_say_what_as_dict_says() -> None:
     """Scores have a writer of their own: number for number it says the same."""
     rng = np.random.default_rng(4)
     scores = tuple(
-        Score(
-            f'"a" \\ rule\t{n}', *map(float, rng.normal(size=2)), 10 ** rng.uniform(-4, 4), f"r{n}"
+        Score(f'"a" \\ rule\t{n}', float(one), float(other), float(rate), f"r{n}")
+        for n, (one, other, rate) in enumerate(
+            zip(*rng.normal(size=(2, 50)), np.logspace(-4, 4), strict=True)
         )
-        for n in range(50)
     )
     odd = Score("odd", -1e-9, 0.99995, math.inf, "x", math.nan)
     hearing = replace(HEARING, scores=(*scores, odd, Score("one", math.nan, 1.0)))
