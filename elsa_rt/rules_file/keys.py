@@ -71,7 +71,7 @@ def rule_table() -> Table:
     return Table(
         {
             "id": Key(
-                Text(ID, f"up to {MAX_SLUG} letters, digits, - and _"),
+                Text(ID, f"up to {MAX_SLUG} of the letters a-z and A-Z, digits, - and _"),
                 "the rule's name in alerts; made from its first prompt if left out",
             ),
             "prompt": Key(words, "what to listen for, a sentence in English"),

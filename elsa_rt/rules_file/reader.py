@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -84,6 +85,7 @@ class _Reader:
     """Makes objects of what could be read, and finds what does not fit together."""
 
     def __init__(self, directory: Path, root: Node, found: dict[str, Any], report: Report) -> None:
+        self._nameless = 0  # rules whose prompt has no letter for an id
         self._directory, self._root, self._found, self._report = directory, root, found, report
 
     def settings(self) -> dict[str, Any]:
@@ -178,7 +180,7 @@ class _Reader:
         given = rule_table().read(node, _silent)  # said already
         lone = (given.pop("prompt").strip(),) if "prompt" in given else ()
         given["prompts"] = lone or tuple(prompt.strip() for prompt in given.get("prompts", ()))
-        given.setdefault("id", slug_of(given["prompts"][0]) if given["prompts"] else "")
+        given.setdefault("id", self._id_of(given["prompts"]))
         if not given["id"]:
             wordless = {"examples", "level_dbfs"} & node.value.keys()
             if wordless and not {"id", "prompt", "prompts"} & node.value.keys():
@@ -194,6 +196,15 @@ class _Reader:
         rule = Rule(**given)
         self._thresholds(rule, node)
         return rule
+
+    def _id_of(self, prompts: Sequence[str]) -> str:
+        """An id made from the first prompt; those in other scripts are numbered."""
+        if not prompts:
+            return ""
+        if re.search("[A-Za-z0-9]", prompts[0]):
+            return slug_of(prompts[0])
+        self._nameless += 1
+        return slug_of("prompt") + (f"-{self._nameless}" if self._nameless > 1 else "")
 
     def _example(self, path: str, node: Node) -> str:
         example = self._resolved(path)

@@ -147,7 +147,7 @@ BAD: dict[str, tuple[str, int, str]] = {
     "prompt and prompts": (RULE + "    prompts: [x]\n", 3, "both prompt and prompts"),
     "nothing to go by": ("rules:\n- id: x\n", 2, "nothing to go by"),
     "no id": ("rules:\n- level_dbfs: -3\n", 2, "id is missing"),
-    "bad id": (RULE + "    id: 'a b'\n", 3, "letters, digits, - and _"),
+    "bad id": (RULE + "    id: 'a b'\n", 3, "of the letters a-z and A-Z, digits, - and _"),
     "two ids": (RULE + "  - prompt: cat\n    id: a-dog\n", 4, "the other in line 2"),
     "elevation upside down": (
         RULE + "    region:\n      elevation_deg: [50, 20]\n", 4, "name the lower one first"
@@ -330,3 +330,8 @@ def test_the_shipped_schema_is_that_of_the_code() -> None:
     )
     jsonschema.Draft7Validator.check_schema(json.loads(schema.schema_text()))
     assert set(file_table().schema()["properties"]) >= {*SECTIONS, "rules", "outputs"}
+
+
+def test_rules_in_other_scripts_have_numbered_ids(tmp_path: Path) -> None:
+    text = "rules: [{prompt: собака лает}, {prompt: кошка мяукает}, {prompt: a bell}]\n"
+    assert [rule.id for rule in read(tmp_path, text).rules] == ["prompt", "prompt-2", "a-bell"]
