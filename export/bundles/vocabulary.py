@@ -39,6 +39,7 @@ from export.bundles.vocabulary_fit import (
 )
 from export.bundles.vocabulary_graph import LEARNT, SENTENCE, Names, base_of, with_vocabulary
 from export.captions.spatial import read_tags
+from export.data.clips import kinds
 from export.data.vocabulary import Entry, entries
 
 Floats = NDArray[np.float32]
@@ -58,7 +59,7 @@ def add_vocabulary(bundle: ModelBundle, work: Path, tags: Sequence[str]) -> None
             f"fitting the vocabulary: {logits.shape[1]} tags in {work}, {len(tags)} names in "
             "--tags: give the CSV of the tagger of export prepare"
         )
-    of_labels = label_vectors(sounds.embedding, label, len(labels))
+    of_labels = label_vectors(sounds.embedding, label, kinds(labels))
     heard = np.flatnonzero(of_labels.any(1))
     vectors = np.concatenate([of_labels[heard], tag_vectors(sounds.embedding, logits, label)])
     named = entries([labels[i] for i in heard], tags)

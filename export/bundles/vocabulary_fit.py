@@ -46,12 +46,15 @@ def tag_vectors(embedding: Floats, logits: Floats, label: NDArray[np.int64]) -> 
     return _across(found @ basis, embedding)
 
 
-def label_vectors(embedding: Floats, label: NDArray[np.int64], labels: int) -> Floats:
-    """(labels, D): a unit vector for each label of n sounds; zeros where it has none."""
-    one_hot = np.zeros((label.size, labels), np.float32)
-    one_hot[np.arange(label.size), label] = 1
-    found = _ridge(embedding, one_hot - one_hot.mean(0), _weights(label, RARE_LABELS))
-    return _across(found, embedding) * (np.bincount(label, minlength=labels) > 0)[:, None]
+def label_vectors(embedding: Floats, label: NDArray[np.int64], kinds: NDArray[np.bool_]) -> Floats:
+    """(labels, D): a unit vector for each label of n sounds; zeros where it has none.
+
+    ``kinds`` (labels, labels) comes from `export.data.clips.kinds`: a woman speaking is speech.
+    """
+    true = kinds[label].astype(np.float32)
+    found = _ridge(embedding, true - true.mean(0), _weights(label, RARE_LABELS))
+    heard = np.asarray(true.sum(0) > 0)
+    return _across(found, embedding) * heard[:, None]
 
 
 def place_words(

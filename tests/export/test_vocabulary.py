@@ -96,12 +96,28 @@ def sounds_of_two_labels() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_vectors_point_at_their_sounds_and_across_the_middle() -> None:
     embedding, logits, label = sounds_of_two_labels()
-    for found in (label_vectors(embedding, label, 3)[:2], tag_vectors(embedding, logits, label)):
+    alone = np.eye(3, dtype=bool)
+    for found in (
+        label_vectors(embedding, label, alone)[:2],
+        tag_vectors(embedding, logits, label),
+    ):
         assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-5)
         assert found @ embedding.mean(0) == pytest.approx(0, abs=1e-5)
         likeness = embedding @ found.T
         assert (likeness.argmax(1) == label).mean() == 1
-    assert not label_vectors(embedding, label, 3)[2].any()
+    assert not label_vectors(embedding, label, alone)[2].any()
+
+
+def test_a_kind_of_a_label_counts_as_that_label() -> None:
+    embedding, _, label = sounds_of_two_labels()
+    rng = np.random.default_rng(4)
+    other = np.eye(1, SPACE, 3) * 0.5 + np.eye(1, SPACE, 0) + 0.05 * rng.normal(size=(40, SPACE))
+    other /= np.linalg.norm(other, axis=1, keepdims=True)
+    sounds = np.concatenate([embedding, other]).astype(np.float32)
+    label = np.concatenate([label, np.full(40, 2)])
+    kinds = np.array([[True, False, False], [True, True, False], [False, False, True]])
+    likeness = sounds @ label_vectors(sounds, label, kinds)[0]
+    assert likeness[label < 2].min() > likeness[label == 2].max()
 
 
 def test_place_words_are_what_captions_of_places_add() -> None:
