@@ -55,7 +55,7 @@ def test_probabilities_are_calibrated_on_the_half_that_was_not_fitted(
 
 def test_the_sounds_of_the_demo_are_named(known: KnownSounds) -> None:
     expected = {1.9: "speech", 7.2: "bicycle bell", 9.9: "glass breaking",
-                12.5: "telephone ringing", 16.9: "smoke alarm"}  # fmt: skip
+                12.5: "telephone ringing", 16.9: "alarm"}  # fmt: skip
     found = {}
     for hearing in Listener(["a dog barking"], source=demo_path()):
         for time_s in expected:
