@@ -24,8 +24,6 @@ from elsa_rt import cache
 # where colorama is installed, Numba has it write an escape sequence to standard output at exit
 os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
 
-_TYPES = {"i": "int64", "f": "float32"}
-
 
 def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """``kernel`` as a part of those that call it, down to a `Kernel`; it raises nothing.
@@ -38,6 +36,19 @@ def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
     return njit(nogil=True, error_model="numpy", inline="always")(kernel)
 
 
+def called(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """``kernel`` for calls through Numba itself, kept in its own cache.
+
+    It is for arguments that `Kernel` has no type for, where a start may import Numba.
+    """
+    from numba import njit
+
+    try:
+        return njit(cache=True, nogil=True)(kernel)
+    except RuntimeError:  # no directory to keep it in: a service without a home
+        return njit(nogil=True)(kernel)
+
+
 class Kernel:
     """A compiled function of a module, called from Python.
 
@@ -45,7 +56,8 @@ class Kernel:
     ----------
     module, function : where it is defined
     arguments : str
-        The type of each argument: ``i`` an int64, ``f2`` a C-contiguous float32 array of two axes.
+        The type of each argument: ``i`` an int64, ``f2`` a C-contiguous float32 array of two axes;
+        ``d`` is float64.
     uses : names of other modules whose kernels it calls
     """
 
@@ -152,6 +164,10 @@ def _entry(kernel: Kernel, function: Callable[..., Any]) -> Callable[..., Any]:
         return types.CPointer(types.float32)(address), _as_pointer
 
     @extending.intrinsic
+    def doubles(_context: Any, address: Any) -> Any:
+        return types.CPointer(types.float64)(address), _as_pointer
+
+    @extending.intrinsic
     def integers(_context: Any, address: Any) -> Any:
         return types.CPointer(types.int64)(address), _as_pointer
 
@@ -160,13 +176,14 @@ def _entry(kernel: Kernel, function: Callable[..., Any]) -> Callable[..., Any]:
         axes = int(kind[1:] or 0)
         if axes:
             shape = ", ".join(f"row[{at + 1 + axis}]" for axis in range(axes))
-            pointer = "floats" if kind[0] == "f" else "integers"
+            pointer = {"f": "floats", "d": "doubles", "i": "integers"}[kind[0]]
             given.append(f"carray({pointer}(row[{at}]), ({shape},))")
         else:
             given.append(f"row[{at}]")
         at += 1 + axes
     scope: dict[str, Any] = {
-        "function": function, "carray": numba.carray, "floats": floats, "integers": integers,
+        "function": function, "carray": numba.carray,
+        "floats": floats, "doubles": doubles, "integers": integers,
     }  # fmt: skip
     exec(f"def entry(row):\n    return function({', '.join(given)})", scope)  # of the line above
     made: Callable[..., Any] = scope["entry"]

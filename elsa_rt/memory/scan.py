@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.jit import compiled
+from elsa_rt.jit import called
 
 NO_DIRECTION = -32768
 """Azimuth of a row that has none."""
@@ -19,7 +19,7 @@ STEEP_DEG = 60
 BUCKETS = 4096
 
 
-@compiled
+@called
 def products(
     codes: NDArray[np.int8],
     query: NDArray[np.int16],
@@ -69,7 +69,7 @@ def products(
         counts[(total >> shift) + BUCKETS // 2] += 1
 
 
-@compiled
+@called
 def fine_products(
     codes: NDArray[np.uint8],
     factors: NDArray[np.float32],
