@@ -15,6 +15,7 @@ from elsa_rt.cli import main, parser
 from elsa_rt.cli.options import Parser
 from elsa_rt.errors import UsageError
 from elsa_rt.guide import page, topics
+from elsa_rt.user_files.yaml_lines import load_plain
 from export.__main__ import TOOLS
 from tests.guide.picture import PATH as PICTURE
 from tests.guide.picture import SIDE, STAGES, svg
@@ -149,6 +150,18 @@ def test_the_guide_is_read_in_a_terminal(capsys: Capture) -> None:
     assert capsys.readouterr().out.startswith("# Microphones")
     assert main(["guide", "microfones"]) == 2
     assert "did you mean elsa-rt guide microphones?" in capsys.readouterr().err
+
+
+def test_every_page_is_in_the_site_and_on_its_first_page() -> None:
+    site = load_plain(ROOT / "mkdocs.yml")
+    listed = [page for entry in site["nav"] for page in _pages(entry)]
+    assert sorted(listed) == sorted(path.name for path in PAGES.glob("*.md"))
+    first = page("index")
+    assert [name for name in listed if f"]({name})" not in first] == ["index.md"]
+
+
+def _pages(entry: str | dict[str, list[str]]) -> list[str]:
+    return [entry] if isinstance(entry, str) else [one for many in entry.values() for one in many]
 
 
 def test_every_page_has_a_title() -> None:
