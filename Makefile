@@ -100,7 +100,7 @@ lock: $(VENV)/.installed
 		--output-file examples/service/requirements.txt pyproject.toml
 
 bench: $(VENV)/.installed
-	for bench in step filters start growth listen_file; do \
+	for bench in step filters sharing start growth listen_file; do \
 		$(BIN)/python -m tests.bench.$$bench || missed=1; done; exit $${missed:-0}
 
 bench-outputs: $(VENV)/.installed-for-tests
