@@ -45,6 +45,7 @@ class ListenerSettings(AlertSettings, total=False):
 
     rules: Iterable[Rule]
     frame: Frame
+    run: str
     microphone: str | PathLike[str] | None
     format: Format | None
     channels: Iterable[int] | None
@@ -54,6 +55,7 @@ class ListenerSettings(AlertSettings, total=False):
     roll_deg: float
     north_deg: float | None
     rate: int | None
+    wait_for_device: bool
     sample_format: SampleFormat
     input_channels: int | None
     realtime: bool

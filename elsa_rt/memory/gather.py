@@ -1,9 +1,8 @@
 """From the steps of one stream to rows: one for each track, for lone alerts, and for minutes.
 
 A track that goes on for long gets a row for every minute: on the full minutes of the stream, rows
-that are at least half a minute long end and the next one begins. A row also ends where another
-sound takes over in the same direction. So a recording gives the same rows, however it is cut into
-pieces (`elsa_rt.memory.pieces`).
+that are at least half a minute long end and the next one begins. So a recording gives the same
+rows, however it is cut into pieces (`elsa_rt.memory.pieces`).
 """
 
 from __future__ import annotations

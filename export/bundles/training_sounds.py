@@ -13,8 +13,8 @@ from tqdm import tqdm
 from elsa_rt.audio.ambisonics import rotation
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from elsa_rt.files import replacing
-from export.evaluate.material import Clip, TrialRoom
-from export.evaluate.trials import RATE, Staged, Trial, TrialReader, stage
+from export.scenes.material import Clip, TrialRoom
+from export.scenes.trials import RATE, Staged, Trial, TrialReader, stage
 
 CLIPS_PER_LABEL = 60
 SPEECH = ("speech", "man speaking", "woman speaking", "child speaking")

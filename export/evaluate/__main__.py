@@ -21,7 +21,11 @@ from export.bundles.tables import markdown
 from export.data.clips import labels_of, read_manifest
 from export.evaluate.cost import cost
 from export.evaluate.hearing import Reader, TrialOutput, hear_all, reader_of
-from export.evaluate.material import (
+from export.evaluate.measure import measure
+from export.evaluate.record import record_measured
+from export.evaluate.report import compact, report_of, side_by_side
+from export.evaluate.teacher import load_teacher, texts_of
+from export.scenes.material import (
     CLIPS_PER_LABEL,
     Clips,
     TrialRoom,
@@ -30,11 +34,7 @@ from export.evaluate.material import (
     read_rooms,
     simulated_rooms,
 )
-from export.evaluate.measure import measure
-from export.evaluate.record import record_measured
-from export.evaluate.report import compact, report_of, side_by_side
-from export.evaluate.teacher import load_teacher, texts_of
-from export.evaluate.trials import SNRS_DB, TrialReader
+from export.scenes.trials import SNRS_DB, TrialReader
 
 INTERVALS_SAY = (
     "In brackets: 95 % intervals by resampling clips. A few hundred trials tell no more."

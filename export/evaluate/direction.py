@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import angle_deg, angles_from_direction
 from elsa_rt.audio.direction_words import FAR_M, NEAR_M, elevation_word
-from export.evaluate.trials import Trial
+from export.scenes.trials import Trial
 
 NAN = float("nan")
 

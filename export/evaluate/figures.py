@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.direction_words import FAR_M, NEAR_M
-from export.evaluate.material import SEED
-from export.evaluate.trials import About
+from export.scenes.material import SEED
+from export.scenes.trials import About
 
 RESAMPLES = 1000
 RANGES_M = {

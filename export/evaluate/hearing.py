@@ -14,11 +14,11 @@ from elsa_rt.audio.direction_words import ELEVATED_DEG, STEEP_DEG
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.text import encode_texts
 from export.data.clips import phrases
-from export.evaluate.material import SEED, Clip, Clips, TrialRoom
 from export.evaluate.pairs import duets, judge
 from export.evaluate.sentences import Texts
 from export.evaluate.teacher import Teacher, teacher_hears
-from export.evaluate.trials import SNRS_DB, Staged, Trial, TrialReader, stage, staged
+from export.scenes.material import SEED, Clip, Clips, TrialRoom
+from export.scenes.trials import SNRS_DB, Staged, Trial, TrialReader, stage, staged
 
 RAISED_EVERY = 4  # clips: one is heard from above or below where rooms have no such places
 LEVEL_DEG = 10.0  # rooms all of whose sources lie within this of the horizon have none

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from export.evaluate.trials import Trial
+from export.scenes.trials import Trial
 
 SOON_S = (0.5, 1.0, 2.0)
 """Seconds of sound after which the share of right answers is told."""

@@ -26,7 +26,6 @@ from export.evaluate.figures import (
 )
 from export.evaluate.hearing import Reader, TrialOutput
 from export.evaluate.labels import SOON_S, label_values, rank_of
-from export.evaluate.material import Clips
 from export.evaluate.pairs import summarise as summarise_duets
 from export.evaluate.sentences import (
     WORDS,
@@ -36,7 +35,8 @@ from export.evaluate.sentences import (
     word_values,
 )
 from export.evaluate.teacher import agreement, kept
-from export.evaluate.trials import SNRS_DB, About, Trial
+from export.scenes.material import Clips
+from export.scenes.trials import SNRS_DB, About, Trial
 
 BOTH = "both"
 """The condition of all signal-to-noise ratios together."""

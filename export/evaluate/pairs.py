@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from elsa_rt.audio.ambisonics import angle_deg, rotation
 from export.acoustics.noise import diffuse_noise
 from export.data.clips import kinds
-from export.evaluate.material import SEED, Clip, TrialRoom
-from export.evaluate.trials import (
+from export.scenes.material import SEED, Clip, TrialRoom
+from export.scenes.trials import (
     RATE,
     TrialReader,
     Wet,

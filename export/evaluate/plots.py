@@ -19,8 +19,8 @@ from export.evaluate.direction import direction_values
 from export.evaluate.hearing import TrialOutput
 from export.evaluate.labels import answers_with_time
 from export.evaluate.measure import wholes
-from export.evaluate.trials import Trial
 from export.evaluate.tsne import components, tsne
+from export.scenes.trials import Trial
 
 DPI = 110
 MODEL, CLOSED, FAINT = "#1769aa", "#c4622d", "#9a9a9a"

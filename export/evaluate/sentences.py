@@ -18,8 +18,8 @@ from export.captions.spatial import (
     words_true,
 )
 from export.data.clips import kinds
-from export.evaluate.material import SEED
-from export.evaluate.trials import About
+from export.scenes.material import SEED
+from export.scenes.trials import About
 
 OTHER_SOUNDS = 4
 QUARTER = len(CENTRES_DEG) // 4

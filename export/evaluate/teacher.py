@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from export.evaluate.figures import Figure, mean, of_trials
 from export.evaluate.sentences import Texts
-from export.evaluate.trials import LEAD_S, RATE, About, Staged
+from export.scenes.trials import LEAD_S, RATE, About, Staged
 
 
 class Teacher(Protocol):

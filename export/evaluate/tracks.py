@@ -28,8 +28,8 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.listener import Listener
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.tracking.direction_filter import angle_between, logarithm
-from export.evaluate.material import Clip, TrialRoom, read_clips, read_rooms, simulated_rooms
-from export.evaluate.trials import RATE, Staged, sounding, staged
+from export.scenes.material import Clip, TrialRoom, read_clips, read_rooms, simulated_rooms
+from export.scenes.trials import RATE, Staged, sounding, staged
 
 STRAY_DEG = 25.0
 """Errors beyond are of another kind: a reflection, or the background. They are left out where the

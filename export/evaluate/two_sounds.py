@@ -29,9 +29,9 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.features.intensity import IntensityFeatures
 from export.acoustics.noise import diffuse_noise
 from export.evaluate.hearing import reader_of
-from export.evaluate.material import SEED, Clips, TrialRoom, read_clips, read_rooms, simulated_rooms
 from export.evaluate.pairs import RIGHT_DEG, Duet, duets
-from export.evaluate.trials import RATE, Staged, full_scale, sounding, staged
+from export.scenes.material import SEED, Clips, TrialRoom, read_clips, read_rooms, simulated_rooms
+from export.scenes.trials import RATE, Staged, full_scale, sounding, staged
 
 Floats = NDArray[np.float32]
 

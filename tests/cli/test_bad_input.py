@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -196,7 +197,11 @@ def test_a_rate_that_cannot_be(rate: str, listen: list[str], capsys: Capture) ->
     assert rate in refused(capsys, 2, *argv)
 
 
-def test_raw_samples_that_nobody_described(listen: list[str], capsys: Capture) -> None:
+def test_raw_samples_that_nobody_described(
+    listen: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = io.BytesIO(np.random.default_rng(0).integers(0, 256, 40_000, np.uint8).tobytes())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(raw))
     message = refused(capsys, 2, *listen, "-")
     assert "--rate 48000 --channels 4 --sample-format s16" in message
 
@@ -206,9 +211,15 @@ def test_a_missing_microphone(listen: list[str], capsys: Capture) -> None:
     assert "no such microphone" in message or "apt-get install libportaudio2" in message
 
 
-def test_no_prompts(recording: Path, bundle: Path, capsys: Capture) -> None:
-    message = refused(capsys, 2, "listen", recording, "--bundle", bundle)
-    assert "--prompt" in message
+def test_without_prompts_it_names_what_it_hears(
+    recording: Path, bundle: Path, capsys: Capture
+) -> None:
+    assert main(["listen", str(recording), "--bundle", str(bundle)]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    hearings = [line for line in lines if line["type"] == "hearing"]
+    assert hearings
+    assert all(line["scores"] == [] for line in hearings)
+    assert any(line["labels"] for line in hearings)
 
 
 @pytest.mark.parametrize(

@@ -141,8 +141,8 @@ def test_the_beam_leaves_out_what_is_elsewhere(tmp_path: Path, beam: str) -> Non
         *_, last = listener.push(elsa_rt.Block(np.hstack([before, now]), RATE))
         scores[pattern] = [score.score for score in last.scores]
         assert abs(last.azimuth_deg) < 1
-    assert scores["omni"][0] > 0.9, "without a beam the hum in the window wins"
-    assert scores[beam][1] > 0.9
+    assert scores["omni"][0] > 0.5, "without a beam the hum in the window wins"
+    assert scores[beam][1] > 0.5
     assert scores[beam][0] < 0.1
 
 

@@ -18,11 +18,12 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import SourceError
 from elsa_rt.testing import sound
 from export.evaluate import __main__ as command
-from export.evaluate import material, pairs
+from export.evaluate import pairs
 from export.evaluate import teacher as teaching
 from export.evaluate.direction import direction_values
 from export.evaluate.hearing import raised
-from export.evaluate.trials import LEAD_S, RATE, TrialReader, stage, step_levels
+from export.scenes import material
+from export.scenes.trials import LEAD_S, RATE, TrialReader, stage, step_levels
 from tests.support.tiny_bundle import make_bundle, rewrite
 
 STEP_S = 0.1

@@ -18,8 +18,8 @@ from export.evaluate import cost, figures, labels, measure, report, sentences
 from export.evaluate import teacher as teaching
 from export.evaluate.direction import direction_values, step_errors_deg
 from export.evaluate.plots import by_sector, most_confused
-from export.evaluate.trials import About, Trial
 from export.evaluate.tsne import tsne
+from export.scenes.trials import About, Trial
 
 DIMENSIONS = 512
 STEP_S = 0.1

@@ -16,7 +16,7 @@ from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.features.intensity import IntensityFeatures
 from export.acoustics.noise import diffuse_noise
-from export.evaluate.material import SEED, Clip, TrialRoom
+from export.scenes.material import SEED, Clip, TrialRoom
 from export.scenes.studio import MASKED_DB, QUIET_DB
 from export.settings import FEATURES, STEP_S
 
