@@ -209,8 +209,11 @@ def test_filters_that_are_none(tmp_path: Path) -> None:
     config = Config(microphone=str(tmp_path / "measured.yaml"))
     with pytest.raises(UsageError, match=r"none\.npz cannot be read"):
         encoding_of(config, RATE)
-    np.savez(tmp_path / "none.npz", taps=np.zeros((3, 9)), rate=1.0, delay=0)
+    np.savez(tmp_path / "none.npz", taps=np.zeros((3, 9)), rate=48_000, delay=0)
     with pytest.raises(UsageError, match=r"shape \(3, 9\)"):
+        encoding_of(config, RATE)
+    np.savez(tmp_path / "none.npz", taps=np.zeros((4, 9)), rate=1.0, delay=0)
+    with pytest.raises(UsageError, match="rate 1, delay 0"):
         encoding_of(config, RATE)
 
 
