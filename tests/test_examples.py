@@ -45,7 +45,7 @@ class Run:
 def test_hear_a_microphone(
     run: Run, scene: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("elsa_rt.listener.open_source", lambda *_: ArraySource(scene, 16_000))
+    monkeypatch.setattr("elsa_rt.listener.open_source", lambda *_, **__: ArraySource(scene, 16_000))
     lines = run("hear_a_microphone", "a hum", "a hiss").splitlines()
     assert [line.split(" s  ")[1] for line in lines] == [
         "start  a hum  (left)", "end    a hum  (left)",

@@ -38,6 +38,15 @@ def pcm(scene: NDArray[np.float32]) -> bytes:
 RAW = ("-", "--rate", "16000", "--channels", "4", "--sample-format", "s16")
 
 
+def without_run(value: Any) -> Any:
+    """Ids of live sound as those of a recording: without the random name of their run."""
+    if isinstance(value, dict):
+        return {name: without_run(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [without_run(one) for one in value]
+    return re.sub(r"-[0-9a-f]{12}(-\d{6})$", r"\1", value) if isinstance(value, str) else value
+
+
 def parse(out: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
@@ -49,7 +58,7 @@ def test_a_pipe_gives_what_the_file_gives(listen: list[str], recording: Path, pc
     )
     lines = parse(pipe.stdout)
     assert all(line.pop("at").endswith("Z") for line in lines)
-    assert lines == parse(file.stdout)
+    assert without_run(lines) == parse(file.stdout)
     assert pipe.stderr == file.stderr == b""
 
 
@@ -163,7 +172,7 @@ def test_a_full_disk(listen: list[str], recording: Path) -> None:
         ended = subprocess.run([*listen, recording], stdout=full, stderr=subprocess.PIPE)
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
-    assert b"No space left on device: see where" in ended.stderr
+    assert b"No space left on device: there is no room" in ended.stderr
 
 
 def test_a_signal_while_embedding_keeps_what_was_heard(

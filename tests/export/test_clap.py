@@ -144,7 +144,7 @@ def test_a_listener_hears_with_it(exported: Path) -> None:
         assert hearing.words == "behind"
         assert hearing.embedding.shape == (EMBEDDING,)
         anywhere, behind, left = (score.score for score in hearing.scores)
-        assert anywhere == behind > 0
+        assert behind >= anywhere > 0  # background comes from behind less often than at all
         assert left == 0
 
 
