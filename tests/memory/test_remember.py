@@ -303,9 +303,9 @@ def test_listening_goes_on_while_the_store_is_locked_and_nothing_is_lost(
 ) -> None:
     monkeypatch.setattr("elsa_rt.memory.recorder.WAIT_S", 0.02)
     path, said = tmp_path / "past", list[str]()
-    recorder = recorder_of(path, bundle, said, Clock())
     Store.open(path, create=True).close()
     with Store.open(path, write=True) as other, other.changing():
+        recorder = recorder_of(path, bundle, said, Clock())
         for hearing in hearings:
             recorder.show(hearing)
         wait_for(lambda: any("locked" in one for one in said))
