@@ -111,7 +111,14 @@ def _fit(value: Any, hint: Any) -> Any:
         return int(value) if whole else _UNFIT
     if hint is bool:
         return bool(value) if type(value).__name__ in ("bool", "bool_") else _UNFIT
-    return value if isinstance(value, origin or hint) else _UNFIT
+    return value if isinstance(value, _class_of(origin or hint)) else _UNFIT
+
+
+def _class_of(hint: Any) -> Any:
+    """The class behind a type alias (``type X = ...``), as NumPy's ``NDArray`` is one since 2.5."""
+    while hasattr(hint, "__value__"):
+        hint = get_origin(hint.__value__) or hint.__value__
+    return hint
 
 
 def _fit_number(value: Any) -> Any:
