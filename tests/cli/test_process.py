@@ -21,6 +21,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.support.run_ids import without_run
+
 LIMIT_S = 60
 
 
@@ -36,15 +38,6 @@ def pcm(scene: NDArray[np.float32]) -> bytes:
 
 
 RAW = ("-", "--rate", "16000", "--channels", "4", "--sample-format", "s16")
-
-
-def without_run(value: Any) -> Any:
-    """Ids without the name of their run, which is never the same."""
-    if isinstance(value, dict):
-        return {name: without_run(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [without_run(one) for one in value]
-    return re.sub(r"-[0-9a-f]{12}(-\d{6})$", r"\1", value) if isinstance(value, str) else value
 
 
 def parse(out: bytes) -> list[dict[str, Any]]:

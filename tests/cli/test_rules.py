@@ -21,7 +21,7 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.rules_file.lint import lint
 from elsa_rt.rules_file.reader import read_rules
 from tests.cli.test_bad_input import refused
-from tests.cli.test_process import without_run
+from tests.support.run_ids import without_run
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rules.yaml"
 LIMIT_S = 60
