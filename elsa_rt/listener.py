@@ -619,7 +619,7 @@ class Listener:
         pitch_deg: float = 0.0,
         roll_deg: float = 0.0,
         time_s: float | None = None,
-        captured: float | None = None,
+        captured_s: float | None = None,
     ) -> None:
         """Say how the listener is turned in the world; call it as often as a sensor tells.
 
@@ -634,7 +634,7 @@ class Listener:
         yaw_deg, pitch_deg, roll_deg : float, degrees
             ``Rz(yaw) Ry(pitch) Rx(roll)``: positive yaw turns left, positive pitch dips the nose.
         time_s : seconds of the stream, optional
-        captured : seconds of the capture clock (``time.monotonic``), optional
+        captured_s : seconds of the capture clock (``time.monotonic``), optional
             Without both it is now, and for sound without a clock the end of what was pushed.
 
         Raises
@@ -651,7 +651,7 @@ class Listener:
         else:
             quaternion = coerce(quaternion, tuple[float, ...], "orientation: quaternion")
         time_s = coerce(time_s, float | None, "orientation: time_s")
-        self._bearings.set(quaternion, time_s, coerce(captured, float | None, "captured"))
+        self._bearings.set(quaternion, time_s, coerce(captured_s, float | None, "captured_s"))
 
     @property
     def thresholds(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:

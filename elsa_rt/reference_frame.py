@@ -67,18 +67,18 @@ class ReferenceFrame:
         self._turn = np.eye(3)  # from the microphone to the world, at the present step
 
     def set(
-        self, quaternion: ArrayLike, time_s: float | None = None, captured: float | None = None
+        self, quaternion: ArrayLike, time_s: float | None = None, captured_s: float | None = None
     ) -> None:
-        """Take a reading at ``time_s`` of the stream, or at ``captured`` of the capture clock."""
-        if time_s is not None and captured is not None:
-            raise UsageError("orientation: give time_s or captured, not both")
-        stamped = captured is not None
+        """Take a reading at ``time_s`` of the stream, or at ``captured_s`` of the capture clock."""
+        if time_s is not None and captured_s is not None:
+            raise UsageError("orientation: give time_s or captured_s, not both")
+        stamped = captured_s is not None
         if time_s is None and self._clock_s is not None:
-            captured = time.monotonic() if captured is None else captured
-            time_s = captured + self._clock_s
-        elif captured is not None and self._end_s is not None:
+            captured_s = time.monotonic() if captured_s is None else captured_s
+            time_s = captured_s + self._clock_s
+        elif captured_s is not None and self._end_s is not None:
             raise UsageError(
-                "orientation: captured is a time of the capture clock, and the blocks of this "
+                "orientation: captured_s is a time of the capture clock, and the blocks of this "
                 "stream carry none: give time_s"
             )
         end_s = self._end_s or 0.0
@@ -105,8 +105,8 @@ class ReferenceFrame:
         if why[:24] not in self._said:
             self._said.add(why[:24])
             self.on_notice(
-                f"an orientation was skipped: {why}; give captured= in seconds of time.monotonic, "
-                "or no stamp at all, in the order of time. It is said once"
+                f"an orientation was skipped: {why}; give captured_s= in seconds of "
+                "time.monotonic, or no stamp at all, in the order of time. It is said once"
             )
 
     def add(self, block: Block) -> None:
@@ -114,8 +114,8 @@ class ReferenceFrame:
         if self._world:
             self._timeline.add(block)
         self._end_s = (block.start + block.samples.shape[1]) / block.rate
-        if block.captured is not None:
-            self._clock_s = block.start / block.rate - block.captured
+        if block.captured_s is not None:
+            self._clock_s = block.start / block.rate - block.captured_s
 
     def to_frame(self, foa: NDArray[np.float32]) -> NDArray[np.float32]:
         """AmbiX (4, n) of the microphone in the axes of the frame."""

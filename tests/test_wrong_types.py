@@ -149,7 +149,7 @@ def test_what_a_listener_does(listener: Listener) -> None:
     only_elsa_errors(listener.remove_prompt)
     only_elsa_errors(listener.fail)
     only_elsa_errors(listener.set_orientation)
-    for name in ("yaw_deg", "pitch_deg", "roll_deg", "time_s", "captured"):
+    for name in ("yaw_deg", "pitch_deg", "roll_deg", "time_s", "captured_s"):
         only_elsa_errors(by_name(listener.set_orientation, name))
     listener.source = ArraySource(SOUND, RATE)
     for name in ("on_hearing", "on_alert", "on_error"):

@@ -54,7 +54,7 @@ class Block:
         Absolute index of the first sample since the source was opened, lost samples included.
     dropped : int, samples
         Lost immediately before this block; already counted in ``start``.
-    captured : float or None, seconds
+    captured_s : float or None, seconds
         Capture clock (``time.monotonic``) of the first sample, where there is one.
     status : SourceStatus or None
         How a live source is doing, where it tells.
@@ -71,7 +71,7 @@ class Block:
     rate: int
     start: int = 0
     dropped: int = 0
-    captured: float | None = None
+    captured_s: float | None = None
     status: SourceStatus | None = None
 
     def __post_init__(self) -> None:

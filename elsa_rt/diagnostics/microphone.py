@@ -166,9 +166,9 @@ def _listen(source: Source, config: Config, listen_s: float, said: list[str]) ->
         pieces.append(four)
         count += block.samples.shape[1]
         dropped += block.dropped
-        if block.captured is not None:
+        if block.captured_s is not None:
             at = block.start / block.rate
-            lags[int(2 * at)] = (at, block.captured - at)
+            lags[int(2 * at)] = (at, block.captured_s - at)
         if count >= listen_s * source.rate:
             break
     drift = None

@@ -30,7 +30,7 @@ class Listening(Protocol):
     def change_rules(self, rules: Iterable[Rule]) -> None: ...
 
     def set_orientation(
-        self, quaternion: ArrayLike | None = None, *, captured: float | None = None
+        self, quaternion: ArrayLike | None = None, *, captured_s: float | None = None
     ) -> None: ...
 
 
@@ -146,7 +146,7 @@ class Controls:
         self, quaternion: tuple[float, float, float, float], captured_s: float | None = None
     ) -> None:
         """Say how the microphone is turned in the world: (x, y, z, w) of unit length."""
-        self._need_listener().set_orientation(quaternion, captured=captured_s)
+        self._need_listener().set_orientation(quaternion, captured_s=captured_s)
 
     def rates(self) -> dict[str, float]:
         """The false alarms an hour that each rule may raise; NaN where a score is set instead."""

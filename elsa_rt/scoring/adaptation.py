@@ -49,20 +49,20 @@ class BackgroundAdaptation:
         """Go on with the rules that ``before`` has, too."""
         self._above[mapping.new] = before._above[mapping.old]
 
-    def step(self, level: Floats, activity: float) -> Floats:
+    def step(self, logit: Floats, activity: float) -> Floats:
         """Take the log odds (p,) of one step; returns by how much to lower them (p,)."""
         lowered = SHARE * self._above
         if activity < SOUNDING:
             self._above -= self._pace * self._above
         else:
-            heard = excess(level, self._middle)
-            self._above += self._pace * np.where(level < LIKELY, heard - self._above, 0)
+            heard = excess(logit, self._middle)
+            self._above += self._pace * np.where(logit < LIKELY, heard - self._above, 0)
         return np.asarray(lowered)
 
 
-def excess(level: Floats, middle: float | np.float32) -> Floats:
+def excess(logit: Floats, middle: float | np.float32) -> Floats:
     """Excess of log odds over their median, limited where the event itself may sound."""
-    return np.clip(level - np.float32(middle), 0, np.float32(LIKELY - middle))
+    return np.clip(logit - np.float32(middle), 0, np.float32(LIKELY - middle))
 
 
 def adapt_segments(

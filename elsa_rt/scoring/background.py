@@ -13,7 +13,7 @@ from elsa_rt.parallel import in_parallel
 from elsa_rt.prompts.rule_embeddings import RuleEmbeddings
 from elsa_rt.rules.region import Region, RegionGate
 from elsa_rt.scoring.adaptation import LIKELY, adapt_segments, excess
-from elsa_rt.scoring.confirmation import confirmed_level
+from elsa_rt.scoring.confirmation import confirmed_threshold
 from elsa_rt.scoring.false_alarm_rate import TAIL_WIDENED, FalseAlarmCurves, fit_curve
 from elsa_rt.scoring.logits import LogitScale, apply_exclusions, attenuate
 from elsa_rt.scoring.statistics import INT8_SCALE, Background, Names, Statistics
@@ -71,17 +71,17 @@ def background_peaks(
 
     def fill(some: NDArray[np.intp]) -> None:
         """Peaks of ``some`` rules."""
-        level = factor[:, some].T @ by_component  # (some, m)
-        level += (offset[some] + mine.bias[some])[:, None]
-        _exclude(level.T, some, by_component.T, statistics, meaning, others)
-        for row, rule in zip(level, some.tolist(), strict=True):  # one fits the processor's cache
+        logit = factor[:, some].T @ by_component  # (some, m)
+        logit += (offset[some] + mine.bias[some])[:, None]
+        _exclude(logit.T, some, by_component.T, statistics, meaning, others)
+        for row, rule in zip(logit, some.tolist(), strict=True):  # one fits the processor's cache
             learns = (row < LIKELY) & active
             total[rule] = np.add.reduceat(excess(row, middle) * learns, pieces)
             learned[rule] = np.add.reduceat(learns, pieces, dtype=np.float32)
             row[faint] = attenuate(row[faint], faintness)
             if meaning.regions[rule] != Region():
                 row[:] = attenuate(row, _weight(background, meaning.regions[rule]))
-            peaks[rule] = np.maximum.reduceat(confirmed_level(row, counts[rule]), pieces)
+            peaks[rule] = np.maximum.reduceat(confirmed_threshold(row, counts[rule]), pieces)
 
     rules = np.arange(len(peaks))
     in_parallel(
@@ -121,7 +121,7 @@ def false_alarm_curves(peaks: Sequence[Floats], hours: Sequence[float]) -> False
 
 
 def _exclude(
-    level: Floats,
+    logit: Floats,
     some: NDArray[np.intp],
     sounds: Floats,
     statistics: Statistics,
@@ -133,7 +133,7 @@ def _exclude(
     if here.size:
         factor, offset = statistics.similarity(vectors[here] * scale.slope[here, None])
         excluded = sounds @ factor + (offset + scale.bias[here])
-        apply_exclusions(level, np.searchsorted(some, rules[here]), excluded)
+        apply_exclusions(logit, np.searchsorted(some, rules[here]), excluded)
 
 
 def _own_pieces(background: Background, own: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -2,8 +2,8 @@
 
 A rule is confirmed at a step that holds (its score reaches the threshold) if that is at least the
 ``confirm``-th step to hold in a run whose gaps are shorter than ``confirm`` steps: knocks are heard
-one by one. `Confirmation` is the live form, for one threshold. `confirmed_level` turns the question
-round: up to which threshold would each step have been confirmed?
+one by one. `Confirmation` is the live form, for one threshold. `confirmed_threshold` turns the
+question round: up to which threshold would each step have been confirmed?
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Confirmation:
         self._held[rules] = 0
 
 
-def confirmed_level(scores: NDArray[Any], confirm: int) -> NDArray[Any]:
+def confirmed_threshold(scores: NDArray[Any], confirm: int) -> NDArray[Any]:
     """The highest threshold at which each step would have been confirmed.
 
     With any threshold, a `Confirmation` that sees ``scores >= threshold`` confirms exactly the

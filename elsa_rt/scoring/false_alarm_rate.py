@@ -1,6 +1,6 @@
 """From the peaks of background to expected false alarms and to scores.
 
-A level is the log odds of `elsa_rt.scoring.logits`. How often background passes it is counted where
+A logit is the log odds of `elsa_rt.scoring.logits`. How often background passes it is counted where
 it does so often; above, the rate falls exponentially, as the tail of log odds does. The score is
 one function of that rate for all prompts and rules::
 
@@ -38,16 +38,16 @@ MIN_TAIL_SCALE = 0.05
 
 @dataclass(frozen=True)
 class FalseAlarmCurves:
-    """Expected false alarms an hour of p rules, by the level that an alert asks for.
+    """Expected false alarms an hour of p rules, by the logit that an alert asks for.
 
     Attributes
     ----------
-    level : float (p, k), rising
+    logit : float (p, k), rising
     log_rate : float (p, k), falling; of alarms an hour
     fall : float (p,), log odds over which the rate falls to 1/e beyond the last knot
     """
 
-    level: NDArray[np.float64]
+    logit: NDArray[np.float64]
     log_rate: NDArray[np.float64]
     tail_scale: NDArray[np.float64]
 
@@ -57,56 +57,56 @@ class FalseAlarmCurves:
         nothing = np.full((count, KNOTS), np.nan)
         return cls(nothing, nothing, np.ones(count))
 
-    def rate(self, level: NDArray[np.floating]) -> NDArray[np.float64]:
-        """False alarms an hour (p,) at levels (p,); NaN where nothing is known of a rule."""
-        return np.asarray(np.exp(np.minimum(self._log_rate_at(level), self.log_rate[:, 0])))
+    def rate(self, logit: NDArray[np.floating]) -> NDArray[np.float64]:
+        """False alarms an hour (p,) at logits (p,); NaN where nothing is known of a rule."""
+        return np.asarray(np.exp(np.minimum(self._log_rate_at(logit), self.log_rate[:, 0])))
 
-    def score(self, level: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Scores (p,) of levels (p,), 0..1.
+    def score(self, logit: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Scores (p,) of logits (p,), 0..1.
 
-        Below the lowest level that was counted they fall on, to 0 where nothing sounds. Of a rule
-        without rates the score is the sigmoid of the level.
+        Below the lowest logit that was counted they fall on, to 0 where nothing sounds. Of a rule
+        without rates the score is the sigmoid of the logit.
         """
         with np.errstate(over="ignore"):
-            known = score_of_rate(np.exp(self._log_rate_at(level)))
-        return np.where(np.isnan(known), sigmoid(level), known)
+            known = score_of_rate(np.exp(self._log_rate_at(logit)))
+        return np.where(np.isnan(known), sigmoid(logit), known)
 
     def needed(self, score: NDArray[np.floating]) -> NDArray[np.float64]:
-        """The levels (p,) that make the scores (p,)."""
+        """The logits (p,) that make the scores (p,)."""
         found = self.level_of(rate_of_score(score))
         return np.where(np.isnan(found), logit_of(score), found)
 
-    def score_of(self, rule: int, level: float) -> float:
-        """The score of one rule at a level."""
-        parts = self.level, self.log_rate, self.tail_scale
+    def score_of(self, rule: int, logit: float) -> float:
+        """The score of one rule at a logit."""
+        parts = self.logit, self.log_rate, self.tail_scale
         level_at, log_rate, tail_scale = (part[[rule]] for part in parts)
         one = FalseAlarmCurves(level_at, log_rate, tail_scale)
-        return float(one.score(np.array([level]))[0])
+        return float(one.score(np.array([logit]))[0])
 
-    def scores(self, levels: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Scores (n, p) of the levels (n, p) of a whole stream."""
-        found = np.empty(levels.shape)
-        for row, level in zip(found, levels, strict=True):
-            row[:] = self.score(level)
+    def scores(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Scores (n, p) of the logits (n, p) of a whole stream."""
+        found = np.empty(logits.shape)
+        for row, logit in zip(found, logits, strict=True):
+            row[:] = self.score(logit)
         return found
 
-    def _log_rate_at(self, level: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Log rate (p,) at levels (p,), going on beyond both ends."""
-        at = np.asarray(level, float)
-        beyond = np.maximum(at - self.level[:, -1], 0) / self.tail_scale
-        below = np.maximum(self.level[:, 0] - at, 0)
-        index, share = _between(self.level, at)
+    def _log_rate_at(self, logit: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Log rate (p,) at logits (p,), going on beyond both ends."""
+        at = np.asarray(logit, float)
+        beyond = np.maximum(at - self.logit[:, -1], 0) / self.tail_scale
+        below = np.maximum(self.logit[:, 0] - at, 0)
+        index, share = _between(self.logit, at)
         row = np.arange(len(index))
         a, b = self.log_rate[row, index], self.log_rate[row, index + 1]
         return np.asarray(a + share * (b - a) - beyond + below)
 
     def level_of(self, rate: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The levels (p,) that background passes ``rate`` (p,) times an hour."""
+        """The logits (p,) that background passes ``rate`` (p,) times an hour."""
         log_rate = np.log(rate)
         beyond = np.maximum(self.log_rate[:, -1] - log_rate, 0) * self.tail_scale
         index, share = _between(-self.log_rate, -log_rate)
         row = np.arange(len(index))
-        a, b = self.level[row, index], self.level[row, index + 1]
+        a, b = self.logit[row, index], self.logit[row, index + 1]
         return np.asarray(a + share * (b - a) + beyond)
 
 
@@ -129,22 +129,22 @@ def fit_curve(
 
     Parameters
     ----------
-    peaks : float (n,), the highest confirmed level of each piece of background; -inf for none
+    peaks : float (n,), the highest confirmed logit of each piece of background; -inf for none
     weight : float (n,), alarms an hour that one piece stands for
     """
     order = np.argsort(peaks)[::-1]
     order = order[np.isfinite(peaks[order])]
     if order.size < 2:
         return np.full(KNOTS, np.nan), np.full(KNOTS, np.nan), np.array(1.0)
-    level, log_rate = peaks[order].astype(float), np.log(np.cumsum(weight[order], dtype=float))
+    logit, log_rate = peaks[order].astype(float), np.log(np.cumsum(weight[order], dtype=float))
     first = min(TAIL_PEAKS, order.size) - 1
     share = weight[order[:first]].astype(float)
     tail_scale = widened * max(
-        float((share * (level[:first] - level[first])).sum() / share.sum()), MIN_TAIL_SCALE
+        float((share * (logit[:first] - logit[first])).sum() / share.sum()), MIN_TAIL_SCALE
     )
     knots = np.unique(np.geomspace(first + 1, order.size, KNOTS).astype(int)) - 1
     knots = np.concatenate([np.full(KNOTS - knots.size, knots[-1]), knots[::-1]])
-    rising = np.maximum.accumulate(level[knots] + 1e-6 * np.arange(KNOTS))
+    rising = np.maximum.accumulate(logit[knots] + 1e-6 * np.arange(KNOTS))
     return rising, log_rate[knots] - 1e-9 * np.arange(KNOTS), np.array(tail_scale)
 
 

@@ -55,23 +55,23 @@ def logit_scale(statistics: Statistics, embedding: Floats) -> LogitScale:
     )
 
 
-def apply_exclusions(level: Floats, rules: NDArray[np.intp], excluded: Floats) -> None:
-    """Lower ``level`` (n, p) of ``rules`` (q,) by how much ``excluded`` (n, q) exceeds it."""
+def apply_exclusions(logit: Floats, rules: NDArray[np.intp], excluded: Floats) -> None:
+    """Lower ``logit`` (n, p) of ``rules`` (q,) by how much ``excluded`` (n, q) exceeds it."""
     for column, rule in enumerate(rules.tolist()):
-        own = level[:, rule]
+        own = logit[:, rule]
         own -= np.maximum(excluded[:, column] - own, 0)
 
 
-def attenuate(level: Floats, weight: NDArray[np.floating]) -> Floats:
-    """Log odds of scores ``sigmoid(level) * weight``, weights 0..1; -inf where it is 0."""
+def attenuate(logit: Floats, weight: NDArray[np.floating]) -> Floats:
+    """Log odds of scores ``sigmoid(logit) * weight``, weights 0..1; -inf where it is 0."""
     with np.errstate(divide="ignore", over="ignore"):
-        return np.asarray(-np.log((1 + np.exp(-level)) / weight - 1))
+        return np.asarray(-np.log((1 + np.exp(-logit)) / weight - 1))
 
 
-def sigmoid(level: NDArray[np.floating]) -> NDArray[np.float64]:
+def sigmoid(logit: NDArray[np.floating]) -> NDArray[np.float64]:
     """Scores of log odds."""
     # tanh is the sigmoid that cannot overflow
-    return np.asarray(np.minimum(0.5 * (1 + np.tanh(0.5 * level)), MAX_SCORE))
+    return np.asarray(np.minimum(0.5 * (1 + np.tanh(0.5 * logit)), MAX_SCORE))
 
 
 def logit_of(score: NDArray[np.floating]) -> NDArray[np.float64]:

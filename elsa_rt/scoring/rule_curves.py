@@ -19,8 +19,8 @@ from elsa_rt.scoring.false_alarm_rate import FalseAlarmCurves
 from elsa_rt.scoring.logits import LogitScale, logit_scale
 from elsa_rt.scoring.statistics import Background, Statistics
 
-METHOD = 1
-"""To be raised where the same rules come to other curves."""
+METHOD = 2
+"""To be raised where the same rules come to other curves, or curves are kept in another form."""
 
 
 def scales(statistics: Statistics, vectors: NDArray[np.float32]) -> LogitScale:
@@ -66,7 +66,7 @@ def curves(
             made = false_alarm_curves(peaks, [ground.hours for ground in grounds])
             kept = {each.name: getattr(made, each.name) for each in fields(made)}
             cache.save("rules", key, kept)
-        return list(zip(kept["level"], kept["log_rate"], kept["tail_scale"], strict=True))
+        return list(zip(kept["logit"], kept["log_rate"], kept["tail_scale"], strict=True))
 
     if not confirm.size:
         return FalseAlarmCurves.unknown(0)

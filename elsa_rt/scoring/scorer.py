@@ -18,7 +18,7 @@ from elsa_rt.scoring.logits import apply_exclusions, attenuate
 from elsa_rt.scoring.rule_curves import curves, scales
 from elsa_rt.scoring.statistics import Background, Statistics
 
-ANY_LEVEL = 2.0
+ANY_LOGIT = 2.0
 """Log odds of a rule for any sound, "anything but speech", while something sounds."""
 
 EXCLUDED_FROM, EXCLUDED_SLOPE = -1.0, 2.0
@@ -102,16 +102,16 @@ class Scorer:
 
         ``told`` (K, p) is added to the log odds, see `elsa_rt.scoring.feedback_gate`.
         """
-        similarity, level = self.likeness(sound)
-        lowered = self._room.step(self._of_rules(level).max(axis=0), float(sound.activity.max()))
-        adapted = level - lowered[self._owner]
+        similarity, logit = self.likeness(sound)
+        lowered = self._room.step(self._of_rules(logit).max(axis=0), float(sound.activity.max()))
+        adapted = logit - lowered[self._owner]
         active = self._active(adapted, sound)
-        placed = level_told = self._placed(active, sound)
+        placed = logit_told = self._placed(active, sound)
         if told is not None:
-            level_told = np.asarray(placed + told[:, self._owner], np.float32)
-        self.stages = ScoreStages(level, adapted, active, placed, level_told)
-        slot, one = level_told.argmax(axis=0), self._best(level_told.max(axis=0))
-        best = level_told[slot[one], one]
+            logit_told = np.asarray(placed + told[:, self._owner], np.float32)
+        self.stages = ScoreStages(logit, adapted, active, placed, logit_told)
+        slot, one = logit_told.argmax(axis=0), self._best(logit_told.max(axis=0))
+        best = logit_told[slot[one], one]
         return Match(
             similarity[slot[one], one],
             self.curves.score(best).astype(np.float32),
@@ -144,53 +144,53 @@ class Scorer:
         """Go on with the room of the rules that ``before`` has, too."""
         self._room.inherit(before._room, mapping)
 
-    def levels(self, stream: EncoderOutput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def logits(self, stream: EncoderOutput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Similarities and log odds (n, p) of a whole stream, n steps in place of the slots."""
-        similarity, level = self.likeness(stream)
+        similarity, logit = self.likeness(stream)
         self.reset()
-        rows = zip(level, self._of_rules(level), stream.activity.tolist(), strict=True)
+        rows = zip(logit, self._of_rules(logit), stream.activity.tolist(), strict=True)
         for row, of_rules, activity in rows:
             row -= self._room.step(of_rules, activity)[self._owner]
-        return self._of_rules(similarity), self._of_rules(self.placed(level, stream))
+        return self._of_rules(similarity), self._of_rules(self.placed(logit, stream))
 
     def likeness(self, sound: EncoderOutput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Similarities (K, v) of K slots with the sounds of the rules, and their log odds alone."""
         # not matmul: BLAS would wake threads for this, and on a busy computer wait for them
         similarity = np.einsum("kd,pd->kp", sound.embedding, self._vectors).clip(-1, 1)
-        level = similarity * self._scale.slope + self._scale.bias
-        level, excluded = level[:, : self._sounds], level[:, self._sounds :]
-        apply_exclusions(level, self._against, excluded)
+        logit = similarity * self._scale.slope + self._scale.bias
+        logit, excluded = logit[:, : self._sounds], logit[:, self._sounds :]
+        apply_exclusions(logit, self._against, excluded)
         if self._anything.size:
-            level[:, self._anything] = self._of_anything(excluded)
-        return similarity[:, : self._sounds], level
+            logit[:, self._anything] = self._of_anything(excluded)
+        return similarity[:, : self._sounds], logit
 
     def _of_anything(self, excluded: NDArray[np.float32]) -> NDArray[np.float32]:
         """Log odds (K, n) of rules for any sound: sure, less what they exclude if it may sound."""
-        level = np.full((len(excluded), self._anything.size), ANY_LEVEL, np.float32)
+        logit = np.full((len(excluded), self._anything.size), ANY_LOGIT, np.float32)
         for column, one in enumerate(self._anything.tolist()):
             against = excluded[:, self._against == one]
             if against.size:
                 worst = np.maximum(against.max(axis=1) - EXCLUDED_FROM, 0)
-                level[:, column] -= EXCLUDED_SLOPE * worst
-        return level
+                logit[:, column] -= EXCLUDED_SLOPE * worst
+        return logit
 
-    def placed(self, level: NDArray[np.float32], sound: EncoderOutput) -> NDArray[np.float32]:
+    def placed(self, logit: NDArray[np.float32], sound: EncoderOutput) -> NDArray[np.float32]:
         """What activity and place leave of log odds (K, v)."""
-        return self._placed(self._active(level, sound), sound)
+        return self._placed(self._active(logit, sound), sound)
 
-    def _active(self, level: NDArray[np.float32], sound: EncoderOutput) -> NDArray[np.float32]:
+    def _active(self, logit: NDArray[np.float32], sound: EncoderOutput) -> NDArray[np.float32]:
         faint = sound.activity < SOUNDING
         if not faint.any():
-            return level
+            return logit
         share = sound.activity[faint, None] / np.float32(SOUNDING)
-        level = level.copy()
-        level[faint] = attenuate(level[faint], share)
-        return level
+        logit = logit.copy()
+        logit[faint] = attenuate(logit[faint], share)
+        return logit
 
-    def _placed(self, level: NDArray[np.float32], sound: EncoderOutput) -> NDArray[np.float32]:
+    def _placed(self, logit: NDArray[np.float32], sound: EncoderOutput) -> NDArray[np.float32]:
         if self._gate is not None:
-            level = attenuate(level, self._gate.step(sound.direction, sound.distance_m))
-        return np.asarray(level, np.float32)
+            logit = attenuate(logit, self._gate.step(sound.direction, sound.distance_m))
+        return np.asarray(logit, np.float32)
 
     def _of_rules(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """The best (n, p) of ``values`` (n, v) of the sounds of each rule."""

@@ -36,12 +36,12 @@ class CaptureClock:
         lost = 0
         for chunk in chunks:
             missed = chunk.lost
-            if chunk.arrived >= self._ends:
-                missed += self._close_window(chunk.arrived)
+            if chunk.arrived_s >= self._ends:
+                missed += self._close_window(chunk.arrived_s)
             self.position += chunk.frames + missed
             lost += missed
             self._flags = (self._flags[0], self._flags[1] or chunk.overflowed)
-            self._least = min(self._least, chunk.arrived * self.rate - self.position)
+            self._least = min(self._least, chunk.arrived_s * self.rate - self.position)
         return lost
 
     def captured(self, position: int) -> float:

@@ -183,7 +183,7 @@ def capture() -> None:
                     {
                         "start": block.start,
                         "dropped": block.dropped,
-                        "captured": block.captured,
+                        "captured_s": block.captured_s,
                         "status": asdict(block.status or SourceStatus()),
                     },
                     np.ascontiguousarray(block.samples).tobytes(),

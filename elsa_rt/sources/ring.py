@@ -15,7 +15,7 @@ class Chunk(NamedTuple):
 
     frames: int
     lost: int  # frames that found the ring full just before it
-    arrived: float  # seconds, monotonic clock
+    arrived_s: float  # seconds, monotonic clock
     overflowed: bool  # the driver says that it lost some before it
 
 
@@ -35,7 +35,7 @@ class Ring:
         self._skipped = 0
         self._closed = False
 
-    def write(self, frames: NDArray[np.float32], arrived: float, overflowed: bool) -> None:
+    def write(self, frames: NDArray[np.float32], arrived_s: float, overflowed: bool) -> None:
         """Copy ``frames`` in; if they do not fit, count them as lost."""
         with self._changed:
             capacity = len(self._frames)
@@ -47,7 +47,7 @@ class Ring:
             self._frames[at : at + first] = frames[:first]
             self._frames[: len(frames) - first] = frames[first:]
             self._written += len(frames)
-            self._chunks.append(Chunk(len(frames), self._lost, arrived, overflowed))
+            self._chunks.append(Chunk(len(frames), self._lost, arrived_s, overflowed))
             self._lost = 0
             self._changed.notify()
 

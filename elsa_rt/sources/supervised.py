@@ -112,7 +112,7 @@ class SupervisedSource(Source):
             block.rate,
             block.start + offset,
             block.dropped + gap,
-            block.captured,
+            block.captured_s,
             SourceStatus(status.silent_s, status.lag_s, resumed, self._restarts, status.reason),
         )
 

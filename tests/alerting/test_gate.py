@@ -18,7 +18,7 @@ from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Alert
 from elsa_rt.rules.rule import Rule, rules_of
-from elsa_rt.scoring.confirmation import confirmed_level
+from elsa_rt.scoring.confirmation import confirmed_threshold
 from elsa_rt.scoring.false_alarm_rate import FalseAlarmCurves
 from elsa_rt.scoring.scorer import Match
 from elsa_rt.scoring.thresholds import thresholds
@@ -168,7 +168,7 @@ def test_the_first_start_is_where_the_confirmed_level_reaches_the_threshold(
     seed: int, confirm_s: float
 ) -> None:
     scores = np.random.default_rng(seed).random((120, 9)).astype(np.float32)
-    level = confirmed_level(scores, max(1, round(confirm_s / STEP_S)))
+    level = confirmed_threshold(scores, max(1, round(confirm_s / STEP_S)))
     rules = [
         Rule(f"r{i}", ("a dog",), alert_start=start, alert_end=start)
         for i, start in enumerate(np.linspace(0.2, 0.95, 9).tolist())

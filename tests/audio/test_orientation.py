@@ -153,14 +153,14 @@ def test_times_of_the_capture_clock_and_now(encoder: AudioEncoder) -> None:
     listener.set_orientation(yaw_deg=10)  # before the first block: from the beginning
     hum = sound("hum", 1, 0, 0, 16_000)
     now = time.monotonic()
-    block = Block(hum[:, :1_600], 16_000, 0, captured=now - 5)
+    block = Block(hum[:, :1_600], 16_000, 0, captured_s=now - 5)
     assert flow_world(listener.push(block)) == pytest.approx(10, abs=1)
-    listener.set_orientation(yaw_deg=10, captured=now - 4.91)
-    listener.set_orientation(yaw_deg=50, captured=now - 4.90)
-    block = Block(hum[:, 1_600:3_200], 16_000, 1_600, captured=now - 4.9)
+    listener.set_orientation(yaw_deg=10, captured_s=now - 4.91)
+    listener.set_orientation(yaw_deg=50, captured_s=now - 4.90)
+    block = Block(hum[:, 1_600:3_200], 16_000, 1_600, captured_s=now - 4.9)
     assert flow_world(listener.push(block)) == pytest.approx(50, abs=1)
     listener.set_orientation(yaw_deg=90)  # now, five seconds on
-    block = Block(hum[:, 3_200:4_800], 16_000, 3_200, captured=now - 4.8)
+    block = Block(hum[:, 3_200:4_800], 16_000, 3_200, captured_s=now - 4.8)
     assert flow_world(listener.push(block)) < 52
 
 
@@ -168,9 +168,9 @@ def test_a_stream_without_a_clock_has_no_capture_times(encoder: AudioEncoder) ->
     listener = listen(encoder)
     listener.push(Block(np.zeros((4, 100), np.float32), 16_000))
     with pytest.raises(UsageError, match="give time_s"):
-        listener.set_orientation(captured=1.0)
+        listener.set_orientation(captured_s=1.0)
     with pytest.raises(UsageError, match="not both"):
-        listener.set_orientation(captured=1.0, time_s=1.0)
+        listener.set_orientation(captured_s=1.0, time_s=1.0)
 
 
 def test_lost_sound_does_not_shift_the_orientation(encoder: AudioEncoder) -> None:
@@ -233,7 +233,7 @@ def frame_at(encoder: AudioEncoder, seconds: float, said: list[str]) -> Referenc
     frame = ReferenceFrame(encoder.bundle, "microphone")
     frame.on_notice = said.append
     samples = np.zeros((4, round(16_000 * seconds)), np.float32)
-    frame.add(Block(samples, 16_000, captured=1_000.0))
+    frame.add(Block(samples, 16_000, captured_s=1_000.0))
     return frame
 
 
@@ -247,12 +247,12 @@ def test_a_stamp_of_another_clock_is_said_once_and_never_blocks_the_next(
 ) -> None:
     said: list[str] = []
     frame = frame_at(encoder, 10.0, said)
-    frame.set(yaw(10), captured=1_001.0)
-    frame.set(yaw(170), captured=1.8e9)  # a header stamp: Unix time
-    frame.set(yaw(170), captured=1.8e9)
-    frame.set(yaw(20), captured=1_002.0)
-    frame.set(yaw(99), captured=1_001.5)  # late
-    frame.set(yaw(30), captured=1_003.0)
+    frame.set(yaw(10), captured_s=1_001.0)
+    frame.set(yaw(170), captured_s=1.8e9)  # a header stamp: Unix time
+    frame.set(yaw(170), captured_s=1.8e9)
+    frame.set(yaw(20), captured_s=1_002.0)
+    frame.set(yaw(99), captured_s=1_001.5)  # late
+    frame.set(yaw(30), captured_s=1_003.0)
     assert turned(frame, 3.0) == pytest.approx(30)
     assert turned(frame, 1.5) == pytest.approx(15)
     assert len(said) == 2
@@ -262,9 +262,9 @@ def test_a_stamp_of_another_clock_is_said_once_and_never_blocks_the_next(
 
 def test_a_clock_that_was_set_back_is_followed(encoder: AudioEncoder) -> None:
     frame = frame_at(encoder, 10.0, [])
-    frame.set(yaw(0), captured=1_009.0)
+    frame.set(yaw(0), captured_s=1_009.0)
     for number in range(10):
-        frame.set(yaw(10 * number), captured=1_002.0 + number / 10)
+        frame.set(yaw(10 * number), captured_s=1_002.0 + number / 10)
     assert turned(frame, 2.9) == pytest.approx(90)
 
 

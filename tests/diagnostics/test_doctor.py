@@ -149,8 +149,8 @@ class Live:
     def __iter__(self) -> Any:
         for start in range(0, self._samples.shape[1], 4_800):
             lost = self._dropped if start == 48_000 else 0
-            captured = 100 + start / RATE * (1 + 1e-6 * self._ppm)
-            yield Block(self._samples[:, start : start + 4_800], RATE, start, lost, captured)
+            captured_s = 100 + start / RATE * (1 + 1e-6 * self._ppm)
+            yield Block(self._samples[:, start : start + 4_800], RATE, start, lost, captured_s)
 
     def __enter__(self) -> Any:
         return self

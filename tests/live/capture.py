@@ -26,7 +26,7 @@ def main(device: str, count: str, out: str) -> None:
         start=[block.start for block in blocks],
         size=[block.samples.shape[1] for block in blocks],
         dropped=[block.dropped for block in blocks],
-        captured=np.array([block.captured for block in blocks], float),
+        captured=np.array([block.captured_s for block in blocks], float),
         rate=source.rate,
     )
 

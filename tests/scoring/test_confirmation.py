@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from elsa_rt.scoring.confirmation import Confirmation, confirmed_level, steps_in
+from elsa_rt.scoring.confirmation import Confirmation, confirmed_threshold, steps_in
 
 
 def live(holds: NDArray[np.bool_], confirm: int) -> NDArray[np.bool_]:
@@ -44,7 +44,7 @@ def test_the_level_says_which_thresholds_would_have_confirmed(confirm: int, coar
     scores = np.random.default_rng(confirm).random((400, 5)).astype(np.float32)
     if coarse:
         scores = np.round(scores, 1)  # ties
-    level = confirmed_level(scores, confirm)
+    level = confirmed_threshold(scores, confirm)
     assert level.dtype == np.float32
     for threshold in np.unique(scores)[::7]:
         np.testing.assert_array_equal(live(scores >= threshold, confirm), level >= threshold)
@@ -52,18 +52,18 @@ def test_the_level_says_which_thresholds_would_have_confirmed(confirm: int, coar
 
 def test_a_line_of_scores_is_a_column_of_them() -> None:
     scores = np.random.default_rng(1).random((50, 2))
-    level = confirmed_level(scores, 3)
-    np.testing.assert_array_equal(confirmed_level(scores[:, 1], 3), level[:, 1])
+    level = confirmed_threshold(scores, 3)
+    np.testing.assert_array_equal(confirmed_threshold(scores[:, 1], 3), level[:, 1])
     assert (level[:2] == -np.inf).all()
     assert np.isfinite(level[2:]).all()
 
 
 def test_one_step_is_its_own_level_and_none_is_none() -> None:
     scores = np.array([0.2, 0.9, 0.4])
-    level = confirmed_level(scores, 1)
+    level = confirmed_threshold(scores, 1)
     np.testing.assert_array_equal(level, scores)
     assert level is not scores
-    assert confirmed_level(np.empty((0, 4)), 3).shape == (0, 4)
+    assert confirmed_threshold(np.empty((0, 4)), 3).shape == (0, 4)
 
 
 def test_rules_have_times_of_their_own() -> None:

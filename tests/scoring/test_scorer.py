@@ -238,14 +238,14 @@ def test_curves_are_computed_once_for_each_rule(
     first = scorer([hum, hiss])
     again = scorer([hiss, replace(hum, id="other", alert_start=0.9)])
     assert counted == [2]
-    np.testing.assert_array_equal(first.curves.level[::-1], again.curves.level)
+    np.testing.assert_array_equal(first.curves.logit[::-1], again.curves.logit)
     np.testing.assert_array_equal(first._scale.slope[:2][::-1], again._scale.slope[:2])
     changed = scorer([replace(hum, but_not=()), replace(hiss, confirm_s=0.9)])
     assert counted == [2, 2]
-    assert (changed.curves.level != first.curves.level).any(axis=1).all()
+    assert (changed.curves.logit != first.curves.logit).any(axis=1).all()
     alone = PromptBank.encode(ModelBundle.load(bundle), [hum, hiss])
     fresh = Scorer(alone, Statistics.load(loaded), Config(), loaded.step_s)
-    np.testing.assert_allclose(fresh.curves.level, first.curves.level, rtol=1e-5)
+    np.testing.assert_allclose(fresh.curves.logit, first.curves.logit, rtol=1e-5)
 
 
 def test_texts_are_encoded_once(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ class Rules:
         self.config = self.config.changed(rules=tuple(rules), **settings)
 
     def set_orientation(
-        self, quaternion: ArrayLike | None = None, *, captured: float | None = None
+        self, quaternion: ArrayLike | None = None, *, captured_s: float | None = None
     ) -> None:
         self.orientations.append(quaternion)
 

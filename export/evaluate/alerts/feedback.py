@@ -23,7 +23,7 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.rule import rules_of
-from elsa_rt.scoring.confirmation import confirmed_level, times_of
+from elsa_rt.scoring.confirmation import confirmed_threshold, times_of
 from elsa_rt.scoring.feedback import AlertSounds, FeedbackStore, spread
 from elsa_rt.scoring.feedback_gate import FeedbackGate
 from elsa_rt.scoring.scorer import Scorer
@@ -91,31 +91,31 @@ class HomeRule:
         half_life = Config().feedback_half_life_days
         return FeedbackGate([self.rule], store, self._statistics, KEEP, half_life)
 
-    def level(self, heard: HomeRecording, gate: FeedbackGate) -> NDArray[np.float64]:
+    def logit(self, heard: HomeRecording, gate: FeedbackGate) -> NDArray[np.float64]:
         """Log odds (n,) of a stream."""
         sound = _output(heard)
-        level = self._scorer.levels(sound)[1][:, 0].astype(float)
+        logit = self._scorer.logits(sound)[1][:, 0].astype(float)
         shift = gate.shift(sound)
-        return level if shift is None else level + shift[:, 0]
+        return logit if shift is None else logit + shift[:, 0]
 
-    def margin(self, level: NDArray[np.float64]) -> float:
+    def margin(self, logit: NDArray[np.float64]) -> float:
         """Log odds by which the best run is above the threshold; an alert from 0 on."""
-        return float(confirmed_level(level, self._confirm).max() - self.start)
+        return float(confirmed_threshold(logit, self._confirm).max() - self.start)
 
     def judge(
-        self, store: FeedbackStore, heard: HomeRecording, level: NDArray[np.float64], verdict: str
+        self, store: FeedbackStore, heard: HomeRecording, logit: NDArray[np.float64], verdict: str
     ) -> None:
         """Mark the alert of a stream, as `elsa_rt.alerting.alert_sounds` would keep it."""
-        first = int(np.argmax(confirmed_level(level, self._confirm) >= self.start))
-        after = np.arange(len(level)) >= first
-        held = np.flatnonzero((level >= self.start) | (after & (level >= self.end)))
+        first = int(np.argmax(confirmed_threshold(logit, self._confirm) >= self.start))
+        after = np.arange(len(logit)) >= first
+        held = np.flatnonzero((logit >= self.start) | (after & (logit >= self.end)))
         sounds = self._statistics.compress(heard.embedding.astype(np.float32)[held])
         azimuth, elevation = angles_from_direction(heard.direction[held].mean(axis=0))
         name = f"alert-{len(store.alerts)}"
         store.add(
             AlertSounds(
                 name, self.rule.id, self.rule.label, 0.0, azimuth, elevation, 0.9, 1.0, KEEP,
-                spread(list(sounds)), float(level[held].max() - self.start),
+                spread(list(sounds)), float(logit[held].max() - self.start),
             )
         )  # fmt: skip
         store.judge(name, verdict)
@@ -127,9 +127,9 @@ def simulate(home: Home, rule: HomeRule, marks: int) -> Counts:
     for nights in home.nights:
         given = 0
         for night in nights[:MARKED_NIGHTS]:
-            level = rule.level(night, rule.gate(store))
-            if given < marks and rule.margin(level) >= 0:
-                rule.judge(store, night, level, "false")
+            logit = rule.logit(night, rule.gate(store))
+            if given < marks and rule.margin(logit) >= 0:
+                rule.judge(store, night, logit, "false")
                 given += 1
     return _counted(home, rule, store)
 
@@ -138,9 +138,9 @@ def mistaken(home: Home, rule: HomeRule) -> Counts | None:
     """Mark one sound of the rule itself as false; None if it finds none elsewhere."""
     store = FeedbackStore()
     for heard in home.elsewhere:
-        level = rule.level(heard, rule.gate(store))
-        if rule.margin(level) >= 0:
-            rule.judge(store, heard, level, "false")
+        logit = rule.logit(heard, rule.gate(store))
+        if rule.margin(logit) >= 0:
+            rule.judge(store, heard, logit, "false")
             rest = home._replace(elsewhere=tuple(one for one in home.elsewhere if one is not heard))
             return _counted(rest, rule, store)
     return None
@@ -150,7 +150,7 @@ def _counted(home: Home, rule: HomeRule, store: FeedbackStore) -> Counts:
     gate = rule.gate(store)
 
     def alerts(streams: Sequence[HomeRecording]) -> int:
-        return sum(rule.margin(rule.level(heard, gate)) >= 0 for heard in streams)
+        return sum(rule.margin(rule.logit(heard, gate)) >= 0 for heard in streams)
 
     nights = [night for nights in home.nights for night in nights[MARKED_NIGHTS:]]
     return Counts(alerts(nights), alerts(home.elsewhere), alerts(home.there))
@@ -222,7 +222,7 @@ def _casts(
             continue
         rule = HomeRule(bundle, label)
         gate = rule.gate(FeedbackStore())
-        margin = np.array([rule.margin(rule.level(heard, gate)) for heard in once])
+        margin = np.array([rule.margin(rule.logit(heard, gate)) for heard in once])
         alike = (margin >= SURE) & ~related[index, label_of]
         if (margin[mine] >= 0).mean() >= MIN_FOUND and alike.sum() >= LOOK_ALIKES:
             yield label, world.clips[mine], world.clips[alike]

@@ -14,7 +14,7 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import SOUNDING, EncoderOutput
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.scoring.background import labels_meant
-from elsa_rt.scoring.confirmation import confirmed_level, times_of
+from elsa_rt.scoring.confirmation import confirmed_threshold, times_of
 from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.statistics import Statistics
 from elsa_rt.scoring.thresholds import thresholds
@@ -63,8 +63,8 @@ class Judge:
         """Starts in a stream; ``only`` one label's columns count where it is given."""
         embedding = heard.embedding.astype(np.float32)
         sound = EncoderOutput(embedding, heard.direction, heard.activity, heard.distance)
-        similarity, level = self._scorer.levels(sound)
-        score = self._scorer.curves.scores(level)
+        similarity, logit = self._scorer.logits(sound)
+        score = self._scorer.curves.scores(logit)
         bare = np.where(heard.activity[:, None] >= SOUNDING, similarity, -1)
         scores = np.concatenate([score] * len(RATES) + [bare] * len(RATES), axis=1)
         some = np.arange(len(self.start))
@@ -80,9 +80,9 @@ def _bare_threshold(statistics: Statistics, bank: PromptBank, rate: float, confi
     """The cosine that background of calibration passes ``rate`` times an hour and prompt."""
     ground = statistics.background
     factor, offset = statistics.similarity(bank.embedding)
-    level = ground.sounds.astype(np.float32) @ factor + offset
-    level[ground.activity < 255 * SOUNDING] = -1
-    peaks = np.maximum.reduceat(confirmed_level(level, confirm), ground.pieces, axis=0)
+    logit = ground.sounds.astype(np.float32) @ factor + offset
+    logit[ground.activity < 255 * SOUNDING] = -1
+    peaks = np.maximum.reduceat(confirmed_threshold(logit, confirm), ground.pieces, axis=0)
     own = labels_meant(bank.meaning.semantic, statistics.names)
     known = np.column_stack([own, np.zeros(len(own), np.bool_)])
     peaks[known[:, ground.piece_labels].any(axis=2).T] = -1
