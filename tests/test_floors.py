@@ -20,7 +20,7 @@ FLOORS = (
     "settings",
     "config",
     "encoder microphones outputs",
-    "prompts reference_frame sources",
+    "prompts recordings reference_frame sources",
     "scoring diagnostics testing",
     "tracking calibrate rules_file",
     "alerting listening memory",

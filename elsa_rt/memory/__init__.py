@@ -7,7 +7,7 @@
 
     store, schema        the SQLite database of a device; forgetting, transfer, repair, summary
     vector_code          embeddings in 194 bytes; coarse_index, scan, search: how they are found
-    gather               from steps to rows; pieces, batch: many pieces of recordings at a time
+    gather, piece_rows   from steps to rows: of one stream, of pieces of recordings
     question, moments    sentences and times in words, understood
     rarity               what is not usual
     archive              the same in a Lance dataset, on a Ray cluster

@@ -2,7 +2,7 @@
 
 A track that goes on for long gets a row for every minute: on the full minutes of the stream, rows
 that are at least half a minute long end and the next one begins. So a recording gives the same
-rows, however it is cut into pieces (`elsa_rt.memory.pieces`).
+rows, however it is cut into pieces (`elsa_rt.recordings`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import angles_from_direction, direction_from_angles
-from elsa_rt.hearing import Alert, HeardSound, Track
+from elsa_rt.hearing import Alert, Track
 from elsa_rt.memory.row import Event, Kind, RaisedAlert, RuleScore
 
 Vector = NDArray[np.float64]
@@ -42,6 +42,14 @@ SCORES_KEPT, LEAST_SCORE = 4, 0.05
 """Rules whose score is kept with a row: the best few, and none that hardly scored."""
 
 
+class SoundInStep(NamedTuple):
+    """One of the sounds of a step that has a track."""
+
+    track: str  # its id
+    embedding: NDArray[np.float32]  # (D,)
+    activity: float
+
+
 class Step(NamedTuple):
     """One step of listening, as rows are made of it."""
 
@@ -53,7 +61,7 @@ class Step(NamedTuple):
     tracks: Sequence[Track] = ()
     alerts: Sequence[Alert] = ()
     scores: Sequence[tuple[str, float]] = ()  # rule and score
-    sounds: Sequence[HeardSound] = ()  # where several are heard at once, each with its track
+    sounds: Sequence[SoundInStep] = ()  # those with a track, several where they are heard at once
 
 
 @dataclass(eq=False)

@@ -19,7 +19,7 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import ElsaError
 from elsa_rt.hearing import Hearing
 from elsa_rt.memory.forgetting import Retention, apply_retention
-from elsa_rt.memory.gather import Gatherer, Step
+from elsa_rt.memory.gather import Gatherer, SoundInStep, Step
 from elsa_rt.memory.labels import Namer
 from elsa_rt.memory.question import model_of
 from elsa_rt.memory.row import Event
@@ -208,5 +208,9 @@ def step_of(hearing: Hearing) -> Step:
         tracks=tracks,
         alerts=hearing.alerts,
         scores=[(score.rule, score.score) for score in hearing.scores],
-        sounds=hearing.sounds,
+        sounds=[
+            SoundInStep(sound.track, sound.embedding, sound.activity)
+            for sound in hearing.sounds
+            if sound.track is not None
+        ],
     )

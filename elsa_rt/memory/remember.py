@@ -7,27 +7,23 @@ crash or a power cut, the same command goes on where it was, and nothing is ther
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import queue
 import re
-import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from elsa_rt.config import SIGNAL, Config, described
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import ElsaError, UsageError
-from elsa_rt.memory.batch import STREAMS, BatchHearing, HeardPiece
-from elsa_rt.memory.labels import namer_of
-from elsa_rt.memory.pieces import Piece, Recording, find_recordings, read_header
+from elsa_rt.memory.piece_rows import HeardPiece, hear_rows
 from elsa_rt.memory.question import model_of
 from elsa_rt.memory.store import Origin, Store
 from elsa_rt.notices import OnNotice
+from elsa_rt.recordings.pieces import Piece, Recording, find_recordings, read_header
+from elsa_rt.recordings.processes import on_processes
 
 OnProgress = Callable[[float], None]
 """Hears of seconds of sound that are done."""
@@ -36,9 +32,6 @@ BEGINS = ("unknown", "name", "mtime")
 """Where the time of day of a recording may be read from, beside a time itself."""
 
 _NAMED = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T_ -]?(\d\d)[:h-]?(\d\d)(?:[:m-]?(\d\d))?")
-
-ALIVE_S = 1.0
-"""Time between two looks whether the workers are alive."""
 
 
 @dataclass
@@ -133,7 +126,7 @@ def _hear(
     report = Report()
     todo, left = _plan(store, model, recordings, job, report, on_notice)
     on_total(sum(piece.seconds for piece in todo))
-    with hearing(todo, job) as heard:
+    with heard_rows(todo, job) as heard:
         for found in heard:
             on_progress(found.piece.seconds)
             _keep(store, model, found, left, report, on_notice)
@@ -258,74 +251,10 @@ def _keep(
 
 
 @contextmanager
-def hearing(todo: Sequence[Piece], job: Job) -> Iterator[Iterator[HeardPiece]]:
+def heard_rows(todo: Sequence[Piece], job: Job) -> Iterator[Iterator[HeardPiece]]:
     """Hear ``todo`` on as many processes as there are cores, or in this one."""
-    cores = len(os.sched_getaffinity(0))
-    jobs = max(1, min(job.jobs or cores, len(todo)))
-    streams = max(1, min(STREAMS, len(todo) // jobs))
-    if jobs == 1:
-        yield _heard_here(todo, job.config, streams) if todo else iter(())
-        return
-    context = multiprocessing.get_context("spawn")
-    pieces: Any = context.Queue()
-    results: Any = context.Queue(maxsize=4 * STREAMS)
-    for piece in [*todo, *[None] * jobs]:
-        pieces.put(piece)
-    workers = [
-        context.Process(
-            target=_work, args=(pieces, results, job.config, streams), daemon=True
-        )
-        for _ in range(jobs)
-    ]  # fmt: skip
-    for worker in workers:
-        worker.start()
-    try:
-        yield _results(results, workers, len(todo))
-    finally:
-        for worker in workers:
-            worker.terminate()
-        for worker in workers:
-            worker.join()
-
-
-def _heard_here(todo: Iterable[Piece], config: Config, streams: int) -> Iterator[HeardPiece]:
-    from elsa_rt.encoder.audio import AudioEncoder
-
-    encoder = AudioEncoder(ModelBundle.load(config.bundle), config)
-    hearing = BatchHearing(encoder, config, namer_of(encoder.bundle), streams)
-    return hearing.hear(todo)
-
-
-def _work(pieces: Any, results: Any, config: Config, streams: int) -> None:
-    """One worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to take
-    try:
-        for found in _heard_here(iter(pieces.get, None), config, streams):
-            results.put(found)
-    except ElsaError as error:
-        results.put(error)
-    results.put(None)
-
-
-def _results(results: Any, workers: Sequence[Any], count: int) -> Iterator[HeardPiece]:
-    done = 0
-    while done < count:
-        try:
-            found = results.get(timeout=ALIVE_S)
-        except queue.Empty:
-            died = [w.exitcode for w in workers if w.exitcode not in (None, 0)]
-            if died:
-                raise ElsaError(
-                    f"remembering: a worker process ended with exit code {died[0]} (-9: out of "
-                    f"memory?): the {done} pieces that were done are kept; go on with the same "
-                    "command, with fewer processes: --jobs 1"
-                ) from None
-            continue
-        if isinstance(found, ElsaError):
-            raise found
-        if found is not None:
-            done += 1
-            yield found
+    with on_processes(partial(hear_rows, job.config), todo, job.jobs) as heard:
+        yield heard
 
 
 def _void(store: Store, model: int, on_notice: OnNotice) -> list[Recording]:

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from elsa_rt.hearing import Alert, HeardSound, Track
-from elsa_rt.memory.gather import Gatherer, Step
+from elsa_rt.hearing import Alert, Track
+from elsa_rt.memory.gather import CUT_AFTER_S, MINUTE_S, Gatherer, SoundInStep, Step
 from elsa_rt.memory.row import Event
+from elsa_rt.recordings.pieces import LEAD_S, PIECE_S, TAIL_S
 
 STEP_S = 0.1
 HUM, HISS = np.eye(2, 512, dtype=np.float32)
@@ -93,6 +94,12 @@ def test_minutes_with_a_sound_have_a_row_and_quiet_ones_share_one() -> None:
     np.testing.assert_allclose(minutes, [(0, 300), (300, 60), (360, 240)], atol=0.01)
 
 
+def test_pieces_are_heard_for_as_long_as_their_rows_go_on() -> None:
+    assert LEAD_S > CUT_AFTER_S
+    assert TAIL_S >= MINUTE_S + CUT_AFTER_S
+    assert PIECE_S % MINUTE_S == 0
+
+
 def test_two_sounds_at_once_have_each_its_own_meaning() -> None:
     gatherer = Gatherer(STEP_S)
     right = replace(track(0.1, 0.0, id="track-2"), azimuth_deg=-90.0)
@@ -100,8 +107,8 @@ def test_two_sounds_at_once_have_each_its_own_meaning() -> None:
         time_s = number * STEP_S
         tracks = [track(time_s, 0.0), replace(right, time_s=time_s, last_s=time_s)]
         sounds = [
-            HeardSound(0.9, 90.0, 0.0, 2.0, "left", HUM, "track-1"),
-            HeardSound(0.7, -90.0, 0.0, 2.0, "right", HISS, "track-2"),
+            SoundInStep("track-1", HUM, 0.9),
+            SoundInStep("track-2", HISS, 0.7),
         ]
         gatherer.step(Step(time_s, HUM, 0.9, LEFT, -40.0, tracks, sounds=sounds))
     rows = {row.track: row for row in gatherer.finish() if row.kind == "sound"}

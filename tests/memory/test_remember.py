@@ -19,19 +19,20 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Hearing
 from elsa_rt.listener import Listener
-from elsa_rt.memory.batch import BatchHearing, HeardPiece
 from elsa_rt.memory.forgetting import Retention
 from elsa_rt.memory.labels import namer_of
-from elsa_rt.memory.pieces import Piece, find_recordings, read_header
+from elsa_rt.memory.piece_rows import rows_of_pieces
 from elsa_rt.memory.recorder import Recorder
 from elsa_rt.memory.remember import Job, began_of, remember, remember_again
 from elsa_rt.memory.row import Event
 from elsa_rt.memory.store import Store
 from elsa_rt.prompts.bank import PromptBank
+from elsa_rt.recordings.batch import PieceBatch
+from elsa_rt.recordings.pieces import Piece, read_header
 from tests.conftest import RATE
 from tests.memory.conftest import Remember
 from tests.memory.recordings import other_bundle, write_recording
-from tests.support.tiny_bundle import free_streams, make_bundle
+from tests.support.tiny_bundle import free_streams, make_bundle, sound
 
 
 def events_of(store: Path) -> list[Event]:
@@ -66,46 +67,30 @@ def test_each_recording_is_remembered_once_whatever_its_name(
     assert len(events_of(store)) == first.rows
 
 
-def test_copies_and_what_cannot_be_heard_are_said(tmp_path: Path) -> None:
-    one = write_recording(tmp_path / "a.wav", 5, seed=1)
-    (tmp_path / "b.wav").write_bytes(one.read_bytes())
-    (tmp_path / "c.wav").write_bytes(b"RIFF and nothing more")
-    soundfile.write(tmp_path / "d.wav", np.zeros((100, 2)), 16_000)
-    said: list[str] = []
-    found = list(find_recordings([tmp_path], said.append))
-    assert [Path(one.path).name for one in found] == ["a.wav"]
-    assert "b.wav is a copy of" in said[0]
-    assert "c.wav" in said[1]
-    assert "left out" in said[1]
-    assert "2 channels, four are needed" in said[2]
-    with pytest.raises(UsageError, match="no such file or folder"):
-        list(find_recordings([tmp_path / "nowhere"], said.append))
-
-
 def test_work_that_was_cut_off_goes_on_where_it_was(
     tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, remember_files: Remember
 ) -> None:
     recording = write_recording(tmp_path / "long.wav", 650, seed=3)
-    hear = BatchHearing.hear
+    hear = PieceBatch.hear
     heard: list[int] = []
 
-    def counted(self: BatchHearing, pieces: Any) -> Iterator[HeardPiece]:
-        for found in hear(self, pieces):
+    def counted(self: PieceBatch, pieces: Any, listener_of: Any) -> Iterator[Any]:
+        for found in hear(self, pieces, listener_of):
             heard.append(found.piece.index)
             yield found
 
-    def cut_off(self: BatchHearing, pieces: Any) -> Iterator[HeardPiece]:
-        for found in counted(self, pieces):
+    def cut_off(self: PieceBatch, pieces: Any, listener_of: Any) -> Iterator[Any]:
+        for found in counted(self, pieces, listener_of):
             yield found
             if len(heard) == 2:
                 raise KeyboardInterrupt
 
     store = tmp_path / "past"
-    monkeypatch.setattr(BatchHearing, "hear", cut_off)
+    monkeypatch.setattr(PieceBatch, "hear", cut_off)
     with pytest.raises(KeyboardInterrupt):
         remember_files(store, recording)
     assert heard == [0, 1]
-    monkeypatch.setattr(BatchHearing, "hear", counted)
+    monkeypatch.setattr(PieceBatch, "hear", counted)
     report = remember_files(store, recording)
     assert heard == [0, 1, 2]
     assert (report.recordings, report.pieces) == (1, 1)
@@ -113,6 +98,7 @@ def test_work_that_was_cut_off_goes_on_where_it_was(
     assert places(events_of(store)) == places(events_of(tmp_path / "whole"))
 
 
+@pytest.mark.slow
 def test_pieces_give_the_rows_that_listening_gives(tmp_path: Path, bundle: Path) -> None:
     """A recording of several pieces, heard in pieces and by a listener in one go."""
     recording = write_recording(tmp_path / "long.wav", 620, seed=4)
@@ -142,8 +128,8 @@ def test_several_streams_and_processes_give_the_rows_of_one(tmp_path: Path) -> N
     encoder = AudioEncoder(ModelBundle.load(path))
     found = {}
     for streams in (1, 3):
-        hearing = BatchHearing(encoder, Config(), namer_of(encoder.bundle), streams)
-        for heard in hearing.hear(pieces):
+        namer = namer_of(encoder.bundle)
+        for heard in rows_of_pieces(encoder, Config(), namer, pieces, streams):
             assert not heard.error
             found[streams, heard.piece.recording.path] = places(list(heard.events))
     for file in files:
@@ -377,3 +363,18 @@ def wait_for(condition: Any, limit_s: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it took too long"
         time.sleep(0.01)
+
+
+def test_two_sounds_at_once_leave_a_row_each(tmp_path: Path, bundle: Path) -> None:
+    """A hum on the left and a hiss on the right, from 2 to 6 s."""
+    samples = np.random.default_rng(0).normal(0, 1e-4, (4, 8 * RATE)).astype(np.float32)
+    samples[:, 2 * RATE : 6 * RATE] += sound("hum", 4, 90, 0) + sound("hiss", 4, -90, 0)
+    recording = tmp_path / "both.wav"
+    soundfile.write(recording, samples.T, RATE, subtype="FLOAT")
+    config = Config(bundle=str(bundle), sounds=2)
+    encoder = AudioEncoder(ModelBundle.load(bundle), config)
+    piece = Piece(read_header(recording), 0)
+    (heard,) = rows_of_pieces(encoder, config, namer_of(encoder.bundle), [piece])
+    rows = {row.labels[0].name: row for row in heard.events if row.kind == "sound"}
+    assert rows["hum"].azimuth_deg == pytest.approx(90, abs=15)
+    assert rows["hiss"].azimuth_deg == pytest.approx(-90, abs=15)

@@ -15,9 +15,10 @@ from elsa_rt.errors import ElsaError, StoreError, UsageError
 from elsa_rt.memory.archive.dataset import write_part
 from elsa_rt.memory.archive.remember import Order, WrittenPiece
 from elsa_rt.memory.arrow import INSTALL
-from elsa_rt.memory.batch import STREAMS, BatchHearing
 from elsa_rt.memory.labels import Namer, namer_of
-from elsa_rt.memory.pieces import Piece
+from elsa_rt.memory.piece_rows import rows_of_pieces
+from elsa_rt.recordings.batch import STREAMS
+from elsa_rt.recordings.pieces import Piece
 
 try:
     import ray
@@ -103,7 +104,7 @@ def _hear(pieces: Sequence[Piece], order: Order) -> Iterator[WrittenPiece]:
 def hear_group(pieces: list[Piece], order: Order) -> list[WrittenPiece]:
     """Hear some pieces on a node, and write their rows."""
     encoder, namer = _loaded(order.job.config)
-    heard = BatchHearing(encoder, order.job.config, namer, len(pieces)).hear(pieces)
+    heard = rows_of_pieces(encoder, order.job.config, namer, pieces, len(pieces))
     return [
         WrittenPiece(one.piece, None, one.error)
         if one.error

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from elsa_rt.errors import StoreError, UsageError
 from elsa_rt.memory.arrow import INSTALL, fields_of, schema_of, table_of
-from elsa_rt.memory.batch import HeardPiece
+from elsa_rt.memory.piece_rows import HeardPiece
 
 try:
     import lance

@@ -23,11 +23,11 @@ from elsa_rt.memory.archive.dataset import (
     tidy,
     write_part,
 )
-from elsa_rt.memory.pieces import Piece, Recording, find_recordings, read_header
 from elsa_rt.memory.question import model_of
-from elsa_rt.memory.remember import Job, OnProgress, Report, began_of, hearing
+from elsa_rt.memory.remember import Job, OnProgress, Report, began_of, heard_rows
 from elsa_rt.memory.store import Model, is_archive
 from elsa_rt.notices import OnNotice
+from elsa_rt.recordings.pieces import Piece, Recording, find_recordings, read_header
 
 COMMITTED_PIECES = 64
 """Pieces that are committed together; so many at most are heard again after a crash."""
@@ -175,7 +175,7 @@ def _written(
         with cluster(ray_address) as hear:
             yield hear(todo, order)
         return
-    with hearing(todo, order.job) as heard:
+    with heard_rows(todo, order.job) as heard:
         yield (
             WrittenPiece(one.piece, None, one.error)
             if one.error

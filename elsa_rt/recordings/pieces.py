@@ -1,8 +1,8 @@
 """Recordings, and the pieces of them that are heard apart: on other cores, or other computers.
 
-A piece is heard from `LEAD_S` before its begin, so that the model has its memory and long tracks
-are known, and up to `TAIL_S` after its end, until the rows that began in it are complete. Every row
-belongs to the piece in which it begins: none is lost at a border, none is there twice.
+A piece is heard from `LEAD_S` before its begin, so that the model has its memory and long sounds
+are known, and up to `TAIL_S` after its end, until what began in it is complete. What is heard
+belongs to the piece in which it begins: nothing is lost at a border, nothing is there twice.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from pathlib import Path
 import soundfile
 
 from elsa_rt.errors import SourceError, UsageError
-from elsa_rt.memory.gather import CUT_AFTER_S, MINUTE_S
 from elsa_rt.notices import OnNotice
 
 PIECE_S = 300.0
 """Length of a piece, full minutes."""
 
 LEAD_S = 48.0
-"""More than `CUT_AFTER_S`, by what the model takes to fill its memory."""
+"""What is heard before a piece: the memory of the model fills, and the sounds that go on are known
+for longer than `elsa_rt.memory.gather.CUT_AFTER_S`."""
 
-TAIL_S = MINUTE_S + CUT_AFTER_S
-"""Longest time that a row goes on after the end of its piece."""
+TAIL_S = 90.0
+"""Longest time that anything is followed after the end of its piece: no row goes on for longer
+than a minute and `CUT_AFTER_S`."""
 
 SAMPLED = 64
 """Parts of 64 kB that the fingerprint of a recording is made of."""
@@ -90,7 +91,7 @@ def find_recordings(paths: Iterable[str | Path], on_notice: OnNotice) -> Iterato
     seen: dict[str, str] = {}
     for path in map(Path, paths):
         if not path.exists():
-            raise UsageError(f"remembering {path}: there is no such file or folder: check the name")
+            raise UsageError(f"hearing {path}: there is no such file or folder: check the name")
         inside = path.is_dir()
         files = sorted(p for p in path.rglob("*") if p.is_file()) if inside else [path]
         for file in files:

@@ -1,0 +1,100 @@
+"""The steps of a piece of a recording, as the model takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.errors import SourceError
+from elsa_rt.features.intensity import Frames, IntensityFeatures
+from elsa_rt.microphones.profile import Profile
+from elsa_rt.microphones.to_foa import ToFoa
+from elsa_rt.recordings.pieces import LEAD_S, Piece
+
+READ_S = 2.0
+"""Seconds of sound that are read at once."""
+
+
+class PieceStep(NamedTuple):
+    """One step of the model before it is run."""
+
+    frames: Frames
+    foa: NDArray[np.float32]  # AmbiX (4, step_samples) at the model's rate
+
+
+class PieceReader:
+    """Reads a piece by the stages that a listener has, from its lead to the recording's end.
+
+    Parameters
+    ----------
+    piece : Piece
+    bundle : ModelBundle
+    profile : Profile
+        Of the microphone, resolved (`elsa_rt.microphones.library.profile_of`).
+    features : IntensityFeatures
+        Fresh; other readers must not use it meanwhile.
+
+    Attributes
+    ----------
+    begin_s : float, seconds from the start of the recording at which the first step begins
+
+    Raises
+    ------
+    SourceError
+        While iterating: the recording cannot be read.
+    """
+
+    def __init__(
+        self, piece: Piece, bundle: ModelBundle, profile: Profile, features: IntensityFeatures
+    ) -> None:
+        self.piece = piece
+        self.begin_s = max(0.0, piece.begin_s - LEAD_S)
+        self._bundle, self._profile, self._features = bundle, profile, features
+
+    def __iter__(self) -> Iterator[PieceStep]:
+        """Yield every step; silence completes the last one."""
+        hops, count = self._bundle.step_frames, self._bundle.step_samples
+        waiting = np.empty((4, 0), np.float32)
+        for foa in self._foa():
+            waiting = np.concatenate([waiting, foa], axis=1)
+            whole = waiting.shape[1] // count
+            if not whole:
+                continue
+            frames = self._features.step(waiting[:, : whole * count])
+            for index in range(whole):
+                part = slice(index * hops, (index + 1) * hops)
+                yield PieceStep(
+                    Frames(*(column[part] for column in frames)),
+                    waiting[:, index * count : (index + 1) * count],
+                )
+            waiting = waiting[:, whole * count :]
+        if waiting.shape[1] >= self._features.block:
+            last = np.pad(waiting, ((0, 0), (0, count - waiting.shape[1])))
+            yield PieceStep(self._features.step(last), last)
+
+    def _foa(self) -> Iterator[NDArray[np.float32]]:
+        """AmbiX (4, n) from the lead on."""
+        path = self.piece.recording.path
+        try:
+            with soundfile.SoundFile(path) as file:
+                rate = self._bundle.features.rate
+                to_foa = ToFoa(self._profile, file.channels, file.samplerate, rate, high_pass=True)
+                file.seek(round(self.begin_s * file.samplerate))
+                frames = round(READ_S * file.samplerate)
+                while True:
+                    samples = file.read(frames, dtype="float32", always_2d=True)
+                    if len(samples):
+                        yield to_foa.step(np.ascontiguousarray(samples.T))
+                    if len(samples) < frames:
+                        break
+                yield to_foa.flush()
+        except (soundfile.LibsndfileError, OSError) as error:
+            reason = getattr(error, "error_string", "") or str(error)
+            raise SourceError(
+                f"reading {path} from {self.begin_s:.0f} s on: {reason.strip()}"
+            ) from None
