@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.jit import compiled
+from elsa_rt.jit.numba_compiler import compiled
 from elsa_rt.microphones.capsules import SOUND_SPEED, Capsules, sphere_grid
 
 EARLY_S = 0.05

@@ -14,6 +14,7 @@ TOOLS = {
     "align": ("export.student.align", "train embedding and text on what the student remembers"),
     "bundle": ("export.bundles.bundle", "a bundle from a training run"),
     "vocabulary": ("export.bundles.vocabulary", "what the tagger knows, for the text encoder"),
+    "kernels": ("export.kernels", "the compiled kernels that are shipped"),
     "lean": ("export.bundles.lean", "the audio encoder in few nodes"),
     "scores": ("export.bundles.score_statistics", "new score statistics for a bundle"),
     "precision": ("export.bundles.precision", "the audio encoder in 16 and 8 bits"),

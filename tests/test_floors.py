@@ -35,7 +35,7 @@ FLOORS = (
 WORKSHOP_FLOORS = (
     "elsa_rt",
     "calibration",
-    "export.settings export.data export.synthesis",
+    "export.settings export.data export.synthesis export.kernels",
     "export.captions export.acoustics export.towers",
     "export.scenes export.prepare",
     "export.teacher",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.features.fft_plan import SIGNALS
-from elsa_rt.jit import compiled
+from elsa_rt.jit.numba_compiler import compiled
 
 Floats = NDArray[np.float32]
 

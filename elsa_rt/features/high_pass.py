@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.errors import UsageError
-from elsa_rt.jit import Kernel
+from elsa_rt.jit.kernel import Kernel
 
 EDGE_HZ = 19.0
 """From here on it passes within 0.1 dB; from 16 Hz down everything is 50 dB weaker."""

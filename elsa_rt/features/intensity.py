@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.errors import UsageError
 from elsa_rt.features.fft_plan import SIGNALS, plan
-from elsa_rt.jit import Kernel
+from elsa_rt.jit.kernel import Kernel
 
 CHANNELS = ("log_mel_w", "active_x", "active_y", "active_z",
             "reactive_x", "reactive_y", "reactive_z", "diffuseness")  # fmt: skip

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.features.fft import take_apart, transform
 from elsa_rt.features.intensity import LOG_FLOOR
-from elsa_rt.jit import compiled
+from elsa_rt.jit.numba_compiler import compiled
 
 TINY = 1e-20
 """Keeps ratios of digital silence at zero."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.jit import called
+from elsa_rt.jit.numba_compiler import called
 
 NO_DIRECTION = -32768
 """Azimuth of a row that has none."""

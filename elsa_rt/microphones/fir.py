@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.errors import UsageError
-from elsa_rt.jit import Kernel
+from elsa_rt.jit.kernel import Kernel
 
 AT_ONCE = 4
 """Taps that one pass over the samples takes; their number is a multiple of it."""

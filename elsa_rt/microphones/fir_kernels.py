@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.jit import compiled
+from elsa_rt.jit.numba_compiler import compiled
 from elsa_rt.microphones.fir import AT_ONCE
 
 

@@ -1,0 +1,104 @@
+"""Machine code that is shipped or kept: the same numbers without the compiler."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elsa_rt.features.intensity import ANALYSE, IntensityFeatures
+from elsa_rt.jit import kernel as kernels
+from elsa_rt.jit import processor, shipped
+from elsa_rt.jit.kernel import Kernel
+from export.kernels import kernels as all_kernels
+
+RUN = """
+import sys
+import numpy as np
+from elsa_rt.jit import shipped
+if {compile}:
+    shipped.find = lambda *_: None
+from elsa_rt.features.intensity import IntensityFeatures
+foa = np.random.default_rng(1).normal(0, 0.1, (4, 1603)).astype(np.float32)
+frames = IntensityFeatures().step(foa)
+np.save(sys.argv[1], np.concatenate([frames.mel.ravel(), frames.power]))
+print("numba" in sys.modules, "llvmlite" in sys.modules)
+"""
+
+
+def start(directory: Path, *, compile: bool) -> tuple[str, np.ndarray]:
+    environment = {**os.environ, "ELSA_RT_CACHE": str(directory)}
+    out = directory.with_suffix(".npy")
+    said = subprocess.run(
+        [sys.executable, "-c", RUN.format(compile=compile), str(out)],
+        env=environment, capture_output=True, text=True, check=True, timeout=300,
+    ).stdout  # fmt: skip
+    return said, np.load(out)
+
+
+@pytest.mark.slow
+def test_what_was_compiled_is_kept_and_gives_the_same(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    first, second = start(cache, compile=True), start(cache, compile=True)
+    assert first[0] == "True True\n"
+    assert second[0] == "False False\n"
+    np.testing.assert_array_equal(first[1], second[1])
+    (kept,) = (cache / "kernels").glob("*.npz")
+    kept.write_bytes(kept.read_bytes()[:1000])  # a damaged file is made anew
+    third = start(cache, compile=True)
+    assert third[0] == "True True\n"
+    np.testing.assert_array_equal(first[1], third[1])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shipped.find(ANALYSE.digest) is None, reason="no machine code is shipped for this processor"
+)
+def test_what_is_shipped_gives_the_same_as_what_is_compiled(tmp_path: Path) -> None:
+    said, numbers = start(tmp_path / "shipped", compile=False)
+    assert said == "False False\n"
+    assert not (tmp_path / "shipped").exists()
+    _, compiled = start(tmp_path / "compiled", compile=True)
+    np.testing.assert_allclose(numbers, compiled, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("machine", sorted(path.stem for path in shipped.FOLDER.glob("*.npz")))
+def test_every_kernel_is_shipped_as_its_source_stands(machine: str) -> None:
+    with np.load(shipped.file_of(machine)) as kept:
+        there = {name.partition(".")[0] for name in kept.files}
+    assert there == {kernel.digest for kernel in all_kernels()}, "run python -m export kernels"
+
+
+def test_without_machine_code_numba_calls_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    foa = np.random.default_rng(2).normal(0, 0.1, (4, 1603)).astype(np.float32)
+    linked = IntensityFeatures().step(foa)
+
+    def refuse(*_: object) -> None:
+        raise OSError("memory cannot be made executable")
+
+    kernels._machine_code.cache_clear()
+    monkeypatch.setattr(kernels, "load", refuse)
+    called = IntensityFeatures().step(foa)
+    kernels._machine_code.cache_clear()
+    for one, other in zip(linked, called, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_machine_code_is_for_one_source_and_what_is_kept_for_one_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert ANALYSE.digest != Kernel(ANALYSE.module, "cut", "i").digest
+    key = kernels._key(ANALYSE)
+    assert key == kernels._key(ANALYSE)
+    monkeypatch.setattr(processor, "description", lambda: "another")
+    assert key != kernels._key(ANALYSE)
+
+
+def test_a_processor_that_cannot_run_it_is_given_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipped, "flags", lambda: frozenset(("sse4_2", "popcnt")))
+    assert shipped.find(ANALYSE.digest, "x86_64") is None
+    assert shipped.find(ANALYSE.digest, "riscv64") is None
