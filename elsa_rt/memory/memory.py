@@ -3,46 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, tzinfo
-from math import isnan, nan
+from datetime import tzinfo
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.ambisonics import wrapped_deg
-from elsa_rt.audio.direction_words import direction_words
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import StoreError, UsageError
-from elsa_rt.memory.coarse_index import END_S, Filter
+from elsa_rt.memory.answer import Answers, Judged
+from elsa_rt.memory.bounds import When, between, called, inside, widened
+from elsa_rt.memory.coarse_index import Filter
 from elsa_rt.memory.given import check_given
-from elsa_rt.memory.moments import parse_moment
 from elsa_rt.memory.question import Question, ask_vector, ask_words
 from elsa_rt.memory.rarity import MOST_PAST, rarity, reason_of
-from elsa_rt.memory.recollection import Recollection, count_directions, count_hours
-from elsa_rt.memory.row import SOUNDS, Kind, Remembered
+from elsa_rt.memory.recollection import Recollection
+from elsa_rt.memory.row import SOUNDS, Kind
 from elsa_rt.memory.search import Found, LocalSearch, Searchable
-from elsa_rt.memory.store import Store, StoredRow, is_archive
+from elsa_rt.memory.store import Store, is_archive
 from elsa_rt.notices import OnNotice, log_notice
-from elsa_rt.rules.region import EDGE_DEG, Region, RegionGate
-from elsa_rt.rules.schedule import time_zone
-from elsa_rt.scoring.logits import sigmoid
-
-HEARD = 0.5
-"""Score from which on a row counts as heard in first, last and the histogram."""
+from elsa_rt.rules.region import EVERYWHERE, Region
 
 COUNTED = 100_000
-"""Rows that are looked at for a histogram."""
-
-ROUNDING_DEG = 0.5
-"""Elevations of the index are whole degrees."""
+"""Rows that are looked at for a histogram, or where any sound at all is asked for."""
 
 MOST_UNUSUAL = 5_000
 """Rows of the time asked for that are compared with the past; the most active ones."""
-
-When = str | datetime | None
 
 
 class Memory:
@@ -54,6 +42,7 @@ class Memory:
         self._bundle: ModelBundle | None = None
         self._say = on_notice
         self._names = search.sources()
+        self._answers = Answers(search, self._names)
 
     @classmethod
     def open(
@@ -173,32 +162,23 @@ class Memory:
             place = replace(place, azimuth_deg=azimuth_deg)
         if elevation_deg is not None:
             place = replace(place, elevation_deg=elevation_deg)
-        wanted = self._times(since, until, zone)
-        wanted = replace(wanted, kinds=tuple(kinds), sources=self._sources(source))
+        wanted = replace(
+            between(since, until, zone), kinds=tuple(kinds), sources=called(source, self._names)
+        )
         if text is None and example is None and like is None:
-            found = self._search.matching(_widened(wanted, place))
-            found = found.take(self._inside(found, place))
+            found = self._search.matching(widened(wanted, place))
+            found = found.take(inside(found, place))
             order = np.lexsort((found.id, found.at_s))[::-1]
-            return self._answer(found, order, None, None, top, every, zone)
+            return self._answers.of(Judged.without_score(found, order), top, every, zone)
         question, number = self._question(text, example, like, config or Config())
         if not number:
             return Recollection((), 0)
         wanted = replace(wanted, models=(number,))
-        wanted = _widened(wanted, question.region if place == Region() else place)
-        found, cosines = self._search.nearest(
-            question.vectors,
-            len(question.sounds),
-            number,
-            wanted,
-            COUNTED if histogram else 4 * top,
-            exact=exact,
-        )
-        level, similarity = question.judge(cosines, found.direction)
-        inside = self._inside(found, place) & (found.id != like) & np.isfinite(level)
-        found, similarity = found.take(inside), similarity[inside]
-        score = sigmoid(level[inside])
-        order = np.argsort(-level[inside], kind="stable")
-        return self._answer(found, order, score, similarity, top, every, zone)
+        wanted = widened(wanted, question.region if place == EVERYWHERE else place)
+        count = COUNTED if histogram else 4 * top
+        found, cosines = self._asked(question, number, wanted, count, exact)
+        judged = _judged(question, found, cosines, place, like)
+        return self._answers.of(judged, top, every, zone)
 
     def unusual(
         self,
@@ -223,7 +203,7 @@ class Memory:
             {"since": since, "until": until, "source": source, "top": top, "zone": zone},
         )
         wanted = replace(
-            self._times(since, until, zone), kinds=("sound",), sources=self._sources(source)
+            between(since, until, zone), kinds=("sound",), sources=called(source, self._names)
         )
         newest = max(self._search.models(), default=0)
         wanted = replace(wanted, models=(newest,))
@@ -238,35 +218,24 @@ class Memory:
         vectors, others = (self._search.coordinates(rows, newest) for rows in (mine, past))
         rare = rarity(mine, vectors, past, others, every)
         order = np.argsort(rare.rate, kind="stable")
-        answer = self._answer(mine, order, None, None, top, False, zone)
+        answer = self._answers.of(Judged.without_score(mine, order), top, False, zone)
         reasons = {int(id_): reason_of(rare, index) for index, id_ in enumerate(mine.id)}
         rows = tuple(replace(row, reason=reasons[row.id]) for row in answer.rows)
         return replace(answer, rows=rows)
 
-    def _times(self, since: When, until: When, zone: tzinfo | None) -> Filter:
-        now = datetime.now(zone or time_zone(None))
-
-        def moment(when: When, end: bool) -> float:
-            if isinstance(when, datetime):
-                return when.timestamp()
-            assert when is not None
-            return parse_moment(when, now)[end].timestamp()
-
-        since_s = 0.0 if since is None else moment(since, False)
-        until_s = float(END_S) if until is None else moment(until, True)
-        if since_s > until_s:
-            raise UsageError(f"recalling: since {since} is later than until {until}: swap them")
-        # rows without a time of day are at 0
-        return Filter(since_s=since_s if until is None else max(since_s, 1.0), until_s=until_s)
-
-    def _sources(self, name: str | None) -> tuple[int, ...] | None:
-        if name is None:
-            return None
-        chosen = tuple(n for n, one in self._names.items() if name.lower() in one.lower())
-        if not chosen:
-            known = ", ".join(sorted(set(self._names.values()))[:5]) or "none yet"
-            raise UsageError(f"recalling: no source is called {name!r}: there are {known}")
-        return chosen
+    def _asked(
+        self, question: Question, number: int, wanted: Filter, count: int, exact: bool
+    ) -> tuple[Found, NDArray[np.float32]]:
+        """Rows among which the ``count`` best are, and their cosines with the question."""
+        sounds = len(question.regions)
+        if len(question.anything) < sounds:
+            return self._search.nearest(
+                question.vectors, sounds, number, wanted, count, exact=exact
+            )
+        # any sound at all: the latest ones, which differ by place and by what is excluded alone
+        found = self._search.matching(wanted)
+        found = found.take(np.lexsort((found.id, found.at_s))[-COUNTED:])
+        return found, self._search.cosines(found, question.vectors, number)
 
     def _question(
         self,
@@ -284,7 +253,7 @@ class Memory:
             if not rows:
                 raise UsageError(f"recalling what is like row {like}: there is no such row")
             row = rows[0]
-            question = ask_vector(self._bundle, row.event.embedding)
+            question = ask_vector(self._bundle, row.event.embedding, config)
         else:
             question = ask_words(self._bundle, text, example, config, self._say)
         models = self._search.models()
@@ -309,105 +278,17 @@ class Memory:
             )
         return question, mine[0]
 
-    def _inside(self, found: Found, place: Region) -> NDArray[np.bool_]:
-        """Which rows (n,) of ``found`` lie in ``place``."""
-        if place == Region():
-            return np.ones(len(found.id), np.bool_)
-        inside = np.asarray(np.isfinite(found.direction).all(axis=1))
-        known = np.flatnonzero(inside)
-        off_deg, _ = RegionGate([place]).outside(found.direction[known], np.full(known.size, nan))
-        inside[known] = off_deg[:, 0] <= ROUNDING_DEG
-        return inside
 
-    def _answer(
-        self,
-        found: Found,
-        order: NDArray[np.intp],
-        score: NDArray[np.floating] | None,
-        similarity: NDArray[np.floating] | None,
-        top: int,
-        every: bool,
-        zone: tzinfo | None,
-    ) -> Recollection:
-        """The first rows of ``order``, and a summary of those that count as heard."""
-        if score is None or similarity is None:
-            score = similarity = np.full(len(found.id), nan)
-            heard = order
-        else:
-            heard = order[score[order] >= HEARD]
-        rows = self._rows(found, order, score, similarity, top, every)
-        timed = heard[found.at_s[heard] > 0]
-        by_time = timed[np.argsort(found.at_s[timed], kind="stable")]
-        ends = self._rows(
-            found, by_time[[0, -1]] if by_time.size else by_time, score, similarity, 2, True
-        )
-        zone = zone or time_zone(None)
-        return Recollection(
-            rows=rows,
-            looked_at=len(found.id),
-            heard=len(heard),
-            first=ends[0] if ends else None,
-            last=ends[-1] if ends else None,
-            by_hour=count_hours([datetime.fromtimestamp(at, zone) for at in found.at_s[timed]]),
-            by_direction=count_directions(found.direction[heard]),
-        )
-
-    def _rows(
-        self,
-        found: Found,
-        order: NDArray[np.intp],
-        score: NDArray[np.floating],
-        similarity: NDArray[np.floating],
-        top: int,
-        every: bool,
-    ) -> tuple[Remembered, ...]:
-        chosen: list[Remembered] = []
-        for begin in range(0, len(order), max(2 * top, 16)):
-            some = order[begin : begin + max(2 * top, 16)]
-            place = {int(found.id[k]): int(k) for k in some}
-            for row in self._search.fetch(list(place)):
-                if every or not _is_repeated(row, chosen, self._names[row.source]):
-                    k = place[row.id]
-                    chosen.append(self._remembered(row, float(score[k]), float(similarity[k])))
-                if len(chosen) == top:
-                    return tuple(chosen)
-        return tuple(chosen)
-
-    def _remembered(self, row: StoredRow, score: float, similarity: float) -> Remembered:
-        model = self._search.models()[row.model]
-        azimuth, elevation = row.event.azimuth_deg, row.event.elevation_deg
-        return Remembered.of(
-            row.event,
-            id=row.id,
-            source=self._names[row.source],
-            model=model.name,
-            score=score,
-            similarity=similarity,
-            words="" if isnan(azimuth) else direction_words(azimuth, elevation),
-        )
-
-
-def _widened(wanted: Filter, place: Region) -> Filter:
-    """``wanted`` within ``place`` and its soft edge."""
-    begin, end = place.azimuth_deg
-    width = end - begin if end > begin else end - begin + 360
-    if width + 2 * EDGE_DEG < 360:
-        edges = wrapped_deg(begin - EDGE_DEG), wrapped_deg(end + EDGE_DEG)
-        wanted = replace(wanted, azimuth_deg=edges)
-    low, high = place.elevation_deg
-    return replace(wanted, elevation_deg=(max(low - EDGE_DEG, -90.0), min(high + EDGE_DEG, 90.0)))
-
-
-def _is_repeated(row: StoredRow, chosen: list[Remembered], source: str) -> bool:
-    """Whether ``chosen`` has the sound of ``row`` already: its track, or a sound in its minute."""
-    event = row.event
-    for other in chosen:
-        if other.source != source:
-            continue
-        if event.track is not None and event.track == other.track:
-            return True
-        both = min(event.time_s + event.duration_s, other.time_s + other.duration_s)
-        overlap = both - max(event.time_s, other.time_s)
-        if "minute" in (event.kind, other.kind) and overlap > 0:
-            return True
-    return False
+def _judged(
+    question: Question,
+    found: Found,
+    cosines: NDArray[np.float32],
+    place: Region,
+    like: int | None,
+) -> Judged:
+    """The rows of ``found`` that lie in ``place``, the best first, the later one of equals."""
+    logit, similarity = question.judge(cosines, found.direction)
+    chosen = inside(found, place) & (found.id != like) & np.isfinite(logit)
+    found, logit = found.take(chosen), logit[chosen]
+    order = np.lexsort((-found.id, -logit))
+    return Judged(found, order, question.score(logit), similarity[chosen])

@@ -1,8 +1,8 @@
-"""What is asked of a memory: vectors, places, and a calibrated score."""
+"""A question to a memory: vectors, places, and the score of a row, which is that of an alert."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,15 @@ from elsa_rt.memory.store import CodedModel
 from elsa_rt.memory.vector_code import COMPONENTS, VectorCode
 from elsa_rt.notices import OnNotice
 from elsa_rt.prompts.bank import PromptBank
-from elsa_rt.rules.region import Region, RegionGate
+from elsa_rt.prompts.rule_embeddings import RuleEmbeddings
+from elsa_rt.rules.region import EVERYWHERE, Region, RegionGate
 from elsa_rt.rules.rule import Rule
-from elsa_rt.scoring.logits import LogitScale, apply_exclusions, attenuate, logit_scale
+from elsa_rt.scoring.confirmation import steps_in
+from elsa_rt.scoring.false_alarm_rate import FalseAlarmCurves
+from elsa_rt.scoring.logits import LogitScale, apply_exclusions, attenuate
+from elsa_rt.scoring.rule_curves import curves, scales
+from elsa_rt.scoring.scorer import ANY_LOGIT, EXCLUDED_FROM, EXCLUDED_SLOPE
+from elsa_rt.scoring.site import load_site
 from elsa_rt.scoring.statistics import Statistics
 
 Floats = NDArray[np.float32]
@@ -28,23 +34,22 @@ class Question:
 
     Attributes
     ----------
-    vectors : float32 (v + q, D), unit length
+    vectors : float32 (v + q, D), unit length; zeros for any sound at all
     regions : (v,) places of the sounds
     against : int (q,), the sound that each of the others excludes
+    anything : those of the v that mean any sound at all
     scale : LogitScale of the v + q
+    curves : FalseAlarmCurves of the one rule that the question is
     model : hash of the model in whose space the vectors lie
     """
 
     vectors: Floats
     regions: tuple[Region, ...]
     against: NDArray[np.intp]
+    anything: tuple[int, ...]
     scale: LogitScale
+    curves: FalseAlarmCurves
     model: str
-
-    @property
-    def sounds(self) -> Floats:
-        """The vectors (v, D) of what is looked for."""
-        return self.vectors[: len(self.regions)]
 
     @property
     def region(self) -> Region:
@@ -62,17 +67,32 @@ class Question:
             region, to minus infinity at the end of its soft edge.
         """
         count = len(self.regions)
-        level = similarity * self.scale.slope + self.scale.bias
-        level, excluded = level[:, :count], level[:, count:]
-        apply_exclusions(level, self.against, excluded)
-        if self.region != Region():
+        logit = similarity * self.scale.slope + self.scale.bias
+        logit, excluded = logit[:, :count], logit[:, count:]
+        apply_exclusions(logit, self.against, excluded)
+        for sound in self.anything:
+            logit[:, sound] = ANY_LOGIT
+            against = excluded[:, self.against == sound]
+            if against.size:
+                worst = np.maximum(against.max(axis=1) - EXCLUDED_FROM, 0)
+                logit[:, sound] -= EXCLUDED_SLOPE * worst
+        if any(region != EVERYWHERE for region in self.regions):
             known = np.flatnonzero(np.isfinite(direction).all(axis=1))
             nowhere = np.full(known.size, np.nan)
             weight = RegionGate(self.regions).step(direction[known], nowhere)
-            level[known] = attenuate(level[known], weight)
-        best = level.argmax(axis=1)
-        row = np.arange(len(level))
-        return level[row, best], similarity[row, best]
+            logit[known] = attenuate(logit[known], weight)
+        best = logit.argmax(axis=1)
+        row = np.arange(len(logit))
+        return logit[row, best], similarity[row, best]
+
+    def score(self, logit: Floats) -> NDArray[np.float64]:
+        """Scores (n,) of log odds (n,): by how often background alone would raise an alert there.
+
+        See `elsa_rt.scoring.false_alarm_rate`. A row has the mean of the steps of its sound.
+        """
+        rows = np.zeros(len(logit), np.intp)
+        own = (getattr(self.curves, each.name)[rows] for each in fields(self.curves))
+        return FalseAlarmCurves(*own).score(logit)
 
 
 def model_of(bundle: ModelBundle) -> CodedModel:
@@ -102,23 +122,30 @@ def ask_words(
     bank = PromptBank.encode(bundle, [rule], config)
     for notice in bank.notices:
         on_notice(notice)
-    against, excluded = bank.meaning.against
-    return _question(bundle, bank.embedding, bank.meaning.regions, against, excluded)
+    return _question(bundle, bank.meaning, config)
 
 
-def ask_vector(bundle: ModelBundle, vector: Floats) -> Question:
+def ask_vector(bundle: ModelBundle, vector: Floats, config: Config) -> Question:
     """The question for sounds like one that was heard before."""
     nothing = np.empty((0, vector.size), np.float32)
-    return _question(bundle, vector[None], (Region(),), np.empty(0, np.intp), nothing)
+    own = vector[None]
+    against = np.empty(0, np.intp), nothing
+    meaning = RuleEmbeddings(own, own, against, (Region(),), np.zeros(1, np.intp))
+    return _question(bundle, meaning, config)
 
 
-def _question(
-    bundle: ModelBundle,
-    sounds: Floats,
-    regions: tuple[Region, ...],
-    against: NDArray[np.intp],
-    excluded: Floats,
-) -> Question:
-    vectors = np.concatenate([sounds, excluded]).astype(np.float32)
-    scale = logit_scale(Statistics.load(bundle), vectors)
-    return Question(vectors, regions, against, scale, bundle.files[AUDIO_ENCODER])
+def _question(bundle: ModelBundle, meaning: RuleEmbeddings, config: Config) -> Question:
+    statistics = Statistics.load(bundle)
+    against, excluded = meaning.against
+    vectors = np.concatenate([meaning.embedding, excluded]).astype(np.float32)
+    confirm = np.array([steps_in(config.alert_confirm_s, bundle.step_s)], np.int64)
+    site = None if config.site is None else load_site(config.site, bundle, statistics)
+    return Question(
+        vectors,
+        meaning.regions,
+        against,
+        meaning.anything,
+        scales(statistics, vectors),
+        curves(statistics, meaning, confirm, bundle.step_s, site),
+        bundle.files[AUDIO_ENCODER],
+    )

@@ -72,6 +72,10 @@ class Searchable(Protocol):
         """All rows that ``wanted`` lets through."""
         ...
 
+    def cosines(self, found: Found, vectors: Floats, model: int) -> Floats:
+        """Cosines (n, vectors) of the rows of ``found``; 0 with a vector of zeros."""
+        ...
+
     def coordinates(self, found: Found, model: int) -> Floats:
         """Unit vectors (n, 64) of the rows' centred embeddings."""
         ...
@@ -132,6 +136,17 @@ class LocalSearch:
         """All rows that ``wanted`` lets through."""
         index = self._index(wanted)
         return _found(index.rows[index.matching(wanted)])
+
+    def cosines(self, found: Found, vectors: Floats, model: int) -> Floats:
+        """Cosines (n, vectors) of the rows of ``found``; 0 with a vector of zeros."""
+        cosines = np.zeros((len(found.id), len(vectors)), np.float32)
+        asked = vectors.any(axis=1)
+        if asked.any() and len(found.id):
+            ids, codes = self.store.vectors(found.id.tolist())
+            place = {id_: index for index, id_ in enumerate(found.id.tolist())}
+            rows = np.array([place[id_] for id_ in ids], np.intp)
+            cosines[np.ix_(rows, asked)] = similarities(self._code(model), vectors[asked], codes)
+        return cosines
 
     def coordinates(self, found: Found, model: int) -> Floats:
         """Unit vectors (n, 64) of the rows' centred embeddings, from their components alone."""

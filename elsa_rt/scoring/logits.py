@@ -65,7 +65,8 @@ def apply_exclusions(logit: Floats, rules: NDArray[np.intp], excluded: Floats) -
 def attenuate(logit: Floats, weight: NDArray[np.floating]) -> Floats:
     """Log odds of scores ``sigmoid(logit) * weight``, weights 0..1; -inf where it is 0."""
     with np.errstate(divide="ignore", over="ignore"):
-        return np.asarray(-np.log((1 + np.exp(-logit)) / weight - 1))
+        # a difference of two near 1 would make a sure sound infinitely sure
+        return np.asarray(np.log(weight) - np.log((1 - weight) + np.exp(-logit)))
 
 
 def sigmoid(logit: NDArray[np.floating]) -> NDArray[np.float64]:

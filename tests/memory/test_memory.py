@@ -17,6 +17,7 @@ import soundfile
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import StoreError, UsageError
 from elsa_rt.hearing import Label
+from elsa_rt.listener import Listener
 from elsa_rt.memory.memory import Memory
 from elsa_rt.memory.question import model_of
 from elsa_rt.memory.row import Event, Remembered
@@ -70,6 +71,42 @@ def test_several_sounds_in_one_sentence_are_all_found(store: Path, bundle: Path)
     with open_memory(store, bundle) as memory:
         rows = memory.recall("hum or hiss").rows
     assert {row.labels[0].name for row in rows if row.score > 0.5} == {"hum", "hiss"}
+
+
+def test_each_sound_of_a_sentence_has_its_own_place(store: Path, bundle: Path) -> None:
+    """The hum lies on the left, the hiss behind."""
+
+    def found(text: str) -> set[str]:
+        return {row.labels[0].name for row in memory.recall(text) if row.score > 0.3}
+
+    with open_memory(store, bundle) as memory:
+        assert found("hum on the left or hiss") == {"hum", "hiss"}
+        assert found("hum on the right or hiss") == {"hiss"}
+        assert found("hum on the left or hiss on the left") == {"hum"}
+
+
+def test_any_sound_is_asked_for_by_place_and_by_what_it_is_not(store: Path, bundle: Path) -> None:
+    with open_memory(store, bundle) as memory:
+        assert names(memory.recall("any sound").rows) == ["hiss", "hum"]  # the latest first
+        assert names(memory.recall("any sound behind me").rows) == ["hiss"]
+        hum, hiss = memory.recall("any sound but hiss")
+        assert (hum.labels[0].name, hiss.labels[0].name) == ("hum", "hiss")
+        assert hum.score == pytest.approx(0.881, abs=0.001)
+        assert hiss.score < 0.1
+
+
+def test_a_score_is_that_of_an_alert(store: Path, recording: Path, bundle: Path) -> None:
+    """One function of how often background alone would raise an alert, by the same curve."""
+    listener = Listener(["hiss"], recording, bundle=str(bundle))
+    steps = [hearing.scores[0] for hearing in listener]
+    order = np.argsort([step.similarity for step in steps])
+    similarity = np.array([steps[k].similarity for k in order])
+    score = np.array([steps[k].score for k in order])
+    sounding = similarity > 0.3
+    with open_memory(store, bundle) as memory:
+        for row in memory.recall("hiss"):
+            expected = np.interp(row.similarity, similarity[sounding], score[sounding])
+            assert row.score == pytest.approx(expected, abs=0.05)
 
 
 def test_azimuth_is_a_sector_counter_clockwise(store: Path, bundle: Path) -> None:

@@ -109,6 +109,15 @@ class LanceSearch:
             )
         return self._found(sorted(table.to_pylist(), key=lambda row: int(row["_rowid"])))
 
+    def cosines(self, found: Found, vectors: Floats, model: int) -> Floats:
+        """Cosines (n, vectors) of the rows of ``found``; 0 with a vector of zeros."""
+        ids = found.id.tolist()
+        if not ids or not vectors.any():
+            return np.zeros((len(ids), len(vectors)), np.float32)
+        rows = self._taken(ids, ["embedding"])
+        embeddings = np.array([rows[each]["embedding"] for each in ids], np.float32)
+        return np.asarray(embeddings @ vectors.T, np.float32)
+
     def coordinates(self, found: Found, model: int) -> Floats:
         """Unit vectors (n, D) of the rows' embeddings, centred on their mean."""
         rows = self._taken(found.id.tolist(), ["embedding"])
