@@ -1,25 +1,36 @@
-"""The listener: blocks of samples in, hearings out."""
+"""Listener: blocks of samples in, hearings out.
+
+The way of the data, one step after the other, on the thread of who pushes:
+
+block -> `HealthMonitor`      faults of the signal and of its source      diagnostics/
+      -> `Intake`             AmbiX at the model's rate, in time          microphones/, audio/
+      -> `IntensityFeatures`  log-mel and intensity of each frame         features/
+      -> `EnergyFlow`         direction and diffuseness without a model   features/
+      -> `EncoderStream`      embedding, direction, activity of a step    encoder/
+      -> `Matcher`            scores, tracks, alerts                      scoring/ .. alerting/
+      -> `Hearing`            in the axes of microphone and world         reference_frame.py
+
+`Listener._push`, `_hear` and `_match` are these lines; all else here opens, ends or changes them.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elsa_rt.alerting.matcher import Matcher
 from elsa_rt.audio.block import Block
-from elsa_rt.audio.orientation import quaternion_from_angles
-from elsa_rt.audio.timeline import Timeline
-from elsa_rt.config import CHANGEABLE, Config
+from elsa_rt.audio.orientation import as_quaternion
+from elsa_rt.config import Config
 from elsa_rt.diagnostics.monitor import HealthMonitor
 from elsa_rt.encoder.audio import AudioEncoder
-from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import QUIET, EncoderOutput, EncoderStream
-from elsa_rt.errors import SourceError, UsageError
+from elsa_rt.errors import UsageError
 from elsa_rt.features.energy_flow import EnergyFlow, Flow
 from elsa_rt.features.high_pass import HighPass
 from elsa_rt.features.intensity import Frames, IntensityFeatures
@@ -28,33 +39,24 @@ from elsa_rt.hearing import Alert, Hearing, RuleStatistics
 from elsa_rt.hints import check_callable, coerce
 from elsa_rt.listening.asynchronous import hear
 from elsa_rt.listening.background import Callbacks, Listening
-from elsa_rt.listening.rule_changes import RuleChanges
+from elsa_rt.listening.hearings import hearing_of
+from elsa_rt.listening.intake import Intake
+from elsa_rt.listening.rule_changes import RuleChanges, Rules, RuleSet
 from elsa_rt.listening.session import Session, Stages
+from elsa_rt.listening.setup import Setup
 from elsa_rt.microphones.library import profile_of
-from elsa_rt.microphones.to_foa import ToFoa, encoding_stage
 from elsa_rt.notices import OnNotice, log_notice
-from elsa_rt.prompts.bank import PromptBank, as_list, check_prompt
+from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.reference_frame import ReferenceFrame
-from elsa_rt.rules.rule import Rule, rules_of
+from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.feedback import FeedbackStore, Mark, Verdict, feedback_path
 from elsa_rt.scoring.known_sounds import KnownSounds
-from elsa_rt.sources.array import as_samples
 from elsa_rt.sources.open import AnySource, open_source
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from elsa_rt.settings import AlertSettings, ListenerSettings
-
-DEFAULT_KNOWN_SOUNDS = 3
-"""Known sounds that a listener without any prompt names in each hearing."""
-
-
-class _RuleSet(NamedTuple):
-    """Rules as the stream uses them."""
-
-    matcher: Matcher
-    config: Config  # with these rules
 
 
 class Listener:
@@ -111,60 +113,73 @@ class Listener:
         began_s: float | None = None,
         **settings: Unpack[ListenerSettings],
     ) -> None:
-        config = Config() if config is None else coerce(config, Config, "config")
-        config = config.changed(**settings)
         check_callable(on_notice, "on_notice")
-        began_s = coerce(began_s, float | None, "began_s")
-        if prompts is not None and (config.rules or config.prompts):
-            raise UsageError(
-                "prompts were given beside the prompts or rules of the settings: give one of the "
-                "two, e.g. config.changed(prompts=(), rules=())"
-            )
-        coerce(encoder, AudioEncoder | None, "encoder")
-        if encoder is None:
-            encoder = AudioEncoder(ModelBundle.load(config.bundle), config, on_notice)
-        else:
-            config = encoder.settings_in(config)
-        bundle = encoder.bundle
-        asked = prompts
-        if prompts is None:
-            prompts = config.rules or config.prompts
-        if isinstance(prompts, PromptBank):
-            prompts.check_fits(bundle)
-        elif asked is None and not prompts:
-            prompts = PromptBank.empty(bundle)
-        else:
-            prompts = PromptBank.encode(bundle, prompts, config, encoder)
-        if config.known_sounds is None:
-            config = config.changed(known_sounds=0 if prompts.rules else DEFAULT_KNOWN_SOUNDS)
-        self.known = KnownSounds.of(bundle) if config.known_sounds else None
-        self.on_frames: Callable[[Frames], None] | None = None
+        config, encoder, bank = Setup.of(prompts, config, encoder, on_notice, dict(settings))
         self.source = source
-        self.bundle = bundle
+        self.bundle = bundle = encoder.bundle
         self.on_notice = on_notice
         self.on_foa: Callable[[NDArray[np.float32]], None] | None = None
+        self.on_frames: Callable[[Frames], None] | None = None
+        self.known = KnownSounds.of(bundle) if config.known_sounds else None
+        self._encoder = encoder
+        self._began_s = coerce(began_s, float | None, "began_s")
         self._microphone = profile_of(config)
         self._session: Session | None = None  # of what iterating or `start` opened
         self._listening: Listening | None = None
-        self._cut_off = False  # no sound comes any more, and what was heard is ended
-        # filters are designed now: a source that is open would lose sound meanwhile
-        self._encode = encoding_stage(self._microphone, bundle.features.rate)
-        self._features = IntensityFeatures(bundle.features, self._microphone.coincidence_hz)
         HighPass(bundle.features.rate)  # compiled or loaded before a microphone is open
-        self._stream = encoder.stream()
+        self._frame = ReferenceFrame(bundle, config.frame, on_notice)
+        self._intake = Intake(self._microphone, bundle.features.rate, self._frame)
+        self._features = IntensityFeatures(bundle.features, self._microphone.coincidence_hz)
         self._flow = EnergyFlow(bundle.step_frames)
-        self._timeline = Timeline(bundle.features.rate)
-        self._bearings = ReferenceFrame(bundle, config.frame)
-        self._bearings.on_notice = on_notice
-        self._encoder = encoder
-        self._began_s = began_s
+        self._stream = encoder.stream()
         self._store = _open_store(config)
-        rule_set = self._rule_set_of(prompts, config)
-        self._matcher, self.config = rule_set
-        self._rules = RuleChanges(rule_set)
+        rule_set = self._rule_set_of(bank, config)
+        self._matcher, self.config, self._store = rule_set
+        self._rules = RuleChanges(rule_set, self._rule_set_of)
         self._restart()
         for notice in self._microphone.notices:
             on_notice(notice)
+
+    def _push(self, block: Block) -> list[Hearing]:
+        self._adopt()
+        ended = self._interrupted(block)
+        if block.status is not None and not block.samples.size:
+            return ended
+        if self._intake.admit(block):
+            self._begin(block)
+        for notice in self._monitor.step(block):
+            self.on_notice(notice)
+        return ended + self._hear(self._intake.step(block))
+
+    def _hear(self, foa: NDArray[np.float32]) -> list[Hearing]:
+        if self.on_foa is not None:
+            self.on_foa(foa)
+        frames = self._features.step(foa)
+        if self.on_frames is not None:
+            self.on_frames(frames)
+        self._flows.extend(self._flow.step(frames))
+        return [
+            self._match(sound, self._flows.popleft()) for sound in self._stream.step(frames, foa)
+        ]
+
+    def _match(self, sound: EncoderOutput, flow: Flow) -> Hearing:
+        self._steps += 1
+        time_s, dropped = self._intake.time_of(self._steps * self.bundle.step_samples)
+        matched = self._matcher.step(time_s, sound, self._frame.in_world(time_s, sound), flow)
+        hearing = hearing_of(time_s, dropped + self._dropped_before, sound, flow, matched)
+        return self._with_labels(self._with_health(self._frame.place(hearing)))
+
+    def _with_health(self, hearing: Hearing) -> Hearing:
+        health = self._monitor.health
+        if health.deaf:
+            hearing = self._silenced(hearing)
+        return replace(hearing, state=health.state, health=self._monitor.event(hearing.time_s))
+
+    def _with_labels(self, hearing: Hearing) -> Hearing:
+        if self.known is None or hearing.activity < QUIET:
+            return hearing
+        labels = self.known.nearest(hearing.embedding, self.config.known_sounds or 0)
+        return replace(hearing, labels=labels)
 
     def __iter__(self) -> Iterator[Hearing]:
         """Open the source, hear it to its end, and close it whatever happens."""
@@ -264,29 +279,7 @@ class Listener:
         >>> hearings = listener.push(samples.T, 48_000)  # samples (n, 4) of sounddevice
         """
         self._check_free("push")
-        return self._push(self._block_of(block, rate))
-
-    def _block_of(self, given: Block | ArrayLike, rate: int | None) -> Block:
-        if isinstance(given, Block):
-            if coerce(rate, int | None, "push: rate") not in (None, given.rate):
-                raise UsageError(
-                    f"push: rate {rate} beside a block at {given.rate} Hz: leave it out"
-                )
-            return given
-        if rate is None:
-            raise UsageError(
-                f"push: {type(given).__name__} came without a rate: push(samples, rate) with float "
-                "samples (channels, n), or push(Block(samples, rate))"
-            )
-        return Block(as_samples(given, "push"), rate, self._next_start)
-
-    def _doubt_shape(self, block: Block) -> None:
-        channels, count = block.samples.shape
-        if 0 < count < channels:
-            self.on_notice(
-                f"the first block has {channels} channels of {count} samples: if these are "
-                f"{channels} samples of {count} channels, push samples.T"
-            )
+        return self._push(self._intake.block_of(block, rate))
 
     def _check_free(self, what: str) -> None:
         if self._listening is not None and self._listening.running:
@@ -295,32 +288,6 @@ class Listener:
                 "that start() gave, first"
             )
 
-    def _push(self, block: Block) -> list[Hearing]:
-        self._adopt()
-        ended = self._interrupted(block)
-        if block.status is not None and not block.samples.size:
-            return ended
-        to_foa = self._admit(block)
-        self._next_start = block.start + block.samples.shape[1]
-        for notice in self._monitor.step(block):
-            self.on_notice(notice)
-        self._timeline.add(block)
-        self._bearings.add(block)
-        return ended + self._hear(to_foa.step(block.samples.astype(np.float32, copy=False)))
-
-    def _hear(self, foa: NDArray[np.float32]) -> list[Hearing]:
-        self._samples += foa.shape[1]
-        foa = self._bearings.to_frame(foa)
-        if self.on_foa is not None:
-            self.on_foa(foa)
-        frames = self._features.step(foa)
-        if self.on_frames is not None:
-            self.on_frames(frames)
-        self._flows.extend(self._flow.step(frames))
-        return [
-            self._match(sound, self._flows.popleft()) for sound in self._stream.step(frames, foa)
-        ]
-
     def _use(self, stream: EncoderStream) -> None:
         """Hear through ``stream``, one of several that step together."""
         self._stream = stream
@@ -328,27 +295,22 @@ class Listener:
 
     def _take(self) -> list[Hearing]:
         """Hearings of the steps that have run together with those of others."""
-        return [] if self._to_foa is None else self._hear(np.empty((4, 0), np.float32))
-
-    def _match(self, sound: EncoderOutput, flow: Flow) -> Hearing:
-        self._steps += 1
-        time_s, dropped = self._timeline.at(self._steps * self.bundle.step_samples)
-        dropped += self._dropped_before
-        hearing = self._matcher.step(time_s, dropped, sound, flow)
-        health = self._monitor.health
-        if health.deaf:
-            hearing = self._silenced(hearing)
-        hearing = replace(hearing, state=health.state, health=self._monitor.event(time_s))
-        if self.known is None or hearing.activity < QUIET:
-            return hearing
-        labels = self.known.nearest(hearing.embedding, self.config.known_sounds or 0)
-        return replace(hearing, labels=labels)
+        return self._hear(np.empty((4, 0), np.float32)) if self._intake.begun else []
 
     def _silenced(self, hearing: Hearing) -> Hearing:
         """``hearing`` where nothing of the room is heard: open alerts end, and none starts."""
-        ended = self._matcher.finish(hearing)
+        ended = self._ended(hearing)
         begun = {alert.id for alert in ended.alerts if alert.state == "start"}
         return replace(ended, alerts=tuple(one for one in ended.alerts if one.id not in begun))
+
+    def _ended(self, last: Hearing) -> Hearing:
+        """``last`` with the ends of the open alerts."""
+        ends = self._matcher.finish(last.time_s)
+        return replace(
+            last,
+            alerts=last.alerts + self._frame.place_each(ends.alerts),
+            near_misses=last.near_misses + ends.near_misses,
+        )
 
     def finish(self) -> list[Hearing]:
         """End the stream: hear what was held back, end open alerts; the next push begins anew.
@@ -360,15 +322,15 @@ class Listener:
         return self._finish()
 
     def _finish(self) -> list[Hearing]:
-        if self._to_foa is None:
+        if not self._intake.begun:
             return []
         for notice in self._monitor.finish():
             self.on_notice(notice)
         hearings = self._rest()
         if not self._steps:
             self.on_notice(
-                f"nothing was heard: {self._samples} samples at {self.bundle.features.rate} Hz "
-                f"came, at least {self._features.block} are needed"
+                f"nothing was heard: {self._intake.samples} samples at "
+                f"{self.bundle.features.rate} Hz came, at least {self._features.block} are needed"
             )
         self._restart()
         return hearings
@@ -383,45 +345,17 @@ class Listener:
 
     def _fail(self, reason: str) -> list[Hearing]:
         self._monitor.fail(reason)
-        hearings = self._rest(one_more=self._to_foa is not None)
+        hearings = self._rest(one_more=self._intake.begun)
         self._begin_again()
         return hearings
-
-    @property
-    def health(self) -> Health:
-        """How well the listener hears, as of the last block; after `reset` as if all were well."""
-        return self._monitor.health
 
     def _rest(self, *, one_more: bool = False) -> list[Hearing]:
         """What was held back, and the ends of open alerts; a step of silence where they need it."""
-        hearings = [] if self._to_foa is None else self._hear(self._to_foa.flush())
-        waiting = self._samples - self._steps * self.bundle.step_samples
+        hearings = self._hear(self._intake.flush()) if self._intake.begun else []
+        waiting = self._intake.samples - self._steps * self.bundle.step_samples
         if waiting >= self._features.block or self._matcher.any_open or one_more:
-            silence = np.zeros((4, self.bundle.step_samples - waiting), np.float32)
-            (last,) = self._hear(silence)
-            hearings.append(self._matcher.finish(last))
-        return hearings
-
-    def _interrupted(self, block: Block) -> list[Hearing]:
-        """The end of what was heard, where no sound comes any more or the source was reopened."""
-        status = block.status
-        if status is None:
-            return []
-        came = block.samples.shape[1] > 0
-        if not came:
-            self._monitor.step(block)
-        over = status.resumed if came else self._monitor.cut_off
-        if self._cut_off or not over:
-            self._cut_off = self._cut_off and not came
-            return []
-        if self._to_foa is None:
-            if came:
-                return []
-            self._timeline.add(block)
-            self._bearings.add(block)
-        hearings = self._rest(one_more=True)
-        self._begin_again()
-        self._cut_off = not came
+            (last,) = self._hear(self._intake.silence(self.bundle.step_samples - waiting))
+            hearings.append(self._ended(last))
         return hearings
 
     def reset(self) -> None:
@@ -436,41 +370,44 @@ class Listener:
     def _begin_again(self) -> None:
         """Forget what was heard, not what was lost; the next block hangs together with nothing."""
         self._dropped_before = self._monitor.health.lost_samples
-        self._cut_off = False
-        self._to_foa: ToFoa | None = None
-        self._next_start = 0  # of an array that is pushed
+        self._cut_off = False  # no sound comes any more, and what was heard is ended
         self._flows: deque[Flow] = deque()  # of steps that the encoder has not run
-        self._samples = 0  # that the features took, at the model's rate
         self._steps = 0
-        for stage in (self._features, self._stream, self._flow, self._matcher):
+        for stage in (self._intake, self._features, self._stream, self._flow, self._matcher):
             stage.reset()
-        for follower in (self._timeline, self._bearings):
-            follower.reset()
 
-    def _admit(self, block: Block) -> ToFoa:
-        """The first stage for ``block``, made for the first of a stream and then kept."""
-        channels = block.samples.shape[0]
-        if self._to_foa is None:
-            self._to_foa = ToFoa(
-                self._microphone,
-                channels,
-                block.rate,
-                self.bundle.features.rate,
-                self._encode,
-                high_pass=True,
+    def _begin(self, first: Block) -> None:
+        """A stream begins: what it adds to the latency of alerts is known now."""
+        channels, count = first.samples.shape
+        if 0 < count < channels:
+            self.on_notice(
+                f"the first block has {channels} channels of {count} samples: if these are "
+                f"{channels} samples of {count} channels, push samples.T"
             )
-            self._doubt_shape(block)
-            self._matcher.begin(self.latency_s - self.bundle.step_s)
-        if (channels, block.rate) != (self._to_foa.channels, self._to_foa.rate):
-            raise SourceError(
-                f"the stream changed from {self._to_foa.channels} channels at {self._to_foa.rate} "
-                f"Hz to {channels} at {block.rate} Hz: reset() the listener between streams"
-            )
-        return self._to_foa
+        self._matcher.begin(self.latency_s - self.bundle.step_s)
 
-    def change_rules(
-        self, rules: Iterable[str | Rule] | PromptBank, **settings: Unpack[AlertSettings]
-    ) -> None:
+    def _interrupted(self, block: Block) -> list[Hearing]:
+        """The end of what was heard, where no sound comes any more or the source was reopened."""
+        status = block.status
+        if status is None:
+            return []
+        came = block.samples.shape[1] > 0
+        if not came:
+            self._monitor.step(block)
+        over = status.resumed if came else self._monitor.cut_off
+        if self._cut_off or not over:
+            self._cut_off = self._cut_off and not came
+            return []
+        if not self._intake.begun:
+            if came:
+                return []
+            self._intake.note(block)
+        hearings = self._rest(one_more=True)
+        self._begin_again()
+        self._cut_off = not came
+        return hearings
+
+    def change_rules(self, rules: Rules, **settings: Unpack[AlertSettings]) -> None:
         """Listen by other ``rules`` from the next push on; any thread may call it.
 
         They are prepared here and now, so that the stream does not wait for them. What is heard
@@ -488,13 +425,7 @@ class Listener:
         UsageError
             A rule or a setting makes no sense, or cannot change; the old ones go on.
         """
-        for name in settings:
-            if name not in CHANGEABLE:
-                raise UsageError(
-                    f"{name} cannot change while listening: make a new listener for that"
-                )
-        with self._rules.preparing() as newest:
-            self._offer(rules, newest.config.changed(**settings))
+        self._rules.change(rules, dict(settings))
 
     def add_prompt(self, prompt: str | Rule) -> Rule:
         """Listen for one more sentence or rule from the next push on; any thread may call it.
@@ -506,17 +437,7 @@ class Listener:
         UsageError
             It makes no sense, or its id is that of another rule; the old ones go on.
         """
-        with self._rules.preparing() as newest:
-            rules = newest.config.rules
-            if not isinstance(prompt, Rule):
-                sentence = check_prompt(prompt)
-                for rule in rules:
-                    if rule == Rule(rule.id, (sentence,)):
-                        return rule
-                (prompt,) = rules_of([sentence], [rule.id for rule in rules])
-            if prompt not in rules:
-                self._offer([*rules, prompt], newest.config)
-            return prompt
+        return self._rules.add(prompt)
 
     def remove_prompt(self, prompt: str | Rule) -> None:
         """Stop listening for a rule, given by its id, its sentence or itself; see `add_prompt`.
@@ -528,55 +449,31 @@ class Listener:
         UsageError
             There is no such rule.
         """
-        coerce(prompt, str | Rule, "remove_prompt:")
-        with self._rules.preparing() as newest:
-            rules = newest.config.rules
-            kept = [one for one in rules if prompt not in (one, one.id)]
-            if len(kept) == len(rules):
-                kept = [one for one in rules if prompt != one.label]
-            if len(kept) == len(rules):
-                raise UsageError(
-                    f"remove_prompt: nothing listens for {prompt!r}: the rules are "
-                    f"{', '.join(one.id for one in rules) or 'none'}"
-                )
-            self._offer(kept, newest.config)
+        self._rules.remove(prompt)
 
-    def _offer(self, rules: Iterable[str | Rule] | PromptBank, config: Config) -> None:
-        bank = self._bank_of(rules, config)
-        self._rules.offer(self._rule_set_of(bank, config))
-
-    def _bank_of(self, rules: Iterable[str | Rule] | PromptBank, config: Config) -> PromptBank:
-        if isinstance(rules, PromptBank):
-            rules.check_fits(self.bundle)
-            return rules
-        given = as_list(rules)
-        if not given:
-            return PromptBank.empty(self.bundle)
-        return PromptBank.encode(self.bundle, given, config, self._encoder)
-
-    def _rule_set_of(self, bank: PromptBank, config: Config) -> _RuleSet:
+    def _rule_set_of(self, rules: Rules, config: Config) -> RuleSet:
+        bank = PromptBank.of(self.bundle, rules, config, self._encoder)
         config = replace(config, prompts=bank.prompts, rules=bank.rules)
         for notice in bank.notices:
             self.on_notice(notice)
-        if feedback_path(config) != self._store.path:
-            self._store = _open_store(config)
+        kept = self._store
+        store = kept if feedback_path(config) == kept.path else _open_store(config)
         matcher = Matcher(
             bank,
             config,
             self.bundle,
-            self._bearings,
-            self._store,
+            store,
             self._began_s,
             lambda notice: self.on_notice(notice),
         )
-        return _RuleSet(matcher, config)
+        return RuleSet(matcher, config, store)
 
     def _adopt(self) -> None:
         """Change over to the rules that are waiting, if any."""
         following = self._rules.adopt()
         if following is not None:
             before = self._matcher
-            self._matcher, self.config = following
+            self._matcher, self.config, self._store = following
             self._matcher.inherit(before)
 
     def feedback(self, alert_id: str, verdict: Verdict | Literal["undo"]) -> None:
@@ -595,6 +492,11 @@ class Listener:
             self._store.undo(alert_id)
         else:
             self._store.judge(alert_id, verdict)
+
+    @property
+    def health(self) -> Health:
+        """How well the listener hears, as of the last block; after `reset` as if all were well."""
+        return self._monitor.health
 
     @property
     def store(self) -> FeedbackStore:
@@ -643,15 +545,11 @@ class Listener:
             It is no rotation. A reading that is late, or stamped in the future, is skipped and said
             once; a clock that was set back is followed.
         """
-        if quaternion is None:
-            yaw_deg, pitch_deg, roll_deg = coerce(
-                (yaw_deg, pitch_deg, roll_deg), tuple[float, float, float], "orientation: angles"
-            )
-            quaternion = quaternion_from_angles(yaw_deg, pitch_deg, roll_deg)
-        else:
-            quaternion = coerce(quaternion, tuple[float, ...], "orientation: quaternion")
-        time_s = coerce(time_s, float | None, "orientation: time_s")
-        self._bearings.set(quaternion, time_s, coerce(captured_s, float | None, "captured_s"))
+        self._frame.set(
+            as_quaternion(quaternion, yaw_deg, pitch_deg, roll_deg),
+            coerce(time_s, float | None, "orientation: time_s"),
+            coerce(captured_s, float | None, "orientation: captured_s"),
+        )
 
     @property
     def thresholds(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
@@ -667,7 +565,7 @@ class Listener:
     def latencies(self) -> dict[str, float]:
         """Seconds that each stage adds; the resampler is known from the first block on."""
         samples = {
-            "resampling": self._to_foa.latency if self._to_foa else 0,
+            "resampling": self._intake.latency,
             "features": self._features.latency,
             "step": self._stream.latency * self._features.block,
         }

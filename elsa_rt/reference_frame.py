@@ -13,7 +13,6 @@ from elsa_rt.audio.ambisonics import angles_from_direction, direction_from_angle
 from elsa_rt.audio.block import Block
 from elsa_rt.audio.direction_words import direction_words
 from elsa_rt.audio.orientation import Orientation
-from elsa_rt.audio.timeline import Timeline
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.errors import UsageError
@@ -27,10 +26,6 @@ AHEAD_S = 2.0
 CLOCK_JUMPED = 5
 """So many late readings in a row mean that their clock was set back."""
 
-SAMPLES_PER_LOOKUP = 64
-"""Samples for each look-up in the timeline; orientation is interpolated sample by sample."""
-
-
 Placed = TypeVar("Placed", Alert, Track)
 
 
@@ -42,26 +37,25 @@ class ReferenceFrame:
     bundle : ModelBundle
     frame : "microphone" or "world"
         Whose axes the features, and so the prompts and the words, are in.
+    on_notice : callable
+        Takes what the user should know.
     """
 
-    def __init__(self, bundle: ModelBundle, frame: Frame) -> None:
+    def __init__(self, bundle: ModelBundle, frame: Frame, on_notice: OnNotice = log_notice) -> None:
         features = bundle.features
         self._rate = features.rate
         self._world = frame == "world"
         # the sound of a step lies, on average, so long before its end
         self._middle_s = (bundle.step_samples - features.hop + features.window) / 2 / self._rate
         self._orientation = Orientation()
-        self._timeline = Timeline(self._rate)
         self._late = 0  # readings in a row that are older than the last
         self._said: set[str] = set()
-        self.on_notice: OnNotice = log_notice
+        self._on_notice = on_notice
         self.reset()
 
     def reset(self) -> None:
         """The next block is the first of a new stream; the last orientation holds on."""
         self._orientation.restart()
-        self._timeline.reset()
-        self._samples = 0  # of AmbiX that came
         self._end_s: float | None = None  # stream time at the end of the last block
         self._clock_s: float | None = None  # what to add to the capture clock for stream time
         self._turn = np.eye(3)  # from the microphone to the world, at the present step
@@ -104,46 +98,39 @@ class ReferenceFrame:
         """Leave out a reading; it is said for the first of a kind."""
         if why[:24] not in self._said:
             self._said.add(why[:24])
-            self.on_notice(
+            self._on_notice(
                 f"an orientation was skipped: {why}; give captured_s= in seconds of "
                 "time.monotonic, or no stamp at all, in the order of time. It is said once"
             )
 
     def add(self, block: Block) -> None:
         """Take note of the next block."""
-        if self._world:
-            self._timeline.add(block)
         self._end_s = (block.start + block.samples.shape[1]) / block.rate
         if block.captured_s is not None:
             self._clock_s = block.start / block.rate - block.captured_s
 
-    def to_frame(self, foa: NDArray[np.float32]) -> NDArray[np.float32]:
-        """AmbiX (4, n) of the microphone in the axes of the frame."""
-        if not self._world:
-            return foa
-        count = foa.shape[1]
-        times = np.arange(self._samples, self._samples + count) / self._rate
-        for begin in range(0, count, SAMPLES_PER_LOOKUP):
-            first = self._samples + begin
-            times[begin : begin + SAMPLES_PER_LOOKUP] += (
-                self._timeline.at(first)[0] - first / self._rate
-            )
-        self._samples += count
-        if not self._orientation.known:
+    @property
+    def turns_sound(self) -> bool:
+        """Whether `to_frame` changes anything."""
+        return self._world and self._orientation.known
+
+    def to_frame(
+        self, foa: NDArray[np.float32], time_s: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """AmbiX (4, n) of the microphone in the axes of the frame, heard at ``time_s`` (n,)."""
+        if not self.turns_sound:
             return foa
         turned = foa.copy()
         vectors = foa[[3, 1, 2]].T[:, :, None]  # (n, 3, 1) in x, y, z
-        turned[[3, 1, 2]] = (self._orientation.at(times) @ vectors)[:, :, 0].T
+        turned[[3, 1, 2]] = (self._orientation.at(time_s) @ vectors)[:, :, 0].T
         return turned
 
-    def step(self, time_s: float) -> None:
-        """The next step ends at ``time_s`` of the stream."""
-        if self._orientation.known:
-            self._turn = self._orientation.at(time_s - self._middle_s)
-
-    def in_world(self, sound: EncoderOutput) -> EncoderOutput:
-        """``sound`` with its directions in the axes of the world."""
-        if self._world or not self._orientation.known:
+    def in_world(self, time_s: float, sound: EncoderOutput) -> EncoderOutput:
+        """``sound`` of the step that ended at ``time_s`` with its directions in world axes."""
+        if not self._orientation.known:
+            return sound
+        self._turn = self._orientation.at(time_s - self._middle_s)
+        if self._world:
             return sound
         return sound._replace(direction=(sound.direction @ self._turn.T).astype(np.float32))
 

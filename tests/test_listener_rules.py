@@ -17,7 +17,6 @@ from elsa_rt import AudioEncoder, Block, Hearing, Listener, ModelBundle, PromptB
 from elsa_rt.alerting.matcher import Matcher
 from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
-from elsa_rt.reference_frame import ReferenceFrame
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule
 from elsa_rt.rules.schedule import Schedule
@@ -124,7 +123,7 @@ def test_what_the_room_sounds_like_is_remembered(bundle: Path) -> None:
 
     def matcher(kept: list[Rule]) -> Matcher:
         bank = PromptBank.encode(loaded, kept)
-        return Matcher(bank, Config(), loaded, ReferenceFrame(loaded, "microphone"))
+        return Matcher(bank, Config(), loaded)
 
     before, after = matcher(rules), matcher([rules[2], Rule("cat", ("a cat",)), rules[0]])
     level = np.array([-0.5, -0.7, -0.9], np.float32)

@@ -1,9 +1,9 @@
-"""The matcher: what the model hears becomes scores, tracks and alerts of one stream."""
+"""Matcher: what the model hears becomes scores, tracks and alerts of one stream."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,16 +13,13 @@ from elsa_rt.alerting.level_gate import LevelGate
 from elsa_rt.alerting.reasons import Gated, NearMisses, Reasons
 from elsa_rt.alerting.schedule_gate import Timetable
 from elsa_rt.alerting.tally import RuleTally
-from elsa_rt.audio.ambisonics import angles_from_direction
-from elsa_rt.audio.direction_words import direction_words
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.features.energy_flow import Flow
-from elsa_rt.hearing import Alert, HeardSound, Hearing, RuleStatistics, Score, Track
+from elsa_rt.hearing import Alert, NearMiss, Reason, RuleStatistics, Score, Track
 from elsa_rt.notices import OnNotice, log_notice
 from elsa_rt.prompts.bank import PromptBank
-from elsa_rt.reference_frame import ReferenceFrame
 from elsa_rt.scoring.confirmation import RuleMapping
 from elsa_rt.scoring.feedback import FeedbackStore
 from elsa_rt.scoring.feedback_gate import FeedbackGate, notices_of
@@ -34,6 +31,24 @@ from elsa_rt.scoring.word_notices import word_notices
 from elsa_rt.tracking.tracker import Tracker
 
 
+class Ends(NamedTuple):
+    """What the end of a stream closes."""
+
+    alerts: tuple[Alert, ...]
+    near_misses: tuple[NearMiss, ...]  # with ``why``
+
+
+class Matched(NamedTuple):
+    """What one step came to; tracks and alerts are in the axes of the world."""
+
+    scores: tuple[Score, ...]  # in the order of the rules
+    alerts: tuple[Alert, ...]
+    tracks: tuple[Track, ...]  # all that are told of, those that just ended last
+    slots: tuple[Track | None, ...]  # the track of each slot
+    reasons: tuple[Reason, ...]  # with ``why``
+    near_misses: tuple[NearMiss, ...]  # with ``why``
+
+
 class Matcher:
     """Matches each step with the rules, and follows its sounds.
 
@@ -42,8 +57,6 @@ class Matcher:
     bank : PromptBank
     config : Config
     bundle : ModelBundle
-    bearings : ReferenceFrame
-        Of the stream; tracks and alerts are followed in the axes of the world.
     store : FeedbackStore, optional
         Where what is heard in alerts is kept and what people said of them; forgotten by default.
     began_s : float, optional
@@ -57,7 +70,6 @@ class Matcher:
         bank: PromptBank,
         config: Config,
         bundle: ModelBundle,
-        bearings: ReferenceFrame,
         store: FeedbackStore | None = None,
         began_s: float | None = None,
         on_notice: OnNotice = log_notice,
@@ -84,7 +96,6 @@ class Matcher:
         self._near_misses = NearMisses()
         self._tally = RuleTally(rules, config, self._scorer.curves, self.start)
         self._timetable = Timetable(rules, began_s)
-        self._bearings = bearings
         self._leaving: list[AlertGate] = []  # with open alerts of rules that are no more
 
     def reset(self) -> None:
@@ -132,11 +143,14 @@ class Matcher:
         """What became of each rule."""
         return self._tally.statistics
 
-    def step(self, time_s: float, dropped: int, sound: EncoderOutput, flow: Flow) -> Hearing:
-        """The hearing of the step that ended at ``time_s`` of the stream."""
-        self._bearings.step(time_s)
+    def step(
+        self, time_s: float, sound: EncoderOutput, in_world: EncoderOutput, flow: Flow
+    ) -> Matched:
+        """Match the step that ended at ``time_s`` of the stream.
+
+        ``sound`` is in the axes of the regions, ``in_world`` the same in those of the world.
+        """
         left = self._leave(time_s)
-        in_world = self._bearings.in_world(sound)
         scored = self._scorer.step(sound, self._feedback.step(time_s, in_world))
         leveled = self._levels.step(scored, sound, flow.level_dbfs)
         match = self._timetable.step(leveled, time_s)
@@ -148,43 +162,23 @@ class Matcher:
         near_misses = self._near_misses.step(time_s, reasons, self._alerting())
         for notice in self._tally.step(time_s, alerts, near_misses):
             self._on_notice(notice)
-        loudest = int(sound.activity.argmax())
-        azimuth, elevation = angles_from_direction(sound.direction[loudest])
-        hearing = Hearing(
-            time_s=time_s,
-            activity=float(sound.activity[loudest]),
-            azimuth_deg=azimuth,
-            elevation_deg=elevation,
-            distance_m=float(sound.distance_m[loudest]),
-            words=direction_words(azimuth, elevation),
-            scores=self._scores(leveled),
-            alerts=left + alerts,
-            embedding=sound.embedding[loudest],
-            direction=sound.direction[loudest],
-            flow_azimuth_deg=flow.azimuth_deg,
-            flow_elevation_deg=flow.elevation_deg,
-            diffuseness=flow.diffuseness,
-            level_dbfs=flow.level_dbfs,
-            dropped=dropped,
-            tracks=heard.tracks,
-            reasons=reasons if self._why else (),
-            near_misses=near_misses if self._why else (),
-            sounds=heard_sounds(sound, heard.slots),
+        return Matched(
+            self._scores(leveled),
+            left + alerts,
+            heard.tracks,
+            heard.slots,
+            reasons if self._why else (),
+            near_misses if self._why else (),
         )
-        return self._bearings.place(hearing)
 
-    def finish(self, last: Hearing) -> Hearing:
-        """``last`` with the ends of the open alerts: the stream is over."""
-        ends = self._alerts.finish(last.time_s)
-        for alert in ends:
-            self._recorder.tell(last.time_s, alert)
-        near_misses = self._near_misses.finish(last.time_s)
-        self._tally.step(last.time_s, (), near_misses)
-        return replace(
-            last,
-            alerts=last.alerts + self._bearings.place_each(ends),
-            near_misses=last.near_misses + (near_misses if self._why else ()),
-        )
+    def finish(self, time_s: float) -> Ends:
+        """The ends of the open alerts: the stream is over."""
+        alerts = self._alerts.finish(time_s)
+        for alert in alerts:
+            self._recorder.tell(time_s, alert)
+        near_misses = self._near_misses.finish(time_s)
+        self._tally.step(time_s, (), near_misses)
+        return Ends(alerts, near_misses if self._why else ())
 
     def _scores(self, match: Match) -> tuple[Score, ...]:
         return tuple(
@@ -204,7 +198,7 @@ class Matcher:
     ) -> None:
         gate = self._alerts
         self._recorder.step(
-            time_s, match, sound, gate.holds, gate.pending, alerts, self._reasons.margin
+            time_s, match, sound, gate.holds, gate.life.pending, alerts, self._reasons.margin
         )
 
     def _alerting(self) -> list[str]:
@@ -215,26 +209,3 @@ class Matcher:
         """The ends of alerts whose rules are no more."""
         leaving, self._leaving = self._leaving, []
         return tuple(alert for gate in leaving for alert in gate.finish(time_s))
-
-
-def heard_sounds(output: EncoderOutput, tracks: Sequence[Track | None]) -> tuple[HeardSound, ...]:
-    """The slots in which something sounds, the most active first; at least one of them."""
-    order = np.argsort(-output.activity, kind="stable").tolist()
-    found: list[HeardSound] = []
-    for slot in order:
-        if found and not output.activity[slot] > 0:
-            continue
-        azimuth, elevation = angles_from_direction(output.direction[slot])
-        track = tracks[slot]
-        found.append(
-            HeardSound(
-                activity=float(output.activity[slot]),
-                azimuth_deg=azimuth,
-                elevation_deg=elevation,
-                distance_m=float(output.distance_m[slot]),
-                words=direction_words(azimuth, elevation),
-                embedding=output.embedding[slot],
-                track=track.id if track else None,
-            )
-        )
-    return tuple(found)

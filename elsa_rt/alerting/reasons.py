@@ -138,12 +138,12 @@ class Reasons:
             return "level", f"{level_dbfs:.0f} dBFS, {least:g} is needed"
         if match.scheduled.score[rule] < min(start, match.leveled.score[rule]):
             return "schedule", "outside of its schedule"
-        cooldown_s, limit_s = self._gate.waits_s(rule, time_s)
+        cooldown_s, limit_s = self._gate.life.waits_s(rule, time_s)
         if limit_s >= max(cooldown_s, 0):
             return "at_most", f"it alerted as often as it may: {_span(limit_s)} to wait"
         if cooldown_s >= 0:
             return "cooldown", f"{_span(cooldown_s)} of its cooldown are left"
-        held, confirm = self._gate.held(rule)
+        held, confirm = self._gate.life.held(rule)
         return "confirmation", f"held for {held} of {confirm} steps"
 
 

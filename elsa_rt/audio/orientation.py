@@ -14,9 +14,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from elsa_rt.audio.ambisonics import rotation
 from elsa_rt.errors import UsageError
+from elsa_rt.hints import coerce
 
 KEPT = 8192
 """Readings that are remembered at least half: some seconds even of a fast sensor."""
+
+
+def as_quaternion(
+    quaternion: ArrayLike | None, yaw_deg: float, pitch_deg: float, roll_deg: float
+) -> ArrayLike:
+    """``quaternion`` (x, y, z, w) if there is one, else that of the angles in degrees."""
+    if quaternion is not None:
+        return coerce(quaternion, tuple[float, ...], "orientation: quaternion")
+    angles = coerce(
+        (yaw_deg, pitch_deg, roll_deg), tuple[float, float, float], "orientation: angles"
+    )
+    return quaternion_from_angles(*angles)
 
 
 def quaternion_from_angles(

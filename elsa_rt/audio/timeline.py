@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
+import numpy as np
+from numpy.typing import NDArray
+
 from elsa_rt.audio.block import Block
 
 
@@ -45,3 +48,14 @@ class Timeline:
             self._lost += self._gaps.popleft()[1]
         seconds = (self._start + self._lost) / self._rate + model_sample / self._model_rate
         return seconds, self._lost_before + self._lost
+
+    def times(self, first: int, count: int) -> NDArray[np.float64]:
+        """Seconds (count,) of the source at model samples from ``first`` on.
+
+        They are not to lie before the last one that `at` was asked for.
+        """
+        samples = np.arange(first, first + count)
+        lost = np.full(count, float(self._start + self._lost))
+        for before, missing in self._gaps:
+            lost[samples * self._rate >= before * self._model_rate] += missing
+        return lost / self._rate + samples / self._model_rate

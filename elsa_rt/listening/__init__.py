@@ -1,8 +1,11 @@
-"""How a listener runs: its open source, a thread of its own, and the exchange of its rules.
+"""How a listener runs: its set-up, its input, its open source, and the exchange of its rules.
 
+setup          `Setup`: settings, model and prompts from what the maker of a listener gave
+intake         `Intake`: blocks of a source to AmbiX at the model's rate, and its place in time
+hearings       `hearing_of`: what the stages found in one step, as listeners tell it
+rule_changes   `RuleChanges`: rules that other threads prepare and the stream adopts
 session        `Session`: a source that is heard from its opening to its end or its close
 background     `Listening`: a session on a thread that calls back; the handle to stop and join it
 asynchronous   `hear`: a session for ``async for``
 readers        `Readers`: several sources at once, a thread for each
-rule_changes   `RuleChanges`: rules that other threads prepare and the stream adopts
 """

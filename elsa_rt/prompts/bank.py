@@ -77,6 +77,21 @@ class PromptBank:
         return cls(rules, meaning, tuple(notices), bundle.files[TEXT_ENCODER], doubtful)
 
     @classmethod
+    def of(
+        cls,
+        bundle: ModelBundle,
+        prompts: Iterable[str | Rule] | PromptBank,
+        config: Config,
+        encoder: AudioEncoder,
+    ) -> PromptBank:
+        """``prompts`` themselves if they are a bank that fits ``bundle``, else encoded; or none."""
+        if isinstance(prompts, PromptBank):
+            prompts.check_fits(bundle)
+            return prompts
+        given = as_list(prompts)
+        return cls.encode(bundle, given, config, encoder) if given else cls.empty(bundle)
+
+    @classmethod
     def empty(cls, bundle: ModelBundle) -> PromptBank:
         """No rules, for hearing embeddings and directions alone."""
         coerce(bundle, ModelBundle, "the bundle of a PromptBank:")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.config import Config
+from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.rule import Rule
 
 Flags = NDArray[np.bool_]
@@ -76,8 +77,8 @@ def confirmed_threshold(scores: NDArray[Any], confirm: int) -> NDArray[Any]:
     """The highest threshold at which each step would have been confirmed.
 
     With any threshold, a `Confirmation` that sees ``scores >= threshold`` confirms exactly the
-    steps whose level reaches it; so the highest level of a stretch is the highest threshold that
-    would have started an alert there.
+    steps whose value here reaches it; so the highest value of a stretch is the highest threshold
+    that would have started an alert there.
 
     Parameters
     ----------
@@ -94,12 +95,12 @@ def confirmed_threshold(scores: NDArray[Any], confirm: int) -> NDArray[Any]:
     A step is confirmed if a chain of ``confirm`` steps ends there, neighbours at most ``confirm``
     steps apart, that all hold. The best chain's weakest step is found by dynamic programming.
     """
-    level = np.asarray(scores)
-    if level.shape[0] == 0:
-        return level.copy()
+    threshold = np.asarray(scores)
+    if threshold.shape[0] == 0:
+        return threshold.copy()
     for _ in range(confirm - 1):
-        level = np.minimum(scores, _highest_before(level, confirm))
-    return np.array(level)
+        threshold = np.minimum(scores, _highest_before(threshold, confirm))
+    return np.array(threshold)
 
 
 def steps_in(seconds: float, step_s: float) -> int:
@@ -108,15 +109,16 @@ def steps_in(seconds: float, step_s: float) -> int:
 
 
 class Times(NamedTuple):
-    """Durations of p rules: confirmation, release, cooldown."""
+    """Durations and rate limits of p alerts."""
 
     confirm: NDArray[np.int64]  # steps that must hold before the start
     release: NDArray[np.int64]  # steps in a row that do not, before the end
     cooldown_s: NDArray[np.float64]  # from the end to where the next may begin
+    at_most: tuple[RateLimit | None, ...]  # alerts in a time
 
 
 def times_of(rules: Sequence[Rule], config: Config, step_s: float) -> Times:
-    """Durations of ``rules`` in steps of ``step_s``; what they leave open follows `Config`.
+    """Times of ``rules`` in steps of ``step_s``; what they leave open follows `Config`.
 
     A level is no guess: a rule that says only how loud is not confirmed unless it asks for it.
     """
@@ -130,7 +132,14 @@ def times_of(rules: Sequence[Rule], config: Config, step_s: float) -> Times:
         np.array([steps_in(seconds, step_s) for seconds in confirm], np.int64),
         np.array([steps_in(seconds, step_s) for seconds in release], np.int64),
         np.array(cooldown, float),
+        tuple(_limit_of(rule, config) for rule in rules),
     )
+
+
+def _limit_of(rule: Rule, config: Config) -> RateLimit | None:
+    if rule.at_most is not None or config.alert_at_most is None:
+        return rule.at_most
+    return RateLimit.parse(config.alert_at_most)
 
 
 def _first(own: float | None, usual: float) -> float:

@@ -1,4 +1,4 @@
-"""Alert gate run for many thresholds at once."""
+"""Alerts of one rule for many thresholds at once."""
 
 from __future__ import annotations
 
@@ -7,18 +7,39 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.scoring.confirmation import Confirmation
+from elsa_rt.alerting.lifecycle import AlertLifecycle
+from elsa_rt.rules.rate_limit import RateLimit
+from elsa_rt.scoring.confirmation import Flags, Times
 
-Flags = NDArray[np.bool_]
 Floats = NDArray[np.floating[Any]]
 
 
 class Timing(NamedTuple):
-    """Durations of one rule: confirmation, release, cooldown, in steps."""
+    """Durations of one rule: confirmation, release, cooldown; and its rate limit."""
 
     confirm: int  # steps
     release: int  # steps
     cooldown_s: float
+    at_most: RateLimit | None = None
+
+    @classmethod
+    def of(cls, times: Times, rule: int) -> Timing:
+        """Those of one of the rules of ``times``."""
+        return cls(
+            int(times.confirm[rule]),
+            int(times.release[rule]),
+            float(times.cooldown_s[rule]),
+            times.at_most[rule],
+        )
+
+    def for_each(self, count: int) -> Times:
+        """The same times for ``count`` alerts."""
+        return Times(
+            np.full(count, self.confirm, np.int64),
+            np.full(count, self.release, np.int64),
+            np.full(count, self.cooldown_s),
+            (self.at_most,) * count,
+        )
 
 
 class Course(NamedTuple):
@@ -35,29 +56,19 @@ def courses(
     end: Floats,
     timing: Timing,
 ) -> Course:
-    """Run ``score`` at ``time_s`` (n,) through gates with ``start`` and ``end`` (t,).
+    """Alerts that ``score`` at ``time_s`` (n,) raises with each of ``start`` and ``end`` (t,).
 
-    The same life as that of `elsa_rt.alerting.gate.AlertGate`, for gates side by side, but that
-    nothing is known of tracks: there, another sound must reach the start to keep an alert open.
+    They live as those of a listener do (`AlertLifecycle`), but for one thing: without tracks, any
+    sound keeps an alert open; there, another one must reach the start.
 
     Parameters
     ----------
-    score : (n,) of one rule, or (n, t) of a rule for each gate
+    score : (n,) of one rule, or (n, t) of a rule for each pair of thresholds
     """
-    lanes = len(start)
-    confirmation = Confirmation(np.full(lanes, timing.confirm, np.int64))
-    is_open = np.zeros(lanes, np.bool_)
-    ready_s = np.full(lanes, -np.inf)  # before it no alert starts
-    starts = np.zeros((len(score), lanes), np.bool_)
-    heard = np.zeros((len(score), lanes), np.bool_)
+    alerts = AlertLifecycle(start, end, timing.for_each(len(start)))
+    starts = np.zeros((len(score), len(start)), np.bool_)
+    heard = np.zeros((len(score), len(start)), np.bool_)
     for index, (now_s, value) in enumerate(zip(time_s, score, strict=True)):
-        ready = is_open | (now_s > ready_s)
-        holds = ready & (value >= np.where(is_open, end, start))
-        confirmed = confirmation.step(holds)
-        ended = is_open & (confirmation.steps_below >= timing.release)
-        begun = ~is_open & confirmed
-        ready_s[ended] = now_s + timing.cooldown_s
-        is_open = (is_open & ~ended) | begun
-        confirmation.restart(ended)
-        starts[index], heard[index] = begun, is_open & holds
+        change = alerts.step(float(now_s), value)
+        starts[index], heard[index] = change.started, alerts.is_open & change.holds
     return Course(starts, heard)

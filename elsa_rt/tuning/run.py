@@ -73,9 +73,7 @@ def tuned(listener: Listener, recorded: Recorded, labels: Sequence[Label]) -> li
     start, end = listener.thresholds
     found = []
     for index, rule in enumerate(rules):
-        timing = Timing(
-            int(times.confirm[index]), int(times.release[index]), float(times.cooldown_s[index])
-        )
+        timing = Timing.of(times, index)
         score = recorded.score[:, index]
         now = float(start[index]), float(end[index])
         weighed = tradeoff(rule.id, recorded.time_s, score, labels, timing, now, rule.alert_end)

@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from elsa_rt.alerting.matcher import Matcher
+from elsa_rt.alerting.matcher import Matched, Matcher
 from elsa_rt.config import Config
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.features.energy_flow import EnergyFlow
 from elsa_rt.features.intensity import IntensityFeatures
-from elsa_rt.hearing import Alert, Hearing
+from elsa_rt.hearing import Alert
 from elsa_rt.prompts.bank import PromptBank
-from elsa_rt.reference_frame import ReferenceFrame
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule
 from elsa_rt.testing import sound
@@ -40,23 +39,22 @@ def encoder(bundle: Path) -> AudioEncoder:
 
 def hear(
     encoder: AudioEncoder, rules: Sequence[Rule], foa: Foa, config: Config | None = None
-) -> Iterator[Hearing]:
+) -> Iterator[tuple[Matched, tuple[Alert, ...]]]:
+    """What each step came to, and its alerts; at the end those that the end closes."""
     bundle, config = encoder.bundle, config or Config()
-    bearings = ReferenceFrame(bundle, "microphone")
-    matcher = Matcher(PromptBank.encode(bundle, rules), config, bundle, bearings)
+    matcher = Matcher(PromptBank.encode(bundle, rules), config, bundle)
     frames = IntensityFeatures(bundle.features).step(foa)
     sounds = encoder.stream().step(frames, foa)
     flows = EnergyFlow(bundle.step_frames).step(frames)
-    hearing = None
     for index, (one, flow) in enumerate(zip(sounds, flows, strict=True)):
-        hearing = matcher.step((index + 1) * bundle.step_s, 0, one, flow)
-        yield hearing
-    if hearing is not None:
-        yield matcher.finish(hearing)
+        time_s = (index + 1) * bundle.step_s
+        matched = matcher.step(time_s, one, one, flow)
+        yield matched, matched.alerts
+    yield matched, matcher.finish(time_s).alerts
 
 
-def starts(hearings: Iterator[Hearing]) -> dict[str, Alert]:
-    alerts = [alert for hearing in hearings for alert in hearing.alerts]
+def starts(steps: Iterator[tuple[Matched, tuple[Alert, ...]]]) -> dict[str, Alert]:
+    alerts = [alert for _, told in steps for alert in told]
     return {alert.rule: alert for alert in alerts if alert.state == "start"}
 
 
@@ -84,7 +82,7 @@ def test_loud_noise_words_and_both(
 
 
 def test_all_that_is_told_of_a_rule_has_its_label(encoder: AudioEncoder) -> None:
-    (first, *_) = hear(encoder, (LOUD, HUM), sound("hum", 0.5, 0))
+    ((first, _), *_) = hear(encoder, (LOUD, HUM), sound("hum", 0.5, 0))
     assert [score.prompt for score in first.scores] == ["loud", "a hum"]
     assert [alert.prompt for alert in first.alerts] == ["loud"]
 
@@ -95,8 +93,7 @@ def test_fifteen_minutes_do_not_fill_the_memory(encoder: AudioEncoder) -> None:
     bundle = encoder.bundle
     rules = (LOUD, LOUD_BEHIND, LOUD_HUM, HUM)
     config = Config(alert_update_s=0.5, alert_cooldown_s=0.3)
-    bearings = ReferenceFrame(bundle, "microphone")
-    matcher = Matcher(PromptBank.encode(bundle, rules), config, bundle, bearings)
+    matcher = Matcher(PromptBank.encode(bundle, rules), config, bundle)
     foa = np.hstack([sound("hum", 0.5, azimuth) for azimuth in range(-180, 180, 40)])
     foa = np.hstack([foa, 0 * foa[:, : 2 * RATE]])
     frames = IntensityFeatures(bundle.features).step(foa)
@@ -108,7 +105,7 @@ def test_fifteen_minutes_do_not_fill_the_memory(encoder: AudioEncoder) -> None:
         if step % 3_000 == 0:
             gc.collect()
             blocks.append(sys.getallocatedblocks())
-        hearing = matcher.step(step * bundle.step_s, 0, *heard[step % len(heard)])
-        told += len(hearing.alerts)
+        one, flow = heard[step % len(heard)]
+        told += len(matcher.step(step * bundle.step_s, one, one, flow).alerts)
     assert told > 700
     assert blocks[-1] - blocks[1] < 300

@@ -230,8 +230,7 @@ def turned(frame: ReferenceFrame, at_s: float) -> float:
 
 
 def frame_at(encoder: AudioEncoder, seconds: float, said: list[str]) -> ReferenceFrame:
-    frame = ReferenceFrame(encoder.bundle, "microphone")
-    frame.on_notice = said.append
+    frame = ReferenceFrame(encoder.bundle, "microphone", said.append)
     samples = np.zeros((4, round(16_000 * seconds)), np.float32)
     frame.add(Block(samples, 16_000, captured_s=1_000.0))
     return frame

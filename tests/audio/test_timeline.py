@@ -48,3 +48,16 @@ def test_reset() -> None:
     timeline.reset()
     timeline.add(block(4_800))
     assert at(timeline, 1_600) == (0.1, 0)
+
+
+def test_the_times_of_samples_jump_with_the_gaps() -> None:
+    timeline = Timeline(16_000)
+    timeline.add(block(4_800))
+    timeline.add(block(4_800, dropped=24_000))
+    timeline.add(block(4_800, dropped=48))
+    assert at(timeline, 800) == (0.05, 0)
+    found = timeline.times(1_598, 4)
+    np.testing.assert_allclose(found[:2], [1_598 / 16_000, 1_599 / 16_000])
+    np.testing.assert_allclose(found[2:], [0.6, 0.6 + 1 / 16_000])
+    np.testing.assert_allclose(timeline.times(3_200, 1), 0.701)
+    assert at(timeline, 1_600) == (0.1, 0), "looking ahead forgets nothing"

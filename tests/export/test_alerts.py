@@ -145,7 +145,7 @@ def test_starts_are_those_of_the_gate(seed: int) -> None:
     rules = [Rule(f"r{i}", ("x",)) for i in range(3)]
     config = Config(alert_start=0.6, alert_end=0.4)
     start, end = thresholds(rules, config, FalseAlarmCurves.unknown(3))
-    confirm, release, _ = times_of(rules, config, STEP_S)
+    times = times_of(rules, config, STEP_S)
     gate = AlertGate(rules, config, STEP_S, start, end)
     sound = EncoderOutput(np.zeros((1, 4), np.float32), np.array([[1, 0, 0]], np.float32),
                   np.ones(1, np.float32), np.ones(1, np.float32))  # fmt: skip
@@ -155,7 +155,7 @@ def test_starts_are_those_of_the_gate(seed: int) -> None:
         for alert in gate.step((step + 1) * STEP_S, match, sound, [None]):
             if alert.state == "start":
                 wanted.append((step, int(str(alert.rule)[1:])))
-    found = starts_of(scores, start, end, int(confirm[0]), int(release[0]))
+    found = starts_of(scores, start, end, int(times.confirm[0]), int(times.release[0]))
     assert len(wanted) > 3
     assert list(zip(found.step.tolist(), found.column.tolist(), strict=True)) == wanted
 

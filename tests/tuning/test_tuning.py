@@ -13,12 +13,13 @@ from elsa_rt.config import Config
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Alert
+from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.rule import Rule
-from elsa_rt.scoring.confirmation import times_of
+from elsa_rt.scoring.confirmation import Flags, times_of
 from elsa_rt.scoring.feedback import AlertSounds, FeedbackStore
 from elsa_rt.scoring.scorer import Match
 from elsa_rt.scoring.statistics import COMPONENTS
-from elsa_rt.tuning.gate import Flags, Floats, Timing, courses
+from elsa_rt.tuning.gate import Floats, Timing, courses
 from elsa_rt.tuning.labels import Label, labels_of_feedback, read_labels
 from elsa_rt.tuning.page import Tuned, page, sentence
 from elsa_rt.tuning.run import Recorded, without
@@ -105,6 +106,17 @@ def test_many_thresholds_at_once_are_as_many_gates(seed: int) -> None:
         began: Flags = course.starts[:, lane]
         assert time_s[began].tolist() == want
         assert want or lane == 3
+
+
+def test_a_rate_limit_holds_for_the_trade_off_as_well() -> None:
+    time_s, score = peaks(0.9, 0.9, 0.9, 0.9)
+    rule = Rule("x", ("x",), confirm_s=0.2, at_most=RateLimit(2, 25.0))
+    timing = Timing.of(times_of([rule], Config(), STEP_S), 0)
+    course = courses(time_s, score, np.array([0.5]), np.array([0.3]), timing)
+    began: Flags = course.starts[:, 0]
+    want = alerts_of_the_gate(time_s, score, rule, 0.5, 0.3)
+    assert time_s[began].tolist() == want
+    assert [round(at) for at in want] == [5, 15, 35]
 
 
 def peaks(*heights: float) -> tuple[Floats, Floats]:

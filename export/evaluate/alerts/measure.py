@@ -37,7 +37,7 @@ reaches 55 degrees, and fades over ten."""
 
 
 class Judge:
-    """Levels of the plain prompts of labels, with the thresholds of every method and rate.
+    """Log odds of the plain prompts of labels, with the thresholds of every method and rate.
 
     Columns go by method (calibrated, bare cosine), then rate, then label.
     """
@@ -48,8 +48,8 @@ class Judge:
         config, statistics = Config(), Statistics.load(bundle)
         bank = PromptBank.encode(bundle, prompts, config)
         self._scorer = Scorer(bank, statistics, config, bundle.step_s)
-        confirm, release, _ = times_of(bank.rules, config, bundle.step_s)
-        self.confirm, self.release = int(confirm[0]), int(release[0])
+        times = times_of(bank.rules, config, bundle.step_s)
+        self.confirm, self.release = int(times.confirm[0]), int(times.release[0])
         found = [
             thresholds(bank.rules, config.changed(false_alarms_per_hour=rate), self._scorer.curves)
             for rate in RATES
