@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.diagnostics.neighbours import gain_errors, mixed, narrow
+from elsa_rt.diagnostics.channel_tally import steps_of
+from elsa_rt.diagnostics.neighbours import SPECTRUM, band_powers, gain_errors, mixed, narrow
 from elsa_rt.diagnostics.rails import rail_counts
 from elsa_rt.diagnostics.still import repeated, still
 
@@ -109,7 +110,7 @@ def _levels(
     """Channels of another gain, unless they clip, and of half the bandwidth."""
     usual = float(np.median(levels[alive]))
     newest = samples[:, -round(HISTORY_S * rate) :]
-    off = gain_errors(newest, rate, alive, capsules=False)
+    off = gain_errors(steps_of(newest, rate), alive, capsules=False)
     found = []
     for at in np.flatnonzero(alive).tolist():
         below = usual - levels[at]
@@ -121,7 +122,8 @@ def _levels(
             continue
         cure = "set the same gain for all four"
         found.append(Fault("weak", f"{names.of(at)} is {told} than the others: {cure}"))
-    lacking = narrow(newest, alive)
+    long_enough = newest.shape[1] >= 4 * SPECTRUM
+    lacking = narrow(band_powers(newest), alive & long_enough)
     for at in np.flatnonzero(lacking).tolist():
         found.append(
             Fault(

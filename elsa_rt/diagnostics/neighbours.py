@@ -12,14 +12,18 @@ ROUNDING = 0.75 / 2**15  # of full scale: what rounding to 16 bits leaves of an 
 ABOVE_ROUNDING = 50.0  # times as strong a signal must be for that to count
 ALIVE = 1e-12  # power, -120 dB of full scale
 
-FRAME_S = 0.05
 QUIET_SHARE = 0.25  # of the frames, the quietest: there the own noise and the room are heard
 GAIN_DB = 12.0  # off from the others in quiet
 APART = 0.5  # correlation that says "one wave": of B-format it may be weak in a channel, rightly
 
 BANDS = 16  # of the spectrum up to half the rate
+SPECTRUM = 1024  # samples of one
+ONE_IN = 8  # of them is looked at: bandwidth does not change from one to the next
 NARROW_DB = 25.0  # weaker than the others in every band of the upper half
 LIKE_DB = 12.0  # and no weaker than that in the lower one
+
+_UPPER, _LOWER = slice(BANDS * 5 // 8, BANDS - 1), slice(1, BANDS * 3 // 8)
+_WINDOW = np.hanning(SPECTRUM).astype(np.float32)
 
 
 class Mix(NamedTuple):
@@ -66,32 +70,30 @@ def _new_share(correlation: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 
 def gain_errors(
-    samples: NDArray[np.floating], rate: int, used: NDArray[np.bool_], *, capsules: bool
+    steps: NDArray[np.float64], used: NDArray[np.bool_], *, capsules: bool
 ) -> NDArray[np.float64]:
-    """How many dB each channel of ``samples`` (c, n) is off from the others in quiet, or 0.
+    """How many dB each channel is off from the others in quiet, or 0, of `ChannelTally.steps`.
 
     In quiet every channel hears its own noise and the room from all sides, which are about as
     strong in each. ``capsules`` say that the channels are alike by design; channels of B-format
     that hear one wave together may differ, and are not judged.
     """
-    off = np.zeros(len(samples))
-    size = max(2, round(FRAME_S * rate))
-    count = samples.shape[1] // size
-    if count < 8 or used.sum() < 3:
+    off = np.zeros(len(used))
+    if len(steps) < 8 or used.sum() < 3:
         return off
-    frames = samples[:, : count * size].reshape(len(samples), count, size).astype(np.float64)
-    frames = np.diff(frames, axis=2)  # drift and rumble are no level
-    power = np.mean(frames**2, axis=2)  # (c, frames)
-    loudness = power[used].sum(axis=0)
-    quiet = np.argsort(loudness)[: max(4, int(QUIET_SHARE * count))]
-    floor = power[:, quiet].mean(axis=1)
+    loudness = steps.diagonal(axis1=1, axis2=2)[:, used].sum(axis=1)
+    quiet = np.argsort(loudness)[: max(4, int(QUIET_SHARE * len(steps)))]
+    covariance = steps[quiet].mean(axis=0)
+    floor = covariance.diagonal()
     if not (floor[used] > 0).all():
         return off
     level = 10 * np.log10(np.maximum(floor, 1e-30))
+    if np.ptp(level[used]) <= GAIN_DB:
+        return off
     if not capsules:
-        sound = frames[:, quiet].reshape(len(samples), -1)[used]
-        correlation = np.abs(np.corrcoef(sound)) - np.eye(len(sound))
-        if correlation.max() > APART:
+        spread = np.sqrt(floor[used])
+        correlation = np.abs(covariance[np.ix_(used, used)] / np.outer(spread, spread))
+        if (correlation - np.eye(len(spread))).max() > APART:
             return off
     for channel in np.flatnonzero(used):
         others = [k for k in np.flatnonzero(used) if k != channel]
@@ -101,20 +103,26 @@ def gain_errors(
     return off
 
 
-def narrow(samples: NDArray[np.floating], used: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which channels of ``samples`` (c, n) lack the upper half of what the others have."""
-    found = np.zeros(len(samples), np.bool_)
-    size = 1024
-    count = samples.shape[1] // size
-    if count < 4 or used.sum() < 3:
+def band_powers(samples: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Powers (c, `BANDS`) of ``samples`` (c, n) from DC to half the rate, of one part in eight."""
+    count = max(1, samples.shape[1] // SPECTRUM)
+    frames = samples[:, : count * SPECTRUM].reshape(len(samples), count, SPECTRUM)[:, ::ONE_IN]
+    spectrum = np.fft.rfft(frames * _WINDOW, axis=2)[:, :, 1:]
+    power = (spectrum.real**2 + spectrum.imag**2).mean(axis=1)
+    return np.asarray(power.reshape(len(samples), BANDS, -1).sum(axis=2), np.float64)
+
+
+def narrow(bands: NDArray[np.float64], used: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which channels of ``bands`` (c, `BANDS`) lack the upper half of what the others have."""
+    found = np.zeros(len(bands), np.bool_)
+    if used.sum() < 3:
         return found
-    frames = samples[:, : count * size].reshape(len(samples), count, size)
-    power = np.abs(np.fft.rfft(frames * np.hanning(size), axis=2)[:, :, 1:]) ** 2
-    bands = power.mean(axis=1).reshape(len(samples), BANDS, -1).sum(axis=2)
     level = 10 * np.log10(bands + 1e-20)
+    if (np.ptp(level[used][:, _UPPER], axis=0) <= NARROW_DB).any():
+        return found
     for channel in np.flatnonzero(used):
         others = [k for k in np.flatnonzero(used) if k != channel]
         against = level[channel] - np.median(level[others], axis=0)
-        upper, lower = against[BANDS * 5 // 8 : BANDS - 1], against[1 : BANDS * 3 // 8]
+        upper, lower = against[_UPPER], against[_LOWER]
         found[channel] = bool((upper < -NARROW_DB).all() and np.median(lower) > -LIKE_DB)
     return found

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.block import Block
-from elsa_rt.diagnostics.neighbours import gain_errors, mixed, narrow
+from elsa_rt.diagnostics.channel_tally import FRAME_S, ChannelTally
+from elsa_rt.diagnostics.neighbours import band_powers, gain_errors, mixed, narrow
 from elsa_rt.diagnostics.rails import rail_counts
 from elsa_rt.diagnostics.still import repeated, still
 from elsa_rt.microphones.to_foa import unusable
@@ -117,20 +119,29 @@ class SignalHealth:
     def _begin(self, rate: int) -> None:
         self._rate = rate
         self._window = max(1, round(WINDOW_S * rate))
-        # twice as long as it need be, so that it is moved but seldom
-        self._history = np.empty((4, 2 * max(1, round(HISTORY_S * rate))), np.float32)
+        # longer than it need be, so that it is moved but seldom
+        self._history = np.empty((4, round(HISTORY_S * rate) + 2 * self._window), np.float32)
         self._filled = self._gathered = 0
+        self._tally = ChannelTally(rate, round(HISTORY_S / FRAME_S))
+        self._bands = deque[NDArray[np.float64]](maxlen=round(HISTORY_S / WINDOW_S))
 
     def _gather(self, samples: NDArray[np.float32]) -> None:
         count, room = samples.shape[1], self._history.shape[1]
         if self._filled + count > room:
-            keep = room // 2 - count
-            self._history[:, :keep] = self._history[:, self._filled - keep : self._filled].copy()
-            self._filled = keep
+            self._move(room - 2 * self._window - count)
         self._history[:, self._filled : self._filled + count] = samples
         self._filled += count
         self._gathered += count
         self._position += count
+        self._tally.add(samples)
+
+    def _move(self, keep: int) -> None:
+        """Move the newest samples to the beginning, in parts that do not overlap themselves."""
+        by = self._filled - keep
+        for at in range(0, keep, by):
+            end = min(at + by, keep)
+            self._history[:, at:end] = self._history[:, at + by : end + by]
+        self._filled = keep
 
     def _counted(self) -> Iterator[str]:
         if self._lost and self._due("lost"):
@@ -164,9 +175,11 @@ class SignalHealth:
         stuck = still(window)
         self._count_clipping(window, ~stuck)
         said = [*self._counted(), *self._still(window, stuck)]
+        covariance = self._tally.covariance()
+        self._bands.append(band_powers(window))
         if stuck[self._used].all():
             return said
-        return [*said, *self._mixed(window), *self._compared(stuck)]
+        return [*said, *self._mixed(covariance), *self._compared(stuck)]
 
     def _count_clipping(
         self, window: NDArray[np.float32], moving: NDArray[np.bool_] | None = None
@@ -213,10 +226,8 @@ class SignalHealth:
             "plug the microphone in again",
         )
 
-    def _mixed(self, window: NDArray[np.float32]) -> Iterator[str]:
-        exact = window.astype(np.float64)
-        exact -= exact.mean(axis=1, keepdims=True)
-        mix = mixed(exact @ exact.T / exact.shape[1])
+    def _mixed(self, covariance: NDArray[np.float64]) -> Iterator[str]:
+        mix = mixed(covariance)
         if mix.channels.any():
             yield from self._said(
                 "same",
@@ -242,7 +253,7 @@ class SignalHealth:
         if span < 3 * self._window:
             return
         used = self._used & ~stuck
-        off = gain_errors(history, self._rate, used, capsules=self._capsules)
+        off = gain_errors(self._tally.steps(), used, capsules=self._capsules)
         if self._sure("gain", bool(off.any())):
             loud = ", ".join(
                 f"channel {number} is {abs(value):.0f} dB {'louder' if value > 0 else 'weaker'}"
@@ -252,7 +263,7 @@ class SignalHealth:
             yield from self._said(
                 "gain", f"{loud} than its neighbours: set the same gain for all four"
             )
-        lacking = narrow(history, used)
+        lacking = narrow(np.mean(self._bands, axis=0), used)
         if self._sure("narrow", bool(lacking.any())):
             yield from self._said(
                 "narrow",

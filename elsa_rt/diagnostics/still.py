@@ -16,9 +16,12 @@ TONE_LINES = 12
 
 def still(samples: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Which channels of ``samples`` (c, n) stand at one value, or toggle between two neighbours."""
-    low, high = samples.min(axis=1, keepdims=True), samples.max(axis=1, keepdims=True)
-    two = ((samples == low) | (samples == high)).all(axis=1)
-    return np.asarray(two & ((high - low)[:, 0] <= LAST_BIT))
+    low, high = samples.min(axis=1), samples.max(axis=1)
+    found = high - low <= LAST_BIT
+    for channel in np.flatnonzero(found):
+        row = samples[channel]
+        found[channel] = ((row == low[channel]) | (row == high[channel])).all()
+    return np.asarray(found)
 
 
 def repeated(history: NDArray[np.floating], rate: int) -> int:
@@ -28,8 +31,8 @@ def repeated(history: NDArray[np.floating], rate: int) -> int:
     does a pure tone: one that was made may repeat itself, too.
     """
     count = history.shape[1]
-    row = history[int(np.argmax(np.ptp(history, axis=1)))]
     tail = max(0, count - rate // 2)
+    row = history[int(np.argmax(np.ptp(history[:, tail:], axis=1)))]
     at = tail + int(np.argmax(np.abs(np.diff(row[tail:])))) - TEMPLATE // 2
     at = min(max(at, 0), count - TEMPLATE)
     template = row[at : at + TEMPLATE]
