@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     "errors version notices memo health telemetry demo parallel",
     "hearing hints",
-    "audio files guide",
+    "audio files guide muting",
     "cache",
     "jit",
     "rules features user_files",

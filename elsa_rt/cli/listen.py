@@ -101,7 +101,11 @@ def run(arguments: argparse.Namespace) -> int:
                 label = "the built-in scene" if arguments.demo else _label(opened)
                 output = _screen(label, model, book, listener, notices, stop)
             outputs = outputs_around(
-                listener, file.outputs if file else (), notices, is_live=opened.live
+                listener,
+                file.outputs if file else (),
+                notices,
+                book.mutes,
+                is_live=opened.live,
             )
             with (
                 output as shown,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from elsa_rt.cli.listen import new_run
 from elsa_rt.cli.memories import remembering
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
@@ -87,19 +88,23 @@ def run(arguments: argparse.Namespace) -> int:
         from elsa_rt.listener import Listener
         from elsa_rt.screens.rule_book import RuleBook
         from elsa_rt.screens.web.app import page_app
+        from elsa_rt.screens.web.clips import ClipShelf
         from elsa_rt.screens.web.live import LivePage
 
         listener = Listener(None if file else prompts or None, config=config, on_notice=notices)
         book = RuleBook(listener, file)
         model = f"{listener.bundle.name} {listener.bundle.version}"
         name = "the built-in scene" if arguments.demo else _name(source)
-        page = LivePage(listener, book, hub, {"source": name, "model": model})
+        clips = ClipShelf(file.outputs if file else ())
+        page = LivePage(listener, book, hub, {"source": name, "model": model}, clips)
         notices.hand_to(page.notice)
         server.start(page_app(page, hub, arguments.host, token))
         print(f"elsa-rt: open {_link(arguments.host, server.port, token)} (Ctrl-C ends)",
               file=sys.stderr, flush=True)  # fmt: skip
         live = source is None or not is_path(str(source))
-        outputs = outputs_around(listener, file.outputs if file else (), notices, is_live=live)
+        outputs = outputs_around(
+            listener, file.outputs if file else (), notices, book.mutes, is_live=live
+        )
         with (
             outputs as (controls, others),
             following(file, listener, arguments, notices, book),
@@ -149,7 +154,7 @@ def _for_watching(
     config: Config, arguments: argparse.Namespace, source: str | Path | None
 ) -> Config:
     """``config`` with known sounds and reasons told, and files played at their own speed."""
-    changed: dict[str, Any] = {"why": True}
+    changed: dict[str, Any] = {"why": True, "run": new_run()}
     if config.known_sounds is None:
         changed["known_sounds"] = LABELS
     if "realtime" not in settings(arguments) and source is not None and is_path(str(source)):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from elsa_rt.cli.notices import Notices
+from elsa_rt.muting import Mutes
 from elsa_rt.outputs.api import ApiSettings
 from elsa_rt.outputs.base import Output, OutputSettings, Surroundings
 from elsa_rt.outputs.controls import Controls
@@ -19,13 +20,19 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def outputs_around(
-    listener: Listener, outputs: Sequence[OutputSettings], notices: Notices, *, is_live: bool
+    listener: Listener,
+    outputs: Sequence[OutputSettings],
+    notices: Notices,
+    mutes: Mutes,
+    *,
+    is_live: bool,
 ) -> Iterator[tuple[Controls, OutputGroup]]:
     """Open ``outputs`` for what ``listener`` hears, and close them in the end.
 
-    Each hearing goes through `Controls.filter`, and then to `OutputGroup.show`.
+    Each hearing goes through `Controls.filter`, and then to `OutputGroup.show`. ``mutes`` is
+    shared with the screen.
     """
-    controls = Controls(listener)
+    controls = Controls(listener, mutes)
     group = OutputGroup(outputs, surroundings(listener, controls, outputs, notices, is_live), _open)
     with group:
         if group.want_sound:

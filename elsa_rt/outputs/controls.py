@@ -6,7 +6,6 @@ Home Assistant's switches, the robots' API and ROS call these; each may run on a
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Literal, Protocol
@@ -15,7 +14,8 @@ from numpy.typing import ArrayLike
 
 from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
-from elsa_rt.hearing import Alert, Hearing
+from elsa_rt.hearing import Hearing
+from elsa_rt.muting import Mutes
 from elsa_rt.rules.rule import Rule, rules_of
 
 Verdict = Literal["false", "right"]
@@ -41,14 +41,14 @@ class Controls:
     ----------
     listener : Listener or None
         None for hearings that come from elsewhere: then only switching off works.
+    mutes : Mutes, optional
+        Which rules are switched off; a screen that mutes rules shares it.
     """
 
-    def __init__(self, listener: Listening | None = None) -> None:
+    def __init__(self, listener: Listening | None = None, mutes: Mutes | None = None) -> None:
         self._listener = listener
-        self._lock = threading.Lock()
-        self._off: frozenset[str] = frozenset()
-        self._all_off = False
-        self._told: set[str] = set()  # ids of open alerts whose start was told
+        self._mutes = Mutes() if mutes is None else mutes
+        self._mutes.watch(self._changed)
         self._last: dict[str, str] = {}  # id of the last alert told of each rule
         self._watchers: list[Callable[[], None]] = []
         self._rules = self.rules  # of the last step
@@ -64,7 +64,7 @@ class Controls:
 
     def is_on(self, rule: str | None = None) -> bool:
         """Whether alerts of ``rule`` are told; without a rule, whether any are."""
-        return not self._all_off if rule is None else rule not in self._off
+        return not self._mutes.all if rule is None else rule not in self._mutes.rules
 
     def switch(self, on: bool, rule: str | None = None) -> None:
         """Tell alerts of ``rule``, or of all rules, from now on, or no longer.
@@ -74,17 +74,14 @@ class Controls:
         UsageError
             There is no such rule.
         """
-        if rule is not None:
+        if rule is None:
+            self._mutes.mute_all(not on)
+        else:
             self._find(rule)
-        with self._lock:
-            if rule is None:
-                self._all_off = not on
-            else:
-                self._off = self._off - {rule} if on else self._off | {rule}
-        self._changed()
+            self._mutes.mute(rule, not on)
 
     def filter(self, hearing: Hearing) -> Hearing:
-        """``hearing`` without the alerts of rules that are off; the end of one told is kept.
+        """``hearing`` without the alerts of rules that are off; open ones of theirs end.
 
         The listening thread calls this at every step: here new rules are noticed, whoever made
         them.
@@ -92,10 +89,11 @@ class Controls:
         if self.rules is not self._rules:
             self._rules = self.rules
             self._changed()
-        if not hearing.alerts:
-            return hearing
-        kept = tuple(alert for alert in hearing.alerts if self._is_told(alert))
-        return hearing if len(kept) == len(hearing.alerts) else replace(hearing, alerts=kept)
+        told = self._mutes.filter(hearing)
+        for alert in told.alerts:
+            if alert.state == "start":
+                self._last[alert.rule] = alert.id
+        return told
 
     def last_alert(self, rule: str) -> str | None:
         """The id of the last alert of ``rule`` that was told, or None."""
@@ -161,19 +159,6 @@ class Controls:
             else rule.false_alarms_per_hour
             for rule in self.rules
         }
-
-    def _is_told(self, alert: Alert) -> bool:
-        if alert.state == "start":
-            if self._all_off or alert.rule in self._off:
-                return False
-            self._told.add(alert.id)
-            self._last[alert.rule] = alert.id
-            return True
-        if alert.id not in self._told:
-            return False
-        if alert.state == "end":
-            self._told.discard(alert.id)
-        return True
 
     def _find(self, rule: str) -> None:
         if self._listener is not None and rule not in {one.id for one in self.rules}:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from elsa_rt.errors import UsageError
 from elsa_rt.files import replacing
+from elsa_rt.muting import Mutes
 from elsa_rt.prompts.bank import check_prompt
 from elsa_rt.prompts.rule_embeddings import region_of
 from elsa_rt.rules.region import Region
@@ -44,7 +45,12 @@ class RuleBook:
     file : RulesFile, optional
         Where the rules are kept; without it they live in memory until `save`.
     on_change : callable, optional
-        Called after each change.
+        Called after each change, of mutes too.
+
+    Attributes
+    ----------
+    mutes : Mutes
+        Shared with the outputs: what is muted here is muted there, and the other way round.
     """
 
     def __init__(
@@ -56,7 +62,8 @@ class RuleBook:
         self._listener, self.file, self.on_change = listener, file, on_change
         self._lock = threading.RLock()
         self.rules: tuple[Rule, ...] = listener.config.rules
-        self.muted: frozenset[str] = frozenset()
+        self.mutes = Mutes()
+        self.mutes.watch(lambda: self.on_change())
 
     def find(self, rule_id: str) -> Rule:
         """The rule with this id, or a UsageError."""
@@ -111,10 +118,8 @@ class RuleBook:
 
     def mute(self, rule_id: str, muted: bool) -> None:
         """Let a rule be silent until it is unmuted, or elsa-rt is started again."""
-        with self._lock:
-            self.find(rule_id)
-            muted_now = self.muted | {rule_id} if muted else self.muted - {rule_id}
-            self._listen(self.rules, muted_now)
+        self.find(rule_id)
+        self.mutes.mute(rule_id, muted)
 
     def reload(self, file: RulesFile, **settings: Any) -> None:
         """Take over what a file says that was changed outside."""
@@ -122,7 +127,7 @@ class RuleBook:
             config = self._listener.config
             same = all(getattr(config, name) == value for name, value in settings.items())
             if not (same and file.rules == self.rules):
-                self._listen(file.rules, self.muted, **settings)
+                self._listen(file.rules, **settings)
             self.file = file
 
     def save(self, path: Path) -> None:
@@ -150,7 +155,7 @@ class RuleBook:
 
     def _adopt(self, rules: tuple[Rule, ...], edit: Callable[[RulesFile, str], str]) -> None:
         if self.file is None:
-            self._listen(rules, self.muted)
+            self._listen(rules)
             return
         from elsa_rt.user_files.yaml_lines import read_text
 
@@ -161,17 +166,18 @@ class RuleBook:
                 part.write_text(edited, encoding="utf-8")
                 shutil.copymode(path, part)
                 new = _read(part, path)
-                self._listen(new.rules, self.muted)
+                self._listen(new.rules)
         except OSError as error:
             raise UsageError(
                 f"writing {path}: {error.strerror}: its directory must be writable"
             ) from None
         self.file = replace(new, path=self.file.path)
 
-    def _listen(self, rules: tuple[Rule, ...], muted: frozenset[str], **settings: Any) -> None:
-        muted &= {rule.id for rule in rules}
-        self._listener.change_rules([rule for rule in rules if rule.id not in muted], **settings)
-        self.rules, self.muted = rules, muted
+    def _listen(self, rules: tuple[Rule, ...], **settings: Any) -> None:
+        self._listener.change_rules(rules, **settings)
+        self.rules = rules
+        for gone in self.mutes.rules - {rule.id for rule in rules}:
+            self.mutes.mute(gone, False)
         self.on_change()
 
 

@@ -117,10 +117,10 @@ def test_alerts_of_rules_that_are_off_are_not_told_and_open_ones_end() -> None:
     assert told(alert("a1"), alert("b1", rule="bang")) == ["a1 start", "b1 start"]
     controls.switch(False, "bang")
     assert changes == [False]
-    assert told(alert("b2", rule="bang"), alert("a2")) == ["a2 start"]
-    assert told(alert("b1", "end", "bang"), alert("b2", "end", "bang")) == ["b1 end"]
+    assert told(alert("b2", rule="bang"), alert("a2")) == ["a2 start", "b1 end"]
+    assert told(alert("b1", "end", "bang"), alert("b2", "end", "bang")) == []
     controls.switch(False)
-    assert told(alert("a3")) == []
+    assert told(alert("a3")) == ["a1 end", "a2 end"]
     controls.switch(True)
     assert told(alert("a3", "update"), alert("a4")) == ["a4 start"]
     with pytest.raises(UsageError, match="there is no rule 'cat': there are glass-behind, bang"):

@@ -27,6 +27,8 @@ SCENE_S = 25
 
 RULES = """\
 # of this test
+outputs:
+  - {type: clips, directory: clips, speech: allow, post_s: 0.2}
 rules:
   - prompt: a telephone ringing   # on the right
     alert_start: 0.8
@@ -251,6 +253,24 @@ def test_the_keyboard_reaches_everything(page: Page) -> None:
     expect(page.locator(".rule").first).to_have_class(re.compile("muted"))
     page.keyboard.press("Enter")
     expect(page.locator(".rule").first).not_to_have_class(re.compile("muted"))
+
+
+def test_all_are_muted_and_told_again(page: Page) -> None:
+    page.click("#mute-all")
+    expect(page.locator("#muted")).to_be_visible()
+    expect(page.locator(".rule.muted")).to_have_count(page.locator(".rule").count())
+    page.click("#mute-all")
+    expect(page.locator("#muted")).to_be_hidden()
+    expect(page.locator(".rule.muted")).to_have_count(0)
+
+
+def test_a_clip_is_played(page: Page) -> None:
+    play = page.locator(".alert .play:visible").first
+    play.click(timeout=2_000 * SCENE_S)
+    expect(play).to_have_attribute("aria-pressed", "true")
+    page.wait_for_function("() => document.getElementById('player').currentTime > 0.2")
+    play.click()
+    expect(play).to_have_attribute("aria-pressed", "false")
 
 
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 800), (3840, 2160)])

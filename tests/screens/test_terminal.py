@@ -18,6 +18,7 @@ from rich.console import Console
 from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Alert, Hearing, Label, NearMiss, Reason, Score, Track
 from elsa_rt.hearing import State as Life
+from elsa_rt.muting import Mutes
 from elsa_rt.screens.plain import PlainLines, clock
 from elsa_rt.screens.terminal import TerminalView
 from elsa_rt.screens.terminal.compass import Mark, compass
@@ -284,7 +285,7 @@ class Book:
 
     def __init__(self) -> None:
         self.done: list[Any] = []
-        self.muted: frozenset[str] = frozenset()
+        self.mutes = Mutes()
         self.rules = ()
 
     def add(self, prompt: str) -> Any:
@@ -302,7 +303,7 @@ class Book:
         return type("Rule", (), {"label": rule})
 
     def mute(self, rule: str, muted: bool) -> None:
-        self.done.append((rule, muted))
+        self.mutes.mute(rule, muted)
 
     def save(self, path: Path) -> None:
         raise UsageError(f"writing {path}: it exists")
@@ -321,11 +322,13 @@ def test_keys_add_select_mute_change_judge_save_and_quit() -> None:
     view.state.take(hearing(1.0, alerts=(alert("start", 1.0),)))
     for key in ("a", *"a catt", "backspace", "enter", "down", "down", "+", "-", "m", "f", "q"):
         view.press(key)
+    assert book.mutes.rules == {"rule-1"}
+    view.press("M")
+    assert book.mutes.all
     assert book.done == [
         ("add", "a cat"),
         ("rule-1", {"false_alarms_per_hour": 0.562}),
         ("rule-1", {"false_alarms_per_hour": 1.78}),
-        ("rule-1", True),
     ]
     assert judged == [("g-1", "false")]
     assert quits == ["q"]

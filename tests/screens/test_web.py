@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import io
 import json
 import socket
 import sys
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -26,8 +28,11 @@ from elsa_rt.errors import UsageError
 from elsa_rt.features.intensity import FeatureSettings, IntensityFeatures
 from elsa_rt.health import HEALTH_STATES
 from elsa_rt.listener import Listener
+from elsa_rt.outputs.clips import ClipsSettings
 from elsa_rt.screens.rule_book import RuleBook
+from elsa_rt.screens.web import live
 from elsa_rt.screens.web.app import page_app
+from elsa_rt.screens.web.clips import ClipShelf
 from elsa_rt.screens.web.commands import Commands
 from elsa_rt.screens.web.guard import is_loopback, token_for
 from elsa_rt.screens.web.hub import KEPT_MESSAGES, Hub, Viewer
@@ -185,8 +190,8 @@ def test_a_viewer_is_told_everything_that_is_heard(served: Served) -> None:
         assert hello["rules"][1]["sectors"] == [[35.0, 145.0]]
         served.hear(1.5)
         hearing = take(viewer, "hearing")
-        assert {"labels", "tracks", "scores", "column", "azimuth_deg", "at"} <= hearing.keys()
-        assert len(hearing["scores"]) == 2
+        assert {"labels", "tracks", "reasons", "column", "azimuth_deg"} <= hearing.keys()
+        assert hearing["scores"].keys() == {"hum", "hiss-on-the-left"}
     with served.watch() as later:  # what happened before is in the greeting
         hello = take(later, "hello")
         assert [alert["prompt"] for alert in hello["alerts"]] == ["hum"]
@@ -212,7 +217,7 @@ def test_prompts_are_added_changed_muted_explained_and_removed(served: Served) -
         assert ask(viewer, do="remove", call=5, rule="hiss-behind-me")["ok"]
         served.hear(0.5)
         hum, hiss = take(viewer, "rules")["rules"]
-        assert (hum["muted"], hum["region"], hum["start"]) == (True, [[30.0, 60.0]], None)
+        assert (hum["muted"], hum["region"]) == (True, [[30.0, 60.0]])
         assert hiss["id"] == "hiss-on-the-left"
 
 
@@ -293,7 +298,7 @@ def test_without_viewers_no_message_is_made(
         made.append(what)
         return {}
 
-    monkeypatch.setattr(served.page, "_hearing", make)
+    monkeypatch.setattr(live, "moment", make)
     served.hear(0.3)
     assert not made
 
@@ -359,3 +364,41 @@ def test_without_what_the_page_needs_the_cure_is_said(
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert main(["serve", "--demo"]) == 2
     assert "pip install 'elsa-rt[web]'" in capsys.readouterr().err
+
+
+def test_clips_are_played_by_the_page_alone(served: Served, tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    served.page._clips = ClipShelf([ClipsSettings(str(folder))])
+    served.hear(2.0)
+    silence = np.zeros((4, 2 * RATE), np.float32)
+    for hearing in served.listener.push(Block(silence, RATE, served.start)):
+        served.page.show(hearing)
+    (alert,) = served.page.alerts
+    assert served.get(f"/clips/{alert}.wav").status == 404
+    (folder / "hum").mkdir(parents=True)
+    foa = 0.01 * np.array([1, 1, 0, 0], np.float32) * np.ones((800, 1), np.float32)  # from the left
+    soundfile.write(folder / "hum" / f"{alert}.flac", foa, RATE, subtype="PCM_24")
+    served.page._health_due = 0.0
+    with served.watch() as viewer:
+        take(viewer, "hello")
+        served.hear(0.1)
+        assert take(viewer, "alert")["clip"] is True
+    path = f"/clips/{alert}.wav"
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=5)
+    connection.request("GET", path, headers={"sec-fetch-site": "same-origin"})
+    answer = connection.getresponse()
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    sides, rate = soundfile.read(io.BytesIO(answer.read()))
+    connection.close()
+    assert (rate, len(sides)) == (RATE, 800)
+    np.testing.assert_allclose(sides[0], [0.3, 0], atol=1e-3)  # at most 30 times as loud
+    assert served.get(path, **{"sec-fetch-site": "cross-site"}).status == 403
+    assert served.get("/clips/..%2f..%2fetc%2fpasswd.wav").status == 404
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "", ".hidden"])
+def test_no_path_leaves_the_directory_of_clips(name: str, tmp_path: Path) -> None:
+    (tmp_path / "x.flac").touch()
+    shelf = ClipShelf([ClipsSettings(str(tmp_path / "clips"))])
+    assert shelf.find(name, "x") is None
+    assert shelf.find("hum", name) is None

@@ -20,7 +20,7 @@ LEVEL_DBFS = (-72.0, 0.0)
 SMALLEST = (40, 12)
 """Columns and rows below which only the rules are shown."""
 
-KEYS = "a add  m mute  +/- threshold  f false  r right  s save  q quit"
+KEYS = "a add  m mute  M all  +/- threshold  f false  r right  s save  q quit"
 
 
 class Picture:
@@ -69,7 +69,8 @@ class Picture:
             Span(f"  {state.source}"),
             Span(f"  {state.model}", "faint"),
         ]
-        right = [Span(health, style), Span(f"  {clock(state.heard_s)}")]
+        right = [Span("all alerts are muted  ", "warning")] if state.mutes.all else []
+        right += [Span(health, style), Span(f"  {clock(state.heard_s)}")]
         return sides(left, right, width, self.signs.end)
 
     def _line(self, width: int) -> Line:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from elsa_rt.hearing import Alert, Hearing, NearMiss, Score, Track
+from elsa_rt.muting import Mutes
 from elsa_rt.screens.heard import HeardLog, HeardSound, told_of
 from elsa_rt.screens.load import LoadMeter
 
@@ -47,7 +48,7 @@ class State:
     best: Score | None = None
     health: str = "HEALTHY"
     over: str = ""
-    silent: tuple[tuple[str, str], ...] = ()  # id and label of muted rules
+    mutes: Mutes = field(default_factory=Mutes)
     expected: tuple[tuple[str, str], ...] = ()  # id and label of rules, before anything is heard
     notice: str = ""
     load: LoadMeter = field(default_factory=LoadMeter)
@@ -70,7 +71,7 @@ class State:
         self.load.step(hearing.time_s)
         self.hearing = hearing
         self.health = hearing.state
-        self.only_sounds = not hearing.scores and not self.silent
+        self.only_sounds = not hearing.scores
         self.bars = {
             score.rule: max(score.score, FALL * self.bars.get(score.rule, 0.0))
             for score in hearing.scores
@@ -140,14 +141,13 @@ class State:
         return ""
 
     def rules(self) -> Iterable[tuple[str, str, float, float, str]]:
-        """Id, label, bar, threshold and state of each rule, muted ones last."""
+        """Id, label, bar, threshold and state ("alert", "muted" or "") of each rule."""
         for rule, label in self.expected if self.hearing is None else ():
             yield rule, label, 0.0, float("nan"), ""
         for score in self.hearing.scores if self.hearing else ():
-            state = "alert" if score.rule in self.open else ""
+            muted, open_ = self.mutes.silences(score.rule), score.rule in self.open
+            state = "muted" if muted else "alert" if open_ else ""
             yield score.rule, score.prompt, self.bars[score.rule], score.threshold, state
-        for rule, label in self.silent:
-            yield rule, label, 0.0, float("nan"), "muted"
 
 
 def _place(alert: Alert) -> str:

@@ -76,6 +76,8 @@ class TerminalView:
         self._judge = judge
         rules = book.rules if book is not None else ()
         self.state = State(source, model, expected=tuple((r.id, r.label) for r in rules))
+        if book is not None:
+            self.state.mutes = book.mutes
         if known is not None:
             self.state.told_from = known.told_from
             self.state.log = HeardLog(known.told_from)
@@ -88,6 +90,7 @@ class TerminalView:
         self._unprinted: deque[str] = deque(maxlen=NOTICES_KEPT)
         self._fresh = threading.Event()
         self._over = False
+        self.state.mutes.watch(self._fresh.set)
         self._thread = threading.Thread(target=self._run, name="screen", daemon=True)
 
     def __enter__(self) -> TerminalView:
@@ -150,6 +153,8 @@ class TerminalView:
             self._change_rate(STEP if key == "-" else 1 / STEP)
         elif key == "m":
             self._mute()
+        elif key == "M":
+            self._mute_all()
         elif key in ("f", "r"):
             self._say("false" if key == "f" else "right")
         elif key == "s":
@@ -183,10 +188,10 @@ class TerminalView:
         if self._book is None:
             return
         rule = self._selected()
-        self._book.mute(rule, rule not in self._book.muted)
-        self.state.silent = tuple(
-            (one.id, one.label) for one in self._book.rules if one.id in self._book.muted
-        )
+        self._book.mute(rule, rule not in self.state.mutes.rules)
+
+    def _mute_all(self) -> None:
+        self.state.mutes.mute_all(not self.state.mutes.all)
 
     def _say(self, verdict: Literal["false", "right"]) -> None:
         alerts = self.state.alerts

@@ -4,7 +4,7 @@ explain   prompt | rule, and changes       what to expect of it, over the thresh
 add       prompt, changes                  listen for it as well
 change    rule, changes                    fields of `RuleBook.change`
 remove    rule
-mute      rule, muted
+mute      rule, muted                      without a rule: all together
 judge     alert, verdict                   "false", "right" or "undo"
 save      path                             write rules that have no file yet
 doctor                                     checks of model, engine and computer
@@ -78,7 +78,11 @@ class Commands:
         return {}
 
     def _mute(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        self._book.mute(_word(asked, "rule"), asked.get("muted") is True)
+        muted = asked.get("muted") is True
+        if "rule" in asked:
+            self._book.mute(_word(asked, "rule"), muted)
+        else:
+            self._book.mutes.mute_all(muted)
         return {}
 
     def _judge(self, asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 Messages are JSON objects with a ``type``:
 
     hello     everything a page needs to start: rules, alerts, health, past columns
-    hearing   one step: the fields of its JSON line, ``column``, ``at``
-    alert     the fields of its JSON line and ``at``, Unix seconds
+    hearing   one step: what the page draws of it (`moment`), and ``column``
+    alert     the fields of its JSON line, ``at`` in Unix seconds, ``clip`` once there is one
     heard     a known sound that begins or ends
-    rules     the rules, after a change
+    rules     the rules, after a change, and whether all are muted
     health    once a second
     notice    a sentence for the user
 """
@@ -20,12 +20,14 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elsa_rt.hearing import Hearing
 from elsa_rt.screens.heard import HeardLog
 from elsa_rt.screens.load import LoadMeter
 from elsa_rt.screens.rule_book import RuleBook
+from elsa_rt.screens.web.clips import ClipShelf
 from elsa_rt.screens.web.expectation import sectors
 from elsa_rt.screens.web.hub import LATEST, Hub
 from elsa_rt.screens.web.spectrum import DirectionSpectrum, as_text
@@ -44,6 +46,9 @@ COLUMNS_KEPT = 400
 
 HEALTH_S = 1.0
 
+CLIPS_AWAITED = 20
+"""Latest alerts whose clips may still be written."""
+
 
 class LivePage:
     """Takes hearings on the listening thread and publishes them to the viewers of ``hub``.
@@ -56,6 +61,8 @@ class LivePage:
     hub : Hub
     about : mapping
         What the page says of itself: ``source`` and ``model``.
+    clips : ClipShelf, optional
+        Where clips of alerts are.
     """
 
     def __init__(
@@ -64,8 +71,10 @@ class LivePage:
         book: RuleBook,
         hub: Hub,
         about: Mapping[str, Any],
+        clips: ClipShelf | None = None,
     ) -> None:
         self.listener, self.book, self.hub = listener, book, hub
+        self._clips = ClipShelf() if clips is None else clips
         self.alerts: dict[str, dict[str, Any]] = {}  # by id, what was told last; oldest first
         bundle, known = listener.bundle, listener.known
         told_from = 1.0 if known is None else known.told_from
@@ -110,11 +119,11 @@ class LivePage:
                 self._take_heard(asdict(heard), at)
             if self._rules_stale:
                 self._rules_stale = False
-                self._publish("rules", {"rules": self._rules()})
+                self._publish("rules", self._rules())
             if time.monotonic() >= self._health_due:
                 self._take_health(hearing)
         if self.hub.watched:
-            self._publish(LATEST, self._hearing(hearing, at, column))
+            self._publish(LATEST, moment(hearing) | {"step": self._steps, "column": column})
 
     def notice(self, message: str) -> None:
         """Show a sentence."""
@@ -148,7 +157,7 @@ class LivePage:
                 self._about
                 | {
                     "version": __version__,
-                    "rules": self._rules(),
+                    **self._rules(),
                     "alerts": list(self.alerts.values()),
                     "heard": list(self._heard),
                     "notices": list(self._notices),
@@ -160,10 +169,10 @@ class LivePage:
                 },
             )
 
-    def _hearing(self, hearing: Hearing, at: float, column: str | None) -> dict[str, Any]:
-        fields = hearing.as_dict()
-        del fields["type"]
-        return fields | {"at": at, "step": self._steps, "column": column}
+    def clip_of(self, alert_id: str) -> Path | None:
+        """The clip of an alert that the page shows, if there is one."""
+        alert = self.alerts.get(alert_id)
+        return None if alert is None else self._clips.find(alert["rule"], alert_id)
 
     def _take_frames(self, frames: Frames) -> None:
         self._fresh.extend(self._spectrum.step(frames))
@@ -173,7 +182,7 @@ class LivePage:
         del fields["type"]
         before = self.alerts.get(alert.id, {})
         begun = before.get("begun", at)
-        fields |= {"at": at, "begun": begun, "verdict": before.get("verdict")}
+        fields |= {"at": at, "begun": begun, "verdict": before.get("verdict"), "clip": False}
         self.alerts[alert.id] = fields
         while len(self.alerts) > ALERTS_KEPT:
             del self.alerts[next(iter(self.alerts))]
@@ -194,6 +203,14 @@ class LivePage:
         self._health_due = time.monotonic() + HEALTH_S
         self._health = self._vitals() | {"level_dbfs": round(hearing.level_dbfs, 1)}
         self._publish("health", self._health)
+        self._look_for_clips()
+
+    def _look_for_clips(self) -> None:
+        """Tell of clips that were written since the last look."""
+        for fields in list(self.alerts.values())[-CLIPS_AWAITED:]:
+            if not fields["clip"] and self.clip_of(fields["id"]) is not None:
+                fields["clip"] = True
+                self._publish("alert", fields)
 
     def _vitals(self) -> dict[str, Any]:
         health = self.listener.health
@@ -209,7 +226,7 @@ class LivePage:
             "viewers": len(self.hub.viewers),
         }
 
-    def _rules(self) -> list[dict[str, Any]]:
+    def _rules(self) -> dict[str, Any]:
         start, end = self.listener.thresholds
         active = {rule.id: index for index, rule in enumerate(self.listener.config.rules)}
         told = []
@@ -231,14 +248,42 @@ class LivePage:
                     "level_dbfs": rule.level_dbfs,
                     "start": None if index is None else round(float(start[index]), 4),
                     "end": None if index is None else round(float(end[index]), 4),
-                    "muted": rule.id in self.book.muted,
+                    "muted": rule.id in self.book.mutes.rules,
                 }
             )
-        return told
+        return {"rules": told, "all_muted": self.book.mutes.all}
 
     def _publish(self, kind: str, fields: Mapping[str, Any]) -> None:
         if self.hub.watched:
             self.hub.publish(kind, _text(kind, fields))
+
+
+def moment(hearing: Hearing) -> dict[str, Any]:
+    """What the page draws of a step; ``scores`` and ``reasons`` by rule."""
+    return {
+        "time_s": round(hearing.time_s, 2),
+        "activity": round(hearing.activity, 2),
+        "azimuth_deg": round(hearing.azimuth_deg),
+        "words": hearing.words,
+        "level_dbfs": round(hearing.level_dbfs),
+        "scores": {score.rule: round(score.score, 3) for score in hearing.scores},
+        "reasons": {reason.rule: reason.text for reason in hearing.reasons},
+        "labels": [
+            {"name": label.name, "probability": round(label.probability, 2)}
+            for label in hearing.labels
+        ],
+        "tracks": [
+            {
+                "id": track.id,
+                "state": track.state,
+                "azimuth_deg": round(track.azimuth_deg, 1),
+                "elevation_deg": round(track.elevation_deg, 1),
+                "uncertainty_deg": _finite(track.uncertainty_deg),
+                "last_s": round(track.last_s, 2),
+            }
+            for track in hearing.tracks
+        ],
+    }
 
 
 def _text(kind: str, fields: Mapping[str, Any]) -> str:

@@ -7,10 +7,12 @@ const SHOWN = 100, TIMELINE_S = 600;
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Alerts {
-  constructor(list, none, canvas, { onJudge }) {
+  constructor(list, none, canvas, { onJudge, onError }) {
     Object.assign(this, { list, none, canvas, onJudge });
     this.alerts = new Map();
     this.rows = new Map();
+    this.player = new Player(document.getElementById("player"), onError);
+    canvas.addEventListener("click", (event) => this.show(this.at(event)));
   }
 
   set(alerts) {
@@ -55,13 +57,18 @@ export class Alerts {
     const title = item.appendChild(make("span", "title"));
     const more = item.appendChild(make("span", "more"));
     const verdict = item.appendChild(make("span", "verdict"));
+    const play = verdict.appendChild(make("button", "quiet play"));
+    play.type = "button";
+    play.onclick = () => this.player.toggle(id, play);
+    this.player.show(play, false);
+    verdict.append(make("span", "that", "that was"));
     const buttons = ["false", "right"].map((word) => {
-      const button = verdict.appendChild(make("button", "quiet", word));
+      const button = verdict.appendChild(make("button", "", word));
       button.type = "button";
       button.onclick = () => this.onJudge(this.alerts.get(id), word);
       return [word, button];
     });
-    return { item, needle, title, more, verdict, buttons };
+    return { item, needle, title, more, play, buttons };
   }
 
   fill(row, alert) {
@@ -75,13 +82,33 @@ export class Alerts {
     const spread = alert.uncertainty_deg === null ? "" : ` ±${Math.round(alert.uncertainty_deg)}°`;
     const length = open ? "now" : `${alert.duration_s.toFixed(1)} s`;
     row.more.textContent = `${clock} · ${alert.words}${spread} · ${length} · ${alert.score.toFixed(2)}`;
+    row.play.hidden = !alert.clip;
+    row.play.setAttribute("aria-label", `play ${alert.prompt} at ${clock}`);
     for (const [word, button] of row.buttons) {
       button.setAttribute("aria-pressed", alert.verdict === word);
       button.setAttribute("aria-label", `that was ${word}: ${alert.prompt} at ${clock}`);
     }
   }
 
+  /** The alert whose bar is under the pointer, or nearest to it. */
+  at(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const at = this.now - TIMELINE_S * (1 - (event.clientX - box.left) / box.width);
+    const far = (one) => Math.max(one.begun - at, 0, at - (one.state === "end" ? one.at : this.now));
+    const near = [...this.alerts.values()].sort((a, b) => far(a) - far(b))[0];
+    return near && far(near) < TIMELINE_S / 30 ? near : null;
+  }
+
+  /** Bring the row of an alert into view, its buttons ready. */
+  show(alert) {
+    const row = alert && this.rows.get(alert.id);
+    if (!row) return;
+    row.item.scrollIntoView({ block: "nearest" });
+    row.buttons[0][1].focus({ preventScroll: true, focusVisible: true });
+  }
+
   draw(colours, now) {
+    this.now = now;
     const [width, height, ratio] = fit(this.canvas);
     if (!width) return;
     const pen = this.canvas.getContext("2d");
@@ -105,5 +132,35 @@ export class Alerts {
       pen.fillStyle = alert.verdict === "false" ? colours.bar : colours.accent;
       pen.fillRect(from, 7 * ratio, Math.max(to - from, 2.5 * ratio), height - text - 13 * ratio);
     }
+  }
+}
+
+/** Plays one clip at a time. */
+class Player {
+  constructor(audio, onError) {
+    this.audio = audio;
+    audio.onended = () => this.stop();
+    audio.onerror = () => { if (this.button) { this.stop(); onError("There is no clip of it any more."); } };
+  }
+
+  toggle(id, button) {
+    const again = this.button === button;
+    this.stop();
+    if (again) return;
+    this.button = button;
+    this.show(button, true);
+    this.audio.src = `clips/${encodeURIComponent(id)}.wav`;
+    this.audio.play().catch(() => {});  // onerror tells why
+  }
+
+  stop() {
+    if (this.button) this.show(this.button, false);
+    this.button = null;
+    this.audio.pause();
+  }
+
+  show(button, playing) {
+    button.textContent = playing ? "■" : "▶";
+    button.setAttribute("aria-pressed", playing);
   }
 }

@@ -8,8 +8,10 @@ export class Compass {
   constructor(canvas) {
     this.canvas = canvas;
     this.sounds = new Map();   // by track: where it is drawn, where it goes, its trail
-    this.regions = [];         // {bounds, label, alerting}
+    this.regions = [];         // {id, sectors, alerting}
     this.colours = null;
+    this.rest = document.createElement("canvas");  // what stands still: rose and regions
+    this.stale = true;
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
   }
 
@@ -30,24 +32,39 @@ export class Compass {
     }
   }
 
-  clear() { this.sounds.clear(); }
+  setRegions(regions) { this.regions = regions; this.stale = true; }
+
+  /** Light the regions of the rules that alert: `open` has their ids. */
+  light(open) {
+    for (const region of this.regions) {
+      if (region.alerting !== open.has(region.id)) {
+        region.alerting = !region.alerting;
+        this.stale = true;
+      }
+    }
+  }
+
+  /** The theme. */
+  setColours(colours) { this.colours = colours; this.stale = true; }
+
+  clear() { this.sounds.clear(); this.stale = true; }
 
   draw(now, sinceMs) {
     const [width, height, ratio] = fit(this.canvas);
     if (!width) return;
-    const pen = this.canvas.getContext("2d");
-    const c = this.colours;
-    pen.clearRect(0, 0, width, height);
-    const size = Math.min(width, height);
-    const unit = size / 100;
-    const rim = size / 2 - 9.5 * unit;
+    const size = Math.min(width, height), unit = size / 100, rim = size / 2 - 9.5 * unit;
+    if (this.rest.width !== width || this.rest.height !== height) this.stale = true;
+    if (!this.stale && !this.sounds.size) return;  // nothing moves
+    if (this.stale) this.drawRest(width, height, unit, rim, ratio);
+    const pen = this.canvas.getContext("2d"), c = this.colours;
+    pen.globalCompositeOperation = "copy";
+    pen.drawImage(this.rest, 0, 0);
+    pen.globalCompositeOperation = "source-over";
     pen.save();
     pen.translate(width / 2, height / 2);
-    this.rose(pen, c, unit, rim, ratio);
-    for (const region of this.regions) this.region(pen, c, unit, rim, region);
     for (const [id, sound] of this.sounds) {
       const gone = now - sound.seen;
-      if (gone > FADE_MS) { this.sounds.delete(id); continue; }
+      if (gone > FADE_MS) { this.sounds.delete(id); this.stale ||= !this.sounds.size; continue; }
       const ease = this.still.matches ? 1 : 1 - Math.exp(-sinceMs / EASE_MS);
       sound.azimuth += wrapped(sound.toAzimuth - sound.azimuth) * ease;
       sound.elevation += (sound.toElevation - sound.elevation) * ease;
@@ -56,6 +73,15 @@ export class Compass {
       this.sound(pen, c, unit, rim, sound, strength, now);
     }
     pen.restore();
+  }
+
+  drawRest(width, height, unit, rim, ratio) {
+    Object.assign(this.rest, { width, height });
+    const pen = this.rest.getContext("2d");
+    pen.translate(width / 2, height / 2);
+    this.rose(pen, this.colours, unit, rim, ratio);
+    for (const region of this.regions) this.region(pen, this.colours, unit, rim, region);
+    this.stale = false;
   }
 
   rose(pen, c, unit, rim, ratio) {
@@ -148,12 +174,12 @@ export class Compass {
       pen.lineWidth = 0.5 * unit;
       pen.beginPath(); pen.arc(x, y, (2.6 + 5 * beat) * unit, 0, TURN); pen.stroke();
     }
-    if (sound.label) this.name(pen, c, unit, sound, x, y, strength);
+    if (sound.label) this.name(pen, c, unit, rim, sound, x, y, strength);
     pen.globalAlpha = 1;
   }
 
   /** The name beside the dot, on the side of the middle, where there is room. */
-  name(pen, c, unit, sound, x, y, strength) {
+  name(pen, c, unit, rim, sound, x, y, strength) {
     pen.globalAlpha = strength;
     pen.font = `600 ${4 * unit}px system-ui, sans-serif`;
     pen.textAlign = x > 0 ? "right" : "left";
@@ -162,9 +188,13 @@ export class Compass {
     pen.lineWidth = 1.4 * unit; pen.lineJoin = "round";
     pen.strokeStyle = c.back;
     const text = sound.label.length > 30 ? `${sound.label.slice(0, 29)}…` : sound.label;
-    pen.strokeText(text, x + gap, y);
+    const end = Math.abs(x + gap + pen.measureText(text).width * (x > 0 ? -1 : 1)), most = rim - 2 * unit;
+    // where the rim would cut it, it moves towards the middle
+    const room = end < most ? Math.sqrt(most ** 2 - end ** 2) : 0;
+    const at = Math.sign(y) * Math.min(Math.abs(y), Math.max(room, Math.abs(y) - 9 * unit));
+    pen.strokeText(text, x + gap, at);
     pen.fillStyle = sound.alerting ? c.accent : c.ink;
-    pen.fillText(text, x + gap, y);
+    pen.fillText(text, x + gap, at);
   }
 }
 

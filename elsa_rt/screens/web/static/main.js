@@ -15,7 +15,8 @@ const element = (id) => document.getElementById(id);
 
 const compass = new Compass(element("compass"));
 const strip = new Strip(element("strip"));
-const alerts = new Alerts(element("alerts"), element("none"), element("timeline"), { onJudge: judge });
+const alerts = new Alerts(element("alerts"), element("none"), element("timeline"), 
+  { onJudge: judge, onError: toast });
 const rules = new Rules(element("rules"), { onEdit: (rule) => editor.open(rule), onMute: mute });
 const socket = new Socket(take, connected);
 const editor = new Editor(socket, {});
@@ -29,7 +30,7 @@ function take(message) {
     case "hello": return hello(message);
     case "hearing": return hearing(message, now);
     case "alert": return alert(message);
-    case "rules": return setRules(message.rules);
+    case "rules": return setRules(message);
     case "health": return health.take(message);
     case "notice": health.notice(message); return toast(message.text);
   }
@@ -45,23 +46,28 @@ function hello(message) {
   strip.dark = isDark();
   strip.start(message.bands, message.step_s, message.columns);
   alerts.set(message.alerts);
-  setRules(message.rules);
+  setRules(message);
   health.start(message);
   history.start(message.remembers);
   file(message.file);
 }
 
-function setRules(list) {
-  rules.set(list);
-  const open = alerts.open;
-  compass.regions = list.filter((rule) => !rule.muted).map((rule) =>
-    ({ id: rule.id, sectors: rule.sectors, alerting: open.has(rule.id) }));
+function setRules({ rules: list, all_muted: allMuted }) {
+  rules.set(list, allMuted);
+  const open = alerts.open, told = allMuted ? [] : list.filter((rule) => !rule.muted);
+  compass.setRegions(told.map((rule) =>
+    ({ id: rule.id, sectors: rule.sectors, alerting: open.has(rule.id) })));
+  const button = element("mute-all");
+  button.hidden = !list.length;
+  button.textContent = allMuted ? "unmute all" : "mute all";
+  button.classList.toggle("pressed", allMuted);
+  element("muted").hidden = !allMuted;
 }
 
 function hearing(step, now) {
   const open = alerts.open;
   const sounding = step.activity >= 0.5;
-  const told = narrowest(step.labels ?? [], about.told_from);
+  const told = narrowest(step.labels, about.told_from);
   const tracks = step.tracks.map((track) => {
     const active = Math.abs(track.last_s - step.time_s) < 1e-3;
     const alert = [...open.values()].find((one) => one.track === track.id);
@@ -69,7 +75,7 @@ function hearing(step, now) {
     return { ...track, active, alerting: !!alert, label: alert?.prompt ?? trackNames.get(track.id) };
   });
   compass.take(tracks, now);
-  for (const region of compass.regions) region.alerting = open.has(region.id);
+  compass.light(open);
   strip.take(step.column, open.size > 0, now);
   rules.take(step, open, now);
   say(step, open, told, sounding, tracks, now);
@@ -88,25 +94,26 @@ function say(step, open, told, sounding, tracks, now) {
   const alert = [...open.values()].sort((a, b) => b.score - a.score)[0];
   if (alert || (sounding && told)) {
     const track = tracks.find((one) => one.active);
-    const spread = track ? ` ±${Math.round(track.uncertainty_deg)}°` : "";
+    const spread = track?.uncertainty_deg ? ` ±${Math.round(track.uncertainty_deg)}°` : "";
     line.textContent = alert ? alert.prompt : told.name;
     line.className = alert ? "alerting" : "";
-    const level = `${step.level_dbfs.toFixed(0)} dBFS`;
-    more.textContent = `${alert ? alert.words : step.words}${spread} · ${level}`;
+    more.textContent = `${alert ? alert.words : step.words}${spread} · ${level(step)}`;
     saidAt = now;
     element("compass").setAttribute("aria-label",
       `Compass: ${line.textContent}, ${alert ? alert.words : step.words}`);
   } else if (now - saidAt > SAID_MS) {
     line.textContent = sounding ? "a sound" : "quiet";
     line.className = "idle";
-    more.textContent = sounding ? `${step.words} · ${step.level_dbfs.toFixed(0)} dBFS` : " ";
+    more.textContent = sounding ? `${step.words} · ${level(step)}` : " ";
     element("compass").setAttribute("aria-label", "Compass, nothing heard");
   }
 }
 
+const level = (step) => `${step.level_dbfs < 0 ? "−" : ""}${Math.abs(step.level_dbfs)} dBFS`;
+
 function labels(step, sounding) {
   const list = element("labels");
-  const shown = sounding ? (step.labels ?? []).slice(0, LABELS).filter((l) => l.probability >= 0.1) : [];
+  const shown = sounding ? step.labels.slice(0, LABELS).filter((l) => l.probability >= 0.1) : [];
   if (list.matches(":hover, :focus-within") && list.children.length) return;  // a hand is on its way
   if (!shown.length && list.children.length && performance.now() - saidAt < 2 * SAID_MS) return;
   list.replaceChildren(...shown.map((label) => {
@@ -123,7 +130,7 @@ function labels(step, sounding) {
 function alert(message) {
   const fresh = !alerts.alerts.has(message.id);
   alerts.take(message);
-  for (const region of compass.regions) region.alerting = alerts.open.has(region.id);
+  compass.light(alerts.open);
   if (fresh && message.state === "start") {
     element("spoken").textContent = `${message.prompt}, ${message.words}`;
   }
@@ -143,6 +150,11 @@ async function mute(rule) {
   try { await socket.ask("mute", { rule: rule.id, muted: !rule.muted }); }
   catch (error) { toast(error.message); }
 }
+
+element("mute-all").onclick = async () => {
+  try { await socket.ask("mute", { muted: !rules.allMuted }); }
+  catch (error) { toast(error.message); }
+};
 
 async function judge(alert, verdict) {
   try {
@@ -192,7 +204,7 @@ const isDark = () => (document.documentElement.dataset.theme ?? (dark.matches ? 
 
 function theme() {
   colours = palette();
-  compass.colours = colours;
+  compass.setColours(colours);
   strip.dark = isDark();
   strip.repaint();
 }

@@ -1,6 +1,6 @@
 // The rules: a meter each, updated in place ten times a second without a layout.
 
-const FALL = 0.85, SPOKEN_MS = 1000;
+const FALL = 0.85, SPOKEN_MS = 250, BAR_STEPS = 200;
 
 export class Rules {
   constructor(list, { onEdit, onMute }) {
@@ -11,8 +11,10 @@ export class Rules {
     this.rules = [];
   }
 
-  set(rules) {
+  /** `allMuted` says that no alert of any rule is told. */
+  set(rules, allMuted) {
     this.rules = rules;
+    this.allMuted = allMuted;
     const rows = new Map();
     for (const rule of rules) rows.set(rule.id, this.rows.get(rule.id) ?? this.row(rule.id));
     for (const [id, row] of this.rows) if (!rows.has(id)) row.item.remove();
@@ -46,39 +48,45 @@ export class Rules {
     row.name.setAttribute("aria-label", `${rule.label}, change`);
     row.mute.textContent = rule.muted ? "unmute" : "mute";
     row.mute.setAttribute("aria-label", `${rule.muted ? "unmute" : "mute"} ${rule.label}`);
-    row.item.classList.toggle("muted", rule.muted);
+    const silent = rule.muted || this.allMuted;
+    row.item.classList.toggle("muted", silent);
+    row.mute.disabled = this.allMuted;
     row.mark.hidden = rule.start === null;
     if (rule.start !== null) row.mark.style.left = `calc(${100 * rule.start}% - 1px)`;
     for (const [key, value] of [["label", `score of ${rule.label}`], ["valuemin", 0],
       ["valuemax", 1], ["valuenow", 0]]) row.meter.setAttribute(`aria-${key}`, value);
-    if (rule.muted) { row.bar.style.transform = "scaleX(0)"; row.score.textContent = ""; }
-    row.why.textContent = rule.muted ? "muted" : place(rule);
+    if (silent) { row.shown = 0; row.bar.style.transform = "scaleX(0)"; row.score.textContent = ""; }
+    row.why.textContent = silent ? "muted" : place(rule);
   }
 
   /** One step: `open` holds the ids of rules that alert. */
   take(hearing, open, now) {
-    const reasons = new Map((hearing.reasons ?? []).map((one) => [one.rule, one.text]));
-    for (const score of hearing.scores) {
-      const row = this.rows.get(score.rule), rule = row && this.find(score.rule);
-      if (!row || rule.muted) continue;
-      const alerting = open.has(score.rule);
-      row.length = Math.max(score.score, FALL * row.length);
-      row.bar.style.transform = `scaleX(${row.length.toFixed(3)})`;
-      row.item.classList.toggle("alerting", alerting);
-      if (now - row.spoken > 250 || alerting !== row.alerting) {
+    if (this.allMuted) return;
+    for (const rule of this.rules) {
+      const row = this.rows.get(rule.id), score = hearing.scores[rule.id];
+      if (score === undefined || rule.muted) continue;
+      const alerting = open.has(rule.id);
+      row.length = Math.max(score, FALL * row.length);
+      const shown = Math.round(BAR_STEPS * row.length);
+      if (shown !== row.shown) {  // what has not changed is not painted
+        row.shown = shown;
+        row.bar.style.transform = `scaleX(${shown / BAR_STEPS})`;
+      }
+      if (alerting !== row.alerting) row.item.classList.toggle("alerting", alerting);
+      if (now - row.spoken > SPOKEN_MS || alerting !== row.alerting) {
         row.spoken = now; row.alerting = alerting;
         row.score.textContent = row.length.toFixed(2);
         row.meter.setAttribute("aria-valuenow", row.length.toFixed(2));
         row.why.textContent = alerting ? `alerting, ${hearing.words}` :
-          reason(rule, score, reasons.get(score.rule), row.length);
+          reason(rule, hearing.reasons[rule.id], row.length);
       }
     }
   }
 }
 
 /** Why a rule does not alert, in a few words. */
-function reason(rule, score, known, length) {
-  const start = score.threshold ?? rule.start, where = place(rule);
+function reason(rule, known, length) {
+  const start = rule.start, where = place(rule);
   if (known) return known;
   if (start === null || length < 0.02) return where;
   return length < start ? `below ${start.toFixed(2)}${where && `, ${where}`}` : "";

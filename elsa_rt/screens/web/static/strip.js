@@ -35,6 +35,7 @@ export class Strip {
   }
 
   repaint() {
+    this.drawn = "";
     if (!this.pen) return;
     this.pen.clearRect(0, 0, this.shown, this.bands);
     const first = this.shown - this.columns.length;
@@ -59,10 +60,13 @@ export class Strip {
   draw(now, colours) {
     const [width, height, ratio] = fit(this.canvas);
     if (!width || !this.pen) return;
+    const slid = Math.min(1, (now - this.at) / this.stepMs), shown = `${slid} ${this.at} ${width} ${this.dark}`;
+    if (shown === this.drawn) return;  // it stands still
+    this.drawn = shown;
     const pen = this.canvas.getContext("2d");
     pen.clearRect(0, 0, width, height);
     const step = width / (this.shown - 1);
-    const slide = Math.min(1, (now - this.at) / this.stepMs) * step;
+    const slide = slid * step;
     const top = 5 * ratio;
     pen.imageSmoothingEnabled = true;
     pen.drawImage(this.picture, -slide, top, step * this.shown, height - top);
