@@ -134,12 +134,6 @@ class Node:
             )
         )
 
-    @property
-    def is_connected(self) -> bool:
-        """Whether a router or another peer is there."""
-        info = self._session.info
-        return bool(info.routers_zid() or info.peers_zid())
-
     def close(self) -> None:
         """Leave the network."""
         self._session.close()

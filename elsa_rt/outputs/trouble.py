@@ -35,11 +35,6 @@ class Trouble:
         self._overflow_at: float | None = None
         self._lock = threading.Lock()
 
-    @property
-    def lasts(self) -> bool:
-        """Whether there is trouble now."""
-        return self._since is not None
-
     def failed(self, reason: str, waiting: int, lost: int) -> None:
         """Report ``reason``, with the messages that wait and that are lost, if it is time to."""
         now = time.monotonic()

@@ -128,11 +128,6 @@ class Worker(Generic[Message]):
         """Report that the counterpart is back, if its absence was reported."""
         self._trouble.ended(self.waiting, self.lost)
 
-    @property
-    def in_trouble(self) -> bool:
-        """Whether the last thing known of the counterpart is a failure."""
-        return self._trouble.lasts
-
     def close(self, timeout_s: float = CLOSE_S) -> None:
         """Deliver what waits, for ``timeout_s`` at most; report what is lost, and end."""
         with self._change:

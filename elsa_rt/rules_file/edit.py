@@ -1,166 +1,263 @@
-"""Edits of a rules file that keep its comments, order and quotes."""
+"""Edit the text of a rules file: add, change and remove rules; every comment stays.
+
+The text is edited in place, by the positions that the YAML parser reports, and not written anew:
+libraries that keep comments attach them to the value *before*, hence a removed rule would take
+the heading of its neighbour along. The result is parsed again and compared with what was meant.
+"""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import CommentMark, YAMLError
-from ruamel.yaml.tokens import CommentToken
-from ruamel.yaml.util import load_yaml_guess_indent
+import yaml
 
 from elsa_rt.errors import UsageError
-from elsa_rt.files import replacing
-from elsa_rt.rules_file.change import changed_rule, with_rule, without_rule
-from elsa_rt.user_files.yaml_lines import parse, read_text, without_lines
+from elsa_rt.user_files.yaml_lines import parse, without_lines
 
-START, END, ASKED = "alert_start", "alert_end", "false_alarms_per_hour"
-ENDLESS = 1 << 20
-"""Line width of the writer: no line of the user is ever broken."""
+RULES, START, END, RATE = "rules", "alert_start", "alert_end", "false_alarms_per_hour"
 
 
-class RulesDocument:
-    """A rules file as text that is edited rule by rule.
-
-    Parameters
-    ----------
-    path : Path
-        The file, for messages and `save`.
-    text : str, optional
-        Its content; read from ``path`` by default.
+def changed_rule(path: Path, text: str, index: int, keys: Mapping[str, Any]) -> str:
+    """``text`` in which ``keys`` of the rule at ``index`` have new values; None removes a key.
 
     Raises
     ------
     UsageError
-        The file is no YAML with a list of rules, or is written in a way (anchors) in which one
-        rule cannot be changed without another.
+        The file is written in a way that cannot be changed safely.
     """
 
-    def __init__(self, path: Path, text: str | None = None) -> None:
-        self.path = path
-        self._load(read_text(path) if text is None else text)
+    def edit(text: str) -> str:
+        for name, value in keys.items():
+            text = _with_key(text, _rule(path, text, index), name, value)
+        return text
 
-    def _load(self, before: str) -> None:
-        self._newline = "\r\n" if "\r\n" in before else "\n"
-        self._ends = before.endswith("\n")
-        plain = self._plain(before)  # bounded and careful, so it comes first
-        self._yaml = _writer(before)
-        try:
-            self._root = self._yaml.load(before.replace("\r\n", "\n"))
-        except YAMLError:
-            raise self._by_hand() from None
-        rules = self._root.get("rules") if isinstance(self._root, CommentedMap) else None
-        if not isinstance(rules, CommentedSeq) or _shared(rules):
-            raise self._by_hand()
-        self._rules = rules
-        if self._plain(self.text) != plain:
-            raise self._by_hand()
+    def expect(rules: list[Any]) -> None:
+        _update(rules[index], keys)
 
-    @property
-    def text(self) -> str:
-        """The file with its edits."""
-        stream = io.StringIO()
-        self._yaml.dump(self._root, stream)
-        text = stream.getvalue()
-        text = text if self._ends else text.removesuffix("\n")
-        return text.replace("\n", self._newline) if self._newline != "\n" else text
-
-    def save(self) -> None:
-        """Write the file whole; its old content stays until then."""
-        with replacing(self.path) as part:
-            part.write_text(self.text, encoding="utf-8", newline="")
-
-    def set_start(self, index: int, score: float) -> None:
-        """Set ``alert_start`` of a rule: its rate gives way, an ``alert_end`` above comes down."""
-        value = float(f"{score:g}")
-        rule = self._rules[index]
-        if ASKED in rule:
-            at = list(rule).index(ASKED)
-            comment = rule.ca.items.pop(ASKED, None)
-            del rule[ASKED]
-            rule.insert(at, START, value)
-            if comment is not None:
-                rule.ca.items[START] = comment
-        elif START in rule:
-            rule[START] = value
-        else:
-            self._append(rule, START, value)
-        if rule.get(END, 0) > value:
-            rule[END] = value
-
-    def change_rule(self, index: int, values: Mapping[str, Any]) -> None:
-        """Set keys of a rule to plain values; None takes a key out."""
-        self._load(changed_rule(self.path, self.text, index, values))
-
-    def add_rule(self, values: Mapping[str, Any]) -> None:
-        """Append a rule of plain keys and values."""
-        self._load(with_rule(self.path, self.text, values))
-
-    def remove_rule(self, index: int) -> None:
-        """Take a rule out; comments around it stay (`elsa_rt.rules_file.change` says why)."""
-        self._load(without_rule(self.path, self.text, index))
-
-    def _append(self, rule: CommentedMap, key: str, value: Any) -> None:
-        """Put ``key`` behind the last one; blank lines and comments below the rule stay there."""
-        _move_trailing(rule, list(rule)[-1], key)
-        rule[key] = value
-
-    def _plain(self, text: str) -> Any:
-        return without_lines(parse(self.path, text, lambda line, what: None))
-
-    def _by_hand(self) -> UsageError:
-        return UsageError(
-            f"writing {self.path}: its rules are written in a way that cannot be changed safely: "
-            "put the change in by hand"
-        )
+    return _edited(path, text, edit, expect)
 
 
 def with_starts(path: Path, text: str, starts: Mapping[int, float]) -> str:
-    """``text`` of the rules file ``path`` with ``alert_start`` of some rules, by their index.
+    """``text`` with ``alert_start`` of some rules, by their index.
+
+    A ``false_alarms_per_hour`` of the rule gives way to it, an ``alert_end`` above comes down.
 
     Raises
     ------
     UsageError
-        See `RulesDocument`.
+        See `changed_rule`.
     """
-    document = RulesDocument(path, text)
     for index, start in starts.items():
-        document.set_start(index, start)
-    return document.text
+        value = float(f"{start:g}")
+        keys = {node.value: float(old.value) for node, old in _rule(path, text, index).value
+                if node.value == END}  # fmt: skip
+        changes: dict[str, Any] = {START: value, RATE: None}
+        if keys.get(END, 0.0) > value:
+            changes[END] = value
+
+        def edit(text: str, index: int = index, changes: Mapping[str, Any] = changes) -> str:
+            text = _renamed(text, _rule(path, text, index), RATE, START)
+            for name, new in changes.items():
+                text = _with_key(text, _rule(path, text, index), name, new)
+            return text
+
+        def expect(rules: list[Any], index: int = index, to: Mapping[str, Any] = changes) -> None:
+            _update(rules[index], to)
+
+        text = _edited(path, text, edit, expect)
+    return text
 
 
-def _writer(text: str) -> YAML:
-    """A writer with the indentation of ``text``."""
-    _, sequence, offset = load_yaml_guess_indent(text)
-    writer = YAML()
-    writer.preserve_quotes = True
-    writer.brace_single_entry_mapping_in_flow_sequence = True
-    writer.width = ENDLESS
-    writer.indent(mapping=2, sequence=sequence or 2, offset=offset or 0)
-    return writer
+def with_rule(path: Path, text: str, keys: Mapping[str, Any]) -> str:
+    """``text`` with one more rule at the end of its list; ``id`` and ``prompt`` come first."""
+    given = {name: value for name, value in keys.items() if value is not None}
+    pairs = [f"{name}: {flow(value)}" for name, value in given.items()]
+
+    def edit(text: str) -> str:
+        sequence = _sequence(path, text)
+        if not sequence.value:
+            start, end = sequence.start_mark.index, sequence.end_mark.index
+            return f"{text[:start].rstrip(' ')}{_item(pairs, 2)}{text[end:]}"
+        last = sequence.value[-1]
+        if sequence.flow_style:
+            return f"{text[: _end(last)]}, {{{', '.join(pairs)}}}{text[_end(last) :]}"
+        end = _line_end(text, _end(last))
+        return text[:end].rstrip("\n") + _item(pairs, _dash(text, last)) + text[end:]
+
+    def expect(rules: list[Any]) -> None:
+        rules.append({name: _as_read(value) for name, value in given.items()})
+
+    return _edited(path, text, edit, expect)
 
 
-def _shared(rules: CommentedSeq) -> bool:
-    """Whether a rule is an alias of another, or has an anchor."""
-    ids = [id(rule) for rule in rules]
-    maps = [rule for rule in rules if isinstance(rule, CommentedMap)]
-    return len(set(ids)) < len(ids) or any(rule.anchor.value or rule.merge for rule in maps)
+def without_rule(path: Path, text: str, index: int) -> str:
+    """``text`` without the rule at ``index``; comments around it stay."""
+
+    def edit(text: str) -> str:
+        sequence, rule = _sequence(path, text), _rule(path, text, index)
+        if sequence.flow_style or len(sequence.value) == 1:
+            raise _by_hand(path, "its last rule, or one of a list in brackets, cannot be taken out")
+        start = text.rfind("\n", 0, rule.start_mark.index) + 1
+        end = min(_line_end(text, _end(rule)) + 1, len(text))
+        inner = [line for line in text[start:end].splitlines(keepends=True) if _is_comment(line)]
+        return text[:start] + "".join(inner) + text[end:]
+
+    def expect(rules: list[Any]) -> None:
+        del rules[index]
+
+    return _edited(path, text, edit, expect)
 
 
-def _move_trailing(rule: CommentedMap, last: str, key: str) -> None:
-    """Hand what stands below ``last``, blank lines and comments, on to ``key``."""
-    tokens = rule.ca.items.get(last)
-    token = tokens[2] if tokens else None
-    if token is None:
-        return
-    line, _, below = token.value.partition("\n")
-    if not below:
-        return
-    token.value = f"{line}\n" if line else ""
-    if not line:
-        tokens[2] = None
-    rule.ca.items[key] = [None, None, CommentToken(f"\n{below}", CommentMark(0), None), None]
+def _edited(
+    path: Path, text: str, edit: Callable[[str], str], expect: Callable[[list[Any]], None]
+) -> str:
+    """``text`` after ``edit``; it must say what ``expect`` makes of its rules, comments kept."""
+    windows = "\r\n" in text
+    before = text.replace("\r\n", "\n")
+    expected = _plain(path, before)
+    edited = edit(before)
+    expect(expected[RULES])
+    try:
+        same = _plain(path, edited) == expected
+    except (UsageError, yaml.YAMLError):
+        same = False
+    lost = [line for line in before.splitlines() if _is_comment(line)
+            and line not in edited.splitlines()]  # fmt: skip
+    if not same or lost:
+        raise _by_hand(path, "its rules are written in a way that cannot be changed safely")
+    return edited.replace("\n", "\r\n") if windows else edited
+
+
+def _update(rule: dict[str, Any], keys: Mapping[str, Any]) -> None:
+    for name, value in keys.items():
+        rule.pop(name, None)
+        if value is not None:
+            rule[name] = _as_read(value)
+
+
+def _renamed(text: str, rule: yaml.MappingNode, old: str, new: str) -> str:
+    """``text`` with a key of ``rule`` under another name, in its place, unless that is there."""
+    keys = {key.value: key for key, _ in rule.value}
+    if old not in keys or new in keys:
+        return text
+    start, end = keys[old].start_mark.index, keys[old].end_mark.index
+    return f"{text[:start]}{new}{text[end:]}"
+
+
+def _with_key(text: str, rule: yaml.MappingNode, name: str, value: Any) -> str:
+    for place, (key, old) in enumerate(rule.value):
+        if key.value != name:
+            continue
+        if value is None:
+            return _without_key(text, rule, place)
+        start, end = old.start_mark.index, _end(old)
+        space = " " if text[start - 1] not in " \t" else ""
+        return f"{text[:start]}{space}{flow(value)}{text[end:]}"
+    if value is None:
+        return text
+    pair = f"{name}: {flow(value)}"
+    last = rule.value[-1][1]
+    if rule.flow_style:
+        return f"{text[: _end(last)]}, {pair}{text[_end(last) :]}"
+    at = _line_end(text, _end(last))
+    column = rule.value[0][0].start_mark.column
+    return f"{text[:at]}\n{' ' * column}{pair}{text[at:]}"
+
+
+def _without_key(text: str, rule: yaml.MappingNode, place: int) -> str:
+    key, old = rule.value[place]
+    start, end = key.start_mark.index, _end(old)
+    following = rule.value[place + 1][0].start_mark.index if place + 1 < len(rule.value) else None
+    if rule.flow_style or place == 0:
+        if following is not None:
+            return text[:start] + text[following:]
+        if place == 0:
+            return text[:start] + text[end:]
+        return text[: _end(rule.value[place - 1][1])] + text[end:]
+    line = text.rfind("\n", 0, start) + 1
+    return text[:line] + text[_line_end(text, end) + 1 :]
+
+
+def _item(lines: Sequence[str], column: int) -> str:
+    """A rule as text, its dash at ``column``, a line break before it."""
+    first, *rest = lines
+    indent = " " * column
+    return f"\n{indent}- {first}" + "".join(f"\n{indent}  {line}" for line in rest)
+
+
+def _sequence(path: Path, text: str) -> yaml.SequenceNode:
+    root = yaml.compose(text, yaml.SafeLoader)
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    found = next((value for key, value in pairs if key.value == RULES), None)
+    if not isinstance(found, yaml.SequenceNode):
+        raise _by_hand(path, "its rules are no list")
+    return found
+
+
+def _rule(path: Path, text: str, index: int) -> yaml.MappingNode:
+    rules = _sequence(path, text).value
+    if not (0 <= index < len(rules) and isinstance(rules[index], yaml.MappingNode)):
+        raise _by_hand(path, f"it has no rule number {index + 1}")
+    rule: yaml.MappingNode = rules[index]
+    return rule
+
+
+def _end(node: yaml.Node) -> int:
+    """Position after the last character of ``node``; marks of block nodes lie beyond comments."""
+    if isinstance(node, yaml.ScalarNode) or getattr(node, "flow_style", False):
+        return int(node.end_mark.index)
+    last = node.value[-1]
+    return _end(last[1] if isinstance(last, tuple) else last)
+
+
+def _line_end(text: str, position: int) -> int:
+    """Position of the line break after ``position``, or the end of ``text``."""
+    if position and text[position - 1] == "\n":  # the end mark of a block scalar
+        return position - 1
+    found = text.find("\n", position)
+    return len(text) if found < 0 else found
+
+
+def _dash(text: str, item: yaml.Node) -> int:
+    line = text[text.rfind("\n", 0, item.start_mark.index) + 1 : item.start_mark.index]
+    return line.index("-")
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
+
+
+def flow(value: Any) -> str:
+    """``value`` as YAML on one line; text in quotes where it would be read as something else."""
+    if isinstance(value, str):
+        plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9 _'-]*", value) and value.strip() == value
+        if plain and yaml.safe_load(value) == value:
+            return value
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {flow(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, float):
+        return f"{value:g}".replace("inf", ".inf")
+    return str(value)
+
+
+def _as_read(value: Any) -> Any:
+    """``value`` as the parser gives it back."""
+    if isinstance(value, Mapping):
+        return {name: _as_read(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_read(one) for one in value]
+    return float(f"{value:g}") if isinstance(value, float) else value
+
+
+def _plain(path: Path, text: str) -> Any:
+    return without_lines(parse(path, text, lambda line, what: None))
+
+
+def _by_hand(path: Path, why: str) -> UsageError:
+    return UsageError(f"changing {path}: {why}: edit it with an editor, it is read again at once")

@@ -20,7 +20,7 @@ from elsa_rt.prompts.bank import check_prompt
 from elsa_rt.prompts.rule_embeddings import region_of
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule, slug_of
-from elsa_rt.rules_file.change import changed_rule, with_rule, without_rule
+from elsa_rt.rules_file.edit import changed_rule, with_rule, without_rule
 from elsa_rt.scoring.thresholds import rate_of
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ def _bounds(region: Region) -> dict[str, list[float]]:
 
 
 def _lines(rule: Rule) -> list[tuple[str, str]]:
-    from elsa_rt.rules_file.change import flow
+    from elsa_rt.rules_file.edit import flow
 
     keys = _keys(rule)
     if rule.examples:

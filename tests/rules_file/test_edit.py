@@ -1,132 +1,124 @@
-"""Thresholds written into a rules file: nothing else in it changes."""
+"""Rules changed in the text of a file: what was meant, and not a comment less."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from elsa_rt.errors import UsageError
-from elsa_rt.rules_file.edit import RulesDocument, with_starts
-from elsa_rt.rules_file.reader import read_rules
+from elsa_rt.rules_file.edit import changed_rule, with_rule, without_rule
 
-TEXT = """\
-# the head
+PATH = Path("home.yaml")
+
+HOME = """\
+# my home
+alerts: {confirm_s: 0.2}   # for all
 rules:
-  # a dog
-  - id: dog   # its name
-    prompt: a dog barking   # what it says
+  # --- kitchen ---
+  # beeps
+  - id: smoke            # upstairs
+    prompts: [a smoke alarm, "beeps: three"]
+    but_not:
+      - a telephone
+      # not the oven
+      - an oven
 
-    # how sure
-    alert_start: 0.5        # was 0.4
-    alert_end: 0.4          # lower
-  - prompts:
-      - a cat
-      - a kitten
-    false_alarms_per_hour: 2   # enough
-  - {id: cow, prompt: "a cow: mooing"}   # in one line
-  - prompts: [a pig, "an: other"]
-  - prompts:
-      - a hen
-    but_not: a rooster
-# the foot"""
+  # Behind the house.
+  - prompt: glass breaking   # the big one
+    region: {azimuth_deg: [125, -125]}
+    false_alarms_per_hour: 0.5
 
+  - {id: dog, prompt: a dog barking}
 
-def changed(starts: dict[int, float], text: str = TEXT) -> set[str]:
-    """The lines that went, with a minus, and those that came, with a plus."""
-    before = Counter(text.splitlines())
-    after = Counter(with_starts(Path("rules.yaml"), text, starts).splitlines())
-    return {f"-{line}" for line in before - after} | {f"+{line}" for line in after - before}
+# outputs:
+#   - type: jsonl
+"""
 
 
-def test_a_value_that_is_there_is_replaced() -> None:
-    assert changed({0: 0.625}) == {
-        "-    alert_start: 0.5        # was 0.4",
-        "+    alert_start: 0.625      # was 0.4",
-    }
+def lines_of(text: str) -> set[str]:
+    return {line for line in text.splitlines() if line.lstrip().startswith("#")}
 
 
-def test_an_end_above_the_start_comes_down() -> None:
-    assert changed({0: 0.3}) >= {
-        "-    alert_end: 0.4          # lower",
-        "+    alert_end: 0.3          # lower",
-    }
+def test_a_value_is_replaced_where_it_stands() -> None:
+    edited = changed_rule(PATH, HOME, 1, {"false_alarms_per_hour": 0.1})
+    assert edited == HOME.replace("hour: 0.5", "hour: 0.1")
 
 
-def test_a_rate_gives_way() -> None:
-    assert changed({1: 0.7}) == {
-        "-    false_alarms_per_hour: 2   # enough",
-        "+    alert_start: 0.7           # enough",
-    }
-
-
-def test_a_new_key_is_put_in() -> None:
-    assert changed({2: 0.7, 3: 0.8, 4: 0.9}) == {
-        '-  - {id: cow, prompt: "a cow: mooing"}   # in one line',
-        '+  - {id: cow, prompt: "a cow: mooing", alert_start: 0.7} # in one line',
-        "+    alert_start: 0.8",
-        "+    alert_start: 0.9",
-    }
-
-
-def test_the_result_is_read_as_it_is_meant(tmp_path: Path) -> None:
-    path = tmp_path / "rules.yaml"
-    text = TEXT.replace("\n", "\r\n")
-    for _ in range(2):  # a second time nothing but the values is there to change
-        text = with_starts(path, text, {index: 0.123456 + index / 10 for index in range(5)})
-        path.write_text(text, encoding="utf-8", newline="")
-    rules = read_rules(path).rules
-    assert [rule.alert_start for rule in rules] == [0.123456 + index / 10 for index in range(5)]
-    assert rules[0].alert_end == 0.123456
-    assert rules[1].false_alarms_per_hour is None
-    assert [rule.id for rule in rules] == ["dog", "a-cat", "cow", "a-pig", "a-hen"]
-
-
-def test_what_cannot_be_changed_safely_is_refused() -> None:
-    shared = "rules:\n- &a {prompt: a dog, alert_start: 0.5}\n- *a\n"
-    with pytest.raises(UsageError, match="by hand"):
-        with_starts(Path("rules.yaml"), shared, {0: 0.7})
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "rules.yaml"
-    path.write_text(TEXT, encoding="utf-8")
-    return path
-
-
-def test_nothing_changes_without_an_edit(path: Path) -> None:
-    for text in (TEXT, TEXT + "\n", TEXT.replace("\n", "\r\n"), "rules: [{prompt: a dog}]\n"):
-        assert RulesDocument(path, text).text == text
-
-
-def test_a_new_key_comes_before_what_follows_the_rule(path: Path) -> None:
-    text = "rules:\n- prompt: a dog  # barks\n\n# cats\n- prompt: a cat\n"
-    document = RulesDocument(path, text)
-    document.change_rule(0, {"cooldown_s": 5})
-    assert document.text == (
-        "rules:\n- prompt: a dog  # barks\n  cooldown_s: 5\n\n# cats\n- prompt: a cat\n"
+def test_a_new_key_goes_to_the_end_of_its_rule() -> None:
+    edited = changed_rule(PATH, HOME, 1, {"confirm_s": 0.4})
+    assert edited == HOME.replace("hour: 0.5\n", "hour: 0.5\n    confirm_s: 0.4\n")
+    edited = changed_rule(PATH, HOME, 0, {"false_alarms_per_hour": 2.0})
+    assert edited == HOME.replace("- an oven\n", "- an oven\n    false_alarms_per_hour: 2\n")
+    edited = changed_rule(PATH, HOME, 2, {"region": {"azimuth_deg": [30.0, 90.0]}})
+    assert edited == HOME.replace(
+        "prompt: a dog barking}", "prompt: a dog barking, region: {azimuth_deg: [30, 90]}}"
     )
 
 
-def test_rules_come_change_and_go(path: Path) -> None:
-    document = RulesDocument(path)
-    document.add_rule({"id": "bell", "prompt": "a bell", "region": {"azimuth_deg": [10, 90]}})
-    document.change_rule(0, {"prompt": "a dog: howling", "alert_end": None})
-    document.remove_rule(2)
-    document.save()
-    rules = read_rules(path).rules
-    assert [rule.id for rule in rules] == ["dog", "a-cat", "a-pig", "a-hen", "bell"]
-    assert rules[0].prompts == ("a dog: howling",)
-    assert rules[0].alert_end is None
-    assert rules[-1].region is not None
-    text = path.read_text("utf-8")
-    for comment in ("# the head", "# its name", "# how sure", "# enough", "# the foot"):
-        assert comment in text
+def test_a_key_is_taken_out() -> None:
+    assert changed_rule(PATH, HOME, 1, {"region": None}) == HOME.replace(
+        "    region: {azimuth_deg: [125, -125]}\n", ""
+    )
+    assert changed_rule(PATH, HOME, 2, {"id": None}) == HOME.replace("id: dog, ", "")
+    assert changed_rule(PATH, HOME, 2, {"confirm_s": None}) == HOME
 
 
-@pytest.mark.parametrize("text", ["rules: a dog\n", "- a\n", "rules: [\n", "a: !x b\n", ""])
-def test_what_is_no_rules_file_is_refused(path: Path, text: str) -> None:
-    with pytest.raises(UsageError):
-        RulesDocument(path, text)
+def test_a_rule_is_added_after_the_last_one() -> None:
+    edited = with_rule(PATH, HOME, {"id": "cat", "prompt": "a cat: meowing", "region": None})
+    assert edited == HOME.replace(
+        "dog barking}\n", 'dog barking}\n  - id: cat\n    prompt: "a cat: meowing"\n'
+    )
+    assert with_rule(PATH, "rules: []  # none\n", {"id": "cat", "prompt": "a cat"}) == (
+        "rules:\n  - id: cat\n    prompt: a cat  # none\n"
+    )
+    assert with_rule(PATH, "rules: [{prompt: a dog}]\n", {"prompt": "a cat"}) == (
+        "rules: [{prompt: a dog}, {prompt: a cat}]\n"
+    )
+    assert with_rule(PATH, "rules:\n- prompt: a dog", {"prompt": "a cat"}) == (
+        "rules:\n- prompt: a dog\n- prompt: a cat"
+    )
+
+
+def test_a_removed_rule_leaves_every_comment() -> None:
+    for index in range(3):
+        edited = without_rule(PATH, HOME, index)
+        assert lines_of(edited) == lines_of(HOME)
+    assert "glass" not in without_rule(PATH, HOME, 1)
+    assert without_rule(PATH, HOME, 1) == HOME.replace(
+        "  - prompt: glass breaking   # the big one\n"
+        "    region: {azimuth_deg: [125, -125]}\n    false_alarms_per_hour: 0.5\n", ""
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ["yes", "it's", "22:00", 'say "no"', "ends ", "- x", "über", "1"])
+def test_any_text_comes_back_as_it_was(value: str) -> None:
+    edited = changed_rule(PATH, HOME, 2, {"prompt": value})
+    assert lines_of(edited) == lines_of(HOME)  # changed_rule itself compares the values
+
+
+@pytest.mark.parametrize(
+    ("text", "index"),
+    [("rules: 3\n", 0), ("a: 1\n", 0), ("rules:\n  - x\n", 0), ("rules:\n  - prompt: x\n", 5)],
+)
+def test_what_cannot_be_changed_safely_is_refused(text: str, index: int) -> None:
+    with pytest.raises(UsageError, match="edit it with an editor"):
+        changed_rule(PATH, text, index, {"confirm_s": 1.0})
+
+
+def test_anchors_are_refused_rather_than_broken() -> None:
+    text = "rules:\n  - &one {prompt: a dog}\n  - *one\n"
+    with pytest.raises(UsageError, match="safely"):
+        changed_rule(PATH, text, 0, {"confirm_s": 1.0})
+    with pytest.raises(UsageError, match="last rule"):
+        without_rule(PATH, "rules:\n  - prompt: a dog\n", 0)
+
+
+def test_lines_keep_the_ends_that_the_file_has() -> None:
+    windows = HOME.replace("\n", "\r\n")
+    for edited in (
+        changed_rule(PATH, windows, 1, {"confirm_s": 0.4}),
+        with_rule(PATH, windows, {"id": "bell", "prompt": "a bell"}),
+        without_rule(PATH, windows, 1),
+    ):
+        assert edited.count("\n") == edited.count("\r\n")
