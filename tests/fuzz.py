@@ -30,7 +30,7 @@ from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import ElsaError
 from elsa_rt.microphones.profile_file import read_profile
-from elsa_rt.prompts.bank import read_prompts
+from elsa_rt.prompts.checks import read_prompts
 from elsa_rt.rules_file.reader import read_rules
 from elsa_rt.scoring.site import load_site
 from elsa_rt.scoring.statistics import Statistics

@@ -54,7 +54,7 @@ def asked_prompts(arguments: argparse.Namespace) -> Sequence[str | Rule]:
     """The prompts of the command line, perhaps none."""
     prompts = list(arguments.prompt)
     if arguments.prompts is not None:
-        from elsa_rt.prompts.bank import read_prompts
+        from elsa_rt.prompts.checks import read_prompts
 
         prompts += read_prompts(arguments.prompts)
     return rules_with(prompts, arguments.example)

@@ -1,13 +1,10 @@
-"""The user's sentences: checked, read from a file, encoded once."""
+"""The user's sentences, encoded once."""
 
 from __future__ import annotations
 
-import shlex
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +12,19 @@ from numpy.typing import NDArray
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
 from elsa_rt.errors import UsageError
-from elsa_rt.files import read_user_text
 from elsa_rt.hints import check_callable, coerce
 from elsa_rt.notices import OnNotice, log_notice
+from elsa_rt.prompts.checks import as_list as as_list
+from elsa_rt.prompts.checks import check_prompt as check_prompt
+from elsa_rt.prompts.checks import check_text, quoted
+from elsa_rt.prompts.place_notices import place_notices
 from elsa_rt.prompts.rule_embeddings import RuleEmbeddings, embed_rules, texts_to_encode
-from elsa_rt.prompts.sentences import parse_sentence
 from elsa_rt.prompts.spelling import RARE
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule, rules_of
 
 if TYPE_CHECKING:
     from elsa_rt.encoder.audio import AudioEncoder
-
-MAX_PROMPT_CHARACTERS = 500
 
 FOREIGN_SHARE = 0.5
 """A prompt with more than this share of foreign letters or unknown tokens is hardly English."""
@@ -65,15 +62,16 @@ class PromptBank:
         coerce(bundle, ModelBundle, "the bundle of a PromptBank:")
         rules, notices = _rules(prompts)
         texts = texts_to_encode(rules, config)
-        encoded = dict(zip(texts, _encode(bundle, texts, config), strict=True))
+        encoded, place = _encode(bundle, texts, config)
         more, doubtful = _words(
             bundle, [t for rule in rules for t in (*rule.prompts, *rule.but_not)]
         )
         notices += more
-        meaning = embed_rules(rules, bundle, encoded, encoder, config)
-        for vectors in (meaning.embedding, meaning.semantic):
-            vectors.flags.writeable = False
-        notices += _places(rules, config)
+        vectors = dict(zip(texts, encoded, strict=True))
+        meaning = embed_rules(rules, bundle, vectors, encoder, config)
+        for kept in (meaning.embedding, meaning.semantic):
+            kept.flags.writeable = False
+        notices += place_notices(rules, config, dict(zip(texts, place.tolist(), strict=True)))
         return cls(rules, meaning, tuple(notices), bundle.files[TEXT_ENCODER], doubtful)
 
     @classmethod
@@ -143,92 +141,26 @@ def embed_text(
     bundle = bundle or ModelBundle.load()
     for notice in _words(bundle, given)[0]:
         on_notice(notice)
-    return _encode(bundle, given, config)
-
-
-def read_prompts(path: str | Path) -> tuple[str, ...]:
-    """Prompts from a UTF-8 file, one a line; empty lines and lines from ``#`` on do not count."""
-    try:
-        text = read_user_text(Path(path))
-    except UnicodeDecodeError as error:
-        utf16 = error.object[:2] in (b"\xff\xfe", b"\xfe\xff")
-        known = "utf-16" if utf16 else "latin1"
-        raise UsageError(
-            f"reading prompts from {path}: byte {error.start} is not UTF-8: save it as UTF-8, e.g. "
-            f"iconv -f {known} -t utf-8 {shlex.quote(str(path))} > utf8.txt"
-        ) from None
-    except OSError as error:
-        raise UsageError(
-            f"reading prompts from {path}: {error.strerror}: name a text file with one prompt a "
-            "line after --prompts"
-        ) from None
-    lines = enumerate(map(str.strip, text.split("\n")), 1)
-    prompts = tuple(
-        check_prompt(line, f"{path}, line {number}: ")
-        for number, line in lines
-        if line and not line.startswith("#")
-    )
-    if not prompts:
-        raise UsageError(
-            f"reading prompts from {path}: it has none: write one a line, e.g. a dog barking"
-        )
-    return prompts
-
-
-def check_prompt(prompt: object, where: str = "") -> str:
-    """`check_text` of what to listen for: it says what should sound, and not only what should not.
-
-    Raises
-    ------
-    UsageError
-        The message starts with ``where``.
-    """
-    text = check_text(prompt, where)
-    try:
-        parse_sentence(text)
-    except UsageError as error:
-        raise UsageError(f"{where}{error}") from None
-    return text
-
-
-def check_text(prompt: object, where: str = "") -> str:
-    """``prompt`` without the white space around it, or a UsageError that starts with ``where``."""
-    if not isinstance(prompt, str):
-        raise UsageError(f"{where}the prompt {prompt!r} is not text: give a sentence")
-    text = prompt.strip()
-    if len(text) > MAX_PROMPT_CHARACTERS:
-        raise UsageError(
-            f"{where}the prompt {_short(text)} has {len(text)} characters, at most "
-            f"{MAX_PROMPT_CHARACTERS} are read: say it in one sentence"
-        )
-    if not text:
-        raise UsageError(f'{where}a prompt is empty: say what to listen for, e.g. "a dog barking"')
-    for character in text:
-        if unicodedata.category(character) in ("Cc", "Cs"):
-            raise UsageError(
-                f"{where}the prompt {_short(text)} has the control character {character!r}: "
-                "write it as plain text on one line"
-            )
-    if not any(map(str.isalnum, text)):
-        raise UsageError(
-            f"{where}the prompt {_short(text)} has no word: say what to listen for, "
-            'e.g. "a dog barking"'
-        )
-    return text
+    return _encode(bundle, given, config)[0]
 
 
 def _encode(
     bundle: ModelBundle, texts: Sequence[str], config: Config | None
-) -> NDArray[np.float32]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Embeddings (p, D) of ``texts``, and how surely each speaks of a place (p,), 0..1 or NaN."""
     from elsa_rt.encoder.text import encode_texts
 
     threads = (config or Config()).threads
 
-    def make(missing: list[int]) -> list[NDArray[np.float32]]:
-        return list(encode_texts(bundle, [texts[index] for index in missing], threads).embedding)
+    def make(missing: list[int]) -> list[tuple[NDArray[np.float32], np.float32]]:
+        made = encode_texts(bundle, [texts[index] for index in missing], threads)
+        return list(zip(made.embedding, made.place, strict=True))
 
     found = bundle.memo.get_many([("text", text) for text in texts], make)
-    return np.stack(found) if found else np.empty((0, bundle.embedding), np.float32)
+    if not found:
+        return np.empty((0, bundle.embedding), np.float32), np.empty(0, np.float32)
+    embedding, place = zip(*found, strict=True)
+    return np.stack(embedding), np.array(place, np.float32)
 
 
 def _words(bundle: ModelBundle, prompts: Sequence[str]) -> tuple[list[str], frozenset[str]]:
@@ -243,11 +175,11 @@ def _words(bundle: ModelBundle, prompts: Sequence[str]) -> tuple[list[str], froz
     for text, words in zip(prompts, read, strict=True):
         if words.truncated:
             notices.append(
-                f"the prompt {_short(text)} has more than {MAX_TOKENS} tokens: the rest is not read"
+                f"the prompt {quoted(text)} has more than {MAX_TOKENS} tokens: the rest is not read"
             )
         if max(words.unknown, _foreign_share(text)) > FOREIGN_SHARE:
             notices.append(
-                f"the prompt {_short(text)} does not look English, and the text encoder knows "
+                f"the prompt {quoted(text)} does not look English, and the text encoder knows "
                 "English alone: say it in English, its scores mean little"
             )
         elif words.broken or words.rarest >= RARE:
@@ -266,7 +198,7 @@ def _rules(prompts: Iterable[str | Rule]) -> tuple[tuple[Rule, ...], list[str]]:
     checked = [_checked(one) if isinstance(one, Rule) else check_prompt(one) for one in given]
     distinct = list(dict.fromkeys(checked))
     notices = [
-        f"the prompt {_short(one)} was given {checked.count(one)} times: it counts once"
+        f"the prompt {quoted(one)} was given {checked.count(one)} times: it counts once"
         for one in distinct
         if isinstance(one, str) and checked.count(one) > 1
     ]
@@ -289,37 +221,6 @@ def _checked(rule: Rule) -> Rule:
     )
 
 
-def _places(rules: Sequence[Rule], config: Config) -> list[str]:
-    """What is to be said of the words about place; a region that is given overrides them."""
-    notices = []
-    for prompt in (prompt for rule in rules if rule.region is None for prompt in rule.prompts):
-        sentence = parse_sentence(prompt, config.north_deg)
-        notices += [f"the prompt {_short(prompt)}: {doubt}" for doubt in sentence.doubts]
-        if any(sound.region.asks_distance for sound in sentence.sounds):
-            notices.append(
-                f"the prompt {_short(prompt)} names a distance, which is heard too roughly: it is "
-                "not checked; give the rule a region with a distance if it should be"
-            )
-    return notices
-
-
 def _foreign_share(text: str) -> float:
     letters = [character for character in text if character.isalpha()]
     return sum(not letter.isascii() for letter in letters) / max(1, len(letters))
-
-
-def as_list(prompts: Iterable[Any]) -> list[Any]:
-    """The prompts that were given, a lone sentence as a list of one."""
-    if isinstance(prompts, str):
-        return [prompts]
-    try:
-        return list(prompts)
-    except TypeError:
-        raise UsageError(
-            f"the prompts are a {type(prompts).__name__}: give sentences or rules, "
-            'e.g. prompts=["a dog barking"]'
-        ) from None
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:40] + "...")

@@ -54,10 +54,10 @@ _SOME_SIDE = re.compile(
 """A side of something: "on the driver's side"."""
 
 
-def doubts_of(prompt: str, covered: Sequence[tuple[int, int]]) -> list[str]:
+def doubts_of(prompt: str, covered: Sequence[tuple[int, int]], said: str) -> list[str]:
     """What of ``prompt`` looks like a place beside what is ``covered``: spans that were understood.
 
-    Each is a sentence for the user, with a cure.
+    Each is a sentence for the user, with the place that was understood, ``said``, and a cure.
     """
     idioms = [match.span() for match in _IDIOMS.finditer(prompt)]
     found, after = [], 0
@@ -71,7 +71,7 @@ def doubts_of(prompt: str, covered: Sequence[tuple[int, int]]) -> list[str]:
         covered = [*covered, path.span()]
     for side in _SOME_SIDE.finditer(prompt):
         if not any(start < side.end() and side.start() < end for start, end in covered):
-            found.append(_not_understood(side[0]))
+            found.append(_not_understood(side[0], said))
             covered = [*covered, side.span()]
     for match in _LOOKS.finditer(prompt):
         start, end = match.span("word")
@@ -82,11 +82,11 @@ def doubts_of(prompt: str, covered: Sequence[tuple[int, int]]) -> list[str]:
         if _ADJECTIVES.match(word) and _THING.match(rest) and not first:
             continue
         after = end
-        found.append(_doubt(prompt, match, rest))
+        found.append(_doubt(match, rest, said))
     return found
 
 
-def _doubt(prompt: str, match: re.Match[str], rest: str) -> str:
+def _doubt(match: re.Match[str], rest: str, said: str) -> str:
     phrase = (match[0] + _object(rest)).strip()
     if "clock" in match["word"].lower() and _TIME.match(rest):
         return (
@@ -95,18 +95,27 @@ def _doubt(prompt: str, match: re.Match[str], rest: str) -> str:
         )
     if _object(rest):
         return (
-            f"{phrase!r} is a place beside a thing, and where that is is not known: it is listened "
-            'for everywhere; say where it is from the microphone, e.g. "on the left", or give the '
-            "rule a region"
+            f"{phrase!r} is a place beside a thing, and where that is is not known: "
+            f'{_heard_where(said)}; say where it is from the microphone, e.g. "on the left", or '
+            "give the rule a region"
         )
-    return _not_understood(phrase)
+    return _not_understood(phrase, said)
 
 
-def _not_understood(phrase: str) -> str:
+def _not_understood(phrase: str, said: str) -> str:
+    return f"{phrase!r} was not understood as a place: {cure_of(said)}"
+
+
+def cure_of(said: str) -> str:
+    """Where a prompt is listened for whose place was understood as ``said``, and the cure."""
     return (
-        f"{phrase!r} was not understood as a place: it is listened for everywhere; say it as in "
-        '"behind me", "on the left", "at 3 o\'clock", or give the rule a region'
+        f'{_heard_where(said)}; say it as in "behind me", "on the left", "at 3 o\'clock", or give '
+        "the rule a region"
     )
+
+
+def _heard_where(said: str) -> str:
+    return f"only {said!r} was understood" if said else "it is listened for everywhere"
 
 
 def _object(rest: str) -> str:

@@ -90,10 +90,10 @@ def parse_prompt(prompt: str, north_deg: float | None = None) -> ParsedPrompt:
     used = [phrase for cluster in clusters for phrase in cluster]
     sound = _without(prompt, used) if used else prompt
     covered = [(phrase.start, phrase.end) for phrase in (*used, *unknown)]
-    doubts += doubts_of(prompt, covered)
+    said = ", ".join(_said(prompt, cluster) for cluster in clusters)
+    doubts += doubts_of(prompt, covered, said)
     words = _plain_words(prompt, clusters)
     text = sound if words is None else " ".join([sound, *(SPOKEN[word] for word in words)])
-    said = ", ".join(_said(prompt, cluster) for cluster in clusters)
     return ParsedPrompt(sound, Region.union(place), text, said, tuple(doubts))
 
 

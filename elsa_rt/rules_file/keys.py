@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from elsa_rt.config import ALERTS, MEMORY, MODEL, RANGES, SIGNAL, Config, described
 from elsa_rt.errors import UsageError
-from elsa_rt.prompts.bank import MAX_PROMPT_CHARACTERS, check_prompt
+from elsa_rt.prompts.checks import MAX_PROMPT_CHARACTERS, check_prompt
 from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.rule import MAX_SLUG, Rule
 from elsa_rt.rules.schedule import EXAMPLE, parse_window, time_zone

@@ -9,19 +9,18 @@ import numpy as np
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.text import read_vocabulary
 from elsa_rt.prompts.bank import PromptBank
+from elsa_rt.prompts.checks import quoted
 from elsa_rt.prompts.spelling import Lexicon, Strange
 from elsa_rt.scoring.statistics import Statistics
 
 NEAREST = 3
 """Known sounds that are named beside a word that is not known."""
 
-MAX_SHOWN = 60
-
 
 def word_notices(bank: PromptBank, bundle: ModelBundle, statistics: Statistics) -> tuple[str, ...]:
     """A notice for each sentence of ``bank`` with a word that the text encoder does not know."""
     return tuple(
-        f"the prompt {_short(prompt)}: {said}"
+        f"the prompt {quoted(prompt)}: {said}"
         for index in range(len(bank.rules))
         for prompt, said in _of_rule(bank, index, bundle, statistics)
     )
@@ -74,7 +73,3 @@ def _nearest(bank: PromptBank, index: int, statistics: Statistics) -> str:
     likeness = (names.phrases @ sounds.T).max(axis=1)
     best: Sequence[int] = np.argsort(-likeness)[:NEAREST].tolist()
     return f" (nearest known sounds: {', '.join(names.labels[label] for label in best)})"
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "...")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from elsa_rt.errors import UsageError
 from elsa_rt.files import replacing
 from elsa_rt.muting import Mutes
-from elsa_rt.prompts.bank import check_prompt
+from elsa_rt.prompts.checks import check_prompt
 from elsa_rt.prompts.rule_embeddings import region_of
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule, slug_of

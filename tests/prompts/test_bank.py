@@ -9,12 +9,8 @@ import pytest
 
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import UsageError
-from elsa_rt.prompts.bank import (
-    MAX_PROMPT_CHARACTERS,
-    PromptBank,
-    embed_text,
-    read_prompts,
-)
+from elsa_rt.prompts.bank import PromptBank, embed_text
+from elsa_rt.prompts.checks import MAX_PROMPT_CHARACTERS, read_prompts
 
 
 @pytest.fixture(scope="module")

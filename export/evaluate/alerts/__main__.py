@@ -70,7 +70,7 @@ def evaluate(args: argparse.Namespace) -> None:
     report = report_of(false, found, place_gate(bundle, labels, single), labels)
     print(markdown(report, world_of(world)))
     if args.homes:
-        report["feedback"] = feedback_report(bundle, world, args.homes)
+        report["feedback"] = feedback_report(bundle, world, args.homes, args.cache)
         print("\n" + feedback_markdown(report["feedback"]))
     if args.json:
         args.json.write_text(json.dumps(report, indent=2), encoding="utf-8")

@@ -10,7 +10,9 @@ own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,9 +20,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from elsa_rt.audio.ambisonics import angles_from_direction
+from elsa_rt.cache import digest
 from elsa_rt.config import Config
-from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
+from elsa_rt.files import replacing
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.rule import rules_of
 from elsa_rt.scoring.confirmation import confirmed_threshold, times_of
@@ -48,6 +52,7 @@ MIN_CLIPS, MIN_FOUND = 4, 0.5
 """Clips of the rule's label, and the share of them that it finds."""
 
 KEEP = "home"
+HEARD = ("embedding", "direction", "activity", "distance")
 SEED = 23
 
 REDUCED, MORE_MISSED = 0.9, 0.05
@@ -156,10 +161,16 @@ def _counted(home: Home, rule: HomeRule, store: FeedbackStore) -> Counts:
     return Counts(alerts(nights), alerts(home.elsewhere), alerts(home.there))
 
 
-def homes(bundle: ModelBundle, world: World, count: int) -> Iterator[Home]:
-    """Homes in which clips of ``world`` raise false alarms of a rule; each from a seed."""
+def homes(
+    bundle: ModelBundle, world: World, count: int, cache: Path | None = None
+) -> Iterator[Home]:
+    """Homes in which clips of ``world`` raise false alarms of a rule; each from a seed.
+
+    With ``cache``, a directory, what was heard in them is kept there and not heard again.
+    """
     ears = BundleListener(bundle)
-    once = _each_once(ears, world)
+    folder = None if cache is None else cache / bundle.files[AUDIO_ENCODER][:12]
+    once = _each_once(ears, world, folder)
     cast = list(_casts(bundle, world, once))
     if not cast:
         return
@@ -175,7 +186,8 @@ def homes(bundle: ModelBundle, world: World, count: int) -> Iterator[Home]:
         ]
         plan += [(int(rng.choice(mine)), world.draw_room(rng)) for _ in range(TRUE_ELSEWHERE)]
         plan += [(int(rng.choice(mine)), rooms[i % LOOK_ALIKES]) for i in range(TRUE_THERE)]
-        heard = tuple(_heard(ears, world, plan, rng))
+        name = f"home-{number:02d}-{digest(repr(plan))[:8]}"
+        heard = tuple(_kept(folder, name, partial(_heard, ears, world, plan, rng)))
         nights, size = [], MARKED_NIGHTS + COUNTED_NIGHTS
         for index in range(LOOK_ALIKES):
             nights.append(heard[index * size : (index + 1) * size])
@@ -199,14 +211,34 @@ def _heard(
         )
 
 
-def _each_once(ears: BundleListener, world: World) -> list[HomeRecording]:
+def _each_once(ears: BundleListener, world: World, folder: Path | None) -> list[HomeRecording]:
     """Every clip of ``world``, at a place each."""
     found: list[HomeRecording] = []
     for first in tqdm(range(0, len(world.clips), TOGETHER), desc="clips", unit="x4"):
         rng = np.random.default_rng([SEED, 1, first])
         plan = [(int(c), world.draw_room(rng)) for c in world.clips[first : first + TOGETHER]]
-        found += _heard(ears, world, plan, rng)
+        name = f"home-clips-{first:04d}-{digest(repr(plan))[:8]}"
+        found += _kept(folder, name, partial(_heard, ears, world, plan, rng))
     return found
+
+
+def _kept(
+    folder: Path | None, name: str, hear: Callable[[], Iterator[HomeRecording]]
+) -> list[HomeRecording]:
+    """What ``hear`` gives, occasions of one length; kept in ``folder`` from the first time on."""
+    path = None if folder is None else folder / f"{name}.npz"
+    if path is not None and path.is_file():
+        with np.load(path) as stored:
+            return [
+                HomeRecording(*parts, []) for parts in zip(*map(stored.get, HEARD), strict=True)
+            ]
+    heard = list(hear())
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays = {key: np.stack([getattr(one, key) for one in heard]) for key in HEARD}
+        with replacing(path) as part, part.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+    return heard
 
 
 def _casts(
@@ -228,10 +260,12 @@ def _casts(
             yield label, world.clips[mine], world.clips[alike]
 
 
-def feedback_report(bundle: ModelBundle, world: World, count: int) -> dict[str, Any]:
+def feedback_report(
+    bundle: ModelBundle, world: World, count: int, cache: Path | None = None
+) -> dict[str, Any]:
     """The figures over ``count`` homes; each share with its lowest and highest home."""
     rows: list[dict[str, Any]] = []
-    for home in homes(bundle, world, count):
+    for home in homes(bundle, world, count, cache):
         rule = HomeRule(bundle, home.label)
         marked = {str(marks): simulate(home, rule, marks)._asdict() for marks in MARKS}
         wrong = mistaken(home, rule)

@@ -1,0 +1,69 @@
+"""The text encoder's second opinion on places, of the shipped bundle."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.text import encode_texts
+from elsa_rt.prompts.bank import PromptBank
+from elsa_rt.prompts.place_notices import PLACED
+from elsa_rt.prompts.spatial_phrases import parse_prompt
+from elsa_rt.rules.region import Region
+from elsa_rt.rules.rule import Rule
+
+LEFT = Region(azimuth_deg=(35.0, 145.0))
+
+
+@pytest.fixture(scope="module")
+def shipped() -> ModelBundle:
+    return ModelBundle.load(None)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["a dog at the opposite end of the room", "a bell ringing next to the window of my office",
+     "a dog southpaw side", "music coming out of the server room"],
+)  # fmt: skip
+def test_a_place_that_only_the_text_encoder_sees_is_said(shipped: ModelBundle, prompt: str) -> None:
+    (notice,) = PromptBank.encode(shipped, [prompt]).notices
+    assert notice.startswith(f"the prompt {prompt!r} names a place to the text encoder")
+    assert 'it is listened for everywhere; say it as in "behind me"' in notice
+    given = Rule("one", (prompt,), region=LEFT)
+    assert PromptBank.encode(shipped, [given]).notices == ()  # a region overrides the words
+
+
+def test_what_was_understood_beside_it_is_said(shipped: ModelBundle) -> None:
+    prompt = "a dog on the left at the opposite end of the room"
+    (notice,) = PromptBank.encode(shipped, [prompt]).notices
+    assert "only 'left' was understood" in notice
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["a dog barking", "a dog barking behind me", "someone knocking on the door",
+     "water running into a bath", "footsteps on the stairs", "a bell at 3 o'clock"],
+)  # fmt: skip
+def test_other_prompts_raise_no_notice(shipped: ModelBundle, prompt: str) -> None:
+    assert PromptBank.encode(shipped, [prompt]).notices == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "most"), [("labels.yaml", 0.001), ("tags.yaml", 0.002), ("paraphrases.yaml", 0.02)]
+)
+def test_wordings_of_sounds_are_hardly_taken_for_places(
+    shipped: ModelBundle, name: str, most: float
+) -> None:
+    text = Path("export/data", name).read_text(encoding="utf-8")
+    texts = list({found.strip() for found in re.findall(r"[A-Za-z' ]{5,}", text)})
+    plain = [one for one in texts if not parse_prompt(one).said and not parse_prompt(one).doubts]
+    place = encode_texts(shipped, plain, 2).place
+    assert len(plain) > 200
+    assert np.mean(place >= PLACED) <= most, [
+        one for one, value in zip(plain, place, strict=True) if value >= PLACED
+    ]
