@@ -6,15 +6,15 @@ import re
 from collections.abc import Sequence
 
 from elsa_rt.prompts.place_grammar import PATH, is_path
+from elsa_rt.prompts.place_words import WIND
 
-_POINTS = "north|south|east|west|northeast|northwest|southeast|southwest"
 _LOOKS = re.compile(
     r"(?<![\w'’-])(?:(?:in |at |to |on |from )?(?:the )?)?"
-    r"(?P<word>left(?:wards?)?|right(?:wards?)?|rear|front|back(?:wards?)?|behind|above|below|beneath"
-    r"|underneath|overhead|ahead|upstairs|downstairs|sideways|port|starboard|azimuth|elevation"
+    r"(?P<word>left(?:wards?|most)?|right(?:wards?|most)?|rear(?:wards?)?|front|back(?:wards?)?"
+    r"|behind|fore|leeward|windward|above|below|beneath|underneath|overhead|ahead|upstairs|downstairs|sideways|port|starboard|azimuth|elevation"
     rf"|(?:1[0-2]|[1-9]) ?o['’]? ?clock|\w+ o['’]? ?clock|[-+−]?\d{{1,3}} ?(?:°|degrees?|deg)"
-    rf"(?! ?(?:c|f|celsius|fahrenheit)\b)|{_POINTS})"
-    r"(?![\w'’])(?!-\w)",
+    rf"(?! ?(?:c|f|celsius|fahrenheit)\b)|\d{{1,2}}:[0-5]\d|{WIND})"
+    r"(?:['’]s)?(?![\w'’])(?!-\w)",
     re.IGNORECASE,
 )
 """Words that may name a direction."""
@@ -27,12 +27,13 @@ _THING = re.compile(
 """A noun after an adjective: the word is about a thing, "the left door"."""
 
 _ADJECTIVES = re.compile(
-    rf"^(?:left|right|rear|front|back|port|starboard|overhead|upstairs|downstairs|{_POINTS})$",
+    rf"^(?:left|right|rear|front|back|port|starboard|overhead|upstairs|downstairs|{WIND})$",
     re.IGNORECASE,
 )
 _IDIOMS = re.compile(
     r"\b(?:all right|right (?:away|now)|left ?over|left behind|right-handed|left-handed|come back"
-    r"|(?:going|coming|playing|talking|talks?|holding|fe?ed|cutting|laid|laying|answering|calling)"
+    r"|(?:going|coming|playing|talking|talks?|holding|fe?ed|cutting|laid|laying|answering|calling"
+    r"|snap(?:s|ping)|spring(?:s|ing)|bounc(?:es|ing)|driving|falling)"
     r" back|back and forth|back(?:ing)? up|back to back|back (?:home|again)"
     r"|(?:some|any|no|every)(?:one|body|thing) left|(?:has|have|had|just) left|left (?:the|a|an|my"
     r"|your|his|her|their|our|it|him|them|me|us|on|alone|open|running|unattended|home)"
@@ -53,6 +54,13 @@ _SOME_SIDE = re.compile(
 )
 """A side of something: "on the driver's side"."""
 
+_NOT_THERE = re.compile(
+    r"\b(?:anywhere|everywhere|(?:any|all) (?:directions?|sides?))(?: else)?"
+    r" (?:but|except(?: for| from)?|other than|apart from) (?:from |in |at )?(?:the |my |an? )?\w+",
+    re.IGNORECASE,
+)
+"""All places but one: "from anywhere except the kitchen"."""
+
 
 def doubts_of(prompt: str, covered: Sequence[tuple[int, int]], said: str) -> list[str]:
     """What of ``prompt`` looks like a place beside what is ``covered``: spans that were understood.
@@ -69,7 +77,7 @@ def doubts_of(prompt: str, covered: Sequence[tuple[int, int]], said: str) -> lis
             "it is"
         )
         covered = [*covered, path.span()]
-    for side in _SOME_SIDE.finditer(prompt):
+    for side in (*_SOME_SIDE.finditer(prompt), *_NOT_THERE.finditer(prompt)):
         if not any(start < side.end() and side.start() < end for start, end in covered):
             found.append(_not_understood(side[0], said))
             covered = [*covered, side.span()]
@@ -88,7 +96,8 @@ def doubts_of(prompt: str, covered: Sequence[tuple[int, int]], said: str) -> lis
 
 def _doubt(match: re.Match[str], rest: str, said: str) -> str:
     phrase = (match[0] + _object(rest)).strip()
-    if "clock" in match["word"].lower() and _TIME.match(rest):
+    timed = "clock" in match["word"].lower() and _TIME.match(rest)
+    if timed or ":" in match["word"]:
         return (
             f"{phrase!r} is a time of day, which prompts do not know: give the rule a schedule, "
             'e.g. schedule: "15:00-16:00"'

@@ -1,8 +1,7 @@
 """Takes a prompt apart into what sounds and where: "a dog barking behind me" is a dog, behind.
 
-`elsa_rt.prompts.place_grammar` is the table of phrases. A phrase counts only where it is about the
-listener: "behind me", or "on the left" with nothing after it that it could belong to. "Behind the
-door" and "the left door" stay with the sound.
+`elsa_rt.prompts.place_forms` is the table of phrases. What is about a thing, "behind the door" or
+"the left door", stays with the sound.
 """
 
 from __future__ import annotations
@@ -13,26 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from elsa_rt.prompts.place_algebra import (
-    EVERYWHERE,
-    OPPOSED,
-    Place,
-    complement,
-    intersection,
-    place_of,
-    sector,
-    union,
-)
+from elsa_rt.prompts.place_algebra import EVERYWHERE, intersection, place_of
 from elsa_rt.prompts.place_doubts import doubts_of
-from elsa_rt.prompts.place_grammar import NUMBERS, WINDS, Phrase, joined, phrases_in
+from elsa_rt.prompts.place_grammar import Phrase, joined, phrases_in
+from elsa_rt.prompts.place_meaning import place_in
 from elsa_rt.rules.region import Region
 
 ANYTHING = "a sound"
 """What is listened for where a prompt names nothing but a place."""
-
-CLOCK_DEG, ANGLE_DEG, WIND_DEG, MAIN_WIND_DEG = 30.0, 20.0, 35.0, 55.0
-"""Degrees to both sides that a clock position, an angle, a compass point between two of the main
-ones, and a main one cover."""
 
 SPOKEN = {
     "front": "in front of me", "behind": "behind me", "left": "on my left",
@@ -78,7 +65,7 @@ def parse_prompt(prompt: str, north_deg: float | None = None) -> ParsedPrompt:
         for phrase in unknown
     ]
     clusters = _clusters(prompt, [phrase for phrase in phrases if phrase not in unknown])
-    places = [_place_of(prompt, cluster, north_deg or 0.0) for cluster in clusters]
+    places = [place_in(prompt, cluster, north_deg or 0.0) for cluster in clusters]
     place = intersection(*places) if places else EVERYWHERE
     if not place:
         kept = ", ".join(repr(prompt[c[0].start : c[-1].end].strip()) for c in clusters)
@@ -116,105 +103,6 @@ def _clusters(prompt: str, phrases: Sequence[Phrase]) -> list[list[Phrase]]:
         else:
             found.append([phrase])
     return found
-
-
-def _place_of(prompt: str, cluster: Sequence[Phrase], north_deg: float) -> Place:
-    """The place of phrases that are joined: "or" unites, "but" and "and" narrow, "not" turns."""
-    links = _links(prompt, cluster)
-    whole, united, group = EVERYWHERE, list[Place](), [cluster[0]]
-    denied = cluster[0].denied
-    for link, phrase in zip(links, cluster[1:], strict=True):
-        if link == "but" or (phrase.denied and not denied):
-            united.append(_conjunct(group, north_deg))
-            whole = intersection(whole, _turned(united, denied))
-            united, group, denied = [], [phrase], phrase.denied
-        elif link == "or" or (denied and link == "and"):
-            united.append(_conjunct(group, north_deg))
-            group = [phrase]
-        else:
-            group.append(phrase)
-    united.append(_conjunct(group, north_deg))
-    return intersection(whole, _turned(united, denied))
-
-
-def _links(prompt: str, cluster: Sequence[Phrase]) -> list[str]:
-    """How each phrase of a cluster is joined to the one before."""
-    links = [joined(prompt[a.end : b.start]) or "" for a, b in pairwise(cluster)]
-    if "or" not in links:
-        return links
-    last = len(links) - 1 - links[::-1].index("or")
-    ends = [phrase.words for phrase in cluster[last : last + 2]]
-    before = {word for phrase in cluster[:last] for word in phrase.words}
-    if any(
-        sorted(ends) == [(word,) for word in sorted(pair)] and not set(pair) & before
-        for pair in OPPOSED
-    ):
-        # "behind me, on the left or right": each of the two, with what stands before
-        return ["and" if link == "or" and at == last else link for at, link in enumerate(links)]
-    # a comma in front of an "or" means the same: "left, right or behind"
-    return ["or" if link == "," and at < last else link for at, link in enumerate(links)]
-
-
-def _turned(united: Sequence[Place], denied: bool) -> Place:
-    place = union(*united)
-    return complement(place) if denied else place
-
-
-def _conjunct(group: Sequence[Phrase], north_deg: float) -> Place:
-    """Where all of ``group`` are: the words together, and every angle."""
-    words = [word for phrase in group if not phrase.groups for word in phrase.words]
-    exact = [_of_numbers(phrase, north_deg) for phrase in group if phrase.groups]
-    return intersection(place_of(words), *exact)
-
-
-def _of_numbers(phrase: Phrase, north_deg: float) -> Place:
-    """The place of a phrase with numbers or compass points in it."""
-    groups, words = phrase.groups, phrase.words
-    if "hour" in groups:
-        start = -30.0 * _hour(groups["hour"])
-        alone = "hour_to" not in groups
-        end = start if alone else -30.0 * _hour(groups["hour_to"])
-        return intersection(_between(end, start, CLOCK_DEG if alone else 0.0), place_of(words))
-    if "lifted" in groups or "raised" in groups:
-        degrees = _number(groups.get("lifted", groups.get("raised", "0")))
-        degrees *= -1 if groups.get("lift") in ("down", "below") else 1
-        low, high = max(-90.0, degrees - ANGLE_DEG), min(90.0, degrees + ANGLE_DEG)
-        return (Region(elevation_deg=(low, high)),)
-    if "around" in groups:
-        return _about(_centre(groups["around"]), _number(groups["degrees"]))
-    if "degrees" in groups:
-        sign = -1 if "right" in words or groups.get("turn", "") == "clockwise" else 1
-        start = sign * _number(groups["degrees"])
-        if "degrees_to" not in groups:
-            return _about(start, ANGLE_DEG)
-        end = sign * _number(groups["degrees_to"])
-        return _between(min(start, end), max(start, end), 0.0)
-    name = next(groups[n] for n in ("wind", "a", "b") if n in groups)
-    name = name.replace(" ", "").replace("-", "")
-    main = name in ("north", "south", "east", "west")
-    return _about(north_deg + WINDS[name], MAIN_WIND_DEG if main else WIND_DEG)
-
-
-def _about(centre_deg: float, half_deg: float) -> Place:
-    return (sector(centre_deg, half_deg),)
-
-
-def _between(start_deg: float, end_deg: float, margin_deg: float) -> Place:
-    """Counter-clockwise from ``start_deg`` to ``end_deg``."""
-    width = (end_deg - start_deg) % 360
-    return (sector(start_deg + width / 2, width / 2 + margin_deg),)
-
-
-def _centre(word: str) -> float:
-    return {"front": 0.0, "left": 90.0, "right": -90.0}.get(word, 180.0)
-
-
-def _hour(text: str) -> int:
-    return NUMBERS.index(text) + 1 if text in NUMBERS else int(text)
-
-
-def _number(text: str) -> float:
-    return float(text.replace("−", "-"))
 
 
 def _plain_words(prompt: str, clusters: Sequence[Sequence[Phrase]]) -> list[str] | None:
@@ -260,7 +148,7 @@ def _without(prompt: str, phrases: Sequence[Phrase]) -> str:
     # between two places there was at most a conjunction
     inner = [piece for piece in pieces[1:-1] if joined(piece) is None]
     text = " ".join([pieces[0], *inner, pieces[-1]])
-    text = re.sub(r"\(\s*\)|\[\s*\]", "", text)
+    text = re.sub(r"""\(\s*\)|\[\s*\]|<\s*>|"\s*"|“\s*”|(?<!\w)['‘]\s*['’]""", "", text)
     text = re.sub(r"\s+(?=[.,;:!?)\]])", "", text)
     text = re.sub(r"([,;:])(?:\s*[,;:])+", r"\1", text)
     text = re.sub(r"\s+", " ", text)

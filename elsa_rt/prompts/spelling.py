@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from elsa_rt.prompts.place_grammar import MEANS
+from elsa_rt.prompts.place_words import MEANS
 
 COMMON = 6_000
 """Numbers of words from which a misspelt one may come; the 4,000 most frequent lie below."""

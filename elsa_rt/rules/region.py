@@ -106,8 +106,11 @@ class Region:
             said.append("azimuth from {:g}° to {:g}°".format(*self.azimuth_deg))
         if self.elevation_deg != (-90.0, 90.0):
             said.append("elevation from {:g}° to {:g}°".format(*self.elevation_deg))
-        if self.distance_m != (0.0, inf):
-            said.append("from {:g} to {:g} m".format(*self.distance_m))
+        near, far = self.distance_m
+        if far < inf:
+            said.append(f"from {near:g} to {far:g} m")
+        elif near > 0:
+            said.append(f"from {near:g} m on")
         return ", ".join(said) or "anywhere"
 
     def contains(self, direction: ArrayLike, distance_m: float = np.nan) -> bool:

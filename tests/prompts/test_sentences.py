@@ -40,6 +40,24 @@ BEHIND = Region(azimuth_deg=(125.0, -125.0))
         ("a dog and a cat", ["a dog and a cat"]),
         ("a doorbell", ["a doorbell"]),
         ("an order for organ", ["an order for organ"]),
+        ("a fire or smoke alarm", ["a fire alarm", "a smoke alarm"]),
+        ("fire or smoke alarm beeping", ["fire alarm beeping", "smoke alarm beeping"]),
+        ("a car or a train horn", ["a car", "a train horn"]),
+        ("rock or pop music", ["rock music", "pop music"]),
+        ("a man's or a woman's voice", ["a man's voice", "a woman's voice"]),
+        ("a dog or someone knocking", ["a dog", "someone knocking"]),
+        ("smoke alarm or glass breaking", ["smoke alarm", "glass breaking"]),
+        ("a person or people speaking", ["a person speaking", "people speaking"]),
+        ("dog | cat", ["dog", "cat"]),
+        ("a dog (or a wolf)", ["a dog", "a wolf"]),
+        ("not only a dog but also a cat", ["a dog", "a cat"]),
+        ("nothing but speech", ["speech"]),
+        ("a bell or two", ["a bell or two"]),
+        ("either side of me a dog", ["either side of me a dog"]),
+        ("a voice left, right or center", ["a voice left, right or center"]),
+        ("the tap was not closed", ["the tap was not closed"]),
+        ("a person saying not now", ["a person saying not now"]),
+        ("a dog or on the left a cat", ["a dog", "a cat"]),
     ],
 )
 def test_several_sounds(prompt: str, sounds: list[str]) -> None:
@@ -76,6 +94,20 @@ def test_each_sound_has_its_place_or_all_have_that_of_the_last() -> None:
         ("music without singing", ["music"], ("singing",)),
         ("a bark that isn't a dog", ["a bark"], ("a dog",)),
         ("a dog or a wolf but not a fox", ["a dog", "a wolf"], ("a fox",)),
+        ("neither a dog nor a cat", [ANYTHING], ("a dog", "a cat")),
+        ("not a dog and not a cat", [ANYTHING], ("a dog", "a cat")),
+        ("anything but speech, music and traffic", [ANYTHING], ("speech", "music", "traffic")),
+        ("a sound but no speech", [ANYTHING], ("speech",)),
+        ("all but speech", [ANYTHING], ("speech",)),
+        ("a non-speech sound", [ANYTHING], ("speech",)),
+        ("everything other than speech, on the left", [ANYTHING], ("speech",)),
+        ("any dog but a poodle", ["any dog"], ("a poodle",)),
+        ("a dog, no wolf", ["a dog"], ("wolf",)),
+        ("a dog not barking", ["a dog"], ("a dog barking",)),
+        ("a dog that doesn't bark", ["a dog"], ("bark",)),
+        ("music (no singing)", ["music"], ("singing",)),
+        ("loud noise (not speech)", ["loud noise"], ("speech",)),
+        ("a dog from anywhere except the kitchen", ["a dog from anywhere except the kitchen"], ()),
         ("a dog, not behind me", ["a dog"], ()),
         ("not behind me, a dog", ["a dog"], ()),
         ("a dog anywhere but on the left", ["a dog"], ()),
@@ -93,10 +125,43 @@ def test_a_place_behind_what_is_unwanted_is_that_of_the_rule() -> None:
     assert (sound.sound, sound.region) == (ANYTHING, LEFT)
 
 
-@pytest.mark.parametrize("prompt", ["no dog barking", "No music!", "without a dog"])
-def test_what_must_not_sound_alone_is_refused_with_the_cure(prompt: str) -> None:
-    with pytest.raises(UsageError, match="only what must not sound.*but_not: "):
+@pytest.mark.parametrize(
+    ("prompt", "cure"),
+    [
+        ("no dog barking", "dog barking"),
+        ("No music!", "music"),
+        ("without a dog", "a dog"),
+        ("nobody talking", "someone talking"),
+        ("no one speaking", "someone speaking"),
+        ("no longer ringing", "ringing"),
+        ("ignore dogs", "dogs"),
+        ("don't alert me about dogs", "dogs"),
+        ("do not wake me for speech", "speech"),
+    ],
+)
+def test_what_must_not_sound_alone_is_refused_with_the_cure(prompt: str, cure: str) -> None:
+    with pytest.raises(UsageError, match=f"only what must not sound.*but_not: {cure}$"):
         parse_sentence(prompt)
+    assert parse_sentence(f"any sound but {cure}").but_not == (cure,)
+
+
+@pytest.mark.parametrize("prompt", ["no sound", "nothing", "absence of noise"])
+def test_silence_is_refused(prompt: str) -> None:
+    with pytest.raises(UsageError, match="asks for silence"):
+        parse_sentence(prompt)
+
+
+@pytest.mark.parametrize("prompt", ["a dog but not my dog", "any dog except mine"])
+def test_whose_a_sound_is_cannot_be_excluded_by_words(prompt: str) -> None:
+    with pytest.raises(UsageError, match="whose a sound is .* elsa-rt feedback last false$"):
+        parse_sentence(prompt)
+
+
+def test_two_sounds_that_and_joins_are_doubted() -> None:
+    (doubt,) = parse_sentence("a dog barking and a cat meowing").doubts
+    assert "'a dog barking or a cat meowing'" in doubt
+    assert parse_sentence("a man and a woman talking").doubts == ()
+    assert parse_sentence("thunder and lightning").doubts == ()
 
 
 @pytest.fixture(scope="module")

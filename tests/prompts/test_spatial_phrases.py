@@ -39,10 +39,11 @@ def simple(place: str) -> Place:
     if place in ("-", "?", "everywhere"):
         return EVERYWHERE
     bounds: dict[str, Any] = {}
-    for name, low, high in re.findall(r"(az|el) (-?\d+) (-?\d+)", place):
-        key = {"az": "azimuth_deg", "el": "elevation_deg"}[name]
+    numbers = r"(az|el|dist) (-?[\d.]+) (-?[\d.]+|inf)"
+    for name, low, high in re.findall(numbers, place):
+        key = {"az": "azimuth_deg", "el": "elevation_deg", "dist": "distance_m"}[name]
         bounds[key] = (float(low), float(high))
-    words = re.sub(r"(az|el) (-?\d+) (-?\d+)", "", place).split()
+    words = re.sub(numbers, "", place).split()
     across = " ".join(word for word in words if word in ("front", "left", "behind", "right"))
     for word in (*([across] if across else ()), *words):
         for key, table in (
@@ -121,7 +122,8 @@ def test_a_denied_place_is_not_told_to_the_text_encoder() -> None:
 @pytest.mark.parametrize(
     ("prompt", "centre"),
     [("a dog to the north", 30), ("a dog from the west", 120), ("a dog south of me", -150),
-     ("a dog in the north-east", -15), ("a dog due north", 30)],
+     ("a dog in the north-east", -15), ("a dog due north", 30),
+     ("a dog to the NW", 75), ("a dog in the SE corner", -105), ("a dog due north-north-west", 52)],
 )  # fmt: skip
 def test_compass_points_need_north(prompt: str, centre: float) -> None:
     parsed = parse_prompt(prompt, north_deg=30.0)
