@@ -229,9 +229,8 @@ def _kept(
     path = None if folder is None else folder / f"{name}.npz"
     if path is not None and path.is_file():
         with np.load(path) as stored:
-            return [
-                HomeRecording(*parts, []) for parts in zip(*map(stored.get, HEARD), strict=True)
-            ]
+            columns = [stored[name] for name in HEARD]
+        return [HomeRecording(a, b, c, d, []) for a, b, c, d in zip(*columns, strict=True)]
     heard = list(hear())
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
