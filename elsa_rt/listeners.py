@@ -18,7 +18,8 @@ from elsa_rt.hints import check_callable, coerce
 from elsa_rt.listener import Listener
 from elsa_rt.listening.readers import Arrival, Readers
 from elsa_rt.notices import OnNotice, log_notice
-from elsa_rt.prompts.bank import PromptBank, as_list
+from elsa_rt.prompts.bank import PromptBank
+from elsa_rt.prompts.checks import as_list
 from elsa_rt.rules.rule import Rule
 from elsa_rt.sources.open import AnySource
 

@@ -11,7 +11,8 @@ from elsa_rt.alerting.matcher import Matcher
 from elsa_rt.config import CHANGEABLE, Config
 from elsa_rt.errors import UsageError
 from elsa_rt.hints import coerce
-from elsa_rt.prompts.bank import PromptBank, check_prompt
+from elsa_rt.prompts.bank import PromptBank
+from elsa_rt.prompts.checks import check_prompt
 from elsa_rt.rules.rule import Rule, rules_of
 from elsa_rt.scoring.feedback import FeedbackStore
 

@@ -14,9 +14,7 @@ from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
 from elsa_rt.errors import UsageError
 from elsa_rt.hints import check_callable, coerce
 from elsa_rt.notices import OnNotice, log_notice
-from elsa_rt.prompts.checks import as_list as as_list
-from elsa_rt.prompts.checks import check_prompt as check_prompt
-from elsa_rt.prompts.checks import check_text, quoted
+from elsa_rt.prompts.checks import as_list, check_prompt, check_text, quoted
 from elsa_rt.prompts.place_notices import place_notices
 from elsa_rt.prompts.rule_embeddings import RuleEmbeddings, embed_rules, texts_to_encode
 from elsa_rt.prompts.spelling import RARE
