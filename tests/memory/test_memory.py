@@ -108,7 +108,8 @@ def test_a_score_is_that_of_an_alert(store: Path, bundle: Path) -> None:
         rows = memory.recall("hiss").rows
     for row in rows:
         active, nowhere = np.ones(1, np.float32), np.full(1, np.nan, np.float32)
-        heard = EncoderOutput(row.embedding[None], np.eye(3)[:1], active, nowhere)
+        ahead = np.eye(3, dtype=np.float32)[:1]
+        heard = EncoderOutput(row.embedding[None], ahead, active, nowhere)
         _, logit = scorer.likeness(heard)
         assert row.score == pytest.approx(scorer.curves.score(logit[0])[0], abs=0.01)
     assert rows[0].score == pytest.approx(0.61, abs=0.02)
