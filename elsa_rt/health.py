@@ -1,4 +1,4 @@
-"""How well a listener hears: its state, why it is so, and what was lost."""
+"""Health of a listener: state, reasons, lost samples."""
 
 from __future__ import annotations
 

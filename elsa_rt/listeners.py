@@ -1,4 +1,4 @@
-"""Several microphones, e.g. one in each room, heard by one model."""
+"""Listeners for several microphones, e.g. one in each room, on one model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results that are computed once and kept by a key, for whoever asks for them again."""
+"""Memo: results computed once and kept by a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps what is heard in each alert, so that people can judge it later."""
+"""Recorder of what is heard in each alert, so that people can judge it later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Levels: rules that ask how loud it is, beside what their words say or in place of words."""
+"""Level gate: rules that ask how loud it is, beside their words or in place of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a rule did not alert: the first stage that held back what came near.
+"""Reasons why a rule did not alert: the first stage that held back what came near.
 
 A rule comes near when its sound alone, before place, level and all that follows, is within
 `MARGIN` of the log odds that start its alerts. `Reasons` looks at such rules only, so it costs

@@ -1,4 +1,4 @@
-"""What became of each rule since the listener began: alerts, near misses, rates."""
+"""Statistics of each rule since the listener began: alerts, near misses, rates."""
 
 from __future__ import annotations
 

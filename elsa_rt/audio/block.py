@@ -1,4 +1,4 @@
-"""The unit that every source yields."""
+"""Block: samples, their place in time and losses before them; what every source yields."""
 
 from __future__ import annotations
 

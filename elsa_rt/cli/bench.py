@@ -1,4 +1,4 @@
-"""``elsa-rt bench``: will it keep up on this machine?"""
+"""``elsa-rt bench``: speed of this machine, stage by stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``elsa-rt devices``: the microphones that there are."""
+"""``elsa-rt devices``: list the microphones."""
 
 from __future__ import annotations
 

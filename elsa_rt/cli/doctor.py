@@ -1,4 +1,4 @@
-"""``elsa-rt doctor``: what may be wrong, on one page, each with its cure."""
+"""``elsa-rt doctor``: check microphone, machine and model; each fault with its cure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``elsa-rt embed``: what the model makes of a recording, step by step, as arrays."""
+"""``elsa-rt embed``: embeddings, directions and activity of a recording, as arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``elsa-rt embed-text``: sentences in the space of the sounds, as arrays."""
+"""``elsa-rt embed-text``: embeddings of sentences, as arrays."""
 
 from __future__ import annotations
 

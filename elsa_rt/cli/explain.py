@@ -1,4 +1,4 @@
-"""``elsa-rt explain``: what a sentence is understood as, and what to expect of it."""
+"""``elsa-rt explain``: meaning of a prompt, its nearest known sounds and expected errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``elsa-rt feedback``: say that an alert was false, or right, and see what was said."""
+"""``elsa-rt feedback``: mark an alert as false or right, list and undo marks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``elsa-rt forget``: rows of the past that are to be gone."""
+"""``elsa-rt forget``: remove rows of the past for good."""
 
 from __future__ import annotations
 

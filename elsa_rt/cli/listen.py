@@ -1,4 +1,4 @@
-"""``elsa-rt listen``: what is heard, from where, on a screen or as JSON lines."""
+"""``elsa-rt listen``: hear a source, on a screen or as JSON lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What listening does with ``--remember DIR``."""
+"""Memory of ``elsa-rt listen --remember DIR``."""
 
 from __future__ import annotations
 

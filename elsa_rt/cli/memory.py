@@ -1,4 +1,4 @@
-"""``elsa-rt memory``: what is in a store; stores that become one; rows for other programs."""
+"""``elsa-rt memory``: describe a store, merge stores, export rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``elsa-rt microphones``: the profiles that there are, and what each knows."""
+"""``elsa-rt microphones``: list the profiles and what each knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``elsa-rt remember``: recordings into a store that can be asked."""
+"""``elsa-rt remember``: index recordings in a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``elsa-rt replay``: what a rules file would have said to a recording."""
+"""``elsa-rt replay``: run a rules file over a recording."""
 
 from __future__ import annotations
 

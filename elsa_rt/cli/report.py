@@ -1,4 +1,4 @@
-"""``elsa-rt report``: a recording as one page that can be kept, sent and printed."""
+"""``elsa-rt report``: one HTML page of a recording, to be kept, sent and printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``elsa-rt serve``: the listener as a page in the browser, on this computer or in this house."""
+"""``elsa-rt serve``: the listener as a page in the browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands share that hear a source for prompts: its options, and what they ask for."""
+"""Source and prompts on the command line, shared by the commands that hear sound."""
 
 from __future__ import annotations
 

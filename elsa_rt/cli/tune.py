@@ -1,4 +1,4 @@
-"""``elsa-rt tune``: which scores should start alerts, judged by a labelled recording."""
+"""``elsa-rt tune``: alert thresholds proposed from a labelled recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``elsa-rt warmup``: let the first start be as quick as the later ones."""
+"""``elsa-rt warmup``: fill the caches, so that the first start is as quick as later ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One thing that was looked at, and how it is."""
+"""Check: the result of looking at one thing, with its cure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the model is whole, and the computer fit to run it."""
+"""Checks of the model's files and of the computer's speed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said once of a stream that begins: a doubtful format, a quiet microphone."""
+"""Notices at the start of a stream: a doubtful format, a quiet microphone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether four channels are in the ambisonic format that was declared."""
+"""Check of the ambisonic format: whether four channels are in the one declared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether there is such a microphone, and what it gives when one listens."""
+"""Checks of a microphone: whether it is there, and the signal that it gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The health of one stream from its blocks: state, reasons, and when to tell of a change."""
+"""Health monitor: state of one stream and its reasons, from its blocks."""
 
 from __future__ import annotations
 

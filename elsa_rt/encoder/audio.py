@@ -1,4 +1,4 @@
-"""The audio encoder: sound and its frames in, what was heard out, the state kept per stream."""
+"""Audio encoder: features in, embeddings, directions and activity out; one state a stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether there is a sound in front of the background, from the level alone."""
+"""Presence of a sound in front of the background, from the level alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What looks like a place in a prompt and was not understood as one."""
+"""Doubts about places: phrases that look like a place and were not understood."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be said of the words about place in prompts."""
+"""Notices about the words for places in prompts."""
 
 from __future__ import annotations
 

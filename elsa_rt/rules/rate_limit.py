@@ -1,4 +1,4 @@
-"""How many alerts people want at most: "3 per hour"."""
+"""Rate limit of alerts: "3 per hour"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people said of alerts, put into the log odds of rules.
+"""Feedback gate: what people said of alerts, put into the log odds of rules.
 
 A step that resembles what was heard in an alert that was false, and comes from there, loses as
 much log odds for that rule as the alert had above its threshold, and `BELOW` more, within

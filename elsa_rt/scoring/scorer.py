@@ -1,4 +1,4 @@
-"""From embeddings to a similarity, a calibrated score and a rate of false alarms of every rule."""
+"""Scorer: similarity, calibrated score and false alarm rate of every rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether speech is heard, as far as the model's known sounds tell: clips may have to hold none."""
+"""Speech detection by the model's known sounds, for clips that may hold none."""
 
 from __future__ import annotations
 

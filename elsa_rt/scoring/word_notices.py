@@ -1,4 +1,4 @@
-"""What is to be said of the words of prompts: misspelt, foreign and unknown ones."""
+"""Notices about the words of prompts: misspelt, foreign and unknown ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What listening costs, measured over the last seconds."""
+"""Load: cost of listening over the last seconds."""
 
 from __future__ import annotations
 

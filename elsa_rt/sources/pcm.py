@@ -1,4 +1,4 @@
-"""Samples of uncompressed sound: how they lie in bytes, and what they are worth."""
+"""PCM formats: how samples lie in bytes, and their scale."""
 
 from __future__ import annotations
 

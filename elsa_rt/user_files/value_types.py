@@ -1,4 +1,4 @@
-"""The kinds of values that a rules file has: each reads a node, and knows its JSON Schema.
+"""Value types of user files: each reads a node and knows its JSON Schema.
 
 ``read`` gives `UNREAD` for what is wrong, after it has said so: the rest of the file is looked
 at all the same.

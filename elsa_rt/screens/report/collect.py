@@ -1,4 +1,4 @@
-"""What a report keeps of a recording: a few numbers a step, and every event."""
+"""Collector of a report: a few numbers a step, and every event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the terminal view knows, taken step by step."""
+"""State of the terminal view, taken step by step."""
 
 from __future__ import annotations
 

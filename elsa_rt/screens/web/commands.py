@@ -1,4 +1,4 @@
-"""What a page asks for, by messages ``{"do": ..., "call": number, ...}``; each gets a reply.
+"""Commands of the page: messages ``{"do": ..., "call": number, ...}``; each gets a reply.
 
 explain   prompt | rule, and changes       what to expect of it, over the threshold
 add       prompt, changes                  listen for it as well

@@ -1,4 +1,4 @@
-"""What to expect of a rule over its threshold: false alarms and misses, from the bundle's files.
+"""Expected false alarms and misses of a rule over its threshold.
 
 False alarms are those of `elsa_rt.scoring.explain`. Misses are counted on the pieces of the
 background that hold the rule's own sound: of so many, the share whose highest confirmed score

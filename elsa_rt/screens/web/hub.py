@@ -1,4 +1,4 @@
-"""Viewers of the page: every one has a bounded queue, so that a slow one slows nothing."""
+"""Hub of the page's viewers: each has a bounded queue, so that a slow one slows nothing."""
 
 from __future__ import annotations
 

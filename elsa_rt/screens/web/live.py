@@ -1,4 +1,4 @@
-"""What the page is told of: an output that turns hearings and alerts into messages.
+"""Live messages of the page: an output that turns hearings and alerts into JSON.
 
 Messages are JSON objects with a ``type``:
 
