@@ -47,6 +47,21 @@ class Phrase(NamedTuple):
     denied: bool
 
 
+HINTS = re.compile(
+    r"\b(?:left|right|front|back|rear|port|starboard|bow|stern|ahead|straight|opposite|before|across"
+    r"|astern|aft|abeam|side|shoulder|over|atop|top|aloft|high|upp?e?r?|ceiling|roof|attic|loft"
+    r"|rafters|sky|tree|floor|room|flat|basement|cellar|crawl|feet|ground|down|lower?|bottom|level"
+    r"|height|horizon|near|beside|close|next|alongside|reach|far|distan|away|way|az|el|angle|bearing"
+    r"|between|within|out|off|corner|watch|ears?\b|path|tail|heel|head|face|arms?\b|forward|adjacent"
+    r"|afar|north|south|east|west|any|every|nowhere|all|a?round"
+    r"|zero|one|two|thr|four|five|six|seven|eight|nine|ten|twelve|thir|fif|twenty|fort|hundred"
+    r"|[ns]?[ns][ew]\b|[ew][ns][ew]\b)"
+    r"|behind|above|below|beneath|under|clock|°|deg|\d",
+    re.IGNORECASE,
+)
+"""One of these is in every phrase of `FORMS`, and in few other prompts: a hundred patterns need not
+be compiled for a prompt without."""
+
 _BEFORE = r"(?<![\w-])(?<!\w['’])"  # a phrase does not begin within a word
 _WORD = re.compile(rf"{_BEFORE}[\w°+−-]")
 _COMPLETE = re.compile(r"\b(?:me|us|you|myself|yourself)$", re.IGNORECASE)
@@ -108,6 +123,8 @@ def joined(between: str) -> str | None:
 
 def _longest(prompt: str) -> list[Phrase]:
     """Phrases that may be about a place, none within another."""
+    if not HINTS.search(prompt):
+        return []
     starts = [match.start() for match in _WORD.finditer(prompt)]
     found = [
         _phrase(form, match)
