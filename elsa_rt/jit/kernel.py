@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from functools import cache as once
 from functools import cached_property
 from importlib import import_module
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -119,6 +118,8 @@ def _compile(kernel: Kernel) -> ObjectFile:
 
 def _key(kernel: Kernel) -> str:
     """What the machine code depends on: sources, compiler, processor."""
+    from importlib.metadata import version
+
     return cache.digest(
         kernel.digest, version("numba"), version("llvmlite"), processor.description()
     )

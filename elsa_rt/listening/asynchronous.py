@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,6 +15,8 @@ async def hear(opened: Callable[[], Session]) -> AsyncIterator[Hearing]:
     The next block is read when the hearings of the last one are taken: whoever takes them too
     slowly holds up the source, not the memory.
     """
+    import asyncio  # whoever awaits has it; other programs start without
+
     loop = asyncio.get_running_loop()
     thread = ThreadPoolExecutor(1, "elsa-rt listener")
     try:
