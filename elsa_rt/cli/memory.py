@@ -38,9 +38,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _info(path: str) -> int:
-    from elsa_rt.memory.summary import summary_of
+    from elsa_rt.memory.store import is_archive
 
-    print("\n".join(summary_of(path)))
+    if is_archive(path):
+        from elsa_rt.memory.archive.summary import summary_of_archive
+
+        lines = summary_of_archive(path)
+    else:
+        from elsa_rt.memory.summary import summary_of
+
+        lines = summary_of(path)
+    print("\n".join(lines))
     return 0
 
 
@@ -67,8 +75,13 @@ def _export(path: str, names: list[str]) -> int:
     if len(names) != 1:
         raise UsageError(f"name one file: elsa-rt memory export past.parquet --store {path}")
     from elsa_rt.memory.arrow import export_parquet
-    from elsa_rt.memory.store import Store
+    from elsa_rt.memory.store import Store, is_archive
 
+    if is_archive(path):
+        raise UsageError(
+            f"{path} is a Lance dataset, which other programs read as it is: "
+            f"import lance; lance.dataset({path!r}).to_table()"
+        )
     with Store.open(path) as store:
         count = export_parquet(store, names[0])
     print(f"{names[0]}: {count:,} rows")
@@ -77,7 +90,13 @@ def _export(path: str, names: list[str]) -> int:
 
 def _repair(path: str) -> int:
     from elsa_rt.memory.repair import repair
+    from elsa_rt.memory.store import is_archive
 
+    if is_archive(path):
+        raise UsageError(
+            f"{path} is a Lance dataset: what was not committed to it counts as not heard, and is "
+            f"heard by the same command again: elsa-rt remember FILES --store {path}"
+        )
     count, aside = repair(path)
     print(f"{path}: {count:,} rows saved; the damaged file is {aside}")
     return 0

@@ -23,7 +23,7 @@ from elsa_rt.memory.gather import Gatherer, SoundInStep, Step
 from elsa_rt.memory.labels import Namer
 from elsa_rt.memory.question import model_of
 from elsa_rt.memory.row import Event
-from elsa_rt.memory.store import WAIT_S, Origin, Store
+from elsa_rt.memory.store import WAIT_S, Origin, Store, check_directory
 from elsa_rt.notices import OnNotice
 from elsa_rt.outputs.worker import Unavailable, Worker
 
@@ -69,6 +69,11 @@ class Recorder:
         Gives the known sounds that an embedding is nearest to.
     clock : callable
         Unix time in seconds.
+
+    Raises
+    ------
+    UsageError
+        ``path`` is that of an archive.
     """
 
     def __init__(
@@ -84,6 +89,7 @@ class Recorder:
         began_s: float | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        check_directory(path)
         self._path, self._bundle, self._source = Path(path).expanduser(), bundle, source
         self._live, self._began_s, self._clock = live, began_s, clock
         self._retention, self._say, self._namer = retention, on_notice, namer

@@ -100,6 +100,7 @@ class Store:
         StoreError
             It is damaged, locked, or of a later version.
         """
+        check_directory(path)
         path = Path(path).expanduser()
         file = path / FILE
         if not create and not file.is_file():
@@ -337,6 +338,16 @@ class Store:
 def is_archive(path: str | Path) -> bool:
     """Whether ``path`` names a Lance dataset rather than the directory of a store."""
     return "://" in str(path) or str(path).rstrip("/").endswith(".lance")
+
+
+def check_directory(path: str | Path) -> None:
+    """Raise a UsageError if ``path`` names an archive, where a directory is needed."""
+    if is_archive(path):
+        raise UsageError(
+            f"{path} names a Lance dataset, and a directory of this device is needed here, e.g. "
+            "past; rows go from there into an archive with elsa-rt memory merge past --store "
+            f"{path}"
+        )
 
 
 def _read_code(data: bytes) -> VectorCode:

@@ -97,7 +97,7 @@ class _Reader:
             part = {names[key]: value for key, value in given.items() if key in names}
             if "bundle" in part:
                 part["bundle"] = self._bundle(part["bundle"])
-            if "remember" in part:
+            if "remember" in part and "://" not in part["remember"]:
                 part["remember"] = str(self._resolved(part["remember"]))
             for name in part.keys() & {"microphone", "site", "feedback"}:
                 if _is_file(part[name]):

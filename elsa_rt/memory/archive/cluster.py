@@ -31,6 +31,9 @@ RETRIES = 5
 TASKS_A_CORE = 4
 """Least number of tasks for each core: so that all cores end at about the same time."""
 
+OBJECT_STORE_BYTES = 256 * 2**20
+"""Memory for objects of a cluster that begins here: pieces and parts are names, not sound."""
+
 AHEAD = 2
 """Tasks that wait for each core beside the one that it works on."""
 
@@ -40,13 +43,16 @@ def cluster(
     address: str,
 ) -> Iterator[Callable[[Sequence[Piece], Order], Iterator[WrittenPiece]]]:
     """Connect to the cluster at ``address`` ("local" begins one here); gives what hears pieces."""
+    own: dict[str, Any] = {}
+    if address == "local":
+        own = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
     try:
         ray.init(
             address=None if address == "local" else address,
             logging_level=logging.ERROR,
             log_to_driver=False,
-            include_dashboard=False if address == "local" else None,
             ignore_reinit_error=False,
+            **own,
         )
     except Exception as error:  # it has no root of its own for what connecting raises
         reason = " ".join(str(error).split())[:300]

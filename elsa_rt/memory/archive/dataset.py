@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -31,6 +32,15 @@ MARK = "piece"
 
 INDEXED_ROWS = 20_000
 """From so many rows on the embeddings get an index; fewer are compared one by one."""
+
+KEYS = {
+    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT of other stores",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY",
+}
+"""Object stores, and where they take their keys from."""
+
+_NOISE = re.compile(r"(LanceError\(IO\):|<[^>]*>|,? ?/\S+\.rs:\d+:\d+|<\S*$)")
 
 DIMENSIONS_A_CODE = 8
 """Dimensions of an embedding that a byte of the index stands for."""
@@ -56,35 +66,57 @@ class Part(NamedTuple):
 
 @contextlib.contextmanager
 def lance_gate(doing: str, uri: str) -> Iterator[None]:
-    """Turn whatever Lance raises into one StoreError."""
+    """Turn whatever Lance raises into one StoreError with its cure."""
     try:
         yield
     except (OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
         raise StoreError(
-            f"{doing} {uri}: Lance {lance.__version__} says: {reason}: check that the place can be "
-            "read and written; object stores take their keys from the environment"
+            f"{doing} {uri}: {_reason(error)} (Lance {lance.__version__}): {_cure(uri)}"
         ) from error
 
 
+def _reason(error: Exception) -> str:
+    """What Lance says, without its own source lines and the XML of an object store."""
+    text = _NOISE.sub(" ", " ".join(str(error).split()))
+    return " ".join(text.split()).strip(" ,:")[:300]
+
+
+def _cure(uri: str) -> str:
+    scheme = uri.partition("://")[0] if "://" in uri else ""
+    keys = KEYS.get(scheme)
+    if keys is not None:
+        return f"check the bucket's name, and the keys in the environment: {keys}"
+    if scheme:
+        return f"known are {', '.join(f'{name}://' for name in KEYS)} and directories"
+    return f"check that the place can be read and written, and has room: ls -la {uri}"
+
+
 def open_dataset(uri: str) -> Any:
-    """The dataset at ``uri``, or a UsageError where there is none."""
+    """The archive at ``uri``, or a UsageError where there is none."""
+    missing = UsageError(
+        f"opening the archive {uri}: there is none: make one with elsa-rt remember FILES "
+        f"--store {uri}"
+    )
     if "://" not in uri and not Path(uri).is_dir():
-        raise UsageError(
-            f"opening the archive {uri}: there is none: make one with elsa-rt remember FILES "
-            f"--store {uri}"
-        )
+        raise missing
     with lance_gate("opening", uri):
-        return lance.dataset(uri)
+        try:
+            found = lance.dataset(uri)
+        except (OSError, ValueError) as error:
+            if "was not found" in str(error):
+                raise missing from None
+            raise
+    if "embedding" not in found.schema.names or "recording" not in found.schema.names:
+        raise StoreError(
+            f"opening {uri}: it is a Lance dataset, but no archive of elsa-rt: name another place"
+        )
+    return found
 
 
 def make_dataset(uri: str, dimensions: int) -> Any:
-    """The dataset at ``uri``; an empty one where there is none."""
-    with contextlib.suppress(UsageError, StoreError):
-        found = open_dataset(uri)
-        if "embedding" not in found.schema.names:
-            raise StoreError(f"opening {uri}: it is a Lance dataset, but no archive of elsa-rt")
-        return found
+    """The archive at ``uri``; an empty one where there is none."""
+    with contextlib.suppress(UsageError):
+        return open_dataset(uri)
     schema = schema_of(dimensions)
     with lance_gate("making", uri):
         return lance.write_dataset(
