@@ -61,12 +61,15 @@ def jack_lacks() -> str:
 
 
 @contextlib.contextmanager
-def virtual_microphone(samples: NDArray[np.float32], rate: int) -> Iterator[VirtualMicrophone]:
+def virtual_microphone(
+    samples: NDArray[np.float32], rate: int, *, repeat: bool = False
+) -> Iterator[VirtualMicrophone]:
     """An ALSA device that plays ``samples`` (channels, n) at its own pace, then silence.
 
     They are rounded to 16 bits. The first waits until somebody reads; a program that is held up
     loses nothing, the device waits for it and makes up for the time. Made for `MicrophoneSource`,
-    which asks for periods of 10 ms.
+    which asks for periods of 10 ms. With ``repeat`` they begin again instead of the silence; they
+    last a multiple of 10 ms then.
     """
     channels = len(samples)
     pcm = np.clip(np.round(samples * 2.0**15), -(2**15), 2**15 - 1)
@@ -75,7 +78,8 @@ def virtual_microphone(samples: NDArray[np.float32], rate: int) -> Iterator[Virt
         os.mkfifo(fifo)
         config = Path(folder, "alsa.conf")
         config.write_text(_alsa_config(fifo, channels, rate))
-        with _feeding(fifo, pcm.astype("<i2").T.tobytes(), round(rate * PERIOD_S) * channels * 2):
+        period = round(rate * PERIOD_S) * channels * 2
+        with _feeding(fifo, pcm.astype("<i2").T.tobytes(), period, repeat):
             yield VirtualMicrophone(DEVICE, {**os.environ, "ALSA_CONFIG_PATH": str(config)}, rate)
 
 
@@ -92,11 +96,11 @@ pcm.{DEVICE} {{
 
 
 @contextlib.contextmanager
-def _feeding(fifo: Path, pcm: bytes, period: int) -> Iterator[None]:
+def _feeding(fifo: Path, pcm: bytes, period: int, repeat: bool) -> Iterator[None]:
     """Write ``pcm`` at the pace of a clock, ``period`` bytes at a time, then zeros for ever."""
     pipe = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
     done = threading.Event()
-    feeder = threading.Thread(target=_feed, args=(pipe, pcm, period, done), daemon=True)
+    feeder = threading.Thread(target=_feed, args=(pipe, pcm, period, repeat, done), daemon=True)
     feeder.start()
     try:
         yield
@@ -106,7 +110,7 @@ def _feeding(fifo: Path, pcm: bytes, period: int) -> Iterator[None]:
         os.close(pipe)
 
 
-def _feed(pipe: int, pcm: bytes, period: int, done: threading.Event) -> None:
+def _feed(pipe: int, pcm: bytes, period: int, repeat: bool, done: threading.Event) -> None:
     # ALSA's plugin takes each read for complete: the first fills its whole buffer and every
     # later one a period, so exactly that must lie in the pipe, never less and never more
     os.write(pipe, pcm[: BUFFERED * period].ljust(BUFFERED * period, b"\0"))
@@ -119,6 +123,8 @@ def _feed(pipe: int, pcm: bytes, period: int, done: threading.Event) -> None:
             continue
         os.write(pipe, pcm[position : position + period].ljust(period, b"\0"))
         position += period
+        if repeat:
+            position %= len(pcm)
         now = time.monotonic()
         due = (due or now) + PERIOD_S  # a reader that was late gets the rest faster
         pause = max(pause, due - now)

@@ -1,0 +1,1 @@
+"""Hours of sound through a listener; ``python -m tests.soak``."""
