@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = Config(**settings(arguments))
     heard: list[Hearing] = []
     try:
-        with GracefulStop() as stop:
+        with GracefulStop(loading=True) as stop:
             _hear(arguments.source, config, heard, stop)
     finally:  # a microphone may be unplugged after hours
         if heard:
@@ -73,6 +73,7 @@ def _hear(source: str, config: Config, heard: list[Hearing], stop: GracefulStop)
     encoder = AudioEncoder(ModelBundle.load(config.bundle), config, notices)
     nothing = PromptBank.empty(encoder.bundle)
     listener = Listener(nothing, config=config, encoder=encoder, on_notice=notices)
+    stop.loaded()
     with (
         open_source(source, config, notices) as opened,
         Console(stderr=True).status("waiting for sound ...") as status,

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     config, file = load_rules_config(arguments)
     began = _began(arguments.at, file)
     notices = Notices()
-    with GracefulStop() as stop:
+    with GracefulStop(loading=True) as stop:
         say_loading()
         from elsa_rt.listener import Listener
         from elsa_rt.sources.files import FileSource
@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         with FileSource(arguments.recording, config, notices) as opened:
             began_s = None if began is None else began.timestamp()
             listener = Listener(config=config, on_notice=notices, began_s=began_s)
+            stop.loaded()
             listener.store.keep = "feedback" in vars(arguments)  # a trial is no alert to judge
             why = None
             if arguments.json or arguments.hearings or not sys.stdout.isatty():

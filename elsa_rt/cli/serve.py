@@ -83,7 +83,10 @@ def run(arguments: argparse.Namespace) -> int:
     token = token_for(arguments.host, os.environ.get(TOKEN))
     config = _for_watching(config, arguments, source)
     notices, hub = Notices(), Hub()
-    with GracefulStop() as stop, WebServer(arguments.host, arguments.port, hub) as server:
+    with (
+        GracefulStop(loading=True) as stop,
+        WebServer(arguments.host, arguments.port, hub) as server,
+    ):
         say_loading()
         from elsa_rt.listener import Listener
         from elsa_rt.screens.rule_book import RuleBook
@@ -93,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         listener = Listener(None if file else prompts or None, config=config, on_notice=notices)
         book = RuleBook(listener, file)
+        stop.loaded()
         model = f"{listener.bundle.name} {listener.bundle.version}"
         name = "the built-in scene" if arguments.demo else _name(source)
         clips = ClipShelf(file.outputs if file else ())
@@ -181,6 +185,6 @@ def _name(source: str | Path | None) -> str:
 
 def _link(host: str, port: int, token: str | None) -> str:
     """The address to open: an unspecified host by the name of this computer."""
-    shown = socket.gethostname() if host in ("0.0.0.0", "::", "") else host
+    shown = socket.gethostname() if host in ("0.0.0.0", "::", "") else host  # nosec B104
     shown = f"[{shown}]" if ":" in shown else shown
     return f"http://{shown}:{port}/" + (f"?token={token}" if token else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -20,25 +21,37 @@ if TYPE_CHECKING:
 GRACE_S = 0.3
 """So long a step may take to come to its end; a pipe that is silent gives none."""
 
-
 SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 """Signals that ask to stop; under ``nohup``, SIGHUP stays ignored."""
 
 
+INTERRUPTED = (KeyboardInterrupt, ImportError, SystemError)
+"""What comes of a KeyboardInterrupt; the latter two where it struck the code of an extension."""
+
+
 class GracefulStop:
     """Knows when somebody asked to stop.
 
-    The step in progress is finished first, so that nothing is written by halves. If none comes
-    to its end within `GRACE_S`, KeyboardInterrupt ends the wait, and a second signal ends it at
-    once, whatever is going on; it goes no further than the ``with`` of this.
+    While ``loading``, up to `loaded`, a signal ends the process at once: nothing is open yet, and
+    an exception in the middle of an import comes out of it as another one, or not at all. From
+    then on the step in progress is finished first, so that nothing is written by halves. If none
+    comes to its end within `GRACE_S`, KeyboardInterrupt ends the wait, and a second signal ends it
+    at once, whatever is going on; neither this nor what libraries make of it goes further than
+    the ``with`` of this.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, loading: bool = False) -> None:
         self.signal: int | None = None
+        self._loading = loading
         self._quitting = False
+        self._interrupted = False
         self._before: dict[int, Any] = {}
+
+    def loaded(self) -> None:
+        """From now on there is something to end in order."""
+        self._loading = False
 
     def asked(self) -> bool:
         """Whether to stop. Who is told so comes to his end himself, and nothing hurries him."""
@@ -83,15 +96,18 @@ class GracefulStop:
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        return (self.signal is not None or self._quitting) and kind is KeyboardInterrupt
+        return self._interrupted and kind is not None and issubclass(kind, INTERRUPTED)
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
+        if self._loading:
+            os._exit(128 + number)
         if self.signal is not None:
             self._interrupt(number, frame)
         self.signal = number
         signal.setitimer(signal.ITIMER_REAL, GRACE_S)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._interrupted = True
         raise KeyboardInterrupt
 
 
