@@ -21,6 +21,8 @@ from elsa_rt.version import __version__
 MOST_FILES = 64
 """Of one kind; the one that was not written for longest goes first."""
 
+_failures: list[str] = []
+
 
 def digest(*parts: str | bytes | NDArray[Any]) -> str:
     """A key of 32 characters: the same for the same parts and this version of elsa-rt alone."""
@@ -53,8 +55,13 @@ def save(kind: str, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         with replacing(path, private=True) as part, part.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
         _forget(sorted(path.parent.glob("*.npz"), key=_written)[:-MOST_FILES])
-    except (OSError, ElsaError):
-        return
+    except (OSError, ElsaError) as error:
+        _failures[:] = [f"the cache cannot be written ({error}): the next start takes as long"]
+
+
+def failure() -> str | None:
+    """What the last `save` that failed in this process met; None where none did."""
+    return f"{_failures[0]}; free room, or set ELSA_RT_CACHE" if _failures else None
 
 
 def _forget(files: Iterable[Path]) -> None:

@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from elsa_rt import cache
+
+LITTLE = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # as a disk with no more room than this
+"""
+RECALL = """
+import numpy as np
+from elsa_rt.jit.numba_compiler import called
+
+def twice(x):
+    for i in range(x.size):
+        x[i] *= 2
+
+x = np.ones(3)
+called(twice)(x)
+print(x.tolist())
+"""
+
+
+def run(program: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "ELSA_RT_CACHE": str(directory)}
+    command = [sys.executable, "-c", LITTLE + program]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
 
 
 def test_what_cannot_be_kept_is_computed_again(
@@ -49,3 +74,28 @@ def test_keys_tell_what_they_are_of_apart() -> None:
     }  # fmt: skip
     assert len(keys) == 5
     assert cache.digest(one, "x") == cache.digest(one.copy(), "x")
+
+
+@pytest.mark.slow
+def test_a_start_without_room_for_its_kernels_hears_and_says_so(tmp_path: Path) -> None:
+    listen = "from elsa_rt.cli import main; sys.exit(main(['listen', '--demo', '--alerts-only']))"
+    done = run(listen, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"state": "start"') >= 6
+    assert done.stderr.count("the cache cannot be written") == 1
+    assert "File too large" in done.stderr
+    assert "set ELSA_RT_CACHE" in done.stderr
+    assert list(tmp_path.rglob("*.part")) == []
+
+
+@pytest.mark.slow
+def test_warmup_without_room_fails(tmp_path: Path) -> None:
+    done = run("from elsa_rt.cli import main; sys.exit(main(['warmup']))", tmp_path)
+    assert done.returncode == 1
+    assert "the next start takes as long; free room, or set ELSA_RT_CACHE" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_loop_that_cannot_be_kept_runs_once(tmp_path: Path) -> None:
+    done = run(RECALL, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "[2.0, 2.0, 2.0]\n"), done.stderr

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from elsa_rt import cache
 from elsa_rt.cli.memories import remembering
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     if file is not None and source is None:
         source = file.source
     notices = Notices()
-    with GracefulStop() as stop:
+    with GracefulStop(loading=True) as stop:
         say_loading()
         from elsa_rt.listener import Listener
         from elsa_rt.screens.rule_book import RuleBook
@@ -94,6 +95,9 @@ def run(arguments: argparse.Namespace) -> int:
         listener = Listener(None if file else prompts or None, config=config, on_notice=notices)
         model = f"{listener.bundle.name} {listener.bundle.version}"
         book = RuleBook(listener, file)
+        if why := cache.failure():
+            notices(why)
+        stop.loaded()
         with open_source(source, config, notices, supervised=True) as opened:
             if as_json:
                 output = _json_lines(opened, model, alerts_only=arguments.alerts_only)

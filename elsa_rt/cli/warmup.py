@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import time
 
+from elsa_rt import cache
 from elsa_rt.cli.notices import Notices
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
 from elsa_rt.config import MODEL, Config
+from elsa_rt.errors import ElsaError
 
 MORE = """\
 Compiles what a start would compile and keeps it, reads the model once, and builds a plan if a
@@ -32,4 +34,6 @@ def run(arguments: argparse.Namespace) -> int:
     for hearing in Listener(demo_prompts(), demo_path(), config, on_notice=Notices()):
         print(f"first hearing after {time.perf_counter() - begun:.1f} s: {hearing.words}")
         break
+    if why := cache.failure():
+        raise ElsaError(why)
     return 0

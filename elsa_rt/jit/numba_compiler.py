@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib import import_module
 from typing import Any
 
+from elsa_rt.errors import ElsaError
+from elsa_rt.files import cache_directory
 from elsa_rt.jit.object_file import ObjectFile
 
 # where colorama is installed, Numba has it write an escape sequence to standard output at exit
@@ -25,16 +28,30 @@ def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def called(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """``kernel`` for calls through Numba itself, kept in its own cache.
+    """``kernel`` for calls through Numba itself, kept by Numba within the cache of elsa-rt.
 
     It is for arguments that `Kernel` has no type for, where a start may import Numba.
     """
     from numba import njit
 
+    config: Any = import_module("numba.core.config")
+    before = config.CACHE_DIR  # the user's own, or nothing: beside the sources
     try:
-        return njit(cache=True, nogil=True)(kernel)
-    except RuntimeError:  # no directory to keep it in: a service without a home
+        config.CACHE_DIR = before or str(cache_directory() / "numba")
+        function = njit(cache=True, nogil=True)(kernel)
+    except (RuntimeError, OSError, ElsaError):  # no directory to keep it in
         return njit(nogil=True)(kernel)
+    finally:
+        config.CACHE_DIR = before
+
+    @wraps(kernel)
+    def call(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except OSError:  # no room to keep it: it is compiled by now, and has not run yet
+            return function(*arguments)
+
+    return call
 
 
 def compile_kernel(function: Callable[..., Any], arguments: Sequence[str]) -> ObjectFile:
@@ -84,7 +101,8 @@ def _entry(function: Callable[..., Any], arguments: Sequence[str]) -> Callable[.
         "function": function, "carray": numba.carray,
         "floats": floats, "doubles": doubles, "integers": integers,
     }  # fmt: skip
-    exec(f"def entry(row):\n    return function({', '.join(given)})", scope)  # of the line above
+    source = f"def entry(row):\n    return function({', '.join(given)})"
+    exec(source, scope)  # nosec B102
     made: Callable[..., Any] = scope["entry"]
     return made
 
