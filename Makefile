@@ -9,10 +9,11 @@
 # make pictures  the pictures of guide and README, photographed anew
 # make faults    inject faults into a running elsa-rt; the table goes into the guide
 # make soak      half an hour of sound at full pace: memory, files, threads, time (HOURS=24 for more)
+# make sweep     SIGTERM and Ctrl-C at 200 random moments of the start each
 # make fuzz      mutate what users bring for ten minutes (MINUTES=60 for more)
-# make audit     known vulnerabilities of the dependencies and of the code
+# make audit     known vulnerabilities of the locked dependencies and of the code
 # make sbom      bill of materials of the installed packages, build/sbom.json
-# make lock      requirements with hashes for the service, examples/service/requirements.txt
+# make lock      requirements with hashes for the service, examples/service/requirements*.txt
 # make bench     how fast it is and how much memory it takes, on one core
 # make bench-outputs         what all outputs cost, and how soon an alert is on MQTT
 # make bench-alternatives    the same beside SciPy, librosa, torch and CLAP
@@ -32,7 +33,7 @@ RUN_PACKAGES := python3-venv libportaudio2
 TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl \
 	chromium-headless-shell fonts-dejavu-core ffmpeg strace
 
-.PHONY: faults soak fuzz audit sbom lock test-extras test-home-assistant demo listen test test-fast lint guide pictures bench \
+.PHONY: faults soak sweep fuzz audit sbom lock test-extras test-home-assistant demo listen test test-fast lint guide pictures bench \
 	bench-alternatives bench-device bench-outputs \
 	bench-memory bench-archive bench-release gpu-check
 
@@ -81,23 +82,31 @@ faults: $(VENV)/.installed-for-tests
 soak: $(VENV)/.installed-for-tests
 	$(BIN)/python -m tests.soak --hours $(or $(HOURS),0.5)
 
+sweep: $(VENV)/.installed-for-tests
+	for signal in TERM INT; do \
+		$(BIN)/python -m tests.faults.sweep --count 200 --signal $$signal || exit 1; done
+
 fuzz: $(VENV)/.installed-for-tests
 	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
 
 audit: $(VENV)/.installed-for-tests
 	$(BIN)/python -m pip install --quiet pip-audit bandit
 	$(BIN)/bandit --quiet --recursive --severity-level medium elsa_rt
-	$(BIN)/pip-audit --skip-editable
+	$(BIN)/pip-audit --strict --disable-pip --requirement examples/service/requirements-outputs.txt
 
 sbom: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet cyclonedx-bom
 	mkdir -p build
 	$(BIN)/cyclonedx-py environment $(BIN)/python --output-file build/sbom.json
 
+# for every Python that elsa-rt runs on, on Linux, x86-64 and ARM
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.10 \
+	--generate-hashes --no-annotate --custom-compile-command "make lock"
+OUTPUTS := mqtt osc prometheus mcap web
 lock: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
-		--output-file examples/service/requirements.txt pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(LOCK) --output-file examples/service/requirements.txt
+	$(LOCK) $(OUTPUTS:%=--extra %) --output-file examples/service/requirements-outputs.txt
 
 bench: $(VENV)/.installed
 	for bench in step filters sharing start growth listen_file; do \

@@ -228,7 +228,7 @@ def _read(
     """Rows of ``kinds`` after the id ``last``, by id, some thousands at a time."""
     numbers = ", ".join(str(KINDS.index(kind)) for kind in kinds)
     sql = (
-        "SELECT id, coalesce(at / 1000, 0), source, coalesce(azimuth, ?), "
+        "SELECT id, coalesce(at / 1000, 0), source, coalesce(azimuth, ?), "  # nosec B608
         "coalesce(elevation / 10, 0), model * 4 + kind, substr(vector, 1, ?) FROM events "
         f"WHERE id > ? AND kind IN ({numbers}) ORDER BY id"
     )

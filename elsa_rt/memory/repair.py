@@ -73,13 +73,13 @@ def _copy(damaged: sqlite3.Connection, new: sqlite3.Connection, table: str) -> i
     new.execute("BEGIN")
     for order in ("ASC", "DESC"):
         with contextlib.suppress(sqlite3.Error):
-            cursor = damaged.execute(f"SELECT * FROM {table} ORDER BY {keyed} {order}")
+            cursor = damaged.execute(f"SELECT * FROM {table} ORDER BY {keyed} {order}")  # nosec B608
             if order == "DESC" and table == "alerts":
                 break  # it has no key that keeps a row from coming twice
             while rows := _few(cursor):
                 new.executemany(insert, rows)
     new.execute("COMMIT")
-    ((count,),) = new.execute(f"SELECT count(*) FROM {table}").fetchall()
+    ((count,),) = new.execute(f"SELECT count(*) FROM {table}").fetchall()  # nosec B608
     return int(count)
 
 
