@@ -54,6 +54,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "alert_end": (0, 1),
     "false_alarms_per_hour": (MIN_FALSE_ALARMS, MAX_FALSE_ALARMS),
     "feedback_half_life_days": (0.01, inf),
+    "feedback_keep_days": (0.01, inf),
     "alert_confirm_s": (0, inf),
     "alert_release_s": (0, inf),
     "alert_cooldown_s": (0, inf),
@@ -169,6 +170,9 @@ class Config:
     )
     feedback_half_life_days: float = _setting(
         ALERTS, 60.0, "what was said of an alert counts half as much after so many days"
+    )
+    feedback_keep_days: float = _setting(
+        ALERTS, 30.0, "an alert can be judged for so many days, and of all alerts the latest 2000"
     )
     alert_confirm_s: float = _setting(
         ALERTS, 0.2, "seconds that the score must hold, short gaps aside, before the start"

@@ -49,8 +49,9 @@ from elsa_rt.notices import OnNotice, log_notice
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.reference_frame import ReferenceFrame
 from elsa_rt.rules.rule import Rule
-from elsa_rt.scoring.feedback import FeedbackStore, Mark, Verdict, feedback_path
+from elsa_rt.scoring.feedback import FeedbackStore, feedback_path
 from elsa_rt.scoring.known_sounds import KnownSounds
+from elsa_rt.scoring.marks import Mark, Verdict
 from elsa_rt.sources.open import AnySource, open_source
 
 if TYPE_CHECKING:
@@ -476,22 +477,25 @@ class Listener:
             self._matcher, self.config, self._store = following
             self._matcher.inherit(before)
 
-    def feedback(self, alert_id: str, verdict: Verdict | Literal["undo"]) -> None:
+    def feedback(
+        self, alert_id: str, verdict: Verdict | Literal["undo"], rule: str | None = None
+    ) -> None:
         """Say that an alert was "false" or "right", or "undo" what was said; any thread may.
 
         What was heard in the alert becomes an example of its rule, at its place: from the next
         second on the like of a false one hardly alerts any more. With ``Config.feedback`` or a
-        site it is kept in a file and counts after a restart as well.
+        site it is kept in a file and counts after a restart as well. Where alerts are grouped, it
+        is said of every rule that joined the alert, unless ``rule``, an id, names one of them.
 
         Raises
         ------
         UsageError
-            There was no such alert among the latest, or the verdict is none.
+            There was no such alert of late, the verdict is none, or the rule had no part in it.
         """
         if verdict == "undo":
-            self._store.undo(alert_id)
+            self._store.undo(alert_id, rule)
         else:
-            self._store.judge(alert_id, verdict)
+            self._store.judge(alert_id, verdict, rule=rule)
 
     @property
     def health(self) -> Health:
@@ -578,6 +582,6 @@ class Listener:
 
 
 def _open_store(config: Config) -> FeedbackStore:
-    store = FeedbackStore(feedback_path(config))
+    store = FeedbackStore.of(config)
     store.compact()
     return store

@@ -37,6 +37,7 @@ class AlertSettings(TypedDict, total=False):
     alert_group: bool
     feedback: str | PathLike[str] | None
     feedback_half_life_days: float
+    feedback_keep_days: float
     why: bool
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,23 @@ def test_right_after_false_takes_its_place(encoder: AudioEncoder, scene: Foa, hu
     listener.feedback(first, "false")
     listener.feedback(first, "right")
     assert len(starts(hear(listener, scene))) == 1
+
+
+def test_the_rules_of_one_grouped_alert_can_be_judged_singly(
+    encoder: AudioEncoder, scene: Foa, hum: Rule
+) -> None:
+    rules = hum, replace(hum, id="again")
+    listener = listen(encoder, *rules, alert_group=True)
+    (first,) = starts(hear(listener, scene))
+    (leader,) = (a for a in listener.store.alerts if not a.joined)
+    (follower,) = (a for a in listener.store.alerts if a.joined)
+    assert (leader.alert, follower.joined) == (first, first)
+    assert follower.duration_s == pytest.approx(leader.duration_s)
+    listener.feedback(first, "false", rule=leader.rule)
+    (other,) = (a for h in hear(listener, scene) for a in h.alerts if a.state == "start")
+    assert other.rule == follower.rule  # it is told by itself now
+    listener.feedback(first, "false")
+    assert starts(hear(listener, scene)) == []
 
 
 def test_an_alert_can_be_judged_while_it_is_open(

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from elsa_rt.alerting.gate import Joined
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.errors import ElsaError
 from elsa_rt.hearing import Alert
 from elsa_rt.notices import OnNotice
 from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.confirmation import Flags, RuleMapping
-from elsa_rt.scoring.feedback import AlertSounds, FeedbackStore, Sounds, spread
+from elsa_rt.scoring.feedback import FeedbackStore
+from elsa_rt.scoring.marks import AlertSounds, Sounds, spread
 from elsa_rt.scoring.scorer import Match
 from elsa_rt.scoring.statistics import Statistics
 
@@ -77,24 +79,31 @@ class AlertRecorder:
         holds: Flags,
         pending: Flags,
         alerts: Sequence[Alert],
+        joined: Sequence[Joined],
         margin: Callable[[int], float],
     ) -> None:
         """Take which rules hold (p,) at this step, which of them are ``pending``, and the alerts.
 
-        A rule is pending that has an open alert, or steps that count towards one. ``margin`` tells
-        by how much log odds a rule is above its threshold.
+        A rule is pending that has an open alert, or steps that count towards one. ``joined`` are
+        alerts that another one stands for. ``margin`` tells by how much log odds a rule is above
+        its threshold.
         """
         for rule in np.flatnonzero(holds).tolist():
             self._keep(rule, sound.embedding[match.slot[rule]])
             self._margin[rule] = max(self._margin.get(rule, 0.0), margin(rule))
-        for alert in alerts:
-            if alert.state != "update":
-                self.tell(time_s, alert)
+        self.tell(time_s, alerts, joined)
         for rule in [rule for rule in self._steps if not pending[rule]]:
             del self._steps[rule], self._stride[rule], self._skipped[rule], self._margin[rule]
 
-    def tell(self, time_s: float, alert: Alert) -> None:
-        """Put what was heard in ``alert``, which started or ended, into the store."""
+    def tell(self, time_s: float, alerts: Sequence[Alert], joined: Sequence[Joined]) -> None:
+        """Put what was heard in alerts that started or ended into the store."""
+        for alert in alerts:
+            if alert.state != "update":
+                self._put(time_s, alert, "")
+        for alert, leader in joined:
+            self._put(time_s, alert, leader)
+
+    def _put(self, time_s: float, alert: Alert, leader: str) -> None:
         rule = self._ids.get(alert.rule)
         if rule is None or rule not in self._steps:
             return
@@ -111,6 +120,7 @@ class AlertRecorder:
             fits=self._fits,
             sounds=spread(self._steps[rule]),
             margin=self._margin[rule],
+            joined=leader,
         )
         try:
             self._store.add(heard)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,13 @@ MIN_UPDATE_S = 0.2
 """Seconds between two messages of an alert at least, however fast it moves."""
 
 
+class Joined(NamedTuple):
+    """An alert that is not told, because another one stands for it."""
+
+    alert: Alert
+    leader: str  # id of the other
+
+
 @dataclass
 class _Open:
     """State of one open alert beside its evidence."""
@@ -39,7 +47,7 @@ class _Open:
     place: Track  # where it was heard last
     told: Track  # where it was when it was told of
     told_s: float
-    joins: int | None = None  # the rule whose alert stands for it, where alerts are grouped
+    leader: str = ""  # id of the alert that stands for it, where alerts are grouped
     joined: tuple[str, ...] = ()  # ids of the rules that joined it
 
 
@@ -64,6 +72,8 @@ class AlertGate:
     life : AlertLifecycle
     holds : bool (p,)
         Whether the present step counts for a rule.
+    joined : list of Joined
+        Alerts that started and ended in the last step and are not told.
     """
 
     def __init__(
@@ -90,6 +100,7 @@ class AlertGate:
         self._evidence.reset()
         self._open: dict[int, _Open] = {}
         self.holds = np.zeros(len(self._rules), np.bool_)
+        self.joined: list[Joined] = []
 
     def inherit(self, before: AlertGate, mapping: RuleMapping) -> None:
         """Go on with the open alerts and the scores of the rules that ``before`` has, too.
@@ -100,11 +111,9 @@ class AlertGate:
         self.delay_s = before.delay_s
         self.life.inherit(before.life, mapping)
         self._evidence.inherit(before._evidence, mapping)
-        new_of = dict(zip(mapping.old, mapping.new, strict=True))
-        for there, here in new_of.items():
+        for here, there in zip(*mapping, strict=True):
             if there in before._open:
-                alert = self._open[here] = before._open.pop(there)
-                alert.joins = None if alert.joins is None else new_of.get(alert.joins)
+                self._open[here] = before._open.pop(there)
 
     @property
     def any_open(self) -> bool:
@@ -123,6 +132,7 @@ class AlertGate:
 
         ``sound`` and ``tracks``, that of each slot, are in the axes that alerts are told in.
         """
+        self.joined = []
         change = self.life.step(time_s, match.score, self._required(match, tracks))
         self.holds = change.holds
         ended = [self._close(rule, time_s) for rule in np.flatnonzero(change.ended).tolist()]
@@ -140,6 +150,7 @@ class AlertGate:
 
     def finish(self, time_s: float) -> tuple[Alert, ...]:
         """End every open alert: the stream is over."""
+        self.joined = []
         ended = [self._close(rule, time_s) for rule in sorted(self._open)]
         self.life.finish(time_s)
         return tuple(alert for alert in ended if alert is not None)
@@ -163,18 +174,25 @@ class AlertGate:
         name = f"{self._rules[rule].id}-{self._run}{self._alerts:06d}"
         leader = self._leader_of(place) if self._group else None
         event = self._event_of(place)
-        self._open[rule] = _Open(name, event, place.id, latency_s, place, place, time_s, leader)
+        self._open[rule] = _Open(name, event, place.id, latency_s, place, place, time_s)
         if leader is not None:
-            one = self._open[leader]
-            one.joined = tuple(dict.fromkeys([*one.joined, self._rules[rule].id]))
-            return None
-        return self._alert("start", rule, time_s, float(match.score[rule]))
+            leader.joined = tuple(dict.fromkeys([*leader.joined, self._rules[rule].id]))
+            self._open[rule].leader = leader.id
+        return self._told(rule, self._alert("start", rule, time_s, float(match.score[rule])))
 
-    def _leader_of(self, place: Track) -> int | None:
-        """The rule whose open alert is told of the sound at ``place``, if there is one."""
-        for rule, other in self._open.items():
-            if place.id and other.track == place.id and other.joins is None:
-                return rule
+    def _told(self, rule: int, alert: Alert) -> Alert | None:
+        """``alert``, unless another one stands for it."""
+        leader = self._open[rule].leader
+        if not leader:
+            return alert
+        self.joined.append(Joined(alert, leader))
+        return None
+
+    def _leader_of(self, place: Track) -> _Open | None:
+        """The open alert that is told of the sound at ``place``, if there is one."""
+        for other in self._open.values():
+            if place.id and other.track == place.id and not other.leader:
+                return other
         return None
 
     def _event_of(self, place: Track) -> str:
@@ -193,7 +211,7 @@ class AlertGate:
                 continue
             if places[rule].id or not alert.place.id:  # a guess is no better than the last place
                 alert.place = places[rule]
-            if alert.joins is None and self._is_due(alert, time_s):
+            if not alert.leader and self._is_due(alert, time_s):
                 alert.told, alert.told_s = alert.place, time_s
                 told.append(self._alert("update", rule, time_s, float(match.score[rule])))
         return told
@@ -210,8 +228,9 @@ class AlertGate:
         evidence = self._evidence[rule]
         alert = self._alert("end", rule, time_s, float(evidence["peak"]))
         duration_s = float(evidence["last_s"] - evidence["onset_s"])
-        closed = self._open.pop(rule)
-        return None if closed.joins is not None else replace(alert, duration_s=duration_s)
+        told = self._told(rule, replace(alert, duration_s=duration_s))
+        del self._open[rule]
+        return told
 
     def _alert(self, state: State, rule: int, time_s: float, score: float) -> Alert:
         alert, evidence = self._open[rule], self._evidence[rule]

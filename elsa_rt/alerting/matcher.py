@@ -174,8 +174,7 @@ class Matcher:
     def finish(self, time_s: float) -> Ends:
         """The ends of the open alerts: the stream is over."""
         alerts = self._alerts.finish(time_s)
-        for alert in alerts:
-            self._recorder.tell(time_s, alert)
+        self._recorder.tell(time_s, alerts, self._alerts.joined)
         near_misses = self._near_misses.finish(time_s)
         self._tally.step(time_s, (), near_misses)
         return Ends(alerts, near_misses if self._why else ())
@@ -198,7 +197,14 @@ class Matcher:
     ) -> None:
         gate = self._alerts
         self._recorder.step(
-            time_s, match, sound, gate.holds, gate.life.pending, alerts, self._reasons.margin
+            time_s,
+            match,
+            sound,
+            gate.holds,
+            gate.life.pending,
+            alerts,
+            gate.joined,
+            self._reasons.margin,
         )
 
     def _alerting(self) -> list[str]:

@@ -14,8 +14,8 @@ from elsa_rt.encoder.output import QUIET
 from elsa_rt.errors import ElsaError
 from elsa_rt.files import save_arrays
 from elsa_rt.hearing import Hearing
-from elsa_rt.scoring.feedback import Mark
 from elsa_rt.scoring.feedback_gate import resembles
+from elsa_rt.scoring.marks import Mark
 from elsa_rt.scoring.segments import rows_at, segment
 from elsa_rt.scoring.site import SCHEMA, fits_of
 from elsa_rt.scoring.statistics import INT8_SCALE, Background, Statistics

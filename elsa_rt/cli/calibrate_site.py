@@ -17,7 +17,7 @@ from elsa_rt.errors import UsageError
 if TYPE_CHECKING:
     from elsa_rt.calibrate.site import SiteRecorder
     from elsa_rt.encoder.audio import AudioEncoder
-    from elsa_rt.scoring.feedback import Mark
+    from elsa_rt.scoring.marks import Mark
 
 MORE = """\
 It listens for some minutes of ordinary life in which nothing sounds that you want to be told of.

@@ -15,7 +15,7 @@ from elsa_rt.config import ALERTS, MODEL, Config
 if TYPE_CHECKING:
     from elsa_rt.rules.region import Region
     from elsa_rt.scoring.explain import Explanation
-    from elsa_rt.scoring.feedback import Mark
+    from elsa_rt.scoring.marks import Mark
 
 MORE = """\
 It says which words are taken for a place and which for the sound, which names the model takes it

@@ -14,17 +14,22 @@ from elsa_rt.cli.rules import add_config
 from elsa_rt.errors import UsageError
 
 if TYPE_CHECKING:
-    from elsa_rt.scoring.feedback import AlertSounds, FeedbackStore, Mark
+    from elsa_rt.config import Config
+    from elsa_rt.scoring.feedback import FeedbackStore
+    from elsa_rt.scoring.marks import AlertSounds, Mark
 
 MORE = """\
 What was heard in a false alert becomes a counter-example of its rule at its place: from then on its
 like hardly alerts, while the same sound from elsewhere and other sounds of the rule still do. A
 running listener takes it within a second. Each verdict counts half as much after
---feedback-half-life-days of listen, and can be taken back. ID "last" is the latest alert.
+--feedback-half-life-days of listen, and can be taken back. ID "last" is the latest alert. An alert
+can be judged for --feedback-keep-days of listen. Where alerts are grouped, what is said of one is
+said of all rules that joined it, unless --rule names one of them.
 
   elsa-rt feedback glass-breaking-000017 false --config home.yaml
   elsa-rt feedback last right --site kitchen
   elsa-rt feedback glass-breaking-000017 undo --site kitchen
+  elsa-rt feedback last false --rule door-bell --config home.yaml
   elsa-rt feedback list --site kitchen
 
 Alerts are kept for it where listen has a --site, or --feedback NAME (in a rules file: alerts:
@@ -43,6 +48,7 @@ def add(commands: Commands) -> None:
     add_config(parser)
     parser.add_argument("--site", metavar="NAME", help="the site whose alerts are meant")
     parser.add_argument("--feedback", metavar="NAME", help="where listen keeps its alerts")
+    parser.add_argument("--rule", metavar="ID", help="of grouped alerts only that of this rule")
     parser.add_argument("--json", action="store_true", help="an object a line")
 
 
@@ -53,33 +59,34 @@ def run(arguments: argparse.Namespace) -> int:
     if listed is (arguments.verdict is not None):
         raise UsageError("feedback needs an alert and what it was: elsa-rt feedback last false")
     config = _config(arguments)
-    store = FeedbackStore(config.path)
+    store, half_life_days = FeedbackStore.of(config), config.feedback_half_life_days
     if listed:
-        _list(store, config.half_life_days, as_json=arguments.json)
+        if arguments.rule is not None:
+            raise UsageError("list shows all rules: leave out --rule")
+        _list(store, half_life_days, as_json=arguments.json)
         return 0
     alert = arguments.alert
     if alert == "last":
-        if not store.alerts:
+        told = [one.alert for one in store.alerts if not one.joined]
+        if not told:
             raise UsageError(f"no alert was heard yet in {store.path}: see elsa-rt feedback list")
-        alert = store.alerts[-1].alert
+        alert = told[-1]
     undo = arguments.verdict == "undo"
-    mark = store.undo(alert) if undo else store.judge(alert, arguments.verdict)
-    if arguments.json:
-        print(json.dumps(fields(mark.heard, None if undo else mark, config.half_life_days)))
+    if undo:
+        marks = store.undo(alert, arguments.rule)
     else:
-        said = "nothing is said of it any more" if undo else arguments.verdict
-        print(f"{alert} ({mark.heard.prompt!r}, {_where(mark.heard)}): {said}")
+        marks = store.judge(alert, arguments.verdict, rule=arguments.rule)
+    for mark in marks:
+        if arguments.json:
+            print(json.dumps(fields(mark.heard, None if undo else mark, half_life_days)))
+        else:
+            said = "nothing is said of it any more" if undo else arguments.verdict
+            print(f"{_name(mark.heard)} ({mark.heard.prompt!r}, {_where(mark.heard)}): {said}")
     return 0
 
 
-class _Config:
-    """Where the alerts are, and how long verdicts count."""
-
-    def __init__(self, path: Any, half_life_days: float) -> None:
-        self.path, self.half_life_days = path, half_life_days
-
-
-def _config(arguments: argparse.Namespace) -> _Config:
+def _config(arguments: argparse.Namespace) -> Config:
+    """The settings of the rules file, with a place where the alerts are."""
     from elsa_rt.cli.rules import load_config
     from elsa_rt.files import data_directory
     from elsa_rt.scoring.feedback import SUFFIX, feedback_path
@@ -103,8 +110,8 @@ def _config(arguments: argparse.Namespace) -> _Config:
                 f"whose alerts are meant was not said, and {there}: give --config RULES, "
                 "--site NAME or --feedback NAME as for listen"
             )
-        (path,) = found
-    return _Config(path, config.feedback_half_life_days)
+        config = config.changed(feedback=str(found[0]))
+    return config
 
 
 def fields(heard: AlertSounds, mark: Mark | None, half_life_days: float) -> dict[str, Any]:
@@ -137,7 +144,7 @@ def _list(store: FeedbackStore, half_life_days: float, *, as_json: bool) -> None
     for heard, mark in rows:
         table.append(
             (
-                heard.alert,
+                _name(heard),
                 f"{datetime.fromtimestamp(heard.at):%Y-%m-%d %H:%M:%S}",
                 _where(heard),
                 f"{heard.score:.2f}",
@@ -149,6 +156,11 @@ def _list(store: FeedbackStore, half_life_days: float, *, as_json: bool) -> None
     for row in table:
         cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
         print("  ".join(cells).rstrip())
+
+
+def _name(heard: AlertSounds) -> str:
+    """The id of an alert, and of the one that was told in its place."""
+    return f"{heard.alert}, joined {heard.joined}" if heard.joined else heard.alert
 
 
 def _where(heard: AlertSounds) -> str:

@@ -64,7 +64,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     config, file = load_rules_config(arguments)
-    from elsa_rt.scoring.feedback import FeedbackStore, feedback_path
+    from elsa_rt.scoring.feedback import FeedbackStore
     from elsa_rt.sources.files import FileSource
     from elsa_rt.tuning.labels import labels_of_feedback, read_labels
 
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         recorded = record(listener, source)
     if began is not None:
         judged = labels_of_feedback(
-            FeedbackStore(feedback_path(config)), began.timestamp(), recorded.length_s, file.rules
+            FeedbackStore.of(config), began.timestamp(), recorded.length_s, file.rules
         )
         labels, recorded = judged.labels, without(recorded, judged.unknown, file.rules)
     late = [label for label in labels if label.start_s >= recorded.length_s]

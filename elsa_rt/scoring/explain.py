@@ -18,7 +18,8 @@ from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.background import OWN_LEAST, labels_meant, per_rule
 from elsa_rt.scoring.false_alarm_rate import rate_of_score, score_of_rate
-from elsa_rt.scoring.feedback import FeedbackStore, Mark, feedback_path
+from elsa_rt.scoring.feedback import FeedbackStore
+from elsa_rt.scoring.marks import Mark
 from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.site import load_site
 from elsa_rt.scoring.statistics import Statistics
@@ -62,7 +63,7 @@ class Explanation:
 
 def explain(bank: PromptBank, bundle: ModelBundle, config: Config) -> tuple[Explanation, ...]:
     """Explain each rule of ``bank``; ``config`` says which site and which feedback count."""
-    marks = FeedbackStore(feedback_path(config)).marks
+    marks = FeedbackStore.of(config).marks
     statistics = Statistics.of(bundle)
     site = None if config.site is None else load_site(config.site, bundle, statistics)
     scorer = Scorer(bank, statistics, config, bundle.step_s, site)

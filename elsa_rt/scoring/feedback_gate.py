@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.rules.rule import Rule
-from elsa_rt.scoring.feedback import FeedbackStore, Mark
+from elsa_rt.scoring.feedback import FeedbackStore
+from elsa_rt.scoring.marks import Mark
 from elsa_rt.scoring.statistics import Statistics
 
 LOWERED, RAISED = (3.0, 24.0), 1.0

@@ -6,6 +6,7 @@ import json
 import stat
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,10 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.errors import ElsaError, UsageError
 from elsa_rt.rules.rule import Rule
-from elsa_rt.scoring.feedback import (
-    MAX_ALERTS,
-    SOUNDS,
-    AlertSounds,
-    FeedbackStore,
-    feedback_path,
-    spread,
-)
+from elsa_rt.scoring import feedback
+from elsa_rt.scoring.feedback import FeedbackStore, feedback_path
 from elsa_rt.scoring.feedback_gate import BELOW, LOWERED, RAISED, FeedbackGate, notices_of
+from elsa_rt.scoring.marks import SOUNDS, AlertSounds, spread
 from elsa_rt.scoring.statistics import COMPONENTS, Statistics
 
 DAY_S = 86_400.0
@@ -172,7 +168,7 @@ def test_undo_and_the_last_word_count(statistics: Statistics) -> None:
     store.judge("dog-1", "right", NOW)
     store.judge("dog-1", "false", NOW)
     assert [mark.verdict for mark in store.marks] == ["false"]
-    assert store.undo("dog-1").verdict == "false"
+    assert [mark.verdict for mark in store.undo("dog-1")] == ["false"]
     assert store.marks == ()
     assert made.step(0.0, step(statistics)) is None
     with pytest.raises(UsageError, match="nothing was said of the alert 'dog-1'"):
@@ -287,22 +283,93 @@ def test_lines_of_anything_are_left_out(tmp_path: Path, line: str) -> None:
     assert (found.marks, found.alerts) == ((), ())
 
 
-def test_the_file_stays_small(tmp_path: Path) -> None:
+def test_the_file_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feedback, "MAX_ALERTS", 50)
     path = tmp_path / "a.jsonl"
     store = FeedbackStore(path)
     store.add(heard("dog-0"))
     store.judge("dog-0", "false", NOW)
-    for number in range(1, MAX_ALERTS + 10):
+    for number in range(1, 60):
         store.add(heard(f"dog-{number}"))
         store.add(replace(heard(f"dog-{number}"), duration_s=2.0))
-    assert len(store.alerts) == MAX_ALERTS
+    assert len(store.alerts) == 50
     before = path.stat().st_size
     store.compact()
     assert path.stat().st_size < 0.6 * before
     found = FeedbackStore(path)
-    assert len(found.alerts) == MAX_ALERTS
+    assert len(found.alerts) == 50
     assert [mark.heard.alert for mark in found.marks] == ["dog-0"]  # though its alert is gone
-    assert found.undo("dog-0").verdict == "false"
+    assert [mark.verdict for mark in found.undo("dog-0")] == ["false"]
+
+
+def test_an_alert_can_be_judged_for_some_days_and_its_mark_stays(tmp_path: Path) -> None:
+    path, now = tmp_path / "a.jsonl", [NOW]
+    store = FeedbackStore(path, keep_days=30, clock=lambda: now[0])
+    store.add(heard("dog-1"))
+    store.judge("dog-1", "false")
+    now[0] += 29 * DAY_S
+    store.add(heard("dog-2"))
+    assert [one.alert for one in store.alerts] == ["dog-1", "dog-2"]
+    now[0] += 2 * DAY_S
+    for one in (store, FeedbackStore(path, keep_days=30, clock=lambda: now[0])):
+        assert [two.alert for two in one.alerts] == ["dog-2"]
+        assert [mark.heard.alert for mark in one.marks] == ["dog-1"]
+    store.judge("dog-1", "right")  # its sounds are those of the mark
+    store.undo("dog-1")
+    said = "'dog-1' is known in .*: alerts of the last 30 days, 2,000 at most, can be judged, and "
+    with pytest.raises(UsageError, match=f"{said}the first that is left is of 2027-"):
+        store.judge("dog-1", "false")
+
+
+def test_a_recording_of_last_year_can_be_judged_today() -> None:
+    store = FeedbackStore(keep_days=30, clock=lambda: NOW + 400 * DAY_S)
+    store.add(heard("dog-1"))
+    assert store.judge("dog-1", "right")
+
+
+def test_a_line_of_before_counts_from_its_onset(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    fields = {"type": "heard", **heard("dog-1").as_dict()}
+    del fields["kept"]
+    path.write_text(json.dumps(fields) + "\n")
+    for days, left in ((1, 1), (31, 0)):
+        now = NOW + days * DAY_S
+        store = FeedbackStore(path, keep_days=30, clock=partial(float, now))
+        assert len(store.alerts) == left
+
+
+def grouped(path: Path | None = None) -> FeedbackStore:
+    """An alert that a cat joined, and another one."""
+    store = FeedbackStore(path)
+    store.add(heard("dog-1"))
+    store.add(replace(heard("cat-2", "cat"), joined="dog-1"))
+    store.add(heard("cat-3", "cat"))
+    return store
+
+
+def test_what_is_said_of_a_grouped_alert_is_said_of_all_rules_in_it(tmp_path: Path) -> None:
+    store = grouped(tmp_path / "a.jsonl")
+    assert [mark.heard.rule for mark in store.judge("dog-1", "false", NOW)] == ["dog", "cat"]
+    found = FeedbackStore(tmp_path / "a.jsonl")
+    assert [(mark.heard.alert, mark.heard.joined) for mark in found.marks] == [
+        ("dog-1", ""), ("cat-2", "dog-1"),
+    ]  # fmt: skip
+    assert len(found.undo("dog-1")) == 2
+    assert found.marks == ()
+
+
+def test_rules_of_a_grouped_alert_are_judged_singly() -> None:
+    store = grouped()
+    (cat,) = store.judge("dog-1", "false", NOW, rule="cat")
+    assert cat.heard.alert == "cat-2"
+    (dog,) = store.judge("dog-1", "right", NOW, rule="dog")
+    assert dog.heard.alert == "dog-1"
+    assert [mark.verdict for mark in store.marks] == ["false", "right"]
+    assert [mark.heard.alert for mark in store.undo("dog-1", rule="cat")] == ["cat-2"]
+    (by_its_id,) = store.judge("cat-2", "right", NOW)
+    assert by_its_id.heard.rule == "cat"
+    with pytest.raises(UsageError, match="'cow' had no part in the alert 'dog-1': dog, cat had"):
+        store.judge("dog-1", "false", rule="cow")
 
 
 def test_a_place_that_cannot_be_written_is_said_with_the_cure(tmp_path: Path) -> None:

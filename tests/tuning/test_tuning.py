@@ -16,7 +16,8 @@ from elsa_rt.hearing import Alert
 from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.confirmation import Flags, times_of
-from elsa_rt.scoring.feedback import AlertSounds, FeedbackStore
+from elsa_rt.scoring.feedback import FeedbackStore
+from elsa_rt.scoring.marks import AlertSounds
 from elsa_rt.scoring.scorer import Match
 from elsa_rt.scoring.statistics import COMPONENTS
 from elsa_rt.tuning.gate import Floats, Timing, courses

@@ -28,8 +28,9 @@ from elsa_rt.files import replacing
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.rule import rules_of
 from elsa_rt.scoring.confirmation import confirmed_threshold, times_of
-from elsa_rt.scoring.feedback import AlertSounds, FeedbackStore, spread
+from elsa_rt.scoring.feedback import FeedbackStore
 from elsa_rt.scoring.feedback_gate import FeedbackGate
+from elsa_rt.scoring.marks import AlertSounds, spread
 from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.statistics import Statistics
 from elsa_rt.scoring.thresholds import thresholds
