@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -88,6 +89,7 @@ class Matcher:
         self._feedback = FeedbackGate(rules, store, statistics, fits, half_life_days)
         self._scorer = Scorer(bank, statistics, config, bundle.step_s, site)
         self.start, self.end = thresholds(rules, config, self._scorer.curves)
+        self._starts = self.start.tolist()
         self._levels = LevelGate(rules)
         self._tracker = Tracker(bundle.step_s, config.track_release_s, config.run)
         self._alerts = AlertGate(rules, config, bundle.step_s, self.start, self.end)
@@ -180,17 +182,16 @@ class Matcher:
         return Ends(alerts, near_misses if self._why else ())
 
     def _scores(self, match: Match) -> tuple[Score, ...]:
-        return tuple(
-            map(
-                Score,
-                self._labels,
-                match.similarity.tolist(),
-                match.score.tolist(),
-                match.false_alarms_per_hour.tolist(),
-                self._ids,
-                self.start.tolist(),
-            )
+        columns = (
+            self._labels,
+            match.similarity.tolist(),
+            match.score.tolist(),
+            match.false_alarms_per_hour.tolist(),
+            self._ids,
+            self._starts,
         )
+        # a tuple of the kind of Score, made in a third of the time of its constructor
+        return tuple(map(tuple.__new__, repeat(Score), zip(*columns, strict=True)))
 
     def _record(
         self, time_s: float, match: Match, sound: EncoderOutput, alerts: Sequence[Alert]

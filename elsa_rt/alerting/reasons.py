@@ -37,6 +37,19 @@ class Gated(NamedTuple):
     scheduled: Match
 
 
+class _Place(NamedTuple):
+    """Where a slot sounds from."""
+
+    azimuth_deg: float
+    elevation_deg: float
+    words: str
+
+    @classmethod
+    def of(cls, direction: NDArray[np.floating]) -> _Place:
+        azimuth_deg, elevation_deg = angles_from_direction(direction)
+        return cls(azimuth_deg, elevation_deg, direction_words(azimuth_deg, elevation_deg))
+
+
 class Reasons:
     """Finds out why rules do not alert.
 
@@ -71,7 +84,10 @@ class Reasons:
         if not near.any() or sound.activity.max() < QUIET:
             return ()
         rules = np.flatnonzero(near).tolist()
-        return tuple(self._reason(rule, time_s, match, sound, level_dbfs, stages) for rule in rules)
+        places = [_Place.of(direction) for direction in sound.direction]
+        return tuple(
+            self._reason(rule, time_s, match, sound, level_dbfs, stages, places) for rule in rules
+        )
 
     def margin(self, rule: int) -> float:
         """Log odds by which a rule is above its threshold in this step; below it, negative."""
@@ -88,6 +104,7 @@ class Reasons:
         sound: EncoderOutput,
         level_dbfs: float,
         stages: ScoreStages,
+        places: Sequence[_Place],
     ) -> Reason:
         slot, one = self._scorer.best_at(rule, stages.sound)
         needed, start = self._needed[rule], self._start[rule]
@@ -95,7 +112,7 @@ class Reasons:
         cause, text = self._of_stages(rule, odds, needed, slot, sound)
         if cause is None:
             cause, text = self._of_gates(rule, time_s, match, start, level_dbfs)
-        azimuth, elevation = angles_from_direction(sound.direction[slot])
+        place = places[slot]
         return Reason(
             rule=self._rules[rule].id,
             prompt=self._rules[rule].label,
@@ -103,9 +120,9 @@ class Reasons:
             score=self._scorer.curves.score_of(rule, odds[0]),
             threshold=float(start),
             text=text,
-            azimuth_deg=azimuth,
-            elevation_deg=elevation,
-            words=direction_words(azimuth, elevation),
+            azimuth_deg=place.azimuth_deg,
+            elevation_deg=place.elevation_deg,
+            words=place.words,
         )
 
     def _of_stages(

@@ -12,7 +12,10 @@ one function of that rate for all prompts and rules::
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +34,9 @@ and prompt where one was asked for, at 1.4 1.7, at 1.8 1.2."""
 
 KNOTS = 12
 """Points of a curve."""
+
+_MAX_LOG_RATE = 1400.0
+"""Beyond it the root of a rate is no float any more, and the score is 0."""
 
 MIN_TAIL_SCALE = 0.05
 """Log odds over which a rate falls to a third, at least: a curve must be a function."""
@@ -77,11 +83,21 @@ class FalseAlarmCurves:
         return np.where(np.isnan(found), logit_of(score), found)
 
     def score_of(self, rule: int, logit: float) -> float:
-        """The score of one rule at a logit."""
-        parts = self.logit, self.log_rate, self.tail_scale
-        level_at, log_rate, tail_scale = (part[[rule]] for part in parts)
-        one = FalseAlarmCurves(level_at, log_rate, tail_scale)
-        return float(one.score(np.array([logit]))[0])
+        """The score of one rule at a logit: that of `score`, without arrays."""
+        knots, rates = self._rows[rule]
+        if math.isnan(rates[0]):
+            return min(0.5 * (1 + math.tanh(0.5 * logit)), MAX_SCORE)
+        at = min(max(bisect_right(knots, logit) - 1, 0), len(knots) - 2)
+        wide = knots[at + 1] - knots[at]
+        share = min(max((logit - knots[at]) / wide, 0.0), 1.0) if wide > 0 else 0.0
+        found = rates[at] + share * (rates[at + 1] - rates[at])
+        found += max(knots[0] - logit, 0.0)
+        found -= max(logit - knots[-1], 0.0) / float(self.tail_scale[rule])
+        return min(1 / (1 + math.exp(found / 2)), MAX_SCORE) if found < _MAX_LOG_RATE else 0.0
+
+    @cached_property
+    def _rows(self) -> list[tuple[list[float], list[float]]]:
+        return list(zip(self.logit.tolist(), self.log_rate.tolist(), strict=True))
 
     def scores(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
         """Scores (n, p) of the logits (n, p) of a whole stream."""

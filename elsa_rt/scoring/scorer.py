@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.config import Config
 from elsa_rt.encoder.output import SOUNDING, EncoderOutput
+from elsa_rt.jit.kernel import Kernel
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.region import EVERYWHERE, RegionGate
 from elsa_rt.scoring.adaptation import BackgroundAdaptation
@@ -23,6 +24,14 @@ ANY_LOGIT = 2.0
 
 EXCLUDED_FROM, EXCLUDED_SLOPE = -1.0, 2.0
 """What such a rule excludes lowers it from these log odds of its own on, by so much each."""
+
+
+REACHED = Kernel(
+    "elsa_rt.scoring.curve_kernels",
+    "reached",
+    "d2 d2 d1 f1 f1 f1",
+    uses=["elsa_rt.scoring.logits"],
+)
 
 
 class Match(NamedTuple):
@@ -96,6 +105,8 @@ class Scorer:
         self._room = BackgroundAdaptation(len(bank.rules), statistics.bias, step_s)
         confirm = times_of(bank.rules, config, step_s).confirm
         self.curves = curves(statistics, meaning, confirm, step_s, site)
+        parts = (self.curves.logit, self.curves.log_rate, self.curves.tail_scale)
+        self._reached = REACHED.bind(*(np.ascontiguousarray(part, np.float64) for part in parts))
 
     def step(self, sound: EncoderOutput, told: NDArray[np.floating] | None = None) -> Match:
         """Match ``sound`` with every rule, each in the slot that scores best.
@@ -111,13 +122,10 @@ class Scorer:
             logit_told = np.asarray(placed + told[:, self._owner], np.float32)
         self.stages = ScoreStages(logit, adapted, active, placed, logit_told)
         slot, one = logit_told.argmax(axis=0), self._best(logit_told.max(axis=0))
-        best = logit_told[slot[one], one]
-        return Match(
-            similarity[slot[one], one],
-            self.curves.score(best).astype(np.float32),
-            slot[one],
-            self.curves.rate(best).astype(np.float32),
-        )
+        best = np.ascontiguousarray(logit_told[slot[one], one], np.float32)
+        score, rate = np.empty_like(best), np.empty_like(best)
+        self._reached(best, score, rate)
+        return Match(similarity[slot[one], one], score, slot[one], rate)
 
     def best_of_rules(self, stage: NDArray[np.float32]) -> NDArray[np.float32]:
         """The highest log odds (p,) of each rule in a stage (K, v)."""

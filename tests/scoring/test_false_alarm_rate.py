@@ -13,6 +13,7 @@ from elsa_rt.scoring.false_alarm_rate import (
     rate_of_score,
     score_of_rate,
 )
+from elsa_rt.scoring.scorer import REACHED
 
 
 def curves(*rows: np.ndarray, hours: float) -> FalseAlarmCurves:
@@ -101,3 +102,24 @@ def test_without_rates_the_score_is_a_sigmoid() -> None:
     found = FalseAlarmCurves.unknown(3)
     level = np.array([-np.inf, 0.0, 2.0])
     assert found.score(level) == pytest.approx([0.0, 0.5, 1 / (1 + np.exp(-2.0))])
+
+
+def test_the_kernel_and_the_score_of_one_rule_are_those_of_all() -> None:
+    known = curves(exponential(300, 1.0, 5), exponential(60, 2.0, 6), hours=2.0)
+    unknown = FalseAlarmCurves.unknown(1)
+    found = FalseAlarmCurves(*(np.concatenate([getattr(known, name), getattr(unknown, name)])
+                               for name in ("logit", "log_rate", "tail_scale")))  # fmt: skip
+    reached = REACHED.bind(found.logit, found.log_rate, found.tail_scale)
+    for logit in (-np.inf, -2000.0, -30.0, -1.0, 0.0, 0.3, 1.0, 2.5, 9.0, 300.0):
+        at = np.full(3, logit, np.float32)
+        score, rate = np.empty((2, 3), np.float32)
+        reached(at, score, rate)
+        with np.errstate(over="ignore"):
+            np.testing.assert_allclose(score, found.score(at), rtol=1e-5, atol=1e-7)
+            np.testing.assert_allclose(rate, found.rate(at), rtol=1e-5, atol=1e-30)
+        one = [found.score_of(rule, float(at[rule])) for rule in range(3)]
+        np.testing.assert_allclose(one, found.score(at), rtol=1e-6, atol=1e-7)
+    knot = np.append(found.logit[:2, 4], 0).astype(np.float32)
+    score, rate = np.empty((2, 3), np.float32)
+    reached(knot, score, rate)
+    np.testing.assert_allclose(score, found.score(knot), rtol=1e-5)
