@@ -28,6 +28,10 @@ understood and ends with 0, perhaps with warnings.
 """
 
 
+LONGEST_ID = 26
+"""Columns of an id, which is broken where it is longer."""
+
+
 def add(commands: Commands) -> None:
     parser = add_command(commands, "check", run, "find every mistake in a rules file", MORE)
     parser.add_argument("rules", nargs="?", metavar="RULES", help="a rules file, YAML")
@@ -89,8 +93,9 @@ def _show(file: RulesFile) -> None:
     from elsa_rt.prompts.rule_embeddings import region_of
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("rule", "listens for", "where", "starts at", "when"):
-        table.add_column(title, no_wrap=title == "rule", overflow="fold")
+    table.add_column("rule", max_width=LONGEST_ID, overflow="fold")
+    for title in ("listens for", "where", "starts at", "when"):
+        table.add_column(title, min_width=len(title), no_wrap=title == "starts at")
     config = Config(north_deg=file.settings.get("north_deg"))
     for rule in file.rules:
         table.add_row(
@@ -114,8 +119,9 @@ def _show(file: RulesFile) -> None:
 
 def _what(rule: Rule, config: Config) -> str:
     from elsa_rt.prompts.rule_embeddings import excluded_by
+    from elsa_rt.scoring.explain import sounds_in
 
-    parts = [" / ".join(rule.prompts)] if rule.prompts else []
+    parts = [" / ".join(dict.fromkeys(sounds_in(rule, config)))] if rule.prompts else []
     if rule.examples:
         parts.append(f"{len(rule.examples)} example{'s' * (len(rule.examples) > 1)}")
     if rule.level_dbfs is not None:
