@@ -20,7 +20,7 @@ NAMES: dict[Cause, str] = {
 }  # fmt: skip
 
 COLUMNS = 60
-ALERT, NOTHING = "█", "·"
+ALERT, JOINED, NOTHING = "█", "▒", "·"
 
 
 class _Span(NamedTuple):
@@ -43,6 +43,7 @@ class WhyLines:
 
     def __init__(self, stream: TextIO, rules: Sequence[str], time: Callable[[float], str]) -> None:
         self._stream, self._rules, self._time = stream, rules, time
+        self._width = max(map(len, rules), default=0)
         self._starts: dict[str, Alert] = {}
         self._spans: list[_Span] = []
         self._end_s = 0.0
@@ -55,8 +56,11 @@ class WhyLines:
             elif alert.state == "end" and alert.id in self._starts:
                 start = self._starts.pop(alert.id)
                 self._spans.append(_Span(alert.rule, start.time_s, alert.time_s, ALERT))
+                for rule in alert.joined:
+                    self._spans.append(_Span(rule, start.time_s, alert.time_s, JOINED))
                 where = f"{start.azimuth_deg:+.0f}° {start.words}"
-                self._row(start.time_s, "ALERT", f"{alert.score:.2f}", where, alert.rule, "")
+                told = f"joined by {', '.join(alert.joined)}" if alert.joined else ""
+                self._row(start.time_s, "ALERT", f"{alert.score:.2f}", where, alert.rule, told)
         for miss in hearing.near_misses:
             why = miss.reason
             self._spans.append(_Span(why.rule, miss.start_s, miss.last_s, MARKS[why.cause]))
@@ -68,7 +72,7 @@ class WhyLines:
         if not self._spans:
             print("no rule alerted or came near", file=self._stream)
             return
-        width = max(map(len, self._rules))
+        width = self._width
         length_s = max(self._end_s, 1e-9)
         print(file=self._stream)
         ends = self._time(0.0), self._time(self._end_s)
@@ -76,7 +80,7 @@ class WhyLines:
         for rule in self._rules:
             line = [NOTHING] * COLUMNS
             mine = [span for span in self._spans if span.rule == rule]
-            for span in sorted(mine, key=lambda span: span.mark == ALERT):  # alerts over the rest
+            for span in sorted(mine, key=lambda span: span.mark in (ALERT, JOINED)):  # on top
                 first = int(COLUMNS * span.start_s / length_s)
                 last = int(COLUMNS * span.end_s / length_s)
                 for column in range(min(first, COLUMNS - 1), min(last, COLUMNS - 1) + 1):
@@ -84,9 +88,10 @@ class WhyLines:
             print(f"{rule:{width}}  {''.join(line)}", file=self._stream)
         used = {span.mark for span in self._spans}
         told = [f"{MARKS[cause]} {name}" for cause, name in NAMES.items() if MARKS[cause] in used]
-        told = [f"{ALERT} alert"] * (ALERT in used) + told
+        alerts = {ALERT: "alert", JOINED: "joined the alert of another rule"}
+        told = [f"{mark} {name}" for mark, name in alerts.items() if mark in used] + told
         print(f"{'':{width}}  {', '.join(told)}", file=self._stream)
 
     def _row(self, time_s: float, what: str, score: str, where: str, rule: str, text: str) -> None:
-        row = f"{self._time(time_s):>19}  {what:5}  {score:>5}  {where:24}  {rule:24}  {text}"
-        print(row.rstrip(), file=self._stream)
+        begins = f"{self._time(time_s):>19}  {what:5}  {score:>5}"
+        print(f"{begins}  {where:20}  {rule:{self._width}}  {text}".rstrip(), file=self._stream)

@@ -59,3 +59,18 @@ def test_alerts_and_near_misses_are_rows_and_marks_over_time() -> None:
 
 def test_silence_is_said() -> None:
     assert told([replace(EMPTY, time_s=5.0)], "dog") == "no rule alerted or came near\n"
+
+
+def test_rules_that_joined_an_alert_are_named_and_drawn_beside_it() -> None:
+    text = told(
+        [
+            replace(EMPTY, time_s=0.0, alerts=(alert("start", 0.0),)),
+            replace(EMPTY, time_s=60.0, alerts=(replace(alert("end", 59.5), joined=("bell",)),)),
+        ],
+        "dog",
+        "bell",
+    )
+    rows = text.splitlines()
+    assert rows[0].endswith("dog   joined by bell")
+    assert rows[-2] == "bell  " + "▒" * COLUMNS
+    assert rows[-1].strip() == "█ alert, ▒ joined the alert of another rule"
