@@ -33,7 +33,7 @@ PROVIDERS: tuple[Provider, ...] = get_args(Provider)
 MIN_FALSE_ALARMS, MAX_FALSE_ALARMS = 1e-4, 1_000.0
 """Allowed range. Rarer rates cannot be estimated from a few hours of background."""
 
-FILES = ("microphone", "bundle", "site")
+FILES = ("microphone", "bundle", "site", "feedback", "remember")
 """Settings that may be paths."""
 
 ENCODER = ("bundle", "engine", "precision", "provider", "compile", "threads", "sounds")

@@ -44,6 +44,7 @@ from elsa_rt.listening.intake import Intake
 from elsa_rt.listening.rule_changes import RuleChanges, Rules, RuleSet
 from elsa_rt.listening.session import Session, Stages
 from elsa_rt.listening.setup import Setup
+from elsa_rt.memory.keeper import Keeper
 from elsa_rt.microphones.library import profile_of
 from elsa_rt.notices import OnNotice, log_notice
 from elsa_rt.prompts.bank import PromptBank
@@ -52,11 +53,13 @@ from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.feedback import FeedbackStore, feedback_path
 from elsa_rt.scoring.known_sounds import KnownSounds
 from elsa_rt.scoring.marks import Mark, Verdict
+from elsa_rt.sources.base import Source
 from elsa_rt.sources.open import AnySource, open_source
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from elsa_rt.memory.recorder import ClipOf
     from elsa_rt.settings import AlertSettings, ListenerSettings
 
 
@@ -94,6 +97,9 @@ class Listener:
         they are not to be changed, nor kept without a copy.
     on_frames : callable or None
         Takes the features of what is heard, for those who draw them.
+    clip_of : callable or None
+        Tells what is remembered where the clip of an alert is kept, by the ids of its rule and of
+        the alert.
     known : KnownSounds or None
         What names known sounds, if `Config.known_sounds` asks for any.
 
@@ -137,20 +143,30 @@ class Listener:
         rule_set = self._rule_set_of(bank, config)
         self._matcher, self.config, self._store = rule_set
         self._rules = RuleChanges(rule_set, self._rule_set_of)
+        self._keeper = Keeper(config, bundle, lambda text: self.on_notice(text), self._began_s)
         self._restart()
         for notice in self._microphone.notices:
             on_notice(notice)
+
+    @property
+    def clip_of(self) -> ClipOf | None:
+        """See the attributes of the class."""
+        return self._keeper.clip_of
+
+    @clip_of.setter
+    def clip_of(self, clip_of: ClipOf | None) -> None:
+        self._keeper.clip_of = clip_of
 
     def _push(self, block: Block) -> list[Hearing]:
         self._adopt()
         ended = self._interrupted(block)
         if block.status is not None and not block.samples.size:
-            return ended
+            return self._keeper.keep(ended)
         if self._intake.admit(block):
             self._begin(block)
         for notice in self._monitor.step(block):
             self.on_notice(notice)
-        return ended + self._hear(self._intake.step(block))
+        return self._keeper.keep(ended + self._hear(self._intake.step(block)))
 
     def _hear(self, foa: NDArray[np.float32]) -> list[Hearing]:
         if self.on_foa is not None:
@@ -184,13 +200,16 @@ class Listener:
 
     def __iter__(self) -> Iterator[Hearing]:
         """Open the source, hear it to its end, and close it whatever happens."""
-        with self._open() as session:
-            for hearings in session:
-                yield from hearings
+        try:
+            with self._open() as session:
+                for hearings in session:
+                    yield from hearings
+        finally:
+            self._keeper.end()
 
     def __aiter__(self) -> AsyncIterator[Hearing]:
         """The same for ``async for``; the blocks are heard on a thread of their own."""
-        return hear(self._open)
+        return hear(self._open, self._keeper.end)
 
     def start(
         self,
@@ -229,6 +248,7 @@ class Listener:
         source = open_source(
             self.source, self.config, self.on_notice, self._microphone, supervised=True
         )
+        self._keeper.source = source
         self._session = Session(source, Stages(self._push, self._finish, self._fail))
         return self._session
 
@@ -243,6 +263,7 @@ class Listener:
                 self._listening.join()
         elif self._session is not None:
             self._session.close()
+        self._keeper.end()
 
     def __enter__(self) -> Listener:
         return self
@@ -280,6 +301,8 @@ class Listener:
         >>> hearings = listener.push(samples.T, 48_000)  # samples (n, 4) of sounddevice
         """
         self._check_free("push")
+        if self._session is None or self._session.closed:
+            self._keeper.source = self.source if isinstance(self.source, Source) else None
         return self._push(self._intake.block_of(block, rate))
 
     def _check_free(self, what: str) -> None:
@@ -296,7 +319,9 @@ class Listener:
 
     def _take(self) -> list[Hearing]:
         """Hearings of the steps that have run together with those of others."""
-        return self._hear(np.empty((4, 0), np.float32)) if self._intake.begun else []
+        if not self._intake.begun:
+            return []
+        return self._keeper.keep(self._hear(np.empty((4, 0), np.float32)))
 
     def _silenced(self, hearing: Hearing) -> Hearing:
         """``hearing`` where nothing of the room is heard: open alerts end, and none starts."""
@@ -327,12 +352,13 @@ class Listener:
             return []
         for notice in self._monitor.finish():
             self.on_notice(notice)
-        hearings = self._rest()
+        hearings = self._keeper.keep(self._rest())
         if not self._steps:
             self.on_notice(
                 f"nothing was heard: {self._intake.samples} samples at "
                 f"{self.bundle.features.rate} Hz came, at least {self._features.block} are needed"
             )
+        self._keeper.end()
         self._restart()
         return hearings
 
@@ -346,7 +372,8 @@ class Listener:
 
     def _fail(self, reason: str) -> list[Hearing]:
         self._monitor.fail(reason)
-        hearings = self._rest(one_more=self._intake.begun)
+        hearings = self._keeper.keep(self._rest(one_more=self._intake.begun))
+        self._keeper.end()
         self._begin_again()
         return hearings
 
@@ -362,6 +389,7 @@ class Listener:
     def reset(self) -> None:
         """Forget all that was heard; the next block is the first of a new stream."""
         self._check_free("reset")
+        self._keeper.end()
         self._restart()
 
     def _restart(self) -> None:

@@ -86,6 +86,7 @@ class Listeners(Mapping[str, Listener]):
                 on_notice=lambda text, name=name: on_notice(f"{name}: {text}"),  # type: ignore[misc]
             )
             listener._use(lane)
+            listener._keeper.name = name
             self._listeners[name] = listener
 
     def __getitem__(self, name: str) -> Listener:

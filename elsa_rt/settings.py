@@ -69,12 +69,12 @@ class ListenerSettings(AlertSettings, total=False):
     known_sounds: int | None
     sounds: int
     track_release_s: float
+    remember: str | PathLike[str] | None
+    remember_days: float | None
+    remember_max_mb: float
 
 
 class Settings(ListenerSettings, total=False):
     """All fields of `Config`."""
 
     prompts: Iterable[str]
-    remember: str | PathLike[str] | None  # of the commands that listen
-    remember_days: float | None
-    remember_max_mb: float

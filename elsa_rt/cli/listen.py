@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from elsa_rt import cache
-from elsa_rt.cli.memories import remembering
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
 from elsa_rt.cli.rules import following, load_config, refuse_prompts
@@ -75,7 +74,7 @@ def new_run() -> str:
 def run(arguments: argparse.Namespace) -> int:
     refuse_prompts(arguments)
     as_json = arguments.json or arguments.alerts_only or not sys.stdout.isatty()
-    config, file = load_config(arguments)
+    config, file = load_config(arguments, remembers=True)
     config = replace(config, run=new_run())
     if not as_json:
         sounds = SHOWN_SOUNDS if config.known_sounds is None else config.known_sounds
@@ -114,14 +113,12 @@ def run(arguments: argparse.Namespace) -> int:
             with (
                 output as shown,
                 outputs as (controls, others),
-                remembering(listener, opened, notices) as remember,
                 following(file, listener, arguments, notices, book),
             ):
 
                 def show(hearing: Hearing) -> None:
                     notices.pass_on()
                     told = controls.filter(hearing)
-                    remember(hearing)
                     others.show(told)
                     shown.show(told)
 

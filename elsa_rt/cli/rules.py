@@ -30,15 +30,22 @@ def add_config(parser: Parser, *, required: bool = False) -> None:
     )
 
 
-def load_config(arguments: argparse.Namespace) -> tuple[Config, RulesFile | None]:
-    """All settings and rules: the command line's come first, then the file's, then the defaults."""
+def load_config(
+    arguments: argparse.Namespace, *, remembers: bool = False
+) -> tuple[Config, RulesFile | None]:
+    """All settings and rules: the command line's come first, then the file's, then the defaults.
+
+    A command that ``remembers`` keeps what it hears where the file says so; others, which hear a
+    recording to look into it, keep nothing.
+    """
     given = settings(arguments)
     if arguments.config is None:
         return Config(**given), None
     from elsa_rt.rules_file.reader import read_rules
 
     file = read_rules(arguments.config)
-    return Config(rules=file.rules, **(file.settings | given)), file
+    config = Config(rules=file.rules, **(file.settings | given))
+    return config if remembers else config.changed(remember=None), file
 
 
 def load_rules_config(arguments: argparse.Namespace) -> tuple[Config, RulesFile]:

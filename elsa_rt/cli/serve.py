@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elsa_rt.cli.listen import new_run
-from elsa_rt.cli.memories import remembering
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings
 from elsa_rt.cli.rules import following, load_config, refuse_prompts
@@ -77,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     from elsa_rt.screens.web.hub import Hub
     from elsa_rt.screens.web.server import WebServer
 
-    config, file = load_config(arguments)
+    config, file = load_config(arguments, remembers=True)
     source, prompts = source_and_prompts(arguments)
     source = file.source if file is not None and source is None else source
     token = token_for(arguments.host, os.environ.get(TOKEN))
@@ -89,9 +88,9 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         say_loading()
         from elsa_rt.listener import Listener
+        from elsa_rt.outputs.clip_shelf import ClipShelf
         from elsa_rt.screens.rule_book import RuleBook
         from elsa_rt.screens.web.app import page_app
-        from elsa_rt.screens.web.clips import ClipShelf
         from elsa_rt.screens.web.live import LivePage
 
         listener = Listener(None if file else prompts or None, config=config, on_notice=notices)
@@ -137,16 +136,8 @@ def _listen(
     from elsa_rt.sources.open import open_source
 
     while not stop.asked():
-        with (
-            open_source(source, listener.config, listener.on_notice) as opened,
-            remembering(listener, opened, listener.on_notice) as remember,
-        ):
-
-            def take(hearing: Hearing, remember: Show = remember) -> None:
-                remember(hearing)
-                show(hearing)
-
-            run_until_stopped(listener, opened, take, stop)
+        with open_source(source, listener.config, listener.on_notice) as opened:
+            run_until_stopped(listener, opened, show, stop)
         if not again:
             break
     page.over("the recording is over" if source is not None else "the microphone has ended")

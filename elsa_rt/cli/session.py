@@ -10,6 +10,7 @@ from elsa_rt.cli.notices import Notices
 from elsa_rt.muting import Mutes
 from elsa_rt.outputs.api import ApiSettings
 from elsa_rt.outputs.base import Output, OutputSettings, Surroundings
+from elsa_rt.outputs.clip_shelf import ClipShelf
 from elsa_rt.outputs.controls import Controls
 from elsa_rt.outputs.group import OutputGroup, open_output
 from elsa_rt.version import __version__
@@ -37,12 +38,13 @@ def outputs_around(
     with group:
         if group.want_sound:
             listener.on_foa = group.hear
+        listener.clip_of = ClipShelf(outputs).place
         notices.copy_to(group.notice)
         try:
             yield controls, group
         finally:
             notices.copy_to(None)
-            listener.on_foa = None
+            listener.on_foa = listener.clip_of = None
 
 
 def surroundings(

@@ -122,6 +122,7 @@ def run_until_stopped(
 
     ``alive`` is called with every block, also while no sound comes.
     """
+    listener.source = source
     try:
         for block in source:
             _show(listener.push(block), show)

@@ -9,13 +9,21 @@ from elsa_rt.hearing import Hearing
 from elsa_rt.listening.session import Session
 
 
-async def hear(opened: Callable[[], Session]) -> AsyncIterator[Hearing]:
+async def hear(
+    opened: Callable[[], Session], over: Callable[[], None] = lambda: None
+) -> AsyncIterator[Hearing]:
     """Yield the hearings of the session that ``opened`` opens; leaving the loop closes it.
+
+    ``over`` is called on the thread of the session once it is closed.
 
     The next block is read when the hearings of the last one are taken: whoever takes them too
     slowly holds up the source, not the memory.
     """
     import asyncio  # whoever awaits has it; other programs start without
+
+    def leave(session: Session) -> None:
+        session.close()
+        over()
 
     loop = asyncio.get_running_loop()
     thread = ThreadPoolExecutor(1, "elsa-rt listener")
@@ -28,6 +36,6 @@ async def hear(opened: Callable[[], Session]) -> AsyncIterator[Hearing]:
                     yield hearing
         finally:
             session.stop()
-            await asyncio.shield(loop.run_in_executor(thread, session.close))
+            await asyncio.shield(loop.run_in_executor(thread, leave, session))
     finally:
         thread.shutdown(wait=False)

@@ -62,6 +62,11 @@ class Session:
             self._closed = True
             self.source.close()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the source was released."""
+        return self._closed
+
     def __enter__(self) -> Session:
         return self
 

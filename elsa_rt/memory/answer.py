@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from math import isnan, nan
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.audio.direction_words import direction_words
 from elsa_rt.memory.recollection import Recollection, count_directions, count_hours
-from elsa_rt.memory.row import Remembered
+from elsa_rt.memory.row import RaisedAlert, Remembered
 from elsa_rt.memory.search import Found, Searchable
 from elsa_rt.memory.store import StoredRow
 from elsa_rt.rules.schedule import time_zone
@@ -69,22 +71,23 @@ class Answers:
 
     def _rows(self, judged: Judged, top: int, every: bool) -> tuple[Remembered, ...]:
         found, order, score, similarity = judged
-        chosen: list[Remembered] = []
+        chosen: list[tuple[Remembered, int]] = []  # rows and the numbers of their sources
         for begin in range(0, len(order), max(2 * top, 16)):
             some = order[begin : begin + max(2 * top, 16)]
             place = {int(found.id[k]): int(k) for k in some}
             for row in self._search.fetch(list(place)):
-                if every or not _is_repeated(row, chosen, self._names[row.source]):
+                if every or not _is_repeated(row, chosen):
                     k = place[row.id]
-                    chosen.append(self._remembered(row, float(score[k]), float(similarity[k])))
+                    told = self._remembered(row, float(score[k]), float(similarity[k]))
+                    chosen.append((told, row.source))
                 if len(chosen) == top:
-                    return tuple(chosen)
-        return tuple(chosen)
+                    return tuple(told for told, _ in chosen)
+        return tuple(told for told, _ in chosen)
 
     def _remembered(self, row: StoredRow, score: float, similarity: float) -> Remembered:
         azimuth, elevation = row.event.azimuth_deg, row.event.elevation_deg
         return Remembered.of(
-            row.event,
+            replace(row.event, alerts=tuple(map(_with_clip, row.event.alerts))),
             id=row.id,
             source=self._names[row.source],
             model=self._search.models()[row.model].name,
@@ -94,11 +97,17 @@ class Answers:
         )
 
 
-def _is_repeated(row: StoredRow, chosen: Sequence[Remembered], source: str) -> bool:
+def _with_clip(alert: RaisedAlert) -> RaisedAlert:
+    """``alert`` without its clip where that was not kept, or is gone since."""
+    kept = alert.clip is not None and Path(alert.clip).is_file()
+    return alert if kept else alert._replace(clip=None)
+
+
+def _is_repeated(row: StoredRow, chosen: Sequence[tuple[Remembered, int]]) -> bool:
     """Whether ``chosen`` has the sound of ``row`` already: its track, or a sound in its minute."""
     event = row.event
-    for other in chosen:
-        if other.source != source:
+    for other, source in chosen:
+        if source != row.source:
             continue
         if event.track is not None and event.track == other.track:
             return True

@@ -111,9 +111,8 @@ class _Sums:
 
     def note(self, alert: Alert) -> None:
         peak = alert.score if math.isnan(alert.peak) else alert.peak
-        clip = getattr(alert, "clip", None)
         self.alerts[alert.id] = RaisedAlert(
-            alert.id, alert.rule, alert.prompt, alert.event, float(peak), clip
+            alert.id, alert.rule, alert.prompt, alert.event, float(peak)
         )
 
     def event(self, kind: Kind, track: str | None, *, directed: bool = True) -> Event:

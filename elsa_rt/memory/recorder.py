@@ -22,7 +22,7 @@ from elsa_rt.memory.forgetting import Retention, apply_retention
 from elsa_rt.memory.gather import Gatherer, SoundInStep, Step
 from elsa_rt.memory.labels import Namer
 from elsa_rt.memory.question import model_of
-from elsa_rt.memory.row import Event
+from elsa_rt.memory.row import Event, RaisedAlert
 from elsa_rt.memory.store import WAIT_S, Origin, Store, check_directory
 from elsa_rt.notices import OnNotice
 from elsa_rt.outputs.worker import Unavailable, Worker
@@ -38,6 +38,11 @@ TIDY_S = 86_400.0
 
 CLOCK_STEP_S = 2.0
 """A clock that goes back by more is said."""
+
+
+ClipOf = Callable[[str, str], str | None]
+"""Gives the file that the clip of an alert is kept in, by the ids of its rule and of the alert, or
+None; whether it is there is looked up when the row is asked for."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Recorder:
         Unix time at which a recording began.
     namer : callable
         Gives the known sounds that an embedding is nearest to.
+    clip_of : callable, optional
+        See `ClipOf`.
     clock : callable
         Unix time in seconds.
 
@@ -87,12 +94,14 @@ class Recorder:
         on_notice: OnNotice,
         namer: Namer,
         began_s: float | None = None,
+        clip_of: ClipOf | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         check_directory(path)
         self._path, self._bundle, self._source = Path(path).expanduser(), bundle, source
         self._live, self._began_s, self._clock = live, began_s, clock
         self._retention, self._say, self._namer = retention, on_notice, namer
+        self._clip_of = clip_of
         self._uid = f"run-{uuid.uuid4().hex}"
         self._opened_s = clock() if live else began_s
         self._gatherer = Gatherer(bundle.step_s)
@@ -135,7 +144,14 @@ class Recorder:
         offset_s = self._offset(time_s)
         for event in events:
             at_s = None if offset_s is None else offset_s + event.time_s
-            self._events.append(replace(event, at_s=at_s, labels=self._namer(event.embedding)))
+            labels = self._namer(event.embedding)
+            alerts = tuple(map(self._with_clip, event.alerts))
+            self._events.append(replace(event, at_s=at_s, labels=labels, alerts=alerts))
+
+    def _with_clip(self, alert: RaisedAlert) -> RaisedAlert:
+        if self._clip_of is None:
+            return alert
+        return alert._replace(clip=self._clip_of(alert.rule, alert.id))
 
     def _offset(self, time_s: float) -> float | None:
         """What to add to stream time for the time of day."""

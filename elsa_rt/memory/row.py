@@ -36,7 +36,7 @@ class RaisedAlert(NamedTuple):
     prompt: str
     event: str  # shared by the alerts of several rules for one sound
     score: float  # its highest, 0..1
-    clip: str | None = None  # the recording that was kept of it
+    clip: str | None = None  # file that its sound is kept in; of an answer: if it is there
 
 
 @dataclass(frozen=True, eq=False)

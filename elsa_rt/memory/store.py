@@ -112,9 +112,10 @@ class Store:
             with sqlite_gate("making", file):
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
         store = cls(path, connect(file, write=write or create, wait_s=wait_s), write or create)
-        if store.write and not store.meta("id"):
-            store.set_meta("id", uuid.uuid4().hex)
-            store.set_meta("generation", uuid.uuid4().hex)
+        if store.write and not store.meta("generation"):
+            with store.changing("making"):  # whoever comes first names it
+                for key in ("id", "generation"):
+                    store.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, _new_id()))
         return store
 
     def close(self) -> None:
@@ -170,7 +171,7 @@ class Store:
 
     def changed_rows(self) -> None:
         """Say that rows were removed: indexes of the old ones are void."""
-        self.set_meta("generation", uuid.uuid4().hex)
+        self.set_meta("generation", _new_id())
 
     def model_id(self, model: CodedModel) -> int:
         """The number of ``model`` in this store; it is added if it is new."""
@@ -346,6 +347,10 @@ def check_directory(path: str | Path) -> None:
             "past; rows go from there into an archive with elsa-rt memory merge past --store "
             f"{path}"
         )
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
 
 
 def _read_code(data: bytes) -> VectorCode:

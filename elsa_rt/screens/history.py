@@ -28,8 +28,11 @@ def rows_table(rows: Sequence[Remembered], zone: tzinfo | None) -> Iterator[str]
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
         yield text.rstrip()
-        if row is not None and row.reason:
-            yield " " * (widths[0] + 2) + row.reason
+        if row is None:
+            continue
+        for more in (row.reason, *(f"clip {alert.clip}" for alert in row.alerts if alert.clip)):
+            if more:
+                yield " " * (widths[0] + 2) + more
 
 
 def cells(row: Remembered, zone: tzinfo | None) -> tuple[str, str, str, str, str, str, str]:

@@ -266,3 +266,44 @@ def test_a_recording_that_is_cut_off_is_said_and_the_rest_is_kept(
     assert "bad.wav" in told.err
     assert "1 recording, 0:10.0 of sound" in told.out
     assert good.exists()
+
+
+def test_a_row_tells_where_the_clip_of_its_alert_is(
+    tmp_path: Path, bundle: Path, recording: Path, capsys: Capture
+) -> None:
+    rules, store = tmp_path / "rules.yaml", tmp_path / "past"
+    rules.write_text(
+        f"model: {{bundle: {bundle}}}\nremember: {{store: past}}\n"
+        "rules: [{id: hum, prompt: hum}, {id: hiss, prompt: hiss}]\n"
+        "outputs: [{type: clips, directory: clips, speech: allow, rules: [hum]}]\n"
+    )
+    assert main(["listen", str(recording), "--config", str(rules), "--alerts-only"]) == 0
+    capsys.readouterr()
+
+    def clips() -> dict[str, str | None]:
+        assert main(["recall", "--store", str(store), "--bundle", str(bundle), "--json"]) == 0
+        rows = map(json.loads, capsys.readouterr().out.splitlines())
+        return {alert["rule"]: alert["clip"] for row in rows for alert in row["alerts"]}
+
+    found = clips()
+    assert found.keys() == {"hum", "hiss"}
+    assert found["hiss"] is None  # the clips of this rule are not kept
+    assert found["hum"] is not None
+    assert Path(found["hum"]).parent == tmp_path / "clips" / "hum"
+    assert main(["recall", "--store", str(store), "--bundle", str(bundle)]) == 0
+    assert f"clip {found['hum']}" in capsys.readouterr().out
+    Path(found["hum"]).unlink()
+    assert clips() == {"hum": None, "hiss": None}
+
+
+def test_a_report_of_a_home_that_remembers_keeps_nothing(
+    tmp_path: Path, bundle: Path, recording: Path
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(
+        f"model: {{bundle: {bundle}}}\nremember: {{store: past}}\nrules: [{{prompt: hum}}]\n"
+    )
+    page = tmp_path / "page.html"
+    assert main(["report", str(recording), "--config", str(rules), "-o", str(page)]) == 0
+    assert page.is_file()
+    assert not (tmp_path / "past").exists()

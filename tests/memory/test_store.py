@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,15 @@ def test_a_store_of_a_later_version_is_refused(path: Path) -> None:
     connection.close()
     with pytest.raises(StoreError, match="pip install -U elsa-rt"):
         Store.open(path, write=True)
+
+
+def test_a_store_that_many_make_at_once_is_made_once(tmp_path: Path) -> None:
+    def opened(_: int) -> str:
+        with Store.open(tmp_path / "past", create=True) as store:
+            return store.meta("id")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(opened, range(16)))) == 1
 
 
 def test_another_database_is_no_store(path: Path) -> None:

@@ -28,11 +28,11 @@ from elsa_rt.errors import UsageError
 from elsa_rt.features.intensity import FeatureSettings, IntensityFeatures
 from elsa_rt.health import HEALTH_STATES
 from elsa_rt.listener import Listener
+from elsa_rt.outputs.clip_shelf import ClipShelf
 from elsa_rt.outputs.clips import ClipsSettings
 from elsa_rt.screens.rule_book import RuleBook
 from elsa_rt.screens.web import live
 from elsa_rt.screens.web.app import page_app
-from elsa_rt.screens.web.clips import ClipShelf
 from elsa_rt.screens.web.commands import Commands
 from elsa_rt.screens.web.guard import is_loopback, token_for
 from elsa_rt.screens.web.hub import KEPT_MESSAGES, Hub, Viewer

@@ -7,41 +7,15 @@ and to the page alone: other sites can neither play nor read it.
 from __future__ import annotations
 
 import io
-import re
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-from elsa_rt.outputs.clips import ClipsSettings
-
-if TYPE_CHECKING:
-    from elsa_rt.outputs.base import OutputSettings
-
-_NAME = re.compile(r"[\w.-]+")
 
 PEAK = 0.7
 """Of full scale: how loud a clip is played."""
 
 MOST_GAIN = 30.0
 """A faint sound is made this many times louder at most."""
-
-
-class ClipShelf:
-    """The directories that clips are written into."""
-
-    def __init__(self, outputs: Iterable[OutputSettings] = ()) -> None:
-        self._directories = [
-            Path(one.directory).expanduser() for one in outputs if isinstance(one, ClipsSettings)
-        ]
-
-    def find(self, rule: str, alert: str) -> Path | None:
-        """The clip of ``alert``; None where there is none, or none any more."""
-        if not (_NAME.fullmatch(rule) and _NAME.fullmatch(alert)) or "." in (rule[0], alert[0]):
-            return None
-        found = (folder / rule / f"{alert}.flac" for folder in self._directories)
-        return next((path for path in found if path.is_file()), None)
 
 
 def stereo(path: Path) -> bytes:

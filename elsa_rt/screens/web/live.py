@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elsa_rt.hearing import Hearing
+from elsa_rt.outputs.clip_shelf import ClipShelf
 from elsa_rt.screens.heard import HeardLog
 from elsa_rt.screens.load import LoadMeter
 from elsa_rt.screens.rule_book import RuleBook
-from elsa_rt.screens.web.clips import ClipShelf
 from elsa_rt.screens.web.expectation import sectors
 from elsa_rt.screens.web.hub import LATEST, Hub
 from elsa_rt.screens.web.spectrum import DirectionSpectrum, as_text
