@@ -138,7 +138,7 @@ class Listener:
         self._intake = Intake(self._microphone, bundle.features.rate, self._frame)
         self._features = IntensityFeatures(bundle.features, self._microphone.coincidence_hz)
         self._flow = EnergyFlow(bundle.step_frames)
-        self._stream = encoder.stream()
+        self._stream = encoder.streams().lanes[0]
         self._store = _open_store(config)
         rule_set = self._rule_set_of(bank, config)
         self._matcher, self.config, self._store = rule_set

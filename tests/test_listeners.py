@@ -11,6 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from elsa_rt import AudioEncoder, Config, Hearing, Listener, Listeners, ModelBundle
+from elsa_rt.encoder.audio import StreamBatch
+from elsa_rt.encoder.engines import load_model
 from elsa_rt.errors import DeviceError, UsageError
 from elsa_rt.testing import FakeMicrophone, SoundAt, scene, tiny_bundle
 from tests.support.fake_cuda import install
@@ -182,9 +184,9 @@ def test_held_streams_keep_their_state(
 ) -> None:
     if engine == "tensorrt":
         install(monkeypatch)
-    loaded = AudioEncoder(encoder.bundle, Config(engine=engine), list[str]().append)
     mel = np.random.default_rng(1).uniform(-1, 1, (6, 2, 10, 8, 64)).astype(np.float32)
-    batch, want = loaded.open(2), loaded.open(2)
+    model = load_model(encoder.bundle, Config(engine=engine), 2, list[str]().append)
+    batch, want = (StreamBatch(encoder.bundle, model) for _ in range(2))
     steps = [batch.step(one, [1] if index % 2 else []) for index, one in enumerate(mel)]
     first = [want.step(one)[0] for one in mel]
     want.reset()

@@ -23,7 +23,7 @@ from elsa_rt.diagnostics.signal_health import SignalHealth
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from elsa_rt.features.energy_flow import EnergyFlow
-from elsa_rt.features.intensity import CHANNELS, IntensityFeatures
+from elsa_rt.features.intensity import IntensityFeatures
 from elsa_rt.listener import Listener
 from elsa_rt.microphones.library import profile_of
 from elsa_rt.microphones.to_foa import ToFoa
@@ -97,11 +97,10 @@ def measure(
     bank = PromptBank.encode(bundle, sentences, config)
     listener = Listener(bank, config=config, encoder=encoder, on_notice=lambda _: None)
     health, to_foa = SignalHealth(), ToFoa(profile_of(config), 4, RATE, bundle.features.rate)
-    features, stream = IntensityFeatures(bundle.features), encoder.stream()
+    features, stream = IntensityFeatures(bundle.features), encoder.streams().lanes[0]
     flow = EnergyFlow(bundle.step_frames)
     scorer = Scorer(bank, Statistics.of(bundle), config, bundle.step_s)
-    batch = encoder.open(streams) if streams > 1 else None
-    shape = (streams, bundle.step_frames, len(CHANNELS), bundle.features.mels)
+    many = encoder.streams(streams) if streams > 1 else None
     lines = JsonLines(_Nowhere())
     spent: defaultdict[str, list[float]] = defaultdict(list)
 
@@ -118,9 +117,8 @@ def measure(
         timed("energy flow", flow.step, frames)
         (heard,) = timed("audio encoder", stream.step, frames, foa)
         timed(f"scores of {prompts} prompts", scorer.step, heard)
-        if batch is not None:
-            mel = np.broadcast_to(frames.mel, shape)
-            timed(f"audio encoder, {streams} streams", batch.step, mel)
+        if many is not None:
+            timed(f"audio encoder, {streams} streams", many.step, [frames] * streams, foa)
         for hearing in timed(WHOLE, listener.push, block):
             timed("its JSON line", lines.show, hearing)
     stages = {

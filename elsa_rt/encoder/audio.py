@@ -61,7 +61,7 @@ class AudioEncoder:
             window = load_windowed(bundle, bundle.window, self.config)
             self.engine = window.engine
             self._open = partial(WindowedStream, bundle, bundle.window, window)
-        self.stream().step(*_silent_step(bundle))
+        self._open().step(*_silent_step(bundle))
 
     def settings_in(self, config: Config) -> Config:
         """``config`` with the settings that this encoder was loaded with.
@@ -84,10 +84,6 @@ class AudioEncoder:
                 )
         return config.changed(**cast(Any, kept))
 
-    def stream(self) -> EncoderStream:
-        """Fresh state for one stream."""
-        return self._open()
-
     def streams(self, count: int = 1) -> Streams:
         """Fresh state for ``count`` streams; where the engine can, they step in one run of it.
 
@@ -101,24 +97,12 @@ class AudioEncoder:
         if count > 1 and self.bundle.window is None and self.config.sounds != 2:
             # a graph that was exported for one stream is run once for each
             with contextlib.suppress(BundleError):
-                return BatchedStreams(self.open(count), frames_shape(self.bundle, count))
-        return Streams([self.stream() for _ in range(count)])
+                return BatchedStreams(self._batch(count), frames_shape(self.bundle, count))
+        return Streams([self._open() for _ in range(count)])
 
-    def open(self, streams: int) -> StreamBatch:
-        """Fresh state for ``streams`` streams that step together, as on one GPU.
-
-        Raises
-        ------
-        UsageError
-            There are none, or the bundle is of a kind that keeps no state.
-        """
-        if streams < 1 or self.bundle.window is not None:
-            raise UsageError(
-                f"opening {streams} streams at once: one or more are needed, of a bundle of kind "
-                f"{STATEFUL}; this one is {self.bundle.kind}"
-            )
+    def _batch(self, count: int) -> StreamBatch:
         config = self.config.changed(engine=cast(Any, self.engine))
-        return StreamBatch(self.bundle, load_model(self.bundle, config, streams, self._on_notice))
+        return StreamBatch(self.bundle, load_model(self.bundle, config, count, self._on_notice))
 
 
 def _two_streams(bundle: ModelBundle, one: Callable[[], EncoderStream]) -> EncoderStream:

@@ -46,6 +46,17 @@ class Streams:
     def leave(self, lane: int) -> None:
         """A stream is over: the others do not wait for it any more."""
 
+    def step(self, frames: Sequence[Frames], foa: NDArray[np.float32]) -> list[list[EncoderOutput]]:
+        """Step every lane, each with its ``frames``; the outputs of each.
+
+        ``foa`` (4, n), the samples of the frames, is for kinds that hear samples.
+        """
+        with self.together():
+            begun = [lane.step(new, foa) for lane, new in zip(self.lanes, frames, strict=True)]
+        none = Frames(*(part[:0] for part in frames[0]))
+        ran = [lane.step(none, foa[:, :0]) for lane in self.lanes]
+        return [one + more for one, more in zip(begun, ran, strict=True)]
+
 
 class BatchedStreams(Streams):
     """Lanes that share the runs of an engine made for as many streams.

@@ -36,7 +36,7 @@ def embed_example(path: str | Path, encoder: AudioEncoder) -> NDArray[np.float32
     """
     features = encoder.bundle.features
     foa = _read(Path(path), features.rate)
-    stages = IntensityFeatures(features), encoder.stream()
+    stages = IntensityFeatures(features), encoder.streams().lanes[0]
     total = np.zeros(encoder.bundle.embedding)
     for turn in TURNS_DEG:
         turned = (rotate_foa(rotation(turn, 0, 0)) @ foa).astype(np.float32)

@@ -104,7 +104,7 @@ def _shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
 
 def step_time_ms(bundle: ModelBundle, steps: int = TIMED_STEPS) -> float:
     """Median time of the audio encoder's step on one thread of this machine."""
-    stream = AudioEncoder(bundle, Config(threads=1)).stream()
+    stream = AudioEncoder(bundle, Config(threads=1)).streams().lanes[0]
     noise = np.random.default_rng(0).normal(0, 0.1, (4, bundle.step_samples))
     foa = noise.astype(np.float32)
     frames = IntensityFeatures(bundle.features).step(foa)

@@ -46,7 +46,7 @@ class SlotReader:
     def __init__(self, bundle: ModelBundle, sounds: int) -> None:
         self.bundle = bundle
         self._features = IntensityFeatures(bundle.features)
-        self._stream = AudioEncoder(bundle, Config(threads=1, sounds=sounds)).stream()
+        self._stream = AudioEncoder(bundle, Config(threads=1, sounds=sounds)).streams().lanes[0]
 
     def hear(self, foa: Floats) -> list[EncoderOutput]:
         """Every whole step of ``foa`` (4, n), from a fresh start."""

@@ -43,28 +43,19 @@ class BundleListener:
         self.bundle = bundle
         encoder = AudioEncoder(bundle, Config(threads=1))
         self._features = IntensityFeatures(bundle.features)
-        self._batch = encoder.open(TOGETHER) if bundle.window is None else None
-        self._stream = encoder.stream()
+        self._many = encoder.streams(TOGETHER)
+        self._stream = encoder.streams().lanes[0]
 
     def hear(self, streams: Sequence[HomeStream]) -> list[HomeRecording]:
         """Hear ``streams``, `TOGETHER` at most."""
-        if (
-            self._batch is None
-            or len(streams) != TOGETHER
-            or len({s.foa.shape for s in streams}) > 1
-        ):
+        if len(streams) != TOGETHER or len({s.foa.shape for s in streams}) > 1:
             return [_heard(self._alone(stream.foa), stream.events) for stream in streams]
-        frames, size = [], self.bundle.step_frames
-        for stream in streams:
+        frames = []
+        for stream, lane in zip(streams, self._many.lanes, strict=True):
+            lane.reset()
             self._features.reset()
-            frames.append(self._features.step(self._resampled(stream.foa)).mel)
-        mel = np.stack(frames)
-        self._batch.reset()
-        heard: list[list[EncoderOutput]] = [[] for _ in streams]
-        for step in range(mel.shape[1] // size):
-            cut = np.ascontiguousarray(mel[:, step * size : (step + 1) * size])
-            for sounds, sound in zip(heard, self._batch.step(cut), strict=True):
-                sounds.append(sound)
+            frames.append(self._features.step(self._resampled(stream.foa)))
+        heard = self._many.step(frames, np.empty((4, 0), np.float32))
         return [_heard(s, stream.events) for s, stream in zip(heard, streams, strict=True)]
 
     def _alone(self, foa: NDArray[np.float32]) -> list[EncoderOutput]:

@@ -143,7 +143,7 @@ class TrialReader:
     def __init__(self, bundle: ModelBundle) -> None:
         self.bundle = bundle
         self._features = IntensityFeatures(bundle.features)
-        self._stream = AudioEncoder(bundle, Config(threads=1)).stream()
+        self._stream = AudioEncoder(bundle, Config(threads=1)).streams().lanes[0]
 
     def hear(self, trial: Staged) -> Trial:
         """Stream ``trial`` from a fresh start."""

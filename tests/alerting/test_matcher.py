@@ -44,7 +44,7 @@ def hear(
     bundle, config = encoder.bundle, config or Config()
     matcher = Matcher(PromptBank.encode(bundle, rules), config, bundle)
     frames = IntensityFeatures(bundle.features).step(foa)
-    sounds = encoder.stream().step(frames, foa)
+    sounds = encoder.streams().lanes[0].step(frames, foa)
     flows = EnergyFlow(bundle.step_frames).step(frames)
     for index, (one, flow) in enumerate(zip(sounds, flows, strict=True)):
         time_s = (index + 1) * bundle.step_s
@@ -97,7 +97,7 @@ def test_fifteen_minutes_do_not_fill_the_memory(encoder: AudioEncoder) -> None:
     foa = np.hstack([sound("hum", 0.5, azimuth) for azimuth in range(-180, 180, 40)])
     foa = np.hstack([foa, 0 * foa[:, : 2 * RATE]])
     frames = IntensityFeatures(bundle.features).step(foa)
-    sounds = encoder.stream().step(frames, foa)
+    sounds = encoder.streams().lanes[0].step(frames, foa)
     heard = list(zip(sounds, EnergyFlow(bundle.step_frames).step(frames), strict=True))
     told = 0
     blocks = []

@@ -18,8 +18,7 @@ import numpy as np
 from elsa_rt.config import Config
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.errors import BundleError
-from elsa_rt.features.intensity import CHANNELS, IntensityFeatures
+from elsa_rt.features.intensity import IntensityFeatures
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.statistics import Statistics
@@ -41,7 +40,7 @@ def context_jobs(bundle: ModelBundle, encoder: AudioEncoder) -> Jobs:
     foa = np.zeros((4, bundle.step_samples), np.float32)
     jobs: Jobs = {}
     for seconds in CONTEXT_S:
-        stream = encoder.stream()
+        stream = encoder.streams().lanes[0]
         for _ in range(round(seconds / bundle.step_s)):
             stream.step(frames, foa)
         jobs[f"encoder after {seconds} s"] = partial(stream.step, frames, foa)
@@ -51,7 +50,7 @@ def context_jobs(bundle: ModelBundle, encoder: AudioEncoder) -> Jobs:
 def prompt_jobs(bundle: ModelBundle, encoder: AudioEncoder) -> Jobs:
     """Scores of more and more prompts."""
     foa = np.zeros((4, bundle.step_samples), np.float32)
-    (sound,) = encoder.stream().step(IntensityFeatures(bundle.features).step(foa), foa)
+    (sound,) = encoder.streams().lanes[0].step(IntensityFeatures(bundle.features).step(foa), foa)
     jobs: Jobs = {}
     for count in PROMPT_COUNTS:
         bank = PromptBank.encode(bundle, [f"sound {n}" for n in range(count)])
@@ -63,13 +62,12 @@ def prompt_jobs(bundle: ModelBundle, encoder: AudioEncoder) -> Jobs:
 def stream_jobs(bundle: ModelBundle, encoder: AudioEncoder) -> Jobs:
     """The encoder with more and more streams at once."""
     jobs: Jobs = {}
+    foa = np.zeros((4, bundle.step_samples), np.float32)
+    frames = IntensityFeatures(bundle.features).step(foa)
     for streams in STREAM_COUNTS:
-        try:
-            batch = encoder.open(streams)
-        except BundleError:
-            break  # exported before it could hear several
-        shape = (streams, bundle.step_frames, len(CHANNELS), bundle.features.mels)
-        jobs[f"encoder, {streams} streams"] = partial(batch.step, np.zeros(shape, np.float32))
+        jobs[f"encoder, {streams} streams"] = partial(
+            encoder.streams(streams).step, [frames] * streams, foa
+        )
     return jobs
 
 

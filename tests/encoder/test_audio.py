@@ -41,7 +41,7 @@ class OnMel:
     """A stream of the encoder that is given nothing but mel frames."""
 
     def __init__(self, encoder: AudioEncoder) -> None:
-        self._stream: EncoderStream = encoder.stream()
+        self._stream: EncoderStream = encoder.streams().lanes[0]
         self.block, self.latency = self._stream.block, self._stream.latency
         self.reset = self._stream.reset
 

@@ -18,6 +18,9 @@ from elsa_rt.config import Config
 from elsa_rt.encoder import engines
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.engines import load_model
+from elsa_rt.encoder.lanes import Streams
+from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.encoder.tensorrt import library as gate
 from elsa_rt.encoder.tensorrt.library import installed
 from elsa_rt.encoder.tensorrt.plans import PlanError, PlanKey, find_plan, keep_plan
@@ -57,7 +60,7 @@ def as_frames(mel: NDArray[np.float32]) -> Frames:
 
 
 def hear(encoder: AudioEncoder, mels: NDArray[np.float32]) -> NDArray[np.float32]:
-    stream, nothing = encoder.stream(), np.zeros((4, 0), np.float32)
+    stream, nothing = encoder.streams().lanes[0], np.zeros((4, 0), np.float32)
     sounds = [stream.step(as_frames(mel[0]), nothing)[0] for mel in mels]
     return np.stack(
         [np.r_[x.embedding[0], x.direction[0], x.activity, x.distance_m] for x in sounds]
@@ -198,27 +201,42 @@ def test_the_run_is_that_of_onnx(bundle: Path, cuda: FakeCuda) -> None:
     assert not again
 
 
+def stepped(streams: Streams, mel: NDArray[np.float32]) -> list[EncoderOutput]:
+    """The output of each stream for a step (streams, frames, 8, mels) of all."""
+    count, nothing = mel.shape[1], np.zeros(mel.shape[1], np.float32)
+    each = [Frames(one, np.zeros((count, 3), np.float32), nothing, nothing) for one in mel]
+    heard = streams.step(each, np.zeros((4, 0), np.float32))
+    return [output for (output,) in heard]
+
+
 @pytest.mark.parametrize("engine", ["onnx", "tensorrt"])
 def test_streams_step_together(many_bundle: Path, cuda: FakeCuda, engine: Any) -> None:
     loaded = ModelBundle.load(many_bundle)
     encoder = AudioEncoder(loaded, Config(engine=engine), list[str]().append)
-    batch = encoder.open(streams=3)
+    streams = encoder.streams(3)
     mels = frames(8, streams=3)
-    together = [batch.step(mel) for mel in mels[:4]]
-    batch.reset(1)
-    together += [batch.step(mel) for mel in mels[4:]]
+    together = [stepped(streams, mel) for mel in mels[:4]]
+    streams.lanes[1].reset()
+    together += [stepped(streams, mel) for mel in mels[4:]]
     alone = AudioEncoder(loaded, Config(engine="onnx"))
     for stream, parts in ((0, [mels]), (1, [mels[:4], mels[4:]]), (2, [mels])):
         one = np.concatenate([hear(alone, part[:, stream : stream + 1]) for part in parts])
         heard = np.stack([sounds[stream].embedding[0] for sounds in together])
         np.testing.assert_allclose(heard, one[:, :512], atol=1e-5)
-    batch.reset()
-    np.testing.assert_array_equal(batch.step(mels[0])[2].embedding, together[0][2].embedding)
+    for lane in streams.lanes:
+        lane.reset()
+    np.testing.assert_array_equal(stepped(streams, mels[0])[2].embedding, together[0][2].embedding)
 
 
-def test_a_bundle_of_one_stream(bundle: Path) -> None:
+def test_a_bundle_of_one_stream_is_run_once_for_each(bundle: Path) -> None:
+    loaded = ModelBundle.load(bundle)
     with pytest.raises(BundleError, match="3 streams were asked for, it hears one at a time"):
-        AudioEncoder(ModelBundle.load(bundle), Config(engine="onnx")).open(streams=3)
+        load_model(loaded, Config(engine="onnx"), 3, print)
+    streams = AudioEncoder(loaded, Config(engine="onnx")).streams(3)
+    mels = frames(2, streams=3)
+    heard = [stepped(streams, mel) for mel in mels]
+    one = hear(AudioEncoder(loaded, Config(engine="onnx")), mels[:, 2:3])
+    np.testing.assert_array_equal([sounds[2].embedding[0] for sounds in heard], one[:, :512])
 
 
 def test_a_plan_that_was_swapped(bundle: Path, cuda: FakeCuda, cache: Path) -> None:

@@ -49,7 +49,7 @@ class OnFoa:
 
     def __init__(self, encoder: AudioEncoder) -> None:
         self._features = IntensityFeatures(encoder.bundle.features)
-        self._stream = encoder.stream()
+        self._stream = encoder.streams().lanes[0]
         self.block = encoder.bundle.step_samples
         self.latency = self._stream.latency * encoder.bundle.features.hop
 

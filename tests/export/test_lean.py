@@ -17,6 +17,7 @@ from onnx import helper, numpy_helper
 from elsa_rt.config import Config
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, DEFAULT, ModelBundle
+from elsa_rt.features.intensity import Frames
 from export.bundles import lean
 from export.bundles.bundle import export_audio, fold_norms
 from export.bundles.manifest import rehash
@@ -134,21 +135,27 @@ def test_what_is_lean_is_left_and_what_differs_is_not_written(
     ModelBundle.load(bundle)  # its hashes still fit
 
 
+def _frames(mel: NDArray[np.float32]) -> Frames:
+    empty = np.zeros(len(mel), np.float32)
+    return Frames(mel, np.zeros((len(mel), 3), np.float32), empty, empty)
+
+
 def test_several_streams_hear_as_one_does(student: Student, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     shutil.copytree(DEFAULT, bundle)
     onnx.save(step_graph(weights(student)), bundle / AUDIO_ENCODER)
     rehash(bundle)
     encoder = AudioEncoder(ModelBundle.load(bundle), Config(engine="onnx"))
-    rng = np.random.default_rng(2)
-    alone, together = [encoder.open(1) for _ in range(3)], encoder.open(3)
+    rng, nothing = np.random.default_rng(2), np.zeros((4, 0), np.float32)
+    alone, together = [encoder.streams() for _ in range(3)], encoder.streams(3)
     for _ in range(5):
-        frames = np.concatenate([lean.random_frames(rng) for _ in alone])
-        many = together.step(frames)
-        for index, batch in enumerate(alone):
-            (one,) = batch.step(frames[index : index + 1])
-            np.testing.assert_allclose(many[index].embedding, one.embedding, atol=1e-5)
-            np.testing.assert_allclose(many[index].direction, one.direction, atol=1e-4)
+        frames = [_frames(lean.random_frames(rng)[0]) for _ in alone]
+        many = together.step(frames, nothing)
+        for index, stream in enumerate(alone):
+            ((one,),) = stream.step(frames[index : index + 1], nothing)
+            (same,) = many[index]
+            np.testing.assert_allclose(same.embedding, one.embedding, atol=1e-5)
+            np.testing.assert_allclose(same.direction, one.direction, atol=1e-4)
 
 
 def test_its_halves_hear_the_same(student: Student) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from elsa_rt.encoder.tensorrt import cuda
 from elsa_rt.encoder.tensorrt.library import Library, Progress, build_plan
 from elsa_rt.encoder.tensorrt.plans import PlanError, PlanKey, find_plan, keep_plan
 from elsa_rt.encoder.tensorrt.runtime_cache import Kernels
+from elsa_rt.encoder.turns import Shape, States, Turns
 from elsa_rt.notices import OnNotice, log_notice
 
 RUNNING = "running the audio encoder"
@@ -138,10 +138,7 @@ class TensorRtAudio:
 
 
 class TensorRtRun:
-    """State and memory of streams that step together.
-
-    Two graphs take turns: what is the next state of the one is the state of the other.
-    """
+    """State and memory of streams that step together, and the graphs that run them."""
 
     def __init__(self, model: TensorRtAudio) -> None:
         self._library = model.library
@@ -152,16 +149,14 @@ class TensorRtRun:
         shapes = model.output_shapes
         self._outputs = {name: cuda.PinnedArray(shapes[name]) for name in OUTPUTS}
         self._outputs_there = {name: cuda.DeviceArray(shapes[name], stream) for name in OUTPUTS}
-        self._states = [
-            {name: cuda.DeviceArray(shape, stream) for name, shape in model.state_shapes.items()}
-            for _ in range(2)
-        ]
-        self._turn = 0
-        self._graphs = [self._capture(*self._states), self._capture(*reversed(self._states))]
+        self._turns = Turns(model.state_shapes, self._array, self._capture)
         model.kernels.keep()
         self.reset()
 
-    def _capture(self, old: dict[str, Any], new: dict[str, Any]) -> cuda.Graph:
+    def _array(self, shape: Shape) -> cuda.DeviceArray:
+        return cuda.DeviceArray(shape, self._stream)
+
+    def _capture(self, old: States[cuda.DeviceArray], new: States[cuda.DeviceArray]) -> cuda.Graph:
         addresses = {"frames": self._frames_there}
         addresses |= {"state_" + name: array for name, array in old.items()}
         addresses |= {"next_" + name: array for name, array in new.items()}
@@ -182,7 +177,7 @@ class TensorRtRun:
 
     def reset(self, stream: int | None = None) -> None:
         """Zero the state of one stream, by default of all."""
-        for array in self._states[self._turn].values():
+        for array in self._turns.state.values():
             array.zero(self._stream, stream)
 
     def run(
@@ -190,11 +185,11 @@ class TensorRtRun:
     ) -> list[NDArray[np.float32]]:
         """See `elsa_rt.encoder.step.StepRun`."""
         self._frames.values[:] = frames
-        self._graphs[self._turn].launch()
-        old, new = self._states[self._turn], self._states[1 - self._turn]
+        self._turns.run.launch()
+        old, new = self._turns.state, self._turns.following
         for stream in held:
             for name, array in new.items():
                 array.copy_row(old[name], stream, self._stream)
         self._stream.synchronize()
-        self._turn = 1 - self._turn
+        self._turns.turn()
         return [self._outputs[name].values.copy() for name in OUTPUTS]
