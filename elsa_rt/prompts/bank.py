@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from elsa_rt.errors import UsageError
 from elsa_rt.hints import check_callable, coerce
 from elsa_rt.notices import OnNotice, log_notice
 from elsa_rt.prompts.checks import as_list, check_prompt, check_text, quoted
+from elsa_rt.prompts.name_notices import NearestName, name_notices
 from elsa_rt.prompts.place_notices import place_notices
 from elsa_rt.prompts.rule_embeddings import RuleEmbeddings, embed_rules, texts_to_encode
 from elsa_rt.prompts.spelling import RARE
@@ -60,16 +61,19 @@ class PromptBank:
         coerce(bundle, ModelBundle, "the bundle of a PromptBank:")
         rules, notices = _rules(prompts)
         texts = texts_to_encode(rules, config)
-        encoded, place = _encode(bundle, texts, config)
+        encoded = dict(zip(texts, _encode(bundle, texts, config), strict=True))
         more, doubtful = _words(
             bundle, [t for rule in rules for t in (*rule.prompts, *rule.but_not)]
         )
         notices += more
-        vectors = dict(zip(texts, encoded, strict=True))
+        vectors = {text: found.embedding for text, found in encoded.items()}
         meaning = embed_rules(rules, bundle, vectors, encoder, config)
         for kept in (meaning.embedding, meaning.semantic):
             kept.flags.writeable = False
-        notices += place_notices(rules, config, dict(zip(texts, place.tolist(), strict=True)))
+        nearest = {text: found.nearest for text, found in encoded.items() if found.nearest}
+        notices += name_notices(rules, config, nearest)
+        placed = {text: found.place for text, found in encoded.items()}
+        notices += place_notices(rules, config, placed)
         return cls(rules, meaning, tuple(notices), bundle.files[TEXT_ENCODER], doubtful)
 
     @classmethod
@@ -139,26 +143,38 @@ def embed_text(
     bundle = bundle or ModelBundle.load()
     for notice in _words(bundle, given)[0]:
         on_notice(notice)
-    return _encode(bundle, given, config)[0]
+    return np.stack([found.embedding for found in _encode(bundle, given, config)])
 
 
-def _encode(
-    bundle: ModelBundle, texts: Sequence[str], config: Config | None
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Embeddings (p, D) of ``texts``, and how surely each speaks of a place (p,), 0..1 or NaN."""
+class _Encoded(NamedTuple):
+    """What the text encoder says of one text."""
+
+    embedding: NDArray[np.float32]  # (D,)
+    place: float  # how surely it speaks of a place, 0..1 or NaN
+    nearest: NearestName | None  # where the bundle has names
+
+
+def _encode(bundle: ModelBundle, texts: Sequence[str], config: Config | None) -> list[_Encoded]:
     from elsa_rt.encoder.text import encode_texts
 
     threads = (config or Config()).threads
 
-    def make(missing: list[int]) -> list[tuple[NDArray[np.float32], np.float32]]:
+    def make(missing: list[int]) -> list[_Encoded]:
         made = encode_texts(bundle, [texts[index] for index in missing], threads)
-        return list(zip(made.embedding, made.place, strict=True))
+        return [
+            _Encoded(embedding, float(place), _nearest(bundle, names))
+            for embedding, place, names in zip(made.embedding, made.place, made.names, strict=True)
+        ]
 
-    found = bundle.memo.get_many([("text", text) for text in texts], make)
-    if not found:
-        return np.empty((0, bundle.embedding), np.float32), np.empty(0, np.float32)
-    embedding, place = zip(*found, strict=True)
-    return np.stack(embedding), np.array(place, np.float32)
+    found: list[_Encoded] = bundle.memo.get_many([("text", text) for text in texts], make)
+    return found
+
+
+def _nearest(bundle: ModelBundle, likeness: NDArray[np.float32]) -> NearestName | None:
+    if not likeness.size:
+        return None
+    best = int(likeness.argmax())
+    return NearestName(bundle.names[best].name, float(likeness[best]))
 
 
 def _words(bundle: ModelBundle, prompts: Sequence[str]) -> tuple[list[str], frozenset[str]]:

@@ -30,10 +30,6 @@ NEAREST = 5
 UNLIKE = 0.6
 """A sentence whose nearest known sound is less alike is said to be far from all."""
 
-UNKNOWN = 0.5
-"""A sentence that is less like every name of the text encoder means nothing to the model. Of 244
-paraphrases of sounds 8 % are, of 20 sentences about anything but sounds 13."""
-
 COUNTED = 5.0
 """Alarms in all of the background that make a rate a counted one; a rarer one is extrapolated."""
 
@@ -147,13 +143,8 @@ def _notices(
     statistics: Statistics,
     config: Config,
 ) -> Iterator[str]:
-    best, known = _nearest(bank, index, statistics), _known_as(rule, bundle, config)
-    if known and known[0][1] < UNKNOWN:
-        yield (
-            f"the model does not know what this is, the nearest name is {known[0][0].name!r}: say "
-            "what makes the sound or how it sounds, or give a recording of it with --example"
-        )
-    elif not known and rule.prompts and best and best[0][1] < UNLIKE:
+    best = _nearest(bank, index, statistics)
+    if not bundle.names and rule.prompts and best and best[0][1] < UNLIKE:
         yield (
             f"no known sound is much like it, the nearest is {best[0][0]!r}: it may be missed "
             "often; other words may do better, and so does --example with a recording of it"

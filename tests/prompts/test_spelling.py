@@ -87,12 +87,18 @@ def test_english_words_of_sounds_are_known(lexicon: Lexicon, text: str) -> None:
     assert not lexicon.is_foreign(text)
 
 
-def test_the_ways_in_which_people_speak_of_sounds_raise_next_to_no_doubt(lexicon: Lexicon) -> None:
-    text = Path("export/data/labels.yaml").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("name", "count", "most"),
+    [("labels", 300, 0.01), ("tags", 1000, 0.01), ("paraphrases", 200, 0.12)],
+)
+def test_the_ways_in_which_people_speak_of_sounds_raise_next_to_no_doubt(
+    lexicon: Lexicon, name: str, count: int, most: float
+) -> None:
+    text = Path(f"export/data/{name}.yaml").read_text(encoding="utf-8")
     phrases = {found.strip() for found in re.findall(r"[A-Za-z' ]{5,}", text)}
     doubted = [one for one in phrases if lexicon.strange(one) or lexicon.is_foreign(one)]
-    assert len(phrases) > 300
-    assert len(doubted) < 0.01 * len(phrases), doubted
+    assert len(phrases) > count
+    assert len(doubted) < most * len(phrases), doubted
 
 
 def test_notices_name_the_prompt_the_word_and_known_sounds(

@@ -1,4 +1,4 @@
-"""The text encoder's second opinion on places, of the shipped bundle."""
+"""What the text encoder of the shipped bundle thinks of places and names in prompts."""
 
 from __future__ import annotations
 
@@ -67,3 +67,10 @@ def test_wordings_of_sounds_are_hardly_taken_for_places(
     assert np.mean(place >= PLACED) <= most, [
         one for one, value in zip(plain, place, strict=True) if value >= PLACED
     ]
+
+
+@pytest.mark.parametrize("prompt", ["the theory of relativity", "un chien qui aboie"])
+def test_what_means_nothing_to_the_model_is_said(shipped: ModelBundle, prompt: str) -> None:
+    said = PromptBank.encode(shipped, [prompt, "a dog barking", "on the left"]).notices
+    assert sum("the model does not know what this is" in notice for notice in said) == 1
+    assert f"the prompt {prompt!r}: the model does not know" in " ".join(said)
