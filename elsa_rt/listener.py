@@ -594,7 +594,7 @@ class Listener:
         return self._encoder.engine
 
     @property
-    def latencies(self) -> dict[str, float]:
+    def latencies_s(self) -> dict[str, float]:
         """Seconds that each stage adds; the resampler is known from the first block on."""
         samples = {
             "resampling": self._intake.latency,
@@ -606,7 +606,7 @@ class Listener:
     @property
     def latency_s(self) -> float:
         """Seconds from a sound to the end of the step that tells of it, computing aside."""
-        return sum(self.latencies.values())
+        return sum(self.latencies_s.values())
 
 
 def _open_store(config: Config) -> FeedbackStore:

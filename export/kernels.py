@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 import elsa_rt
 from elsa_rt.jit.kernel import Kernel
 from elsa_rt.jit.numba_compiler import compile_kernel
+from elsa_rt.jit.object_file import address_of, load
 from elsa_rt.jit.shipped import TARGETS, file_of
 
 ROOMS = ("elsa_rt.features", "elsa_rt.microphones", "elsa_rt.diagnostics", "elsa_rt.scoring")
@@ -54,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     found: dict[str, NDArray[np.generic]] = {}
     for kernel in kernels():
         made = compile_kernel(kernel.load(), kernel.arguments)
+        load(made, address_of)  # which refuses what needs Numba to run
         found[f"{kernel.digest}.code"] = np.frombuffer(made.code, np.uint8)
         found[f"{kernel.digest}.name"] = np.array(made.name)
         print(f"{kernel.module} {kernel.function}: {len(made.code):,} bytes")

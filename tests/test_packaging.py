@@ -16,7 +16,7 @@ from elsa_rt.microphones.library import IN_CHECKOUT
 from elsa_rt.version import __version__
 
 ROOT = Path(__file__).parents[1]
-LARGEST_WHEEL = 45_000_000
+LARGEST_WHEEL = 40_000_000
 LIMIT_S = 600
 
 

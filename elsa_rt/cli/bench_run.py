@@ -125,7 +125,7 @@ def measure(
         name: Quantiles(*np.quantile(times[WARM_UP:], (0.5, 0.95, 0.99)).tolist())
         for name, times in spent.items()
     }
-    latency = {**listener.latencies, "computing": stages[WHOLE].p95 / 1000}
+    latency = {**listener.latencies_s, "computing": stages[WHOLE].p95 / 1000}
     return Report(stages, bundle.step_s, latency, encoder.engine, streams)
 
 

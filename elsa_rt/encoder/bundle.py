@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -41,6 +41,9 @@ AUDIO_FILES = {
     "int8": "audio_encoder.int8.onnx",
 }
 """The audio encoder in each precision; a bundle need only have the first."""
+
+OPTIONAL = (AUDIO_FILES["fp16"], AUDIO_FILES["int8"])
+"""Files that a manifest may list though they were left out, as the wheel does to be smaller."""
 
 DEFAULT = Path(__file__).parent.parent / "bundles" / "elsa-rt-small"
 
@@ -95,6 +98,9 @@ class ModelBundle:
                 )
             raise BundleError(f"loading bundle {directory}: there is no such directory: {_CURE}")
         bundle = _parse(directory, _read_manifest(directory))
+        left_out = {n for n in OPTIONAL if n in bundle.files and not (directory / n).exists()}
+        files = {name: digest for name, digest in bundle.files.items() if name not in left_out}
+        bundle = replace(bundle, files=MappingProxyType(files))
         for name, expected in bundle.files.items():
             _check_hash(directory / name, expected)
         return bundle

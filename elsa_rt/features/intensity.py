@@ -25,7 +25,7 @@ PRODUCTS = 8
 ANALYSE = Kernel(
     "elsa_rt.features.kernels",
     "analyse",
-    "i f1 i1 i1 f2 i1 i1 f1 f2 f2 f3 f2 f2 f2 i1 i f2 f3 f2",
+    "i f1 i2 f2 i1 f1 f3 f3 f2 f2 f2 i1 i f2 f3 f2",
     uses=["elsa_rt.features.fft", __name__],
 )
 
@@ -158,17 +158,15 @@ class IntensityFeatures:
         weights = np.zeros((settings.mels, int((last - first).max())), np.float32)
         for row, low, high, out in zip(filters, first, last, weights, strict=True):
             out[: high - low] = row[low:high]
-        stages, table = plan(settings.n_fft)
+        bands = np.stack([first, last, np.zeros_like(first)])
+        bands[2, slice(*direction_bands(settings, coincidence_hz))] = 1
         self._analyse = ANALYSE.bind(
             settings.hop,
             window,
-            first,
-            last,
+            bands,
             weights,
-            np.array(direction_bands(settings, coincidence_hz), np.int64),
-            stages,
-            table,
-            *np.empty((2, 2, SIGNALS * settings.n_fft), np.float32),
+            *plan(settings.n_fft),
+            np.empty((2, 2, SIGNALS * settings.n_fft), np.float32),
             np.empty((4, 2, bins), np.float32),
             np.empty((PRODUCTS, bins), np.float32),
             np.empty((PRODUCTS, settings.mels), np.float32),

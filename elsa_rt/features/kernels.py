@@ -101,11 +101,11 @@ def gather(
 @compiled
 def finish(
     sums: NDArray[np.float32],
-    band: NDArray[np.int64],
+    directed: NDArray[np.int64],
     mel: NDArray[np.float32],
     total: NDArray[np.float32],
 ) -> None:
-    """Write ``mel`` (8, mels), and ``total`` (5,) over the bands ``band[0]:band[1]``."""
+    """Write ``mel`` (8, mels), and ``total`` (5,) over the bands of which ``directed`` is true."""
     half = np.float32(0.5)
     power, energy, ax, ay, az = sums[0], sums[1], sums[2], sums[3], sums[4]
     for m in range(power.size):
@@ -121,11 +121,12 @@ def finish(
         flow = np.sqrt(ax[m] * ax[m] + ay[m] * ay[m] + az[m] * az[m])
         mel[7, m] = np.float32(1) - flow * scale
     total[:] = 0
-    for m in range(band[0], band[1]):
-        total[0] += ax[m]
-        total[1] += ay[m]
-        total[2] += az[m]
-        total[3] += half * energy[m]
+    for m in range(power.size):
+        if directed[m]:
+            total[0] += ax[m]
+            total[1] += ay[m]
+            total[2] += az[m]
+            total[3] += half * energy[m]
     for m in range(power.size):
         total[4] += power[m]
 
@@ -134,14 +135,11 @@ def finish(
 def analyse(
     hop: int,
     window: NDArray[np.float32],
-    first: NDArray[np.int64],
-    last: NDArray[np.int64],
+    bands: NDArray[np.int64],
     weights: NDArray[np.float32],
-    band: NDArray[np.int64],
     stages: NDArray[np.int64],
     table: NDArray[np.float32],
-    frame: NDArray[np.float32],
-    other: NDArray[np.float32],
+    frames: NDArray[np.float32],
     spectrum: NDArray[np.float32],
     products: NDArray[np.float32],
     sums: NDArray[np.float32],
@@ -154,11 +152,17 @@ def analyse(
 ) -> int:
     """Write ``mel`` (hops, 8, mels) and ``total`` (hops, 5) of the hops that ``foa`` completes.
 
+    Of the settings, ``bands`` (3, mels) holds the first bin of each mel band, the one behind its
+    last, and 1 where the band is one of the direction; ``weights`` those of its bins. ``frames``
+    (2, 2, 2 n_fft), ``spectrum`` (4, 2, bins), ``products`` (8, bins) and ``sums`` (8, mels) are
+    memory to work in.
+
     ``sound`` (4, 3 n_fft or more) holds the newest samples before ``end[0]``, n_fft of them at
     least; ``filled`` of them have come in since the last hop, and as many as are returned when
-    ``foa`` is read. What stands from ``frame`` to ``sums`` is memory to work in.
+    ``foa`` is read.
     """
     size, now = window.size, end[0]
+    frame, other = frames[0], frames[1]
     position = done = 0
     while position < foa.shape[1]:
         take = min(hop - filled, foa.shape[1] - position)
@@ -174,8 +178,8 @@ def analyse(
             swapped = transform(stages, table, frame, other)
             take_apart(other if swapped else frame, spectrum)
             multiply(spectrum, products)
-            gather(products, first, last, weights, sums)
-            finish(sums, band, mel[done], total[done])
+            gather(products, bands[0], bands[1], weights, sums)
+            finish(sums, bands[2], mel[done], total[done])
             done += 1
             filled = 0
     end[0] = now

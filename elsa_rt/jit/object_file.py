@@ -45,6 +45,12 @@ _ARM_BRANCH = (282, 283)  # 26 bits of a distance in words
 _ARM_TABLE_PAGE, _ARM_TABLE_ENTRY = 311, 312  # where an address stands: page, and place in it
 _ARM_STUB = np.array([0x58000050, 0xD61F0200], "<u4").tobytes()  # ldr x16, 8 bytes on; br x16
 
+_NEVER_CALLED = frozenset((
+    "numba_gil_ensure", "numba_gil_release", "numba_unpickle", "numba_do_raise",
+    "numba_runtime_build_excinfo_struct", "NRT_Free", "NRT_MemInfo_call_dtor",
+))  # fmt: skip
+"""Functions of Numba that only an exception, or the end of an array of Numba's own, would call."""
+
 Resolve = Callable[[str], int]
 """Address of a function or a variable by its name."""
 
@@ -210,7 +216,7 @@ def _relocate_arm(at: NDArray[np.uint8], kind: int, place: int, target: int, stu
 def address_of(name: str) -> int:
     """Address of a function or variable of the C library or of Python.
 
-    What only the ways of exceptions call, and kernels raise none, ends the process.
+    Of `_NEVER_CALLED`, which kernels do not reach, it is that of the end of the process.
 
     Raises
     ------
@@ -223,6 +229,6 @@ def address_of(name: str) -> int:
         except (OSError, AttributeError):
             continue
         return int(ctypes.cast(found, ctypes.c_void_p).value or 0)
-    if name.startswith(("numba_", "NRT_", "Py", "_Py")):
+    if name in _NEVER_CALLED:
         return address_of("abort")
     raise OSError(f"no library has {name}")

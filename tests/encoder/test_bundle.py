@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from elsa_rt.encoder import bundle as module
-from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.bundle import OPTIONAL, REQUIRED, ModelBundle
 from elsa_rt.errors import BundleError
 from elsa_rt.features.intensity import FeatureSettings
 from elsa_rt.scoring.statistics import Statistics
@@ -32,6 +33,22 @@ def test_loads(path: Path) -> None:
     assert (bundle.step_samples, bundle.step_s) == (1600, 0.1)
     assert "hum" in bundle.card
     assert bundle.file("scores.npz").is_file()
+
+
+def test_a_file_of_another_precision_may_be_left_out(path: Path) -> None:
+    eight_bits = path / OPTIONAL[1]
+    eight_bits.write_bytes(b"a graph in 8 bits")
+    files = {name: hashlib.sha256((path / name).read_bytes()).hexdigest()
+             for name in (*REQUIRED, OPTIONAL[1])}  # fmt: skip
+    rewrite(path, files=files)
+    assert ModelBundle.load(path).audio_file("int8").is_file()
+    eight_bits.unlink()
+    bundle = ModelBundle.load(path)
+    with pytest.raises(BundleError, match=r"no audio encoder in int8, only in fp32\. .*precision"):
+        bundle.audio_file("int8")
+    bundle.file("scores.npz").unlink()  # as nothing else may
+    with pytest.raises(BundleError):
+        ModelBundle.load(path)
 
 
 def test_is_immutable(path: Path) -> None:

@@ -195,7 +195,7 @@ def test_lost_samples_and_latencies(windowed: Path, scene: NDArray[np.float32]) 
     hearings += listener.push(lost)
     assert [h.dropped for h in hearings] == [0, 0, 3 * STEP, 3 * STEP]
     assert [h.time_s for h in hearings] == pytest.approx([0.1, 0.2, 0.6, 0.7])
-    assert listener.latencies == {"resampling": 0, "features": 256 / RATE, "step": 0.1}
+    assert listener.latencies_s == {"resampling": 0, "features": 256 / RATE, "step": 0.1}
 
 
 def test_a_listener_begins_anew(windowed: Path, scene: NDArray[np.float32]) -> None:
