@@ -132,6 +132,27 @@ def test_a_gap_is_counted(gap_s: float, flag: bool) -> None:
     assert clock.position == 288_000 + lost
 
 
+def late_again_and_again(seconds: int) -> list[tuple[float, int, bool]]:
+    """Of every five seconds one arrives 0.3 s late; then all that was due comes at once."""
+    late = [(at + 0.3 if at % 5 > 3.8 else at, frames, flag)
+            for at, frames, flag in steady(100 * seconds)]  # fmt: skip
+    return [(max(at for at, *_ in late[max(0, k - 40) : k + 1]), frames, flag)
+            for k, (_, frames, flag) in enumerate(late)]  # fmt: skip
+
+
+def test_a_device_that_is_late_again_and_again_does_not_run_away() -> None:
+    clock, lost = clock_after(late_again_and_again(60))
+    assert lost == pytest.approx(0.3 * RATE, abs=0.01 * RATE), "it looked lost once"
+    assert clock.position == 60 * RATE + lost
+
+
+def test_a_true_gap_brings_a_position_that_ran_ahead_back_to_the_clock() -> None:
+    chunks = [*late_again_and_again(20), *steady(300, 20.5)]
+    clock, _ = clock_after(chunks)
+    assert clock.position == pytest.approx(23.5 * RATE, abs=0.01 * RATE)
+    assert clock.captured(clock.position) == pytest.approx(23.5, abs=0.01)
+
+
 def test_what_the_ring_lost_is_not_counted_twice() -> None:
     clock = CaptureClock(RATE)
     chunks = [Chunk(frames, 0, at, flag) for at, frames, flag in steady(600)]
