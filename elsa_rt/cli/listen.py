@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +20,14 @@ from elsa_rt.cli.rules import following, load_config, refuse_prompts
 from elsa_rt.cli.session import outputs_around
 from elsa_rt.cli.sound import add_sound_and_prompts, source_and_prompts
 from elsa_rt.cli.stop import GracefulStop, run_until_stopped
+from elsa_rt.cli.watched_output import WatchedOutput
 from elsa_rt.config import ALERTS, MEMORY, MODEL, SIGNAL
 from elsa_rt.hearing import Hearing
 from elsa_rt.outputs.service import ServiceNotifier
 
 if TYPE_CHECKING:
     from elsa_rt.listener import Listener
+    from elsa_rt.outputs.jsonl import LineSink
     from elsa_rt.screens.rule_book import RuleBook
     from elsa_rt.sources.base import Source
 
@@ -99,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
         stop.loaded()
         with open_source(source, config, notices, supervised=True) as opened:
             if as_json:
-                output = _json_lines(opened, model, alerts_only=arguments.alerts_only)
+                output = _json_lines(opened, model, notices, alerts_only=arguments.alerts_only)
             else:
                 label = "the built-in scene" if arguments.demo else _label(opened)
                 output = _screen(label, model, book, listener, notices, stop)
@@ -128,14 +131,22 @@ def run(arguments: argparse.Namespace) -> int:
     return stop.exit_code
 
 
+@contextlib.contextmanager
 def _json_lines(
-    source: Source, model: str, *, alerts_only: bool
-) -> AbstractContextManager[HearingSink]:
+    source: Source, model: str, notices: Notices, *, alerts_only: bool
+) -> Iterator[HearingSink]:
     from elsa_rt.outputs.jsonl import JsonLines
 
-    return contextlib.nullcontext(
-        JsonLines(sys.stdout, common={"model": model}, clock=source.live, alerts_only=alerts_only)
-    )
+    def lines(stream: LineSink) -> JsonLines:
+        return JsonLines(
+            stream, common={"model": model}, clock=source.live, alerts_only=alerts_only
+        )
+
+    if not source.live:  # a recording waits for its reader and loses nothing
+        yield lines(sys.stdout)
+        return
+    with WatchedOutput(sys.stdout, notices).watching() as watched:
+        yield lines(watched)
 
 
 def _label(source: Source) -> str:
