@@ -8,7 +8,7 @@
 # make test-extras    resolve the extras for every Python and for ARM; minutes, needs the network
 # make pictures  the pictures of guide and README, photographed anew
 # make faults    inject faults into a running elsa-rt; the table goes into the guide
-# make soak      half an hour of sound at full pace: memory, files, threads, time (HOURS=24 for more)
+# make soak      half an hour of sound at full pace (HOURS=24 for more; REALTIME=1 from a microphone)
 # make sweep     SIGTERM and Ctrl-C at 200 random moments of the start each
 # make fuzz      mutate what users bring for ten minutes (MINUTES=60 for more)
 # make audit     known vulnerabilities of the locked dependencies and of the code
@@ -80,7 +80,7 @@ faults: $(VENV)/.installed-for-tests
 	$(BIN)/python -m tests.faults --write
 
 soak: $(VENV)/.installed-for-tests
-	$(BIN)/python -m tests.soak --hours $(or $(HOURS),0.5)
+	$(BIN)/python -m tests.soak --hours $(or $(HOURS),0.5) $(if $(REALTIME),--realtime)
 
 sweep: $(VENV)/.installed-for-tests
 	for signal in TERM INT; do \

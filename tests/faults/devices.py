@@ -1,0 +1,199 @@
+"""Faults of a microphone: a JACK server of its own, and a client that plays the scene on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from elsa_rt.demo import demo_path
+from tests.faults.running import Running, is_event, is_hearing
+from tests.faults.table import Row, missing, seconds
+from tests.faults.truth import Gap, Sound, alerts_lost, sounds_of_pass
+
+NAME = "Ambeo"
+BEFORE_S, GAP_S, AFTER_S = 10.0, 8.0, 24.0
+JACK_MISSING = "needs a JACK server (apt-get install jackd2)"
+
+
+class Microphone:
+    """A JACK server with a microphone of four channels that hears the scene, over and over."""
+
+    def __init__(self) -> None:
+        self.environment = {
+            **os.environ, "JACK_DEFAULT_SERVER": f"elsa-rt-{os.getpid()}",
+            "JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1",
+        }  # fmt: skip
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._passes: list[tuple[float, float]] = []  # begin and end of each
+        self._folder = tempfile.TemporaryDirectory(prefix="elsa-rt-scene-")
+
+    def start(self, rate: int = 48_000, others: int = 0) -> None:
+        """Start the server, ``others`` clients before the microphone, and the microphone."""
+        scene, scene_rate = soundfile.read(demo_path(), dtype="float32", always_2d=True)
+        path = Path(self._folder.name, f"{rate}.npy")
+        np.save(path, np.ascontiguousarray(soxr.resample(scene, scene_rate, rate).T))
+        server = self.environment["JACK_DEFAULT_SERVER"]
+        self._run("jackd", "--no-realtime", "--name", server, "-d", "dummy", "-r", str(rate),
+                  "-p", str(rate // 100), "-C", "0", "-P", "0")  # fmt: skip
+        script = str(Path(__file__).with_name("scene_player.py"))
+        for name in [f"Aardvark {number}" for number in range(others)]:
+            self._run(sys.executable, script, name, str(path))
+        player = self._run(sys.executable, script, NAME, str(path))
+        threading.Thread(target=self._note, args=(player,), daemon=True).start()
+        while player.poll() is None and not (self._passes and self._passes[-1][1] == np.inf):
+            time.sleep(0.05)
+
+    def _run(self, *command: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        self._processes.append(process)
+        return process
+
+    def _note(self, player: subprocess.Popen[bytes]) -> None:
+        """Keep when each pass began, as the player says it."""
+        assert player.stdout is not None
+        for line in player.stdout:
+            self._end_pass(float(line))
+            self._passes.append((float(line), np.inf))
+
+    def _end_pass(self, at: float) -> None:
+        if self._passes and self._passes[-1][1] == np.inf:
+            self._passes[-1] = (self._passes[-1][0], at)
+
+    def kill(self) -> None:
+        """Kill server and clients."""
+        for process in reversed(self._processes):
+            process.kill()
+            process.wait()
+        self._processes.clear()
+        self._end_pass(time.monotonic())
+
+    def sounds(self) -> list[Sound]:
+        """What it has played."""
+        self._end_pass(time.monotonic())
+        return [sound for begin, end in self._passes for sound in sounds_of_pass(begin, end)]
+
+    def close(self) -> None:
+        """Kill, and remove what is left."""
+        self.kill()
+        server = self.environment["JACK_DEFAULT_SERVER"]
+        for rest in Path("/dev/shm").glob(f"jack*_{server}_*"):
+            rest.unlink(missing_ok=True)
+        self._folder.cleanup()
+
+
+def _begin(directory: Path) -> tuple[Microphone, Running]:
+    microphone = Microphone()
+    microphone.start()
+    run = Running(directory, NAME, env=microphone.environment)
+    run.wait_for(is_hearing)
+    time.sleep(BEFORE_S)
+    return microphone, run
+
+
+def _lost(run: Running) -> str:
+    return f"{run.lost_samples():,} samples, counted"
+
+
+def _comes_back(directory: Path, fault: str, rate: int, others: int) -> Row:
+    """Server and microphone are killed and come back after a while."""
+    if shutil.which("jackd") is None:
+        return missing(fault, JACK_MISSING)
+    microphone, run = _begin(directory)
+    try:
+        microphone.kill()
+        began = time.monotonic()
+        detected = run.wait_for(is_event("deaf"), began)
+        time.sleep(max(0.0, began + GAP_S - time.monotonic()))
+        microphone.start(rate, others)
+        back = time.monotonic()
+        recovered = run.wait_for(is_event("hearing"), began)
+        time.sleep(AFTER_S)
+        heard = began + (recovered or 0)
+        sounds = microphone.sounds()
+        return Row(fault, seconds(detected), seconds(max(0.0, heard - back)), _lost(run),
+                   alerts_lost(sounds, run, [Gap(began, heard)]),
+                   "event, state, notice")  # fmt: skip
+    finally:
+        run.end()
+        microphone.close()
+
+
+def sound_server_killed(directory: Path) -> Row:
+    """The sound server and its microphone are killed for eight seconds."""
+    fault = f"the sound server and the microphone are killed, {GAP_S:.0f} s"
+    return _comes_back(directory, fault, 48_000, 0)
+
+
+def another_number(directory: Path) -> Row:
+    """The microphone comes back behind two others and at another rate."""
+    fault = "the microphone comes back under another number and at 44.1 kHz"
+    return _comes_back(directory, fault, 44_100, 2)
+
+
+def portaudio_aborts(directory: Path) -> Row:
+    """The process that captures is ended as abort() ends it."""
+    fault = "PortAudio aborts (SIGABRT in the process that captures)"
+    if shutil.which("jackd") is None:
+        return missing(fault, JACK_MISSING)
+    microphone, run = _begin(directory)
+    try:
+        pid = run.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        began = time.monotonic()
+        for child in map(int, children):
+            os.kill(child, signal.SIGABRT)
+        time.sleep(0.5)
+        detected = run.notice("is opened again", began)
+        recovered = run.wait_for(is_hearing, time.monotonic())
+        heard = time.monotonic()
+        time.sleep(AFTER_S)
+        sounds = microphone.sounds()
+        return Row(fault, seconds(detected), seconds((recovered or 0) + 0.5), _lost(run),
+                   alerts_lost(sounds, run, [Gap(began, heard)]), "state, notice")  # fmt: skip
+    finally:
+        run.end()
+        microphone.close()
+
+
+def stopped_listener(directory: Path) -> Row:
+    """SIGSTOP for eight seconds while a microphone that waits for nobody goes on."""
+    fault = f"elsa-rt is stopped for {GAP_S:.0f} s (SIGSTOP), a microphone"
+    if shutil.which("jackd") is None:
+        return missing(fault, JACK_MISSING)
+    microphone, run = _begin(directory)
+    try:
+        began = time.monotonic()
+        run.process.send_signal(signal.SIGSTOP)
+        time.sleep(GAP_S)
+        run.process.send_signal(signal.SIGCONT)
+        back = time.monotonic()
+        time.sleep(AFTER_S)
+        sounds = microphone.sounds()
+        behind = [at - line["time_s"] for at, line in run.lines if is_hearing(line) and at > back]
+        caught_up = next(
+            (at - back for at, line in run.lines
+             if is_hearing(line) and at > back and at - line["time_s"] < min(behind) + 0.3),
+            None,
+        )  # fmt: skip
+        return Row(fault, "at once", f"{seconds(caught_up)} until it hears what sounds now",
+                   _lost(run), alerts_lost(sounds, run, [Gap(began, back + (caught_up or 0))]),
+                   "notice")  # fmt: skip
+    finally:
+        run.end()
+        microphone.close()
+
+
+FAULTS = (sound_server_killed, another_number, portaudio_aborts, stopped_listener)
