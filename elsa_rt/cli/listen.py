@@ -101,6 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
             notices(why)
         stop.loaded()
         with open_source(source, config, notices, supervised=True) as opened:
+            output: AbstractContextManager[HearingSink]
             if as_json:
                 output = _json_lines(opened, model, notices, alerts_only=arguments.alerts_only)
             else:

@@ -30,9 +30,12 @@ class Subscriber:
         )
         self._client.reconnect_delay_set(1, 1)
         self._client.on_message = self._take
-        self._client.on_connect = lambda *_: self._client.subscribe("elsa-rt/#", 1)
+        self._client.on_connect = self._subscribe
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
+
+    def _subscribe(self, *_: Any) -> None:
+        self._client.subscribe("elsa-rt/#", 1)
 
     def _take(self, client: Any, data: Any, message: paho.MQTTMessage) -> None:
         if message.topic.endswith("/event"):
