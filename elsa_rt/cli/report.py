@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from elsa_rt.cli.notices import Notices, say_loading
 from elsa_rt.cli.options import Commands, add_command, add_settings, writable
@@ -15,10 +14,6 @@ from elsa_rt.cli.sound import add_prompts, asked_prompts
 from elsa_rt.config import ALERTS, MODEL, SIGNAL
 from elsa_rt.errors import UsageError
 from elsa_rt.sources.open import is_path
-
-if TYPE_CHECKING:
-    from elsa_rt.audio.block import Block
-    from elsa_rt.sources.base import Source
 
 MORE = """\
 It hears the recording and writes one HTML file: when and where each prompt alerted, what came near
@@ -43,6 +38,13 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="where the page goes (default: the recording's name with .html, here)",
     )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=0,
+        metavar="N",
+        help="processes that hear a long recording (default: 0, one a core)",
+    )
     add_prompts(parser)
     add_settings(parser, SIGNAL, MODEL, ALERTS, without=("realtime",))
 
@@ -52,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_prompts(arguments)
     if not is_path(arguments.recording):
         raise UsageError(f"report {arguments.recording!r}: name a sound file, e.g. day.wav")
+    if arguments.jobs < 0:
+        raise UsageError(f"--jobs {arguments.jobs}: a number of processes, or 0 for one a core")
     target = Path(arguments.output or Path(arguments.recording).with_suffix(".html").name)
     writable(str(target))
     config, file = load_config(arguments)
@@ -61,28 +65,31 @@ def run(arguments: argparse.Namespace) -> int:
     notices = Notices()
     say_loading()
     from elsa_rt.files import replacing
-    from elsa_rt.listener import Listener
     from elsa_rt.screens.report.collect import Collected
+    from elsa_rt.screens.report.hear import StepListener, hear_parted, hear_whole, is_parted
     from elsa_rt.screens.report.page import About, page
+    from elsa_rt.sources.files import FileSource
     from elsa_rt.sources.open import open_source
     from elsa_rt.version import __version__
 
-    listener = Listener(None if file else prompts or None, config=config, on_notice=notices)
-    bundle, told = listener.bundle, listener.known
-    with open_source(arguments.recording, config, notices) as source:
-        length_s = _length_s(arguments.recording)
+    path = Path(arguments.recording)
+    with open_source(path, config, notices) as source:
+        if not isinstance(source, FileSource):
+            raise UsageError(f"report {path}: a file is needed, and this is a pipe")
+        listener = StepListener(None if file else prompts or None, config=config, on_notice=notices)
+        bundle, told = listener.bundle, listener.known
+        length_s = source.frames / source.rate
         found = Collected.start(
             bundle.features,
             bundle.step_frames,
             1.0 if told is None else told.told_from,
             round(length_s / bundle.step_s),
         )
-        listener.on_frames = found.take_frames
-        for block in _with_progress(source, length_s):
-            for hearing in listener.push(block):
-                found.take(hearing)
-        for hearing in listener.finish():
-            found.take(hearing)
+        with _progress(length_s) as on_progress:
+            if is_parted(source, listener):
+                hear_parted(listener, path, found, on_progress, arguments.jobs)
+            else:
+                hear_whole(listener, source, found, on_progress)
         found.finish()
     about = About(
         recording=Path(arguments.recording).name,
@@ -100,23 +107,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _length_s(path: str) -> float:
-    import soundfile
-
-    return float(soundfile.info(path).duration)
-
-
-def _with_progress(source: Source, length_s: float) -> Iterator[Block]:
-    """The blocks of ``source``, with a bar on standard error if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield from source
-        return
+@contextlib.contextmanager
+def _progress(length_s: float) -> Iterator[Callable[[float], None]]:
+    """Takes seconds that are done; shows a bar on standard error if that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
+    console = Console(stderr=True)
     columns = ("hearing", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task("", total=length_s)
-        for block in source:
-            yield block
-            progress.advance(task, block.samples.shape[1] / block.rate)
+        yield lambda seconds: progress.advance(task, seconds)

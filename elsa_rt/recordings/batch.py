@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.audio.block import Block
 from elsa_rt.config import Config
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.lanes import BatchedStreams
@@ -17,7 +18,7 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.features.energy_flow import EnergyFlow, Flow
 from elsa_rt.features.intensity import Frames, IntensityFeatures
 from elsa_rt.microphones.library import profile_of
-from elsa_rt.recordings.pieces import Piece
+from elsa_rt.recordings.pieces import LEAD_S, Piece
 from elsa_rt.recordings.reading import PieceReader, PieceStep
 
 STREAMS = 16
@@ -44,6 +45,15 @@ class PieceListener(Protocol):
         ...
 
 
+@runtime_checkable
+class BlockListener(Protocol):
+    """What takes the samples of the file as well, before the steps that they complete."""
+
+    def take_block(self, block: Block) -> None:
+        """Take the next samples, those of the lead first."""
+        ...
+
+
 P = TypeVar("P", bound=PieceListener)
 
 
@@ -66,10 +76,18 @@ class PieceBatch:
         What the recordings' channels are.
     streams : int
         Pieces that are heard at a time; one after the other where the engine runs one stream.
+    lead_s : float, seconds
+        How much before each piece is heard.
     """
 
-    def __init__(self, encoder: AudioEncoder, config: Config, streams: int = STREAMS) -> None:
-        self._bundle = encoder.bundle
+    def __init__(
+        self,
+        encoder: AudioEncoder,
+        config: Config,
+        streams: int = STREAMS,
+        lead_s: float = LEAD_S,
+    ) -> None:
+        self._bundle, self._lead_s = encoder.bundle, lead_s
         self._profile = profile_of(config)
         self._streams = encoder.streams(streams)
         if not isinstance(self._streams, BatchedStreams):
@@ -122,9 +140,17 @@ class PieceBatch:
             return None
         self._features[number].reset()
         self._streams.lanes[number].reset()
-        reader = PieceReader(piece, self._bundle, self._profile, self._features[number])
+        listener = listener_of(piece)
+        reader = PieceReader(
+            piece,
+            self._bundle,
+            self._profile,
+            self._features[number],
+            self._lead_s,
+            listener.take_block if isinstance(listener, BlockListener) else None,
+        )
         flow = EnergyFlow(self._bundle.step_frames)
-        return _Slot(PieceDone(piece, listener_of(piece)), reader, flow, self._bundle.step_s)
+        return _Slot(PieceDone(piece, listener), reader, flow, self._bundle.step_s)
 
     def _step(self, active: dict[int, _Slot[P]]) -> dict[int, EncoderOutput]:
         """Run the model for the step at which each slot stands."""

@@ -51,7 +51,7 @@ class Recording:
     @property
     def pieces(self) -> int:
         """How many pieces it has."""
-        return max(1, math.ceil(self.seconds / PIECE_S - 1e-9))
+        return _count(self.seconds, PIECE_S)
 
 
 @dataclass(frozen=True)
@@ -60,22 +60,33 @@ class Piece:
 
     recording: Recording
     index: int
+    length_s: float = PIECE_S
 
     @property
     def begin_s(self) -> float:
         """Its first second."""
-        return self.index * PIECE_S
+        return self.index * self.length_s
 
     @property
     def end_s(self) -> float:
         """Its end; of the last piece, that of all rows."""
-        last = self.index == self.recording.pieces - 1
-        return math.inf if last else self.begin_s + PIECE_S
+        last = self.index == _count(self.recording.seconds, self.length_s) - 1
+        return math.inf if last else self.begin_s + self.length_s
 
     @property
     def seconds(self) -> float:
         """Length of its own sound, without lead and tail."""
-        return min(self.recording.seconds - self.begin_s, PIECE_S)
+        return min(self.recording.seconds - self.begin_s, self.length_s)
+
+
+def pieces_of(recording: Recording, length_s: float = PIECE_S) -> list[Piece]:
+    """All pieces of ``recording``, of ``length_s`` seconds each."""
+    count = _count(recording.seconds, length_s)
+    return [Piece(recording, index, length_s) for index in range(count)]
+
+
+def _count(seconds: float, length_s: float) -> int:
+    return max(1, math.ceil(seconds / length_s - 1e-9))
 
 
 def find_recordings(paths: Iterable[str | Path], on_notice: OnNotice) -> Iterator[Recording]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from elsa_rt.audio.block import Block
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import SourceError
 from elsa_rt.features.intensity import Frames, IntensityFeatures
@@ -38,6 +39,10 @@ class PieceReader:
         Of the microphone, resolved (`elsa_rt.microphones.library.profile_of`).
     features : IntensityFeatures
         Fresh; other readers must not use it meanwhile.
+    lead_s : float, seconds
+        How much before the piece is heard.
+    on_block : callable, optional
+        Takes the samples of the file as they are read, before the steps that they complete.
 
     Attributes
     ----------
@@ -50,10 +55,17 @@ class PieceReader:
     """
 
     def __init__(
-        self, piece: Piece, bundle: ModelBundle, profile: Profile, features: IntensityFeatures
+        self,
+        piece: Piece,
+        bundle: ModelBundle,
+        profile: Profile,
+        features: IntensityFeatures,
+        lead_s: float = LEAD_S,
+        on_block: Callable[[Block], None] | None = None,
     ) -> None:
         self.piece = piece
-        self.begin_s = max(0.0, piece.begin_s - LEAD_S)
+        self.begin_s = max(0.0, piece.begin_s - lead_s)
+        self._on_block = on_block
         self._bundle, self._profile, self._features = bundle, profile, features
 
     def __iter__(self) -> Iterator[PieceStep]:
@@ -84,13 +96,18 @@ class PieceReader:
             with soundfile.SoundFile(path) as file:
                 rate = self._bundle.features.rate
                 to_foa = ToFoa(self._profile, file.channels, file.samplerate, rate, high_pass=True)
-                file.seek(round(self.begin_s * file.samplerate))
+                at = file.seek(round(self.begin_s * file.samplerate))
                 frames = round(READ_S * file.samplerate)
                 while True:
-                    samples = file.read(frames, dtype="float32", always_2d=True)
-                    if len(samples):
-                        yield to_foa.step(np.ascontiguousarray(samples.T))
-                    if len(samples) < frames:
+                    samples = file.read(frames, dtype="float32", always_2d=True).T
+                    count = samples.shape[1]
+                    if count:
+                        samples = np.ascontiguousarray(samples)
+                        if self._on_block is not None:
+                            self._on_block(Block(samples, file.samplerate, at))
+                        yield to_foa.step(samples)
+                        at += count
+                    if count < frames:
                         break
                 yield to_foa.flush()
         except (soundfile.LibsndfileError, OSError) as error:

@@ -36,6 +36,11 @@ class Declared:
                 "out --format to hear it as it declares"
             )
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether samples stay as they are."""
+        return self._matrix is None
+
     def to_ambix(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Samples (channels, n) whose first four are AmbiX."""
         if self._matrix is None or len(samples) < 4:

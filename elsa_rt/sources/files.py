@@ -96,6 +96,16 @@ class FileSource(Source):
             self.close()
             raise
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether libsndfile reads the very samples that come, at any place of the file."""
+        return isinstance(self._file, sf.SoundFile) and self._form.is_plain
+
+    @property
+    def frames(self) -> int:
+        """How many samples each channel has, as far as the header tells."""
+        return self._file.frames
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

@@ -54,11 +54,15 @@ class Collected:
 
     def take_frames(self, frames: Frames) -> None:
         """Take the features of what comes next: `Listener.on_frames`."""
-        for column in self.spectrum.step(frames):
-            bands = np.frombuffer(column, np.uint8).reshape(-1, 3)
+        columns = b"".join(self.spectrum.step(frames))
+        self.take_columns(np.frombuffer(columns, np.uint8).reshape(-1, self.spectrum.bands, 3))
+
+    def take_columns(self, columns: NDArray[np.uint8]) -> None:
+        """Take the columns (n, bands, 3) of what comes next."""
+        for column in columns:
             at = min(self._column * len(self.picture) // self.columns, len(self.picture) - 1)
-            louder = bands[:, 0] > self.picture[at, :, 0]
-            self.picture[at, louder] = bands[louder]
+            louder = column[:, 0] > self.picture[at, :, 0]
+            self.picture[at, louder] = column[louder]
             self._column += 1
 
     def take(self, hearing: Hearing) -> None:

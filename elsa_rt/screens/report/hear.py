@@ -1,0 +1,160 @@
+"""A recording heard for a report: in one go, or in pieces side by side if it is long.
+
+The pieces go through the model on several processes; what it heard is then matched in the order of
+time by one listener, so that thresholds, tracks and alerts know no border.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from elsa_rt.audio.block import Block
+from elsa_rt.diagnostics.monitor import HealthMonitor
+from elsa_rt.health import Health
+from elsa_rt.hearing import Hearing
+from elsa_rt.listener import Listener
+from elsa_rt.parallel import usable_cores
+from elsa_rt.recordings.pieces import pieces_of, read_header
+from elsa_rt.recordings.processes import on_processes
+from elsa_rt.screens.report.collect import Collected
+from elsa_rt.screens.report.steps import STREAMS, PieceOfSteps, hear_steps
+from elsa_rt.sources.files import FileSource
+
+OnProgress = Callable[[float], None]
+"""Hears of seconds of sound that are done."""
+
+LONG_S = 900.0
+"""From this length on a recording is heard in pieces."""
+
+PIECE_S = (300.0, 1200.0)
+"""Shortest and longest piece: the lead before each is heard twice, and all steps of the pieces
+that are heard at a time are kept until their turn comes."""
+
+
+def is_parted(source: FileSource, listener: Listener) -> bool:
+    """Whether the recording is heard in pieces: it is long, and can be read from any place on."""
+    return source.is_plain and source.frames >= LONG_S * source.rate
+
+
+def length_of_pieces(seconds: float, step_s: float, jobs: int) -> float:
+    """Seconds of each piece of a recording: whole steps and whole seconds.
+
+    All are of one length and fill all lanes, so that none waits for others in the end.
+    """
+    shortest, longest = PIECE_S
+    lanes = STREAMS * jobs
+    rounds = math.ceil(seconds / (lanes * longest))
+    wanted = max(seconds / (lanes * rounds), shortest)
+    unit = math.lcm(round(1000 * step_s), 1000) / 1000
+    return math.ceil(wanted / unit) * unit
+
+
+def hear_whole(
+    listener: Listener, source: FileSource, found: Collected, on_progress: OnProgress
+) -> None:
+    """Hear ``source`` from its begin to its end."""
+    listener.on_frames = found.take_frames
+    for block in source:
+        for hearing in listener.push(block):
+            found.take(hearing)
+        on_progress(block.samples.shape[1] / block.rate)
+    for hearing in listener.finish():
+        found.take(hearing)
+
+
+def hear_parted(
+    listener: StepListener,
+    path: Path,
+    found: Collected,
+    on_progress: OnProgress,
+    jobs: int = 0,
+) -> None:
+    """Hear the recording at ``path`` in pieces, on ``jobs`` processes, by default one a core."""
+    recording = read_header(path)
+    jobs = jobs or usable_cores()
+    length_s = length_of_pieces(recording.seconds, listener.bundle.step_s, jobs)
+    pieces = pieces_of(recording, length_s)
+    config = listener.config.changed(rules=(), prompts=())
+    said = Once(listener.on_notice)
+    last = None
+    with on_processes(partial(hear_steps, config), pieces, jobs) as coming:
+        for piece in in_order(coming):
+            for notice in piece.notices:
+                said(notice)
+            found.take_columns(piece.columns)
+            for hearing in listener.hear(piece, recording.channels, recording.rate):
+                if last is not None:
+                    found.take(last)
+                last = hearing
+            on_progress(piece.piece.seconds)
+            if piece.error:
+                listener.on_notice(f"{piece.error}: the rest of it is not heard")
+                break
+    if last is not None:
+        found.take(listener.ended(last))
+
+
+def in_order(coming: Iterable[PieceOfSteps]) -> Iterator[PieceOfSteps]:
+    """Pieces by their number, whichever is done first."""
+    waiting: dict[int, PieceOfSteps] = {}
+    due = 0
+    for one in coming:
+        waiting[one.piece.index] = one
+        while due in waiting:
+            yield waiting.pop(due)
+            due += 1
+
+
+class StepListener(Listener):
+    """A listener that is told by others what the model heard in each step."""
+
+    def hear(self, piece: PieceOfSteps, channels: int, rate: int) -> Iterator[Hearing]:
+        """The hearings of the steps of ``piece``, which follows those before."""
+        if not self._intake.begun:
+            first = Block(np.zeros((channels, 0), np.float32), rate)
+            self._intake.admit(first)
+            self._intake.note(first)
+            self._begin(first)
+            self._monitor = self._told = ToldHealth(self._microphone)
+        changes = [*piece.health]
+        end_s = piece.piece.begin_s
+        for sound, flow in piece.steps():
+            end_s += self.bundle.step_s
+            while changes and changes[0][0] < end_s:
+                self._told.now = changes.pop(0)[1]
+            yield self._match(sound, flow)
+
+    def ended(self, last: Hearing) -> Hearing:
+        """``last`` with the ends of the open alerts: the recording is over."""
+        return self._ended(last)
+
+
+class ToldHealth(HealthMonitor):
+    """The health that others found."""
+
+    now = Health()
+
+    @property
+    def health(self) -> Health:
+        """What was told last."""
+        return self.now
+
+
+class Once:
+    """Passes on each kind of notice once: those that differ in their figures alone are one kind."""
+
+    def __init__(self, on_notice: Callable[[str], None]) -> None:
+        self._on_notice = on_notice
+        self._said: set[str] = set()
+
+    def __call__(self, notice: str) -> None:
+        kind = re.sub(r"[\d.,]+", "#", notice)
+        if kind not in self._said:
+            self._said.add(kind)
+            self._on_notice(notice)
