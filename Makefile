@@ -18,6 +18,7 @@
 # make bench-outputs         what all outputs cost, and how soon an alert is on MQTT
 # make bench-alternatives    the same beside SciPy, librosa, torch and CLAP
 # make bench-memory          a memory of a year and of ten million sounds; minutes, 6 GB of disk
+# make bench-screens         the report of a long recording, the page and the terminal view
 # make bench-archive         a Lance dataset, and a Ray cluster of one node and of two
 # make bench-release         no slower than the release before: the same sound through both
 # make gpu-check             engines, parity, speed and streams on an NVIDIA GPU, in 8 minutes
@@ -35,7 +36,7 @@ TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl 
 
 .PHONY: faults soak sweep fuzz audit sbom lock test-extras test-home-assistant demo listen test test-fast lint guide pictures bench \
 	bench-alternatives bench-device bench-outputs \
-	bench-memory bench-archive bench-release gpu-check
+	bench-memory bench-screens bench-archive bench-release gpu-check
 
 demo: $(VENV)/.installed
 	$(BIN)/elsa-rt listen --demo
@@ -122,6 +123,10 @@ bench-alternatives: $(VENV)/.installed-for-tests
 bench-memory: $(VENV)/.installed
 	$(BIN)/python -m tests.bench.memory
 	$(BIN)/python -m tests.bench.remember
+
+bench-screens: $(VENV)/.installed-for-tests
+	for bench in report page terminal; do \
+		$(BIN)/python -m tests.bench.$$bench || missed=1; done; exit $${missed:-0}
 
 bench-archive: $(VENV)/.installed-for-tests
 	$(BIN)/python -m tests.bench.archive $(ARGS)

@@ -27,7 +27,7 @@ class Collected:
     Attributes
     ----------
     picture : uint8 (columns, bands, 3)
-        See `elsa_rt.screens.web.spectrum.column`.
+        See `elsa_rt.screens.web.spectrum.columns`.
     alerts : dict, by id
         Start and last message of each alert.
     """
@@ -59,11 +59,15 @@ class Collected:
 
     def take_columns(self, columns: NDArray[np.uint8]) -> None:
         """Take the columns (n, bands, 3) of what comes next."""
-        for column in columns:
-            at = min(self._column * len(self.picture) // self.columns, len(self.picture) - 1)
-            louder = column[:, 0] > self.picture[at, :, 0]
-            self.picture[at, louder] = column[louder]
-            self._column += 1
+        width = len(self.picture)
+        number = np.arange(self._column, self._column + len(columns))
+        places = np.minimum(number * width // self.columns, width - 1)
+        for at in np.unique(places).tolist():
+            here = columns[places == at]
+            loudest = here[here[:, :, 0].argmax(axis=0), np.arange(here.shape[1])]
+            louder = loudest[:, 0] > self.picture[at, :, 0]
+            self.picture[at, louder] = loudest[louder]
+        self._column += len(columns)
 
     def take(self, hearing: Hearing) -> None:
         """Take one step."""

@@ -16,6 +16,7 @@ from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.features.energy_flow import Flow
+from elsa_rt.features.intensity import Frames
 from elsa_rt.health import Health
 from elsa_rt.microphones.library import profile_of
 from elsa_rt.microphones.profile import Profile
@@ -29,6 +30,9 @@ some 80 s: from here on embeddings of sounds are those of the whole recording (c
 
 STREAMS = 8
 """Pieces that step together; more would be hardly faster, and each takes memory."""
+
+AT_ONCE = 50
+"""Columns of the spectrogram that are made at once."""
 
 LOOK_S = 0.5
 """Seconds of sound between two looks at the health of the signal."""
@@ -73,6 +77,7 @@ class StepCollector:
         self._shapes: list[tuple[int, ...]] = []
         self._flows: list[Flow] = []
         self._columns = bytearray()
+        self._mel: list[Frames] = []
         self._health: list[tuple[float, Health]] = []
         self._notices: list[str] = []
 
@@ -98,12 +103,20 @@ class StepCollector:
         for name, values in step.sound._asdict().items():
             self._parts[name] += values.astype(KEPT[name]).tobytes()
         self._flows.append(step.flow)
-        for column in self._spectrum.step(step.frames):
-            self._columns += column
+        self._mel.append(step.frames)
+        if len(self._mel) == AT_ONCE:
+            self._draw()
         return step.time_s + self._half_s < self._piece.end_s
+
+    def _draw(self) -> None:
+        if self._mel:
+            frames = Frames(*map(np.concatenate, zip(*self._mel, strict=True)))
+            self._columns += b"".join(self._spectrum.step(frames))
+            self._mel.clear()
 
     def finish(self, error: str) -> PieceOfSteps:
         """The steps that were taken, and why there are no more."""
+        self._draw()
         count = len(self._flows)
         shapes = self._shapes or [(1,)] * len(self._parts)
         arrays: dict[str, Any] = {

@@ -45,35 +45,44 @@ class DirectionSpectrum:
         self._filled = 0
 
     def step(self, frames: Frames) -> list[bytes]:
-        """Take frames; returns the columns that they completed, `column` each."""
-        columns = []
-        done = 0
-        while done < len(frames.mel):
-            take = min(self._step - self._filled, len(frames.mel) - done)
-            self._add(frames.mel[done : done + take])
-            done += take
-            self._filled += take
-            if self._filled == self._step:
-                columns.append(column(self._sums, self._step))
-                self.reset()
-        return columns
+        """Take frames; returns the columns that they completed, 3 bytes a band each."""
+        mel, made = frames.mel, list[bytes]()
+        if self._filled:
+            head = min(self._step - self._filled, len(mel))
+            self._sums += self._summed(mel[None, :head])[:, 0]
+            self._filled += head
+            mel = mel[head:]
+            if self._filled < self._step:
+                return made
+            made += columns(self._sums[:, None], self._step)
+            self.reset()
+        whole = len(mel) // self._step
+        if whole:
+            steps = mel[: whole * self._step].reshape(whole, self._step, *mel.shape[1:])
+            made += columns(self._summed(steps), self._step)
+        rest = mel[whole * self._step :]
+        if len(rest):
+            self._sums += self._summed(rest[None])[:, 0]
+            self._filled = len(rest)
+        return made
 
-    def _add(self, mel: NDArray[np.float32]) -> None:
-        power = np.exp(mel[:, 0])  # (hops, mels)
-        parts = np.stack([power, *(power * mel[:, axis] for axis in (1, 2, 3))]).sum(axis=1)
-        self._sums += np.add.reduceat(parts, self._starts, axis=1)
+    def _summed(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Sums (4, n, bands) over the hops of n columns (n, hops, 8, mels)."""
+        power = np.exp(mel[:, :, 0])  # (n, hops, mels)
+        parts = np.stack([power, *(power * mel[:, :, axis] for axis in (1, 2, 3))]).sum(axis=2)
+        return np.add.reduceat(parts, self._starts, axis=2)
 
 
-def column(sums: NDArray[np.float64], hops: int) -> bytes:
+def columns(sums: NDArray[np.floating], hops: int) -> list[bytes]:
     """3 bytes a band: level 0..255, azimuth 0..255 for -180..180 degrees, directness 0..255."""
-    power, x, y, z = sums
+    power, x, y, z = sums  # (n, bands) each
     lowest, highest = LEVEL_DB
     level = 10 * np.log10(np.maximum(power / hops, 1e-12))
     level = np.clip((level - lowest) / (highest - lowest), 0, 1)
     azimuth = np.degrees(np.arctan2(y, x)) / 360 + 0.5
     direct = np.sqrt(x**2 + y**2 + z**2) / np.maximum(power, 1e-12)
-    bands = np.stack([level, azimuth % 1.0, np.clip(direct, 0, 1)], axis=1)
-    return np.round(255 * bands).astype(np.uint8).tobytes()
+    bands = np.stack([level, azimuth % 1.0, np.clip(direct, 0, 1)], axis=2)
+    return [one.tobytes() for one in np.round(255 * bands).astype(np.uint8)]
 
 
 def as_text(column: bytes) -> str:
