@@ -6,6 +6,7 @@ import re
 import struct
 import zlib
 from base64 import b64decode
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,7 +15,10 @@ import numpy as np
 import pytest
 
 from elsa_rt.cli import main
+from elsa_rt.hearing import Alert
 from elsa_rt.screens.plots.channels import channels_plot
+from elsa_rt.screens.report.drawing import TimeAxis, degrees, timeline
+from elsa_rt.screens.report.page import MOST_ROWS, best
 from elsa_rt.screens.report.raster import colours, data_url
 
 Capture = pytest.CaptureFixture[str]
@@ -85,6 +89,33 @@ def test_the_pictures_are_well_formed_and_say_what_happened(report: str) -> None
     assert azimuth.get("aria-label") == "azimuth over time"
     dots = [one for one in polar.iter("circle") if one.get("fill")]
     assert len(dots) == len(bars)
+
+
+def test_a_day_full_of_alerts_stays_a_page_that_can_be_read() -> None:
+    def raised(number: int) -> tuple[Alert, Alert]:
+        time_s = 10.0 * number
+        start = Alert("start", f"a{number}", "a hum", time_s, 0.6, 90.0, 0.0, "left", rule="hum",
+                      onset_s=time_s)  # fmt: skip
+        score = 0.5 + number / 20_000
+        return start, replace(start, state="end", duration_s=5.0, score=score)
+
+    alerts = [raised(number) for number in range(8_640)]
+    drawn = ElementTree.fromstring(timeline(TimeAxis(86_400), {"hum": "a hum"}, alerts, []))
+    titles = [one.findtext("title") or "" for one in drawn.iter("rect")]
+    assert 1 <= len(titles) < 800
+    counts = [
+        int(match[1]) if (match := re.search(r"(\d+) times", title)) else 1 for title in titles
+    ]
+    assert sum(counts) == len(alerts)
+    shown = best(alerts, lambda pair: pair[1].score)
+    assert shown == alerts[-MOST_ROWS:]
+
+
+@pytest.mark.parametrize(
+    ("angle", "text"), [(174.2, "+174°"), (-0.3, "0°"), (-90, "\N{MINUS SIGN}90°")]
+)
+def test_azimuths_in_words(angle: float, text: str) -> None:
+    assert degrees(angle) == text
 
 
 def test_png_files_are_what_a_decoder_expects() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -22,6 +23,8 @@ PALETTE = ("#c9370e", "#1f6f8b", "#7a5195", "#3d8b40", "#b07d12", "#a23b72", "#4
 """Colours of prompts, in their order; then again from the start."""
 
 MAX_DOTS = 6_000
+
+MINUS = "\N{MINUS SIGN}"
 
 
 def colour_of(index: int) -> str:
@@ -74,17 +77,45 @@ def timeline(
             x, y = axis.x(one.start_s), LANE * (lanes[one.reason.rule] + 0.5)
             title = f"<title>near: {escape(one.reason.text)}</title>"
             parts.append(f'<path class="near" d="M{x:.1f} {y - 5:.1f}v10">{title}</path>')
-    for start, last in alerts:
-        if start.rule in lanes:
-            index = lanes[start.rule]
-            x = axis.x(start.onset_s)
-            wide = max(axis.x(start.onset_s + (last.duration_s or 0)) - x, 3)
-            title = f"<title>{escape(start.prompt)}, {clock(start.onset_s)}, {last.words}</title>"
-            parts.append(
-                f'<rect fill="{colour_of(index)}" x="{x:.1f}" y="{LANE * index + 5}" rx="2" '
-                f'width="{wide:.1f}" height="{LANE - 10}">{title}</rect>'
-            )
+    for bar in _bars(axis, lanes, alerts):
+        title = f"<title>{escape(bar.title)}</title>"
+        parts.append(
+            f'<rect fill="{colour_of(bar.lane)}" x="{bar.left:.1f}" y="{LANE * bar.lane + 5}" '
+            f'rx="2" width="{bar.right - bar.left:.1f}" height="{LANE - 10}">{title}</rect>'
+        )
     return _svg(WIDTH, height, "timeline of alerts and near misses", parts)
+
+
+@dataclass
+class _Bar:
+    """One alert in its lane, or several that cannot be told apart."""
+
+    lane: int
+    left: float
+    right: float
+    title: str
+    count: int = 1
+
+
+def _bars(
+    axis: TimeAxis, lanes: Mapping[str, int], alerts: Sequence[tuple[Alert, Alert]]
+) -> list[_Bar]:
+    bars: list[_Bar] = []
+    newest: dict[int, _Bar] = {}
+    for start, last in alerts:
+        if start.rule not in lanes:
+            continue
+        lane, left = lanes[start.rule], axis.x(start.onset_s)
+        right = max(axis.x(start.onset_s + (last.duration_s or 0)), left + 3)
+        before = newest.get(lane)
+        if before is not None and left < before.right - 1.5:
+            before.right, before.count = max(before.right, right), before.count + 1
+            before.title = f"{start.prompt}, {before.count} times until {clock(start.onset_s)}"
+            continue
+        title = f"{start.prompt}, {clock(start.onset_s)}, {last.words}"
+        newest[lane] = _Bar(lane, left, right, title)
+        bars.append(newest[lane])
+    return bars
 
 
 def azimuths(
@@ -102,18 +133,19 @@ def azimuths(
                         (-180, "behind")):  # fmt: skip
         y = _azimuth_y(angle, plot)
         parts.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
-        parts.append(_text(LEFT - 12, min(max(y + 4, 10), plot), f"{word} {angle:+d}°", "end"))
+        parts.append(_text(LEFT - 12, min(max(y + 4, 10), plot), f"{word} {degrees(angle)}", "end"))
     sounding = np.flatnonzero(activity >= SOUNDING)
     sounding = sounding[:: max(1, sounding.size // MAX_DOTS)]
-    spans = [
-        (start.onset_s, start.onset_s + (last.duration_s or 0.0), rules.index(start.rule))
-        for start, last in alerts
-        if start.rule in rules
-    ]
+    owner = np.full(len(time_s), -1)  # the rule that alerts at each step
+    for start, last in reversed(alerts):
+        if start.rule in rules:
+            span = start.onset_s, start.onset_s + (last.duration_s or 0.0) + 0.1
+            first, end = np.searchsorted(time_s, span)
+            owner[first:end] = rules.index(start.rule)
     dots: dict[str, list[str]] = {}
     for index in sounding.tolist():
         now = float(time_s[index])
-        rule = next((r for a, b, r in spans if a <= now <= b + 0.1), None)
+        rule = None if owner[index] < 0 else int(owner[index])
         colour = "rest" if rule is None else colour_of(rule)
         y = _azimuth_y(float(azimuth_deg[index]), plot)
         dots.setdefault(colour, []).append(f"M{axis.x(now):.1f} {y:.1f}h0")
@@ -146,8 +178,11 @@ def polar(
                 f'<path class="wedge" d="M{middle} {middle}L{a[0]:.1f} {a[1]:.1f}'
                 f'A{radius:.1f} {radius:.1f} 0 0 0 {b[0]:.1f} {b[1]:.1f}z"/>'
             )
+    drawn = set()
     for start, last in alerts:
-        if start.rule in rules:
+        place = start.rule, round(last.azimuth_deg)
+        if start.rule in rules and place not in drawn:
+            drawn.add(place)
             x, y = _around(middle, rim, last.azimuth_deg)
             colour = colour_of(rules.index(start.rule))
             title = f"<title>{escape(start.prompt)}, {last.words}</title>"
@@ -158,6 +193,12 @@ def polar(
         x, y = _around(middle, rim + 18, angle)
         parts.append(_text(x, y + 4, word, "middle"))
     return _svg(POLAR, POLAR, "directions of all sound", parts)
+
+
+def degrees(angle: float) -> str:
+    """An azimuth in words for people: +90°, 0°, with a minus sign to the right."""
+    whole = round(angle)
+    return f"{'+' if whole > 0 else MINUS if whole < 0 else ''}{abs(whole)}°"
 
 
 def clock(time_s: float) -> str:

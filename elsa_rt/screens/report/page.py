@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from elsa_rt.encoder.output import SOUNDING
 from elsa_rt.hearing import Alert
@@ -19,10 +19,16 @@ from elsa_rt.screens.report.drawing import (
     azimuths,
     clock,
     colour_of,
+    degrees,
     polar,
     timeline,
 )
 from elsa_rt.screens.report.raster import spectrogram
+
+T = TypeVar("T")
+
+MOST_ROWS = 500
+"""Rows of a table; a browser and a printer want no more."""
 
 STYLE = """
 :root { color-scheme: light dark; --back: #fbfbf9; --ink: #14181d; --faint: #59636f;
@@ -120,34 +126,36 @@ positive.</footer>
 
 def _alerts(alerts: Sequence[tuple[Alert, Alert]], ids: Sequence[str]) -> str:
     rows = []
-    for start, last in alerts:
+    shown = best(alerts, lambda pair: pair[1].score)
+    for start, last in shown:
         rows.append(
             [
                 clock(start.onset_s),
                 _dot(ids, start.rule) + escape(start.prompt),
-                escape(last.words) + f" ({last.azimuth_deg:+.0f}°)",
+                escape(last.words) + f" ({degrees(last.azimuth_deg)})",
                 f"{last.duration_s or 0:.1f} s",
                 f"{last.score:.2f}",
                 _rate(last.false_alarms_per_hour),
             ]
         )
     heads = ["at", "prompt", "where", "lasted", "score", "by chance, an hour"]
-    return _table(heads, rows, numbers=(3, 4, 5), empty="None.")
+    return _table(heads, rows, numbers=(3, 4, 5), empty="None.") + _left_out(shown, alerts)
 
 
 def _near(found: Collected, ids: Sequence[str]) -> str:
+    shown = best(found.near, lambda miss: miss.reason.score)
     rows = [
         [
             clock(miss.start_s),
             _dot(ids, miss.reason.rule) + escape(miss.reason.prompt),
-            escape(miss.reason.words) + f" ({miss.reason.azimuth_deg:+.0f}°)",
+            escape(miss.reason.words) + f" ({degrees(miss.reason.azimuth_deg)})",
             f"{miss.reason.score:.2f} of {miss.reason.threshold:.2f}",
             escape(miss.reason.text),
         ]
-        for miss in found.near
+        for miss in shown
     ]
     heads = ["at", "prompt", "where", "score", "why it did not alert"]
-    return _table(heads, rows, numbers=(3,), empty="None.")
+    return _table(heads, rows, numbers=(3,), empty="None.") + _left_out(shown, found.near)
 
 
 def _heard(found: Collected, about: About) -> str:
@@ -176,6 +184,23 @@ def _heard(found: Collected, about: About) -> str:
             "measured on the model's own background.</p>"
         )
     return table
+
+
+def best(events: Sequence[T], score: Callable[[T], float]) -> Sequence[T]:
+    """The `MOST_ROWS` of ``events`` with the highest score, in their order."""
+    if len(events) <= MOST_ROWS:
+        return events
+    chosen = sorted(range(len(events)), key=lambda index: -score(events[index]))[:MOST_ROWS]
+    return [events[index] for index in sorted(chosen)]
+
+
+def _left_out(shown: Sequence[object], all_: Sequence[object]) -> str:
+    if len(shown) == len(all_):
+        return ""
+    return (
+        f'<p class="faint">The {len(shown)} with the highest scores, of {len(all_):,}; the '
+        "pictures show all.</p>"
+    )
 
 
 def _dot(ids: Sequence[str], rule: str) -> str:
