@@ -16,7 +16,7 @@ from elsa_rt.errors import UsageError
 from elsa_rt.screens.plain import clock
 
 if TYPE_CHECKING:
-    from elsa_rt.memory.remember import Report
+    from elsa_rt.memory.job import Report
 
 MORE = """\
 Each recording is heard once, whatever its name and place: run it again and it goes on where it was
@@ -69,7 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.jobs < 0:
         raise UsageError(f"--jobs {arguments.jobs}: a number of processes, or 0 for one a core")
     config = Config(**settings(arguments))
-    from elsa_rt.memory.remember import Job, remember, remember_again
+    from elsa_rt.memory.job import Job
+    from elsa_rt.memory.remember import remember, remember_again
     from elsa_rt.memory.store import is_archive
     from elsa_rt.rules.schedule import time_zone
 

@@ -3,7 +3,8 @@
     memory.Memory        opens a store and answers: recall, unusual
     row                  what is kept of a sound, and what an answer has of it
     recorder.Recorder    keeps what a listener hears, on a thread of its own
-    remember             recordings into a store, in pieces, each exactly once
+    keeper.Keeper        the same for a listener whose settings name a store
+    remember, job        recordings into a store, in pieces, each exactly once
 
     store, schema        the SQLite database of a device; forgetting, transfer, repair, summary
     vector_code          embeddings in 194 bytes; coarse_index, scan, search: how they are found

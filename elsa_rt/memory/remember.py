@@ -6,54 +6,21 @@ crash or a power cut, the same command goes on where it was, and nothing is ther
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime, tzinfo
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from elsa_rt.config import SIGNAL, Config, described
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.errors import ElsaError, UsageError
+from elsa_rt.errors import ElsaError
+from elsa_rt.memory.job import Job, OnProgress, Report, origin_of
 from elsa_rt.memory.piece_rows import HeardPiece, hear_rows
 from elsa_rt.memory.question import model_of
-from elsa_rt.memory.store import Origin, Store
+from elsa_rt.memory.store import Store
 from elsa_rt.notices import OnNotice
 from elsa_rt.recordings.pieces import Piece, Recording, find_recordings, read_header
 from elsa_rt.recordings.processes import on_processes
-
-OnProgress = Callable[[float], None]
-"""Hears of seconds of sound that are done."""
-
-BEGINS = ("unknown", "name", "mtime")
-"""Where the time of day of a recording may be read from, beside a time itself."""
-
-_NAMED = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T_ -]?(\d\d)[:h-]?(\d\d)(?:[:m-]?(\d\d))?")
-
-
-@dataclass
-class Report:
-    """What became of the recordings."""
-
-    recordings: int = 0  # that are complete now and were not before
-    already: int = 0  # that were complete
-    pieces: int = 0
-    rows: int = 0
-    seconds: float = 0.0  # of sound, heard now
-    failed: list[str] = field(default_factory=list)  # paths
-
-
-@dataclass(frozen=True)
-class Job:
-    """How recordings are heard."""
-
-    config: Config
-    jobs: int = 0  # processes; 0: one a core
-    began: str = "unknown"  # of `BEGINS`, or a time
-    zone: tzinfo | None = None  # of that time and of names
 
 
 def remember(
@@ -82,9 +49,11 @@ def remember(
     ElsaError
         The store or the model cannot be used, or a worker died; what was done is kept.
     """
-    recordings = list(find_recordings(paths, on_notice))
+    report = Report()
+    recordings = list(find_recordings(paths, on_notice, report.failed.append))
     with _opened(store_path, job) as (store, model):
-        return _hear(store, model, recordings, job, on_notice, on_total, on_progress)
+        _hear(store, model, recordings, job, report, on_notice, on_total, on_progress)
+    return report
 
 
 def remember_again(
@@ -100,9 +69,11 @@ def remember_again(
     See `remember`. Rows without a recording stay as they are.
     """
     Store.open(store_path).close()  # it must be there
+    report = Report()
     with _opened(store_path, job) as (store, model):
         recordings = _void(store, model, on_notice)
-        return _hear(store, model, recordings, job, on_notice, on_total, on_progress)
+        _hear(store, model, recordings, job, report, on_notice, on_total, on_progress)
+    return report
 
 
 @contextmanager
@@ -119,18 +90,17 @@ def _hear(
     model: int,
     recordings: Sequence[Recording],
     job: Job,
+    report: Report,
     on_notice: OnNotice,
     on_total: OnProgress,
     on_progress: OnProgress,
-) -> Report:
-    report = Report()
+) -> None:
     todo, left = _plan(store, model, recordings, job, report, on_notice)
     on_total(sum(piece.seconds for piece in todo))
     with heard_rows(todo, job) as heard:
         for found in heard:
             on_progress(found.piece.seconds)
             _keep(store, model, found, left, report, on_notice)
-    return report
 
 
 def _plan(
@@ -169,51 +139,6 @@ def _plan(
         todo += missing
         left[recording.uid] = len(missing)
     return todo, left
-
-
-def origin_of(recording: Recording, job: Job) -> Origin:
-    """``recording`` as a source of rows."""
-    signal_settings = {
-        setting.name: getattr(job.config, setting.name)
-        for setting in described()
-        if setting.metadata["group"] == SIGNAL
-        and getattr(job.config, setting.name) != setting.default
-    }
-    return Origin(
-        uid=recording.uid,
-        name=Path(recording.path).name,
-        live=False,
-        path=recording.path,
-        began_s=began_of(recording, job.began, job.zone),
-        seconds=recording.seconds,
-        settings=json.dumps(signal_settings) if signal_settings else "",
-        pieces=recording.pieces,
-    )
-
-
-def began_of(recording: Recording, began: str, zone: tzinfo | None) -> float | None:
-    """Unix time of the first sample: as ``began`` says, from the file's name, or its date."""
-    path = Path(recording.path)
-    if began == "unknown":
-        return None
-    if began == "mtime":
-        return path.stat().st_mtime - recording.seconds
-    if began == "name":
-        match = _NAMED.search(path.stem)
-        if match is None:
-            return None
-        text = "{}-{}-{}T{}:{}:{}".format(*match.groups("00"))
-    else:
-        text = began
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        if began == "name":
-            return None
-        raise UsageError(
-            f"--began {began}: give {', '.join(BEGINS)}, or a time such as 2026-01-31T22:00"
-        ) from None
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).timestamp()
 
 
 def _keep(

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from elsa_rt.errors import StoreError, UsageError
 from elsa_rt.memory.coarse_index import DIRECTORY
-from elsa_rt.memory.schema import FILE, connect, sqlite_gate
+from elsa_rt.memory.schema import FILE, check_version, connect, sqlite_gate
 
 TABLES = ("meta", "models", "sources", "pieces", "names", "events", "alerts")
 
 ROWS_AT_ONCE = 256
+
+WAIT_S = 5.0
+"""How long a repair waits for another program that writes."""
 
 
 def repair(path: str | Path) -> tuple[int, Path]:
@@ -28,7 +31,7 @@ def repair(path: str | Path) -> tuple[int, Path]:
     UsageError
         There is no store.
     StoreError
-        Nothing can be read.
+        Nothing can be read, another program writes to it, or it is of a later version.
     """
     path = Path(path).expanduser()
     file = path / FILE
@@ -37,8 +40,8 @@ def repair(path: str | Path) -> tuple[int, Path]:
     aside = file.with_name(f"{FILE}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
     fresh = file.with_name(f"{FILE}.new")
     fresh.unlink(missing_ok=True)
-    damaged = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
-    new = connect(fresh, write=True, wait_s=5.0)
+    damaged = _opened(file)
+    new = connect(fresh, write=True, wait_s=WAIT_S)
     try:
         with sqlite_gate("repairing", file):
             new.execute("PRAGMA journal_mode = DELETE")
@@ -60,6 +63,28 @@ def repair(path: str | Path) -> tuple[int, Path]:
     fresh.rename(file)
     shutil.rmtree(path / DIRECTORY, ignore_errors=True)
     return saved["events"], aside
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    """The damaged database, which nobody else may write to until it is closed."""
+    with sqlite_gate("repairing", file):
+        damaged = sqlite3.connect(file, timeout=WAIT_S, isolation_level=None)
+        try:
+            ((version,),) = damaged.execute("PRAGMA user_version").fetchall()
+            check_version(file, version)
+            damaged.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            damaged.close()
+            if "locked" in str(error):
+                raise
+            damaged = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+        except sqlite3.DatabaseError:  # too damaged even for that
+            damaged.close()
+            damaged = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+        except BaseException:
+            damaged.close()
+            raise
+    return damaged
 
 
 def _copy(damaged: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,19 +62,30 @@ def connect(path: Path, *, write: bool, wait_s: float) -> sqlite3.Connection:
     with sqlite_gate("opening", path):
         if write and not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        mode = "rw" if write else "ro"
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            timeout=wait_s,
-            isolation_level=None,
-            check_same_thread=False,
-        )
         try:
-            _prepare(connection, path, write)
-        except BaseException:
-            connection.close()
-            raise
+            return _connected(path, "mode=rw" if write else "mode=ro", write, wait_s)
+        except sqlite3.OperationalError as error:
+            # a reader makes a small file beside the database, for which a full disk has no room;
+            # without a log of writes the database can be read by itself
+            log = path.with_name(f"{path.name}-wal")
+            if write or "locked" in str(error) or (log.exists() and log.stat().st_size):
+                raise
+            return _connected(path, "immutable=1", write, wait_s)
+
+
+def _connected(path: Path, how: str, write: bool, wait_s: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}",
+        uri=True,
+        timeout=wait_s,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        _prepare(connection, path, write)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -97,15 +109,20 @@ def _prepare(connection: sqlite3.Connection, path: Path, write: bool) -> None:
             f"opening {path}: it is an SQLite database, but no store of elsa-rt: name another "
             "directory after --store"
         )
+    check_version(path, version)
+    if write:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
+
+
+def check_version(path: Path, version: int) -> None:
+    """Raise a StoreError if ``version`` of the tables of ``path`` is a later one."""
     if version > VERSION:
         raise StoreError(
             f"opening {path}: it is of version {version}, this elsa-rt reads up to {VERSION}: "
             "pip install -U elsa-rt"
         )
-    if write:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:
@@ -130,8 +147,18 @@ def _cure(reason: str, path: Path) -> str:
         return f"another program is writing to it; try again, or find it: fuser -v {path}"
     if "malformed" in reason or "not a database" in reason:
         return f"it is damaged; save what can be read: elsa-rt memory repair --store {store}"
-    if "full" in reason or "No space" in reason:
-        return f"make room: elsa-rt forget --before '30 days ago' --store {store}"
+    if "full" in reason or "No space" in reason or _is_full(store):
+        return (
+            f"make room on its disk: df -h {store}; a smaller store comes by elsa-rt forget "
+            f"--before '30 days ago' --store {store}"
+        )
     if "readonly" in reason or "unable to open" in reason:
         return f"see who owns it: ls -la {store}"
     return f"check it: elsa-rt memory info --store {store}"
+
+
+def _is_full(store: Path) -> bool:
+    try:
+        return shutil.disk_usage(store).free < 2**16
+    except OSError:
+        return False

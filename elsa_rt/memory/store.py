@@ -340,7 +340,9 @@ def is_archive(path: str | Path) -> bool:
 
 
 def check_directory(path: str | Path) -> None:
-    """Raise a UsageError if ``path`` names an archive, where a directory is needed."""
+    """Raise a UsageError if ``path`` is that of an archive or a file, and no directory can be."""
+    if Path(path).expanduser().is_file():
+        raise UsageError(f"{path} is a file: a store is a directory, name another path, e.g. past")
     if is_archive(path):
         raise UsageError(
             f"{path} names a Lance dataset, and a directory of this device is needed here, e.g. "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,8 +89,17 @@ def _count(seconds: float, length_s: float) -> int:
     return max(1, math.ceil(seconds / length_s - 1e-9))
 
 
-def find_recordings(paths: Iterable[str | Path], on_notice: OnNotice) -> Iterator[Recording]:
+def find_recordings(
+    paths: Iterable[str | Path], on_notice: OnNotice, on_left_out: Callable[[str], None]
+) -> Iterator[Recording]:
     """All recordings in files and folders, each content once; what cannot be read is said.
+
+    Parameters
+    ----------
+    paths : files and folders
+    on_notice : callable
+    on_left_out : callable
+        Hears of each file that was named itself and cannot be heard.
 
     Raises
     ------
@@ -105,6 +114,7 @@ def find_recordings(paths: Iterable[str | Path], on_notice: OnNotice) -> Iterato
             raise UsageError(f"hearing {path}: there is no such file or folder: check the name")
         inside = path.is_dir()
         files = sorted(p for p in path.rglob("*") if p.is_file()) if inside else [path]
+        count = 0
         for file in files:
             if inside and file.suffix.lower() not in suffixes:
                 continue
@@ -113,12 +123,20 @@ def find_recordings(paths: Iterable[str | Path], on_notice: OnNotice) -> Iterato
             except SourceError as error:
                 on_notice(f"{error}; it is left out")
                 continue
+            count += 1
             if found.uid in seen:
                 if seen[found.uid] != found.path:
                     on_notice(f"{file} is a copy of {seen[found.uid]}: it counts once")
                 continue
             seen[found.uid] = found.path
             yield found
+        if not count and inside:
+            on_notice(
+                f"hearing {path}: there is no recording in it that can be heard; known are "
+                f"{', '.join(sorted(suffixes))}"
+            )
+        elif not count:
+            on_left_out(str(path))
 
 
 def read_header(path: Path) -> Recording:

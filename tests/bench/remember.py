@@ -20,7 +20,8 @@ import soundfile
 
 from elsa_rt.config import Config
 from elsa_rt.demo import demo_path
-from elsa_rt.memory.remember import Job, remember
+from elsa_rt.memory.job import Job
+from elsa_rt.memory.remember import remember
 from tests.bench.material import machine
 
 LEAST_TIMES = 120.0

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from elsa_rt.config import Config
-from elsa_rt.memory.remember import Job, Report, remember
+from elsa_rt.memory.job import Job, Report
+from elsa_rt.memory.remember import remember
 
 Remember = Callable[..., Report]
 

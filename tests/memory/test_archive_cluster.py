@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections import Counter
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from elsa_rt.config import Config
-from elsa_rt.memory.remember import Job, Report
+from elsa_rt.errors import StoreError
+from elsa_rt.memory.job import Job, Report
 
 lance = pytest.importorskip("lance", reason="needs the extra archive")
 pytest.importorskip("ray", reason="needs the extra archive")
@@ -85,3 +87,12 @@ def rows_of(uri: Path) -> Counter[tuple[str, str, float, float]]:
         (row["source"], row["kind"], round(row["time_s"], 2), round(row["azimuth_deg"] or 0, 0))
         for row in table.to_pylist()
     )
+
+
+def test_an_address_where_nothing_answers_is_said_at_once(tmp_path: Path, bundle: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    recording = write_recording(tmp_path / "a.wav", 5, seed=0)
+    with pytest.raises(StoreError, match=r"Connection refused: see that one runs there"):
+        remembered(recording, tmp_path / "a.lance", bundle, address)

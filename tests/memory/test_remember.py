@@ -20,10 +20,11 @@ from elsa_rt.errors import UsageError
 from elsa_rt.hearing import Hearing
 from elsa_rt.listener import Listener
 from elsa_rt.memory.forgetting import Retention
+from elsa_rt.memory.job import Job, began_of
 from elsa_rt.memory.labels import namer_of
 from elsa_rt.memory.piece_rows import rows_of_pieces
 from elsa_rt.memory.recorder import Recorder
-from elsa_rt.memory.remember import Job, began_of, remember, remember_again
+from elsa_rt.memory.remember import remember, remember_again
 from elsa_rt.memory.row import Event
 from elsa_rt.memory.store import Store
 from elsa_rt.prompts.bank import PromptBank

@@ -251,3 +251,34 @@ def test_a_damaged_store_gives_what_can_be_read(path: Path) -> None:
     with Store.open(path) as store:
         assert store.query("PRAGMA quick_check(1)") == [("ok",)]
         assert count(store) == saved
+
+
+def test_a_store_of_a_later_version_or_in_use_is_not_repaired(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("elsa_rt.memory.repair.WAIT_S", 0.02)
+    with Store.open(path, create=True) as store, store.changing():
+        store.execute("DELETE FROM alerts")
+        with pytest.raises(StoreError, match="database is locked"):
+            repair(path)
+    with sqlite3.connect(path / "memory.sqlite") as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(StoreError, match="is of version 99"):
+        repair(path)
+    assert [file.name for file in path.glob("memory.sqlite.*")] == []
+
+
+def test_a_file_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("")
+    with pytest.raises(UsageError, match=r"notes is a file: a store is a directory"):
+        Store.open(tmp_path / "notes", create=True)
+
+
+def test_a_store_on_a_full_disk_can_be_read(path: Path) -> None:
+    """Where SQLite cannot make the file that readers share, and there is no log of writes."""
+    with Store.open(path, create=True) as store:
+        identity = store.meta("id")
+    (path / "memory.sqlite-shm").mkdir()
+    with Store.open(path) as store:
+        assert store.meta("id") == identity

@@ -113,11 +113,18 @@ def test_copies_and_what_cannot_be_heard_are_said(tmp_path: Path) -> None:
     (tmp_path / "c.wav").write_bytes(b"RIFF and nothing more")
     soundfile.write(tmp_path / "d.wav", np.zeros((100, 2)), 16_000)
     said: list[str] = []
-    found = list(find_recordings([tmp_path], said.append))
+    left_out: list[str] = []
+    found = list(find_recordings([tmp_path], said.append, left_out.append))
     assert [Path(one.path).name for one in found] == ["a.wav"]
     assert "b.wav is a copy of" in said[0]
     assert "c.wav" in said[1]
     assert "left out" in said[1]
     assert "2 channels, four are needed" in said[2]
     with pytest.raises(UsageError, match="no such file or folder"):
-        list(find_recordings([tmp_path / "nowhere"], said.append))
+        list(find_recordings([tmp_path / "nowhere"], said.append, left_out.append))
+    assert left_out == []
+    assert not list(find_recordings([tmp_path / "c.wav"], said.append, left_out.append))
+    assert left_out == [str(tmp_path / "c.wav")]
+    (tmp_path / "empty").mkdir()
+    assert not list(find_recordings([tmp_path / "empty"], said.append, left_out.append))
+    assert "there is no recording in it that can be heard; known are .aif" in said[-1]

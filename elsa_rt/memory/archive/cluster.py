@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -34,6 +36,14 @@ TASKS_A_CORE = 4
 OBJECT_STORE_BYTES = 256 * 2**20
 """Memory for objects of a cluster that begins here: pieces and parts are names, not sound."""
 
+CONNECT_S = 5.0
+"""How long a cluster may take to answer."""
+
+CURE = (
+    "see that one runs there (ray status --address HOST:6379), or begin one: ray start --head; "
+    "--ray local begins one for the time of this command"
+)
+
 AHEAD = 2
 """Tasks that wait for each core beside the one that it works on."""
 
@@ -43,27 +53,39 @@ def cluster(
     address: str,
 ) -> Iterator[Callable[[Sequence[Piece], Order], Iterator[WrittenPiece]]]:
     """Connect to the cluster at ``address`` ("local" begins one here); gives what hears pieces."""
+    _check_answers(address)
     own: dict[str, Any] = {}
     if address == "local":
         own = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
     try:
-        ray.init(
-            address=None if address == "local" else address,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            ignore_reinit_error=False,
-            **own,
-        )
+        with warnings.catch_warnings():
+            # Lance warns of any fork, and that of a cluster becomes another program at once
+            warnings.filterwarnings("ignore", "lance is not fork-safe")
+            ray.init(
+                address=None if address == "local" else address,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                ignore_reinit_error=False,
+                **own,
+            )
     except Exception as error:  # it has no root of its own for what connecting raises
         reason = " ".join(str(error).split())[:300]
-        raise StoreError(
-            f"connecting to the Ray cluster {address}: {reason}: see that one runs there "
-            "(ray status --address ADDRESS), or begin one: ray start --head"
-        ) from error
+        raise StoreError(f"connecting to the Ray cluster {address}: {reason}: {CURE}") from error
     try:
         yield _hear
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Raise a StoreError if nothing answers at ``address``: Ray would wait for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise StoreError(f"connecting to the Ray cluster {address}: {error}: {CURE}") from None
 
 
 def groups(pieces: Sequence[Piece], cores: int) -> list[Sequence[Piece]]:

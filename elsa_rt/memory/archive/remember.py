@@ -23,8 +23,9 @@ from elsa_rt.memory.archive.dataset import (
     tidy,
     write_part,
 )
+from elsa_rt.memory.job import Job, OnProgress, Report, began_of
 from elsa_rt.memory.question import model_of
-from elsa_rt.memory.remember import Job, OnProgress, Report, began_of, heard_rows
+from elsa_rt.memory.remember import heard_rows
 from elsa_rt.memory.store import Model, is_archive
 from elsa_rt.notices import OnNotice
 from elsa_rt.recordings.pieces import Piece, Recording, find_recordings, read_header
@@ -86,7 +87,7 @@ def remember_archive(
     else:
         paths = list(paths)
     report = Report()
-    recordings = [] if again else list(find_recordings(paths, on_notice))
+    recordings = [] if again else list(find_recordings(paths, on_notice, report.failed.append))
     make_dataset(uri, bundle.embedding)
     with locked(uri):
         if again:
