@@ -47,8 +47,7 @@ CREATE TABLE alerts (
 );
 CREATE INDEX alerts_of_row ON alerts (row);
 """
-"""Times are milliseconds, angles tenths of a degree, distances centimetres, levels tenths of a dB,
-activities 255ths; ``labels`` and ``scores`` are pairs of 16 bits, a name and a 65535th."""
+"""`row_code` tells what the numbers of a row mean."""
 
 
 def connect(path: Path, *, write: bool, wait_s: float) -> sqlite3.Connection:

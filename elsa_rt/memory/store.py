@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import math
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,21 +14,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from elsa_rt.errors import StoreError, UsageError
-from elsa_rt.hearing import Label
-from elsa_rt.memory.row import KINDS, Event, RaisedAlert, RuleScore
+from elsa_rt.errors import UsageError
+from elsa_rt.memory.row import Event
+from elsa_rt.memory.row_code import FIELDS, Names, event_of, values_of
 from elsa_rt.memory.schema import FILE, connect, sqlite_gate
 from elsa_rt.memory.vector_code import VectorCode
 
 WAIT_S = 5.0
 """How long a write waits for another program's."""
 
-_FIELDS = (
-    "model, kind, at, time, duration, azimuth, elevation, uncertainty, distance, "
-    "level, activity, track, labels, scores, vector"
-)
-
-_PAIR = np.dtype([("name", "<u2"), ("share", "<u2")])
 _IDS_AT_ONCE = 20_000
 
 
@@ -84,7 +77,7 @@ class Store:
         self.file = path / FILE
         self.write = write
         self._db = connection
-        self._names: dict[str, int] = {}
+        self._names = Names(connection)
         self._models: dict[int, CodedModel] = {}
 
     @classmethod
@@ -138,7 +131,8 @@ class Store:
                 self._db.execute("COMMIT")
             except BaseException:
                 # what was learned of names may have been undone with the rest
-                self._names, self._models = {}, {}
+                self._names.forget()
+                self._models = {}
                 with contextlib.suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
                 raise
@@ -228,11 +222,10 @@ class Store:
         begin = number
         for event in events:
             row = self._db.execute(
-                f"INSERT INTO events (source, number, {_FIELDS}) "  # nosec B608
+                f"INSERT INTO events (source, number, {FIELDS}) "  # nosec B608
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (source, number, model, *self._values(event),
-                 code.encode(event.embedding, fine=event.kind != "minute")),
-            ).lastrowid  # fmt: skip
+                (source, number, model, *values_of(event, code, self._names)),
+            ).lastrowid
             for alert in event.alerts:
                 self._db.execute("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?)", (row, *alert))
             number += 1
@@ -242,7 +235,7 @@ class Store:
     def fetch(self, ids: Sequence[int]) -> list[StoredRow]:
         """The rows ``ids``, in this order; those that are gone are left out."""
         found: dict[int, StoredRow] = {}
-        for rows in self._chosen(f"id, source, {_FIELDS}", ids):
+        for rows in self._chosen(f"id, source, {FIELDS}", ids):
             found.update((row[0], self._read(row)) for row in rows)
         return [found[each] for each in ids if each in found]
 
@@ -260,78 +253,13 @@ class Store:
             rows = "json_each(?) AS j CROSS JOIN events AS e ON e.id = j.value"
             yield self.query(f"SELECT {names} FROM {rows}", (some,))  # nosec B608
 
-    def _values(self, event: Event) -> tuple[Any, ...]:
-        return (
-            KINDS.index(event.kind),
-            None if event.at_s is None else round(event.at_s * 1000),
-            round(event.time_s * 1000),
-            round(event.duration_s * 1000),
-            _scaled(event.azimuth_deg, 10),
-            _scaled(event.elevation_deg, 10),
-            _scaled(event.uncertainty_deg, 10),
-            _scaled(event.distance_m, 100),
-            round(event.level_dbfs * 10),
-            round(event.activity * 255),
-            event.track,
-            self._pack(event.labels),
-            self._pack(event.scores),
-        )
-
     def _read(self, row: Sequence[Any]) -> StoredRow:
-        (id_, source, model, kind, at, time, duration, azimuth, elevation, uncertainty, distance,
-         level, activity, track, labels, scores, vector) = row  # fmt: skip
-        event = Event(
-            kind=KINDS[kind],
-            time_s=time / 1000,
-            duration_s=duration / 1000,
-            at_s=None if at is None else at / 1000,
-            azimuth_deg=_unscaled(azimuth, 10),
-            elevation_deg=_unscaled(elevation, 10),
-            uncertainty_deg=_unscaled(uncertainty, 10),
-            distance_m=_unscaled(distance, 100),
-            level_dbfs=level / 10,
-            activity=activity / 255,
-            embedding=self.models()[model].code.decode([vector])[0],
-            track=track,
-            labels=tuple(Label(*pair) for pair in self._unpack(labels)),
-            scores=tuple(RuleScore(*pair) for pair in self._unpack(scores)),
-            alerts=tuple(
-                RaisedAlert(*alert)
-                for alert in self.query(
-                    "SELECT id, rule, prompt, event, score, clip FROM alerts WHERE row = ?", (id_,)
-                )
-            ),
+        id_, source, model, *values = row
+        alerts = self.query(
+            "SELECT id, rule, prompt, event, score, clip FROM alerts WHERE row = ?", (id_,)
         )
-        return StoredRow(id_, source, model, event)
-
-    def _pack(self, pairs: Sequence[tuple[str, float]]) -> bytes | None:
-        if not pairs:
-            return None
-        packed = np.zeros(len(pairs), _PAIR)
-        packed["name"] = [self._name(name) for name, _ in pairs]
-        packed["share"] = [round(share * 65535) for _, share in pairs]
-        return packed.tobytes()
-
-    def _unpack(self, packed: bytes | None) -> tuple[tuple[str, float], ...]:
-        if packed is None:
-            return ()
-        found = np.frombuffer(packed, _PAIR)
-        numbers = {number: name for name, number in self._names.items()}
-        if not numbers.keys() >= set(found["name"].tolist()):
-            self._read_names()
-            numbers = {number: name for name, number in self._names.items()}
-        return tuple((numbers[pair["name"]], float(pair["share"]) / 65535) for pair in found)
-
-    def _name(self, name: str) -> int:
-        if name not in self._names:
-            self._db.execute("INSERT OR IGNORE INTO names (name) VALUES (?)", (name,))
-            self._read_names()
-        if self._names[name] > 65535:
-            raise StoreError(f"writing {self.file}: more than 65,535 names of sounds and rules")
-        return self._names[name]
-
-    def _read_names(self) -> None:
-        self._names = dict(self.query("SELECT name, id FROM names"))
+        code = self.models()[model].code
+        return StoredRow(id_, source, model, event_of(values, code, self._names, alerts))
 
 
 def is_archive(path: str | Path) -> bool:
@@ -358,11 +286,3 @@ def _new_id() -> str:
 def _read_code(data: bytes) -> VectorCode:
     with np.load(io.BytesIO(data)) as stored:
         return VectorCode(stored["basis"], stored["mean"], stored["scale"])
-
-
-def _scaled(value: float, factor: int) -> int | None:
-    return round(value * factor) if math.isfinite(value) else None
-
-
-def _unscaled(value: int | None, factor: int) -> float:
-    return math.nan if value is None else value / factor

@@ -30,9 +30,10 @@ text { font: 12px system-ui, sans-serif; fill: var(--faint); }
 """
 
 _STEPS = (
-    timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1),
-    timedelta(hours=3), timedelta(hours=6), timedelta(days=1), timedelta(days=2),
-    timedelta(days=7), timedelta(days=30), timedelta(days=91), timedelta(days=365),
+    timedelta(seconds=5), timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5),
+    timedelta(minutes=15), timedelta(hours=1), timedelta(hours=3), timedelta(hours=6),
+    timedelta(days=1), timedelta(days=2), timedelta(days=7), timedelta(days=30),
+    timedelta(days=91), timedelta(days=365),
 )  # fmt: skip
 MAX_TICKS = 8
 
@@ -53,6 +54,7 @@ def history_picture(answer: Recollection, zone: tzinfo | None, title: str) -> st
     parts = [
         f'<rect class="back" width="{WIDTH}" height="{HEIGHT}"/>',
         _text(LEFT, 24, title or "what was heard", "start", "title"),
+        _text(RIGHT, 24, _days(rows, zone), "end"),
         *_scatter(rows, zone),
         *_bars(answer),
     ]
@@ -89,6 +91,17 @@ def _scatter(rows: Sequence[Remembered], zone: tzinfo | None) -> list[str]:
     return parts
 
 
+def _days(rows: Sequence[Remembered], zone: tzinfo | None) -> str:
+    """The days of the first and the last row; nothing where they are unknown."""
+    times = [row.at_s for row in rows if row.at_s is not None]
+    if not times:
+        return ""
+    first, last = (
+        f"{datetime.fromtimestamp(at, zone):%a %Y-%m-%d}" for at in (min(times), max(times))
+    )
+    return first if first == last else f"{first} to {last}"
+
+
 def _bars(answer: Recollection) -> list[str]:
     parts = [
         _text(LEFT, BARS_TOP - 14, f"heard {answer.heard:,} times, by hour of the day", "start")
@@ -122,13 +135,15 @@ def _row_of_bars(
 
 def _clock_axis(rows: Sequence[Remembered], zone: tzinfo | None) -> _Axis:
     times = sorted(row.at_s for row in rows if row.at_s is not None) or [0.0, 86_400.0]
-    begin, end = times[0], max(times[-1], times[0] + 60)
+    begin, end = times[0], max(times[-1], times[0] + 20)
     step = next((s for s in _STEPS if (end - begin) / s.total_seconds() <= MAX_TICKS), _STEPS[-1])
     at = datetime.fromtimestamp(begin, zone).replace(second=0, microsecond=0)
     if step >= timedelta(days=1):
         at, form = at.replace(hour=0, minute=0), "%d %b" if step.days < 365 else "%Y"
+    elif step < timedelta(minutes=1):
+        form = "%H:%M:%S"
     else:
-        minutes = max(1, int(step.total_seconds() // 60))
+        minutes = int(step.total_seconds() // 60)
         since_midnight = (at.hour * 60 + at.minute) // minutes * minutes
         at, form = at.replace(hour=since_midnight // 60, minute=since_midnight % 60), "%H:%M"
     ticks = []
