@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -137,6 +138,7 @@ class ModelBundle:
     def card(self) -> str:
         """The model card as Markdown, empty where the bundle has none."""
         card = self.path / CARD
+        _check_inside(card)
         return card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
 
     def read(self, path: Path) -> bytes:
@@ -147,8 +149,9 @@ class ModelBundle:
         Raises
         ------
         BundleError
-            It cannot be read, or has changed.
+            It cannot be read, lies outside the bundle, or has changed.
         """
+        _check_inside(path)
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -185,6 +188,7 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
     path = directory / MANIFEST
     if not path.is_file():
         raise BundleError(f"loading bundle {directory}: it has no {MANIFEST}: {_CURE}")
+    _check_inside(path)
     try:
         manifest = load_plain(path)
     except FileError as error:
@@ -294,7 +298,18 @@ def _file_hashes(path: Path, given: dict[str, Any]) -> Mapping[str, str]:
     return MappingProxyType(dict(given))
 
 
+def _check_inside(path: Path) -> None:
+    """Links may lead from file to file of a bundle, and not out of it."""
+    there = path.resolve()
+    if not there.is_relative_to(path.parent.resolve()):
+        raise BundleError(
+            f"loading {path}: it is a link out of the bundle, to {there}: copy the file in its "
+            f"place (cp --remove-destination {shlex.quote(str(there))} {shlex.quote(str(path))})"
+        )
+
+
 def _check_hash(path: Path, expected: str) -> None:
+    _check_inside(path)
     digest = hashlib.sha256()
     if path.exists() and not path.is_file():
         raise BundleError(f"loading {path}: it is no regular file: {_CURE}")

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from elsa_rt.encoder import bundle as module
+from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import OPTIONAL, REQUIRED, ModelBundle
-from elsa_rt.errors import BundleError
+from elsa_rt.encoder.text import encode_texts
+from elsa_rt.errors import BundleError, ElsaError
 from elsa_rt.features.intensity import FeatureSettings
 from elsa_rt.scoring.statistics import Statistics
 from tests.support.tiny_bundle import make_bundle, rehash, rewrite
@@ -71,6 +74,12 @@ def damage(path: Path, name: str) -> None:
     file.write_bytes(bytes(data))
 
 
+def move_out(path: Path, name: str) -> None:
+    outside = path.parent / f"{path.name}-{name}"
+    (path / name).rename(outside)
+    (path / name).symlink_to(outside)
+
+
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "no manifest": (lambda p: (p / "model.yaml").unlink(), "has no model.yaml"),
     "bad yaml": (lambda p: (p / "model.yaml").write_text("a: [1,"), "line 1: not YAML"),
@@ -80,6 +89,8 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "no schema": (lambda p: rewrite(p, schema=None), "schema is nothing"),
     "kind": (lambda p: rewrite(p, kind="window"), "kind is 'window'"),
     "missing file": (lambda p: (p / "tokenizer.json").unlink(), "tokenizer.json: No such file"),
+    "link out": (lambda p: move_out(p, "tokenizer.json"), "tokenizer.json: it is a link out of"),
+    "manifest out": (lambda p: move_out(p, "model.yaml"), "model.yaml: it is a link out of"),
     "wrong hash": (lambda p: damage(p, "audio_encoder.onnx"), "audio_encoder.onnx: it is damaged"),
     "unlisted file": (
         lambda p: rewrite(p, files={"scores.npz": "0" * 64}),
@@ -111,6 +122,37 @@ def test_refused(case: str, path: Path) -> None:
     assert said in message
     assert str(path) in message
     assert "\n" not in message
+
+
+def test_a_link_inside_and_a_link_to_the_whole_are_followed(path: Path, tmp_path: Path) -> None:
+    (path / "tokenizer.json").rename(path / "words.json")
+    (path / "tokenizer.json").symlink_to("words.json")
+    (tmp_path / "latest").symlink_to(path)
+    bundle = ModelBundle.load(tmp_path / "latest")
+    assert bundle.read(bundle.file("tokenizer.json")) == (path / "words.json").read_bytes()
+
+
+def test_a_file_that_is_swapped_after_it_was_hashed(path: Path) -> None:
+    bundle = ModelBundle.load(path)
+    damage(path, "audio_encoder.onnx")
+    with pytest.raises(BundleError, match=r"audio_encoder\.onnx: it changed while it was loaded"):
+        AudioEncoder(bundle)
+    damage(path, "audio_encoder.onnx")  # back again
+    AudioEncoder(bundle)
+    damage(path, "text_encoder.onnx")
+    with pytest.raises(BundleError, match=r"text_encoder\.onnx: it changed while it was loaded"):
+        encode_texts(bundle, ["a hum"], 1)
+
+
+def test_weights_beside_the_graph_are_not_taken(path: Path) -> None:
+    graph = onnx.load(str(path / "audio_encoder.onnx"))
+    onnx.save_model(
+        graph, str(path / "audio_encoder.onnx"), save_as_external_data=True, location="w.bin",
+        size_threshold=0,
+    )  # fmt: skip
+    rehash(path)
+    with pytest.raises(ElsaError, match="external"):
+        AudioEncoder(ModelBundle.load(path))
 
 
 def test_missing_directory(tmp_path: Path) -> None:
