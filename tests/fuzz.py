@@ -9,6 +9,7 @@ if memory grows beyond a gigabyte. What was wrong is kept in ``build/fuzz``. Exi
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import random
@@ -26,8 +27,11 @@ from types import FrameType
 import numpy as np
 import soundfile
 
+from elsa_rt.cli import main as main_of_elsa_rt
+from elsa_rt.cli import parser
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.tensorrt.plans import PlanKey, find_plan, keep_plan
 from elsa_rt.errors import ElsaError
 from elsa_rt.microphones.profile_file import read_profile
 from elsa_rt.prompts.checks import read_prompts
@@ -37,10 +41,15 @@ from elsa_rt.scoring.statistics import Statistics
 from elsa_rt.sources.files import FileSource
 from elsa_rt.sources.pipe import PipeSource
 from elsa_rt.tuning.labels import read_labels
+from tests.support.tiny_bundle import make_bundle
 
 LIMIT_S = 10
 LIMIT_BYTES = 6 << 30  # of addresses; a gigabyte of it is ours before we begin
 ROOT = Path(__file__).parents[1]
+COMMANDS = ("listen", "replay", "check", "explain", "embed-text", "info", "microphones", "doctor",
+            "embed", "report", "feedback", "recall", "memory", "forget")  # fmt: skip
+"""What is called with hostile words; all of them end by themselves on a recording of 50 ms."""
+
 WORDS = [
     b"!!bool maybe", b"2020-99-99", b"[" * 200, b"&a [*a]", b"\0", b"\xff\xfe", b".inf", b"1e999",
     b"9" * 400, b"~nouser/x", b"../../x", b"/dev/zero", b"-1", b"0x", b"\x80\x00\x00\x00",
@@ -99,6 +108,70 @@ def read_pipe(path: Path) -> None:
             pass
 
 
+def read_manifest(place: Path) -> Callable[[Path], object]:
+    """Load the bundle at ``place`` with the manifest of a case."""
+
+    def read(path: Path) -> object:
+        (place / "model.yaml").write_bytes(path.read_bytes())
+        return Statistics.load(ModelBundle.load(place))
+
+    return read
+
+
+def read_sidecar(place: Path) -> tuple[bytes, Callable[[Path], object]]:
+    """A sidecar, and what looks for its plan with that of a case."""
+    key = PlanKey("tiny", "0" * 64, "tensorrt-rtx", "fp16", 1, "1.4", "8.9", "GPU", "580", "13")
+    plan = keep_plan(key, b"plan", place)
+    sidecar = plan.with_suffix(".json")
+    seed = sidecar.read_bytes()
+
+    def read(path: Path) -> object:
+        sidecar.write_bytes(path.read_bytes())
+        return find_plan(key, place)
+
+    return seed, read
+
+
+def run_command(place: Path) -> Callable[[Path], object]:
+    """Run the command line that stands in a case, a word a line, within ``place``."""
+    soundfile.write(place / "a.wav", np.zeros((800, 4)), 16_000)
+    (place / "a.yaml").write_text("rules: [{prompt: a hum}]\n")
+    make_bundle(place / "bundle")
+    os.chdir(place)
+
+    def run(path: Path) -> object:
+        words = path.read_bytes().decode("utf-8", "surrogateescape").split("\n")
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+            try:
+                code = main_of_elsa_rt(words)
+            except SystemExit as ended:  # --help and --version
+                code = ended.code or 0
+        if "internal error" in said.getvalue() or code not in (0, 1, 2):
+            raise AssertionError(f"code {code}: {said.getvalue()[-300:]}")
+        return code
+
+    return run
+
+
+def command_lines() -> list[bytes]:
+    """One of each command, and its options with a value."""
+    made = []
+    for action in parser()._actions:
+        if not isinstance(action, argparse._SubParsersAction):
+            continue
+        for name in COMMANDS:
+            command = action.choices[name]
+            for option in command._actions:
+                words = [name, "a.yaml" if name == "check" else "a.wav"]
+                words += ["--bundle", "bundle"] if name in ("listen", "embed", "report") else []
+                if option.option_strings:
+                    words += [option.option_strings[-1]]
+                    words += [str(option.default or "1")] if option.nargs != 0 else []
+                made.append("\n".join(words).encode())
+    return made
+
+
 def targets(directory: Path) -> dict[str, tuple[list[bytes], Callable[[Path], object], str]]:
     """By name: seeds, what reads them, and the suffix of the file."""
     bundle = ModelBundle.load()
@@ -109,7 +182,14 @@ def targets(directory: Path) -> dict[str, tuple[list[bytes], Callable[[Path], ob
              piece_s=np.zeros((2, 2)), piece_labels=np.zeros((2, 1)), hours=1.0)  # fmt: skip
     profiles = [p.read_bytes() for p in sorted((ROOT / "calibration/microphones").glob("*.yaml"))]
     rules = (ROOT / "examples/rules.yaml").read_bytes()
+    for name in ("manifest", "sidecar", "command"):
+        (directory / name).mkdir()
+    tiny = make_bundle(directory / "manifest/tiny")
+    seed, sidecar = read_sidecar(directory / "sidecar")
     return {
+        "manifest": ([(tiny / "model.yaml").read_bytes()], read_manifest(tiny), ".yaml"),
+        "sidecar": ([seed], sidecar, ".json"),
+        "command": (command_lines(), run_command(directory / "command"), ".txt"),
         "rules": ([rules], read_rules, ".yaml"),
         "profile": (profiles, read_profile, ".yaml"),
         "prompts": ([b"a dog\nglass breaking # x\n\xc3\xa9\n"], read_prompts, ".txt"),
@@ -142,6 +222,7 @@ def main() -> int:
     until = time.monotonic() + 60 * arguments.minutes
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
+        os.environ.update(HOME=name, ELSA_RT_CACHE=f"{name}/cache")  # nothing of the user's own
         all_targets = targets(directory)
         while time.monotonic() < until:
             target = dice.choice(list(all_targets))

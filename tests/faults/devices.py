@@ -103,8 +103,8 @@ def _begin(directory: Path) -> tuple[Microphone, Running]:
     return microphone, run
 
 
-def _lost(run: Running) -> str:
-    return f"{run.lost_samples():,} samples, counted"
+def _lost(run: Running, since: float) -> str:
+    return f"{run.lost_samples(since):,} samples, counted"
 
 
 def _comes_back(directory: Path, fault: str, rate: int, others: int) -> Row:
@@ -123,7 +123,7 @@ def _comes_back(directory: Path, fault: str, rate: int, others: int) -> Row:
         time.sleep(AFTER_S)
         heard = began + (recovered or 0)
         sounds = microphone.sounds()
-        return Row(fault, seconds(detected), seconds(max(0.0, heard - back)), _lost(run),
+        return Row(fault, seconds(detected), seconds(max(0.0, heard - back)), _lost(run, began),
                    alerts_lost(sounds, run, [Gap(began, heard)]),
                    "event, state, notice")  # fmt: skip
     finally:
@@ -161,7 +161,7 @@ def portaudio_aborts(directory: Path) -> Row:
         heard = time.monotonic()
         time.sleep(AFTER_S)
         sounds = microphone.sounds()
-        return Row(fault, seconds(detected), seconds((recovered or 0) + 0.5), _lost(run),
+        return Row(fault, seconds(detected), seconds((recovered or 0) + 0.5), _lost(run, began),
                    alerts_lost(sounds, run, [Gap(began, heard)]), "state, notice")  # fmt: skip
     finally:
         run.end()
@@ -189,7 +189,7 @@ def stopped_listener(directory: Path) -> Row:
             None,
         )  # fmt: skip
         return Row(fault, "at once", f"{seconds(caught_up)} until it hears what sounds now",
-                   _lost(run), alerts_lost(sounds, run, [Gap(began, back + (caught_up or 0))]),
+                   _lost(run, began), alerts_lost(sounds, run, [Gap(began, back + (caught_up or 0))]),
                    "notice")  # fmt: skip
     finally:
         run.end()

@@ -72,10 +72,11 @@ class Running:
         """Read no more of its standard output."""
         self._held.set()
 
-    def lost_samples(self) -> int:
-        """Samples that it counted as lost, up to now."""
-        counts = [line["dropped"] for _, line in self.lines if is_hearing(line)]
-        return counts[-1] if counts else 0
+    def lost_samples(self, since: float = 0.0) -> int:
+        """Samples that it counted as lost after ``since``, up to now."""
+        counts = [(at, line["dropped"]) for at, line in self.lines if is_hearing(line)]
+        before = [count for at, count in counts if at < since]
+        return counts[-1][1] - (before[-1] if before else 0) if counts else 0
 
     def open_alerts(self) -> int:
         """Alerts that began and did not end."""
