@@ -146,7 +146,7 @@ def run_command(place: Path) -> Callable[[Path], object]:
             try:
                 code = main_of_elsa_rt(words)
             except SystemExit as ended:  # --help and --version
-                code = ended.code or 0
+                code = int(ended.code or 0)
         if "internal error" in said.getvalue() or code not in (0, 1, 2):
             raise AssertionError(f"code {code}: {said.getvalue()[-300:]}")
         return code

@@ -188,9 +188,9 @@ def stopped_listener(directory: Path) -> Row:
              if is_hearing(line) and at > back and at - line["time_s"] < min(behind) + 0.3),
             None,
         )  # fmt: skip
+        gap = Gap(began, back + (caught_up or 0))
         return Row(fault, "at once", f"{seconds(caught_up)} until it hears what sounds now",
-                   _lost(run, began), alerts_lost(sounds, run, [Gap(began, back + (caught_up or 0))]),
-                   "notice")  # fmt: skip
+                   _lost(run, began), alerts_lost(sounds, run, [gap]), "notice")  # fmt: skip
     finally:
         run.end()
         microphone.close()
