@@ -38,9 +38,11 @@ def test_a_node_that_dies_costs_no_row_and_brings_none_twice(bundle: Path, tmp_p
     expected = remembered(folder, tmp_path / "alone.lance", bundle, None)
     assert expected.pieces == FILES
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    few = 80 * 2**20  # of memory for objects, the least that Ray takes
+    head = {"num_cpus": 1, "object_store_memory": few}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
-        doomed = cluster.add_node(num_cpus=1)
+        doomed = cluster.add_node(num_cpus=1, object_store_memory=few)
         cluster.wait_for_nodes()
         done: list[float] = []
         dead = threading.Event()
