@@ -41,7 +41,7 @@ from elsa_rt.cli import (
     warmup,
 )
 from elsa_rt.cli.options import Help, Parser
-from elsa_rt.errors import ElsaError
+from elsa_rt.errors import ElsaError, UsageError
 from elsa_rt.version import __version__
 
 COMMANDS = (
@@ -64,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = False
     _open_streams()
     try:
+        if nul := next((word for word in argv or () if "\0" in word), None):
+            raise UsageError(f"{nul!r} has a NUL in it, which no text and no file name may have")
         arguments = parser().parse_args(argv)
         debug = arguments.debug
         code: int = arguments.run(arguments) or 0

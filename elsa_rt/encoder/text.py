@@ -153,7 +153,7 @@ class Words(NamedTuple):
 
 def read_words(bundle: ModelBundle, texts: Sequence[str]) -> list[Words]:
     """Words of each of ``texts`` as the vocabulary of ``bundle`` splits them."""
-    tokenizer = _load_tokenizer(bundle)
+    tokenizer = bundle.memo.get("tokenizer", lambda: _load_tokenizer(bundle))
     return [
         Words(
             bool(tokens.overflowing),

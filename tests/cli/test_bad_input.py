@@ -282,3 +282,8 @@ def test_a_place_that_cannot_be_written(
 def test_an_unknown_command_and_an_unknown_option(capsys: Capture) -> None:
     assert "elsa-rt --help" in refused(capsys, 2, "hear")
     assert "--loud" in refused(capsys, 2, "listen", "--loud")
+
+
+@pytest.mark.parametrize("command", ["check", "listen", "embed-text", "microphones", "explain"])
+def test_a_word_with_a_nul(command: str, capsys: Capture) -> None:
+    assert "'a\\x00b' has a NUL in it" in refused(capsys, 2, command, "a\0b")

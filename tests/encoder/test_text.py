@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from elsa_rt.encoder import text as module
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.encoder.text import MAX_TOKENS, encode_texts
+from elsa_rt.encoder.text import MAX_TOKENS, encode_texts, read_words
 from elsa_rt.errors import BundleError, EngineError
 from tests.support.tiny_bundle import make_bundle, rehash
 
@@ -54,3 +55,20 @@ def test_bad_graph(path: Path) -> None:
     rehash(path)
     with pytest.raises(EngineError, match="encoding the text 'hum'"):
         encode_texts(ModelBundle.load(path), ["hum"], 1)
+
+
+def test_the_tokenizer_is_read_once_however_many_texts_come_one_by_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[ModelBundle] = []
+    load = module._load_tokenizer
+
+    def counted(bundle: ModelBundle) -> object:
+        read.append(bundle)
+        return load(bundle)
+
+    monkeypatch.setattr(module, "_load_tokenizer", counted)
+    bundle = ModelBundle.load(path)
+    for text in ("hum", "a hiss", "a hum"):
+        assert read_words(bundle, [text])[0].unknown == 0
+    assert read == [bundle]
