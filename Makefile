@@ -15,6 +15,7 @@
 # make sbom      bill of materials of the installed packages, build/sbom.json
 # make lock      requirements with hashes for the service, examples/service/requirements*.txt
 # make bench     how fast it is and how much memory it takes, on one core
+# make bench-record          the same, and its figures go into the guide and the README
 # make bench-outputs         what all outputs cost, and how soon an alert is on MQTT
 # make bench-alternatives    the same beside SciPy, librosa, torch and CLAP
 # make bench-memory          a memory of a year and of ten million sounds; minutes, 6 GB of disk
@@ -35,7 +36,7 @@ TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl 
 	chromium-headless-shell fonts-dejavu-core ffmpeg strace
 
 .PHONY: faults soak sweep fuzz audit sbom lock test-extras test-home-assistant demo listen test test-fast lint guide pictures bench \
-	bench-alternatives bench-device bench-outputs \
+	bench-alternatives bench-device bench-outputs bench-record \
 	bench-memory bench-screens bench-archive bench-release gpu-check
 
 demo: $(VENV)/.installed
@@ -110,8 +111,12 @@ lock: $(VENV)/.installed
 	$(LOCK) $(OUTPUTS:%=--extra %) --output-file examples/service/requirements-outputs.txt
 
 bench: $(VENV)/.installed
-	for bench in step filters sharing start growth listen_file; do \
+	for bench in step filters sharing start growth listen_file microphones; do \
 		$(BIN)/python -m tests.bench.$$bench || missed=1; done; exit $${missed:-0}
+
+bench-record: $(VENV)/.installed
+	-ELSA_RT_BENCH_RECORD=tests/bench/results.json $(MAKE) bench
+	$(BIN)/python -m tests.bench.results --write
 
 bench-outputs: $(VENV)/.installed-for-tests
 	$(BIN)/python -m tests.bench.outputs

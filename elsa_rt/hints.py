@@ -94,7 +94,7 @@ _UNFIT: Any = object()
 def _fit(value: Any, hint: Any) -> Any:
     if type(value) is hint and hint is not float:
         return value  # the usual case, made quick
-    origin, parts = get_origin(hint), get_args(hint)
+    origin, parts = _taken_apart(hint)
     if origin in (Union, UnionType):
         fitting = (_fit(value, part) for part in parts)
         return next((found for found in fitting if found is not _UNFIT), _UNFIT)
@@ -112,6 +112,11 @@ def _fit(value: Any, hint: Any) -> Any:
     if hint is bool:
         return bool(value) if type(value).__name__ in ("bool", "bool_") else _UNFIT
     return value if isinstance(value, _class_of(origin or hint)) else _UNFIT
+
+
+@cache
+def _taken_apart(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    return get_origin(hint), get_args(hint)
 
 
 def _class_of(hint: Any) -> Any:
@@ -141,10 +146,17 @@ def _fit_tuple(value: Any, parts: tuple[Any, ...]) -> Any:
     hints = (parts[0],) * len(items) if parts[-1] is ... else parts
     if len(items) != len(hints):
         return _UNFIT
+    if type(value) is tuple and all(map(_is_plain, items, hints)):
+        return value  # the usual case, made quick
     found = tuple(_fit(item, hint) for item, hint in zip(items, hints, strict=True))
     if any(item is _UNFIT for item in found):
         return _UNFIT
     return value if isinstance(value, tuple) and _same(found, value) else found
+
+
+def _is_plain(value: Any, hint: Any) -> bool:
+    """Whether ``value`` is of the very type ``hint``, and no NaN."""
+    return type(value) is hint and value == value
 
 
 def _same(found: tuple[Any, ...], given: tuple[Any, ...]) -> bool:

@@ -57,7 +57,7 @@ def check_prompt(prompt: object, where: str = "") -> str:
     """
     text = check_text(prompt, where)
     try:
-        parse_sentence(text)
+        parse_sentence(text, None)  # as it is parsed again, out of the cache
     except UsageError as error:
         raise UsageError(f"{where}{error}") from None
     return text

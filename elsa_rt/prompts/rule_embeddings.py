@@ -171,6 +171,8 @@ def _common_region(sounds: Sequence[ParsedPrompt]) -> Region:
 
 
 def _without_distance(region: Region) -> Region:
+    if not region.asks_distance:
+        return region
     return Region.union(replace(part, distance_m=(0.0, inf)) for part in region.parts)
 
 

@@ -78,9 +78,11 @@ class Region:
     @classmethod
     def union(cls, parts: Iterable[Region]) -> Region:
         """What lies in any of ``parts``, of which there is at least one."""
-        flat = dict.fromkeys(replace(one, also=()) for part in parts for one in part.parts)
+        flat = dict.fromkeys(one for part in parts for one in part.parts)
         first, *others = flat
-        return cls() if cls() in flat else replace(first, also=tuple(others))
+        if not others:
+            return first
+        return EVERYWHERE if EVERYWHERE in flat else replace(first, also=tuple(others))
 
     @property
     def parts(self) -> tuple[Region, ...]:

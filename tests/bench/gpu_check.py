@@ -13,6 +13,7 @@ Without a GPU or a TensorRT it says what is missing and ends with 1.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 import tempfile
@@ -100,7 +101,10 @@ def batches(
 ) -> Iterator[dict[str, Any]]:
     """More and more streams, until time, memory or real time ends."""
     frames = frames_of(bundle, 1)[0]
+    run: StepRun | None = None
     for streams in STREAMS:
+        run = None  # its memory is free again before that of the next is counted
+        gc.collect()
         if over():
             yield {"streams": streams, "skipped": "no time was left"}
             return

@@ -26,6 +26,7 @@ from tests.bench.targets import Target, judge
 
 LEAST_FACTOR = 20.0  # times real time
 MOST_MB = 170.0
+MOST_LOAD = 1.6  # % of a core, start-up included
 MOST_GROWTH_MB = 5.0
 SETTLED_S = 60.0  # of sound: from here on memory must stay flat
 
@@ -101,9 +102,10 @@ def report(run: Run, minutes: int, prompts: int) -> bool:
     return judge([
         Target("times real time, start-up included", 60 * minutes / run.wall_s, LEAST_FACTOR,
                at_least=True),
+        Target("load of a core in real time", 100 * run.cpu_s / (60 * minutes), MOST_LOAD, "%"),
         Target("memory at most", most, MOST_MB, "MB"),
         Target("growth after the first minute", end - settled, MOST_GROWTH_MB, "MB"),
-    ])  # fmt: skip
+    ], "listen_file")  # fmt: skip
 
 
 def main() -> int:

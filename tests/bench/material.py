@@ -34,6 +34,13 @@ PROMPTS = (
 )
 
 
+def many_prompts(count: int) -> list[str]:
+    """Different sentences: sounds of the bundled model's vocabulary, in several wordings."""
+    names = [known.name for known in ModelBundle.load().names]
+    wordings = ("{}", "the sound of {}", "{} in the house", "someone hears {}")
+    return [wording.format(name) for wording in wordings for name in names][:count]
+
+
 def moving_sounds(seconds: int, seed: int = 0) -> Iterator[NDArray[np.float32]]:
     """AmbiX (4, RATE), a second at a time: a siren, hisses and knocks circle the microphone.
 

@@ -67,7 +67,7 @@ def main() -> int:
         most = max(most, fit)
         print(f"| {count} | {each:.3f} | {fit:.0f} | {resident_mb(os.getpid()):.0f} |")
     return 0 if judge([Target("microphones on one core", most, LEAST_MICROPHONES,
-                              at_least=True)]) else 1  # fmt: skip
+                              at_least=True)], "microphones") else 1  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def main() -> int:
             print(f"| {pair + 1} | {cost['before'].cpu_s:.2f} | {cost['now'].cpu_s:.2f} "
                   f"| {ratios[-1]:.3f} |", flush=True)  # fmt: skip
     return 0 if judge([Target("processor time over that of the release before",
-                              median(ratios), TOLERANCE, "times")]) else 1  # fmt: skip
+                              median(ratios), TOLERANCE, "times")], "release") else 1  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def main() -> int:
         Target(f"first push, {options.microphone}", pushed, MAX_FIRST_PUSH_MS, "ms"),
         Target(f"one more prompt beside {options.prompts}", added, MAX_ADDED_PROMPT_MS, "ms"),
     ]
-    return 0 if judge(targets) else 1
+    return 0 if judge(targets, "sharing") else 1
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python -m tests.bench.start [--times 5] [--bundle DIR]
 
-A start is ``elsa-rt listen`` on a file, from the command to its first line. Cold is one without
-compiled kernels; ``elsa-rt warmup`` makes the next a warm one. Nothing else should run.
+A start is ``elsa-rt listen`` on a file, from the command to its first line. Cold is one with an
+empty cache, the first ever has no compiled Python either. Nothing else should run.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from elsa_rt.demo import demo_path
-from tests.bench.material import PROMPTS, machine
+from tests.bench.material import PROMPTS, machine, many_prompts
 from tests.bench.targets import Target, judge
 
-MOST_WARM_S, MOST_COLD_S, MOST_IMPORT_S = 1.5, 6.0, 0.1
+MOST_WARM_S, MOST_COLD_S, MOST_FIRST_S, MOST_IMPORT_S = 0.6, 2.0, 3.0, 0.1
+MANY, MOST_NEW_S, MOST_AGAIN_S = 1000, 3.0, 1.0  # prompts, and a start with them
 HEAVY = ("numba", "torch", "onnxruntime", "sounddevice")
 
 IMPORT = f"""
@@ -31,10 +32,11 @@ print(time.perf_counter() - begun, *(name for name in {HEAVY} if name in sys.mod
 """
 
 
-def first_line(environment: dict[str, str], bundle: list[str]) -> float:
-    """Seconds from the command to its first hearing."""
+def first_line(environment: dict[str, str], bundle: list[str], count: int = len(PROMPTS)) -> float:
+    """Seconds from the command with so many prompts to its first hearing."""
     command = [sys.executable, "-m", "elsa_rt", "listen", str(demo_path()), *bundle]
-    command += [word for prompt in PROMPTS for word in ("--prompt", prompt)]
+    prompts = many_prompts(count) if count > len(PROMPTS) else PROMPTS
+    command += [word for prompt in prompts for word in ("--prompt", prompt)]
     begun = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as child:
         assert child.stdout is not None
@@ -61,8 +63,15 @@ def main() -> int:
     parser.add_argument("--bundle", help="(default: the bundled model)")
     options = parser.parse_args()
     bundle = ["--bundle", options.bundle] if options.bundle else []
-    cold, warm, warmed = [], [], []
+    cold, warm, warmed, first, new, again = (list[float]() for _ in range(6))
     for _ in range(options.times):
+        with TemporaryDirectory() as empty:
+            environment = {**os.environ, "ELSA_RT_CACHE": empty, "PYTHONPYCACHEPREFIX": empty}
+            first.append(first_line(environment, bundle))
+        with TemporaryDirectory() as empty:
+            environment = {**os.environ, "ELSA_RT_CACHE": empty}
+            new.append(first_line(environment, bundle, MANY))
+            again.append(first_line(environment, bundle, MANY))
         with TemporaryDirectory() as empty:
             environment = {**os.environ, "ELSA_RT_CACHE": empty}
             cold.append(first_line(environment, bundle))
@@ -78,9 +87,12 @@ def main() -> int:
         Target("start, caches warm", median(warm), MOST_WARM_S, "s"),
         Target("start, caches cold", median(cold), MOST_COLD_S, "s"),
         Target("start after elsa-rt warmup", median(warmed), MOST_WARM_S, "s"),
+        Target("first start ever", median(first), MOST_FIRST_S, "s"),
+        Target(f"start with {MANY:,} new prompts", median(new), MOST_NEW_S, "s"),
+        Target(f"start with the same {MANY:,} again", median(again), MOST_AGAIN_S, "s"),
         Target("import elsa_rt", median(seconds for seconds, _ in imports), MOST_IMPORT_S, "s"),
         Target(f"of {', '.join(HEAVY)} it loads", len(imports[0][1]), 0),
-    ]) else 1  # fmt: skip
+    ], "start") else 1  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from elsa_rt.errors import ElsaError
 from tests.bench.material import blocks, machine
 from tests.bench.targets import Target, judge, quantile_table
 
-MOST_P50_MS, MOST_P99_MS = 3.0, 5.0
+MOST_P50_MS, MOST_P99_MS, MOST_ENCODER_MS = 1.1, 1.6, 0.65
+MANY_PROMPTS, MOST_MANY_MS = 1000, 2.0
 
 
 def main() -> int:
@@ -46,12 +47,29 @@ def main() -> int:
         return error.exit_code
     print(f"{bundle.name} {bundle.version}, a step of {1000 * bundle.step_s:.0f} ms; {machine()}\n")
     print(*quantile_table({k: np.array(v) for k, v in report.stages.items()}, "ms"), sep="\n")
+    try:
+        many = measure(
+            bundle, Config(engine="onnx"), MANY_PROMPTS, options.steps // 4,
+            sound=blocks(bundle), clock=time.thread_time,
+        )  # fmt: skip
+    except ElsaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
     whole = report.stages[WHOLE]
     targets = [
         Target("a step, p50", whole.p50, MOST_P50_MS, "ms"),
         Target("a step, p99", whole.p99, MOST_P99_MS, "ms"),
+        Target(
+            "of it the audio encoder, p50",
+            report.stages["audio encoder"].p50,
+            MOST_ENCODER_MS,
+            "ms",
+        ),
+        Target(
+            f"a step with {MANY_PROMPTS:,} prompts, p50", many.stages[WHOLE].p50, MOST_MANY_MS, "ms"
+        ),
     ]
-    return 0 if judge(targets) else 1
+    return 0 if judge(targets, "step") else 1
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from elsa_rt.cli.bench_run import WHOLE
+from tests.bench import results
 from tests.bench.devices import BEGIN, END, LINES, PAGE, in_page, newest, table
-from tests.bench.targets import Target, in_turns, judge
+from tests.bench.targets import RECORD, Target, in_turns, judge
 
 
 def line(device: str = "a board", p50: float = 2.0, **more: object) -> str:
@@ -56,3 +58,31 @@ def test_turns_alternate() -> None:
     found = in_turns({n: lambda n=n: order.append(n) for n in "ab"}, 2, run=2, warm_up=1)  # type: ignore[misc]
     assert "".join(order) == "aabb" * 3
     assert all(values.shape == (3,) for values in found.values())
+
+
+def test_what_a_bench_measured_makes_the_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "results.json"
+    judge([Target("a step, p50", 1.0, 1.1, "ms")], "step")
+    assert not file.exists()  # only where it is asked for
+    monkeypatch.setenv(RECORD, str(file))
+    judge([Target("a step, p50", 1.0, 1.1, "ms"), Target("a step, p99", 2.0, 1.6, "ms")], "step")
+    judge([Target("microphones on one core", 90, 100, at_least=True)], "microphones")
+    kept = json.loads(file.read_text("utf-8"))
+    rows = list(results.table(kept))
+    assert rows[2:5] == [
+        "| `python -m tests.bench.step` | a step, p50 | ≤ 1.1 ms | 1 ms |",
+        "|  | a step, p99 | ≤ 1.6 ms | **2 ms** |",
+        "| `python -m tests.bench.microphones` | microphones on one core | ≥ 100 | **90** |",
+    ]
+    assert "load average" in rows[-1]
+    assert list(results.short_table(kept))[2:] == [
+        "| a step, p50 | ≤ 1.1 ms | 1 ms |", "| a step, p99 | ≤ 1.6 ms | **2 ms** |",
+    ]  # fmt: skip
+
+
+def test_guide_and_readme_are_made_of_the_recorded_runs() -> None:
+    kept = json.loads(results.RESULTS.read_text("utf-8"))
+    for path, page in results.pages(kept).items():
+        assert path.read_text("utf-8") == page, "run python -m tests.bench.results --write"
