@@ -42,9 +42,6 @@ class SoundOutput(Protocol):
     def hear(self, foa: NDArray[np.float32]) -> None:
         """Take the next AmbiX samples (4, n) at the model's rate, before their hearings."""
 
-    def restart(self) -> None:
-        """Forget the sound: a new stream begins."""
-
 
 @dataclass(frozen=True)
 class Surroundings:

@@ -112,6 +112,9 @@ class ClipsOutput:
         self._rate = surroundings.rate
         self._step = surroundings.step_samples
         self._samples = 0  # heard so far
+        self._begin = self._fresh = 0  # of the stream; of what came since the last hearing
+        self._steps, self._now_s = 0, 0.0  # of the stream
+        self._shown = True
         self._open: dict[str, _Open] = {}
         self._speech_s: deque[float] = deque()  # stream times at which speech was heard
         self.refused = 0  # clips that were not written because of speech
@@ -128,6 +131,8 @@ class ClipsOutput:
         """Take the next AmbiX samples (4, n) at the model's rate, before their hearings."""
         if self._ring is None:
             self._ring = np.zeros((4, math.ceil(self._seconds * self._rate)), np.float32)
+        if self._shown:
+            self._fresh, self._shown = self._samples, False
         size = self._ring.shape[1]
         for begin in range(0, foa.shape[1], size):
             piece = foa[:, begin : begin + size]
@@ -137,13 +142,10 @@ class ClipsOutput:
             self._ring[:, : piece.shape[1] - first] = piece[:, first:]
             self._samples += piece.shape[1]
 
-    def restart(self) -> None:
-        """Forget the sound: a new stream begins."""
-        self._samples = 0
-        self._open.clear()
-        self._speech_s.clear()
-
     def show(self, hearing: Hearing) -> None:
+        if hearing.time_s < self._now_s:
+            self._begin_again()
+        self._steps, self._now_s, self._shown = self._steps + 1, hearing.time_s, True
         if self._is_speech is not None and self._is_speech(hearing):
             self._speech_s.append(hearing.time_s)
         while self._speech_s and self._speech_s[0] < hearing.time_s - self._seconds:
@@ -163,6 +165,20 @@ class ClipsOutput:
         for id in list(self._open):
             self._cut(id)
         self.worker.close(10.0)
+
+    def _begin_again(self) -> None:
+        """Another stream begins, with the sound that came since the last hearing."""
+        for id in list(self._open):
+            self._cut(id)
+        self._begin, self._steps = self._fresh, 0
+        self._speech_s.clear()
+
+    def _sample_at(self, time_s: float) -> int:
+        """The sample at a stream time, counted back from the last hearing: what was lost before
+        counts in stream time alone.
+        """
+        back = round((self._now_s - time_s) * self._rate)
+        return max(self._begin, self._begin + self._steps * self._step - back)
 
     def _follow(self, alert: Alert) -> None:
         onset_s = alert.onset_s if math.isfinite(alert.onset_s) else alert.time_s
@@ -185,12 +201,15 @@ class ClipsOutput:
             self.refused += 1
             return
         # steps of the model begin where they did, so that a clip replays to the same alert
-        begin = round(begins_s * self._rate) // self._step * self._step
-        samples = self._between(begin, min(self._samples, math.ceil(ends_s * self._rate)))
+        before = self._sample_at(begins_s) - self._begin
+        begin = self._begin + before // self._step * self._step
+        heard = self._begin + self._steps * self._step
+        samples = self._between(begin, min(heard, self._sample_at(ends_s)))
         if samples.shape[1]:
             score = found.last.peak if math.isfinite(found.last.peak) else found.last.score
             fields = found.last.as_dict()
-            self.worker.put(Clip(fields, samples, begin / self._rate, float(score)))
+            starts_s = max(0.0, self._now_s - (heard - begin) / self._rate)
+            self.worker.put(Clip(fields, samples, starts_s, float(score)))
 
     def _between(self, begin: int, end: int) -> NDArray[np.float32]:
         """A copy of the samples from ``begin`` to ``end``, as far as they are still there."""

@@ -112,9 +112,6 @@ class FoxgloveOutput:
         if self._settings.audio:
             self.worker.put(("audio", foa.copy(), time.time_ns()))
 
-    def restart(self) -> None:
-        """Nothing: times are of the day."""
-
     def notice(self, text: str) -> None:
         self.worker.put(("notice", text, time.time_ns()))
 

@@ -86,11 +86,29 @@ def test_a_long_sound_is_cut_and_one_that_goes_on_at_the_end_is_kept(tmp_path: P
     assert np.allclose(late[[0, -1], 0] * 1e5, [7_500, 9_999], atol=0.02)
 
 
+def test_streams_one_after_the_other_and_lost_sound_have_their_clips(tmp_path: Path) -> None:
+    output = opened(tmp_path)
+    play(output, event("a1", 3.5, 3.0, 5.0) | {9.0: [alert("open", onset_s=8.5)]})
+    play(output, event("a2", 3.5, 3.0, 5.0))  # a stream that begins again
+    samples = ramp(10)
+    lost_s = 60.0  # stream time goes on, sound does not
+    for step in range(100):
+        output.hear(samples[:, step * STEP : (step + 1) * STEP])
+        time_s = round(70 + (step + 1) * STEP / RATE, 3)
+        told = event("a3", 10 + lost_s + 3.5, 10 + lost_s + 3.0, 10 + lost_s + 5.0)
+        output.show(hearing(time_s, *told.get(time_s, ())))
+    output.close()
+    for name in ("a1", "a2", "a3"):
+        clip, _ = soundfile.read(tmp_path / "glass-behind" / f"{name}.flac", dtype="float64")
+        assert np.allclose(clip[:, 0] * 1e5, np.arange(2_000, 5_500), atol=0.02), name
+    clip, _ = soundfile.read(tmp_path / "glass-behind" / "open.flac")
+    assert np.allclose(clip[[0, -1], 0] * 1e5, [7_500, 9_999], atol=0.02)
+
+
 def test_the_best_of_each_rule_stay(tmp_path: Path) -> None:
     output = opened(tmp_path, per_rule=2)
     for id, peak in (("a", 0.5), ("b", 0.9), ("c", 0.7), ("d", 0.4)):
         play(output, event(id, 3.5, 3.0, 5.0, peak=peak, score=peak))
-        output.restart()
     play(output, event("other", 3.5, 3.0, 5.0, rule="bang", peak=0.1))
     output.close()
     assert sorted(path.stem for path in (tmp_path / "glass-behind").glob("*.flac")) == ["b", "c"]
@@ -105,7 +123,6 @@ def test_the_quota_holds_over_all_rules(tmp_path: Path, monkeypatch: pytest.Monk
     for number in range(16):  # of 0.12 MB each
         peak = 0.5 + (number * 5 % 16) / 100
         play(output, event(f"a{peak:.2f}", 9.0, 8.5, 9.4, peak=peak, rule=f"r{number % 2}"))
-        output.restart()
         until(lambda: output.worker.waiting == 0)
     output.close()
     found = sorted(tmp_path.glob("*/*.flac"))

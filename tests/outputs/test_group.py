@@ -44,9 +44,6 @@ class Sound(Kept):
     def hear(self, foa: NDArray[np.float32]) -> None:
         self.got.append(foa.shape)
 
-    def restart(self) -> None:
-        """Nothing to forget."""
-
 
 @dataclass(frozen=True)
 class Settings:

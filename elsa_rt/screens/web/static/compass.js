@@ -188,13 +188,17 @@ export class Compass {
     pen.lineWidth = 1.4 * unit; pen.lineJoin = "round";
     pen.strokeStyle = c.back;
     const text = sound.label.length > 30 ? `${sound.label.slice(0, 29)}…` : sound.label;
-    const end = Math.abs(x + gap + pen.measureText(text).width * (x > 0 ? -1 : 1)), most = rim - 2 * unit;
-    // where the rim would cut it, it moves towards the middle
-    const room = end < most ? Math.sqrt(most ** 2 - end ** 2) : 0;
-    const at = Math.sign(y) * Math.min(Math.abs(y), Math.max(room, Math.abs(y) - 9 * unit));
-    pen.strokeText(text, x + gap, at);
+    const side = x > 0 ? -1 : 1, long = pen.measureText(text).width, most = rim - 2 * unit;
+    let left = x + gap, top = y;
+    if (Math.hypot(left + side * long, y) > most) {  // the rim would cut it: towards the middle of it
+      pen.textAlign = "center";
+      top = y - Math.sign(y) * (sound.alerting ? 6.5 : 5.5) * unit;
+      const room = Math.max(0, Math.sqrt(most ** 2 - top ** 2) - long / 2);
+      left = Math.min(Math.max(x, -room), room);
+    }
+    pen.strokeText(text, left, top);
     pen.fillStyle = sound.alerting ? c.accent : c.ink;
-    pen.fillText(text, x + gap, at);
+    pen.fillText(text, left, top);
   }
 }
 

@@ -45,7 +45,7 @@ export class Health {
       ["Source", a.source], ["Model", a.model], ["Engine", a.engine],
       ["Lost", `${h.lost ?? 0} samples`], ["Load", percent(h.load)],
       ["Latency", h.latency_s == null ? "–" : `${Math.round(1000 * h.latency_s)} ms`],
-      ["Level", h.level_dbfs == null ? "–" : `${h.level_dbfs} dBFS`],
+      ["Level", h.level_dbfs == null ? "–" : `${h.level_dbfs} dBFS`.replace("-", "−")],
       ["Listening for", h.listening_s == null ? "–" : since(h.listening_s)],
       ["Viewers", h.viewers], ["Version", a.version],
     ];

@@ -55,7 +55,7 @@ export class Rules {
     if (rule.start !== null) row.mark.style.left = `calc(${100 * rule.start}% - 1px)`;
     for (const [key, value] of [["label", `score of ${rule.label}`], ["valuemin", 0],
       ["valuemax", 1], ["valuenow", 0]]) row.meter.setAttribute(`aria-${key}`, value);
-    if (silent) { row.shown = 0; row.bar.style.transform = "scaleX(0)"; row.score.textContent = ""; }
+    if (silent) { row.alerting = false; row.item.classList.remove("alerting"); row.shown = 0; row.bar.style.transform = "scaleX(0)"; row.score.textContent = ""; }
     row.why.textContent = silent ? "muted" : place(rule);
   }
 
