@@ -12,7 +12,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -23,12 +23,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from export.captions.bank import CaptionBank
 from export.captions.spatial import Attributes, attributes_of, claims_true
 from export.data.tagger import read_weights
 from export.student.batches import Feed, batches, some_steps
 from export.student.model import Student
 from export.student.validate import SCENES, Validation
+from export.student.warm_start import measure_norms, start_from_bundle
 from export.teacher import load
 from export.towers.losses import (
     WEIGHTS,
@@ -49,6 +51,8 @@ from export.towers.text import TextProjection
 AVERAGING = 0.999  # of the weights that are shipped
 LEARNING_RATE = 1.5e-3
 TOWER_RATE = 0.25  # share of it for the semantic tower, which starts from the tagger's weights
+WARM_RATE, WARM_TOWER_RATE = 0.5, 0.15  # shares of it where all starts from a bundle
+NORM_BATCHES = 6  # from which batch norms then take what goes through them
 WARM_UP = 300  # steps
 SAVE_EVERY_S = 120.0
 LOG_EVERY = 250  # steps, with a look at the validation scenes
@@ -65,6 +69,7 @@ class StudentTrainer:
         teacher: Path | None,
         device: str,
         hold_sound: bool = False,
+        bundle: Path | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.captions = CaptionBank(work)
@@ -93,9 +98,15 @@ class StudentTrainer:
             weights = read_weights(tagger)
             self.student.start_from(weights)
             self.head.start_from(weights)
+        if bundle:
+            start_from_bundle(bundle, self.student, self.projection)
         self.average = deepcopy(self.student).requires_grad_(False)
         self.average_projection = deepcopy(self.projection).requires_grad_(False)
-        self.optimizer = self._optimizer(TOWER_RATE if tagger else 1.0)
+        self.optimizer = (
+            self._optimizer(WARM_TOWER_RATE, WARM_RATE)
+            if bundle
+            else self._optimizer(TOWER_RATE if tagger else 1.0)
+        )
         if hold_sound:
             held: tuple[torch.nn.Module, ...] = (
                 self.student.semantic,
@@ -111,15 +122,16 @@ class StudentTrainer:
             "semantic_tower": "EfficientAT mn04_as (MIT), made causal, trained on" * bool(tagger),
             "tagger": "EfficientAT mn04_as (MIT): posteriors and features" * bool(self.tags),
             "teacher": "ELSA of export.teacher: its rankings of captions" * bool(teacher),
+            "started_from": _named(bundle) if bundle else "",
         }
 
-    def _optimizer(self, tower_rate: float) -> torch.optim.AdamW:
+    def _optimizer(self, tower_rate: float, rate: float = 1.0) -> torch.optim.AdamW:
         # lists, never sets: a checkpoint knows parameters by their order alone
         tower = list(self.student.semantic.parameters())
         known = set(tower)
         parts = (self.student, self.projection, self.head, self.temperature)
         others = [p for part in parts for p in part.parameters() if p not in known]
-        groups = [{"params": others, "share": 1.0}, {"params": tower, "share": tower_rate}]
+        groups = [{"params": others, "share": rate}, {"params": tower, "share": tower_rate}]
         return torch.optim.AdamW(groups, LEARNING_RATE, weight_decay=0.02)
 
     _parts = ("student", "projection", "head", "temperature", "average", "average_projection",
@@ -140,6 +152,11 @@ class StudentTrainer:
         for name in self._parts:
             getattr(self, name).load_state_dict(state[name])
         self.step, self.seconds = state["step"], state["seconds"]
+
+    def measure_norms(self, batches: Iterable[Tensor]) -> None:
+        """`export.student.warm_start.measure_norms` of the student and its average."""
+        measure_norms(self.student, map(self._there, batches))
+        self.average.load_state_dict(self.student.state_dict())
 
     def train_on(
         self, mel: Tensor, truth: TargetSteps, rng: np.random.Generator
@@ -206,9 +223,16 @@ class StudentTrainer:
         return values.to(self.device, non_blocking=True)
 
 
-def schedule(step: int, total: int) -> float:
-    """Share of the learning rate: rises over `WARM_UP` steps, then falls as a half cosine."""
-    return min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * min(1, step / total)))
+def _named(bundle: Path) -> str:
+    """What the manifest tells of the bundle that a run started from."""
+    known = ModelBundle.load(bundle)
+    steps = known.training.get("steps", "unknown")
+    return f"{known.name} {known.version} ({known.files[AUDIO_ENCODER][:12]}) after {steps} steps"
+
+
+def schedule(step: int, total: int, warm_up: int = WARM_UP) -> float:
+    """Share of the learning rate: rises over ``warm_up`` steps, then falls as a half cosine."""
+    return min(1.0, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * min(1, step / total)))
 
 
 def average_into(slow: torch.nn.Module, fast: torch.nn.Module, decay: float) -> None:
@@ -225,6 +249,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("work", type=Path, help="directory that export.prepare filled")
     parser.add_argument("--steps", type=int, default=6_000)
     parser.add_argument("--tagger", type=Path, help="ONNX tagger whose weights to start from")
+    parser.add_argument(
+        "--from-bundle", type=Path, help="bundle whose student and text projection to go on with"
+    )
     parser.add_argument("--teacher", type=Path, help="checkpoint of export.teacher to learn from")
     parser.add_argument(
         "--shards", type=Path, help="scenes of export.scenes.shards in place of new ones"
@@ -244,13 +271,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     run.mkdir(exist_ok=True)
     torch.manual_seed(args.seed)
     trainer = StudentTrainer(
-        args.work, args.steps, args.tagger, args.teacher, args.device, args.hold_sound
-    )
+        args.work, args.steps, args.tagger, args.teacher, args.device, args.hold_sound,
+        args.from_bundle,
+    )  # fmt: skip
     if (run / "checkpoint.pt").exists():
         trainer.resume(run / "checkpoint.pt")
     rng = np.random.default_rng([args.seed, trainer.step])
     source = Feed(args.work, args.shards, args.teacher)
     feed = batches(source, args.seed + trainer.step, args.workers, args.reuse, rng)
+    if args.from_bundle and not trainer.step:
+        trainer.measure_norms(next(feed)[0] for _ in range(NORM_BATCHES))
     validation = Validation(args.work, trainer.captions, args.validation)
     train(trainer, feed, args.steps, run, rng, validation)
 
