@@ -12,8 +12,12 @@ FEATURES = FeatureSettings(
     mels=128,
     low_hz=0.0,
     high_hz=15_000.0,
+    mel_gain_db=40.0,
 )
-"""Frames of 10 ms with the bands of EfficientAT, whose weights the semantic tower starts from."""
+"""Frames of 10 ms with the bands of EfficientAT, whose weights the semantic tower starts from.
+
+With the gain a sound is the same to the model 40 dB further down: its floor lies at -140 dB.
+"""
 
 STEP_FRAMES = 8
 """Frames of a step: 80 ms, a power of two as the strides of the semantic tower ask for."""

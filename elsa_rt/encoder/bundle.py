@@ -78,6 +78,7 @@ class ModelBundle:
     files: Mapping[str, str]  # name -> sha256
     training: Mapping[str, Any]
     measured: Mapping[str, Any]
+    reads_places: bool = True  # whether the text encoder knows what words about a place mean
     memo: Memo = field(default_factory=Memo, init=False, repr=False, compare=False)
 
     @classmethod
@@ -246,6 +247,7 @@ def _parse(directory: Path, manifest: dict[str, Any]) -> ModelBundle:
         files=_file_hashes(path, value("files", dict)),
         training=MappingProxyType(value("training", dict)),
         measured=MappingProxyType(value("measured", dict)),
+        reads_places=window is None and manifest.get("reads_places", True) is not False,
     )
     _check_window(path, bundle)
     return bundle
@@ -268,6 +270,7 @@ def _check_window(path: Path, bundle: ModelBundle) -> None:
 
 def _settings(path: Path, about: str, kind: type[_Settings], given: dict[str, Any]) -> _Settings:
     known = {field.name: type(field.default) for field in fields(kind)}
+    given = {"mel_gain_db": 0.0, **given} if "mel_gain_db" in known else given  # 0.1.0 has none
     strange = sorted(map(str, given.keys() ^ known.keys()))
     if strange:
         raise BundleError(

@@ -17,7 +17,10 @@ CHANNELS = ("log_mel_w", "active_x", "active_y", "active_z",
 """What the channel axis of `Frames.mel` holds, in this order."""
 
 LOG_FLOOR = 1e-10
-"""Added to the mel power of W before the logarithm: -100 dB of full scale."""
+"""Added to the mel power of W before the logarithm: -100 dB of full scale, less `mel_gain_db`."""
+
+MOST_GAIN_DB = 80.0
+"""Of the settings: a floor at -180 dB of full scale, where single precision ends."""
 
 PRODUCTS = 8
 """Products of a bin: power of W, energy of all, active x, y, z, reactive x, y, z."""
@@ -46,6 +49,7 @@ class FeatureSettings:
     high_hz: float = 8_000.0  # upper edge of the last band
     direction_low_hz: float = 150.0  # the closed-form direction looks from here
     direction_high_hz: float = 2_500.0  # to here: real capsules err above
+    mel_gain_db: float = 0.0  # of the mel power of W, so that its floor lies that much lower
 
     def __post_init__(self) -> None:
         if self.n_fft < 2 or self.n_fft & (self.n_fft - 1):
@@ -57,6 +61,10 @@ class FeatureSettings:
                 f"feature settings: window {self.window} is not in "
                 f"hop={self.hop}..n_fft={self.n_fft}"
             )
+        if not 0 <= self.mel_gain_db <= MOST_GAIN_DB:
+            raise UsageError(
+                f"feature settings: mel_gain_db {self.mel_gain_db} is not in 0..{MOST_GAIN_DB:g}"
+            )
         if not 0 <= self.low_hz < self.high_hz <= self.rate / 2:
             raise UsageError(
                 f"feature settings: bands {self.low_hz}..{self.high_hz} Hz do not fit "
@@ -67,6 +75,11 @@ class FeatureSettings:
         """The settings as they stand in ``model.yaml``."""
         return asdict(self)
 
+    @property
+    def mel_gain(self) -> float:
+        """The gain of the mel power of W, as a factor."""
+        return float(10 ** (self.mel_gain_db / 10))
+
 
 class Frames(NamedTuple):
     """Analysed hops, oldest first.
@@ -74,7 +87,8 @@ class Frames(NamedTuple):
     Attributes
     ----------
     mel : float32 (hops, 8, mels)
-        `CHANNELS`: natural log of W's mel power, then active and reactive intensity per band
+        `CHANNELS`: natural log of W's mel power times ``mel_gain`` of the settings, then active
+        and reactive intensity per band
         divided by the band's energy (each vector at most 1 long), then diffuseness 0..1.
     intensity : float32 (hops, 3)
         Active intensity (x, y, z) summed over the direction bands; points towards the source.
@@ -148,6 +162,7 @@ class IntensityFeatures:
         # a full-scale sine reads as power 0.5 whatever the window
         hann = np.hanning(settings.window + 1)[:-1]
         hann *= np.sqrt(2 / (settings.n_fft * np.sum(hann**2)))
+        hann *= np.sqrt(settings.mel_gain)
         window = np.pad(hann, (settings.n_fft - settings.window, 0)).astype(np.float32)
         filters = mel_bands(settings)
         bins = filters.shape[1]
@@ -193,4 +208,6 @@ class IntensityFeatures:
         total = np.empty((hops, 5), np.float32)
         sound = np.ascontiguousarray(foa, np.float32)
         self._filled = self._analyse(self._filled, sound, mel, total)
+        if self.settings.mel_gain_db:
+            total /= np.float32(self.settings.mel_gain)
         return Frames(mel, total[:, :3], total[:, 3], total[:, 4])

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from elsa_rt.audio.ambisonics import rotation
-from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
+from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.files import replacing
+from export.scenes.home_hours import ears_of
 from export.scenes.material import Clip, TrialRoom
 from export.scenes.trials import RATE, Staged, Trial, TrialReader, stage
 
@@ -34,7 +35,7 @@ class TrainingSounds(NamedTuple):
 
 def hear_training(bundle: ModelBundle, work: Path) -> TrainingSounds:
     """Hear the training clips, each once; kept in ``work`` for the same audio encoder."""
-    path = work / f"training-sounds-{bundle.files[AUDIO_ENCODER][:12]}.npz"
+    path = work / f"training-sounds-{ears_of(bundle)}.npz"
     if not path.is_file():
         ear, rows, clips = TrialReader(bundle), list[NDArray[np.float32]](), list[int]()
         for staged in _staged(work):

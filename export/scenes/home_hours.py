@@ -71,6 +71,12 @@ class BundleListener:
         return np.ascontiguousarray(soxr.resample(foa.T, RATE, rate).T)
 
 
+def ears_of(bundle: ModelBundle) -> str:
+    """What tells its features and audio encoder from others, as the name of a file."""
+    gain = bundle.features.mel_gain_db
+    return bundle.files[AUDIO_ENCODER][:12] + (f"-{gain:g}dB" if gain else "")
+
+
 def hear_world(
     bundle: ModelBundle, world: World, what: str, count: int, cache: Path | None, snr_db: float = 20
 ) -> Iterator[HomeRecording]:
@@ -80,7 +86,7 @@ def hear_world(
     """
     side = f"{'evaluation' if world.evaluation else 'calibration'}-{what}"
     side += "-taught" * bool(world.taught.size)
-    folder = None if cache is None else cache / bundle.files[AUDIO_ENCODER][:12]
+    folder = None if cache is None else cache / ears_of(bundle)
     ears: BundleListener | None = None
     for first in tqdm(range(0, count, TOGETHER), desc=side, unit="x4"):
         numbers = range(first, min(first + TOGETHER, count))

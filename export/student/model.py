@@ -29,7 +29,7 @@ from export.towers.output import StudentOutput
 
 LEVEL_FRAMES = 200.0  # time constant of the running level
 USUAL_LEVEL = 5.0  # log of the power that the running level is brought to, as the tagger has it
-SILENCE = 2e-7  # power of W that counts as none
+SILENCE = 2e-7  # power of W, with the gain of the features, that counts as none
 QUIETEST = -1.4  # input of the semantic tower: the tagger's own floor
 
 

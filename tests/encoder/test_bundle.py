@@ -54,6 +54,21 @@ def test_a_file_of_another_precision_may_be_left_out(path: Path) -> None:
         ModelBundle.load(path)
 
 
+def test_features_of_a_bundle_before_the_gain_have_none(path: Path) -> None:
+    assert ModelBundle.load(path).features.mel_gain_db == 0
+    older = {name: value for name, value in SETTINGS.items() if name != "mel_gain_db"}
+    rewrite(path, features=older)
+    assert ModelBundle.load(path).features == FeatureSettings()
+    rewrite(path, features=older | {"mel_gain_db": 40})
+    assert ModelBundle.load(path).features.mel_gain == pytest.approx(1e4)
+
+
+@pytest.mark.parametrize(("said", "known"), [({}, True), ({"reads_places": False}, False)])
+def test_whether_words_of_places_are_read(path: Path, said: dict[str, bool], known: bool) -> None:
+    rewrite(path, **said)
+    assert ModelBundle.load(path).reads_places is known
+
+
 def test_is_immutable(path: Path) -> None:
     bundle = ModelBundle.load(path)
     with pytest.raises(FrozenInstanceError):

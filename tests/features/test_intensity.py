@@ -171,6 +171,28 @@ def test_noise_from_everywhere_is_diffuse() -> None:
     assert flow < 0.1
 
 
+def test_a_gain_is_of_the_mel_power_alone() -> None:
+    loud = noise(8_000)
+    plain = IntensityFeatures(FeatureSettings()).step(loud)
+    raised = IntensityFeatures(FeatureSettings(mel_gain_db=40)).step(
+        (loud / 100).astype(np.float32)
+    )
+    np.testing.assert_allclose(raised.mel, plain.mel, rtol=1e-4, atol=1e-4)
+    for name in ("intensity", "energy", "power"):  # as they are on the microphone
+        wanted = 1e-4 * getattr(plain, name)
+        np.testing.assert_allclose(getattr(raised, name), wanted, rtol=1e-4, atol=1e-12)
+
+
+def test_a_gain_lowers_the_floor() -> None:
+    quiet = (1e-4 * noise(8_000)).astype(np.float32)  # -100 dB of full scale
+    lost, heard = (
+        IntensityFeatures(FeatureSettings(mel_gain_db=gain)).step(quiet).mel[10:, 0]
+        for gain in (0, 40)
+    )
+    assert np.abs(lost - np.log(1e-10)).max() < 0.2
+    assert (heard - np.log(1e-10)).mean() > 3
+
+
 def test_silence() -> None:
     frames = IntensityFeatures().step(np.zeros((4, 1600), np.float32))
     np.testing.assert_allclose(frames.mel[:, 0], np.log(1e-10), rtol=1e-6)
@@ -226,6 +248,12 @@ def test_the_kernel_is_ready_before_the_first_step() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert made.stdout == "1\n"
+
+
+@pytest.mark.parametrize("gain", [-1.0, 81.0, float("nan")])
+def test_gains_that_are_refused(gain: float) -> None:
+    with pytest.raises(UsageError, match=r"mel_gain_db .* is not in 0\.\.80"):
+        FeatureSettings(mel_gain_db=gain)
 
 
 def test_refusals() -> None:

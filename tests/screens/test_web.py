@@ -303,8 +303,10 @@ def test_without_viewers_no_message_is_made(
     assert not made
 
 
-def columns(foa: NDArray[np.float32], sizes: tuple[int, ...]) -> list[bytes]:
-    settings = FeatureSettings()
+def columns(
+    foa: NDArray[np.float32], sizes: tuple[int, ...], mel_gain_db: float = 0.0
+) -> list[bytes]:
+    settings = FeatureSettings(mel_gain_db=mel_gain_db)
     features, spectrum = IntensityFeatures(settings), DirectionSpectrum(settings, 10)
     found, start, turn = list[bytes](), 0, 0
     while start < foa.shape[1]:
@@ -323,6 +325,9 @@ def test_columns_say_level_azimuth_and_directness() -> None:
         whole = columns(foa, (8_000,))
         assert len(whole) == 5
         assert columns(foa, (1, 63, 481)) == whole  # any split is the same
+        raised = columns(foa, (8_000,), mel_gain_db=40.0)  # levels stay those of the microphone
+        off = [np.frombuffer(x, np.uint8).astype(int) for x in (*raised, *whole)]
+        assert max(np.abs(a - b).max() for a, b in zip(off[:5], off[5:], strict=True)) <= 1
         data = np.frombuffer(whole[2], np.uint8).reshape(-1, 3)[5:]
         azimuth = data[:, 1] / 255 * 360 - 180
         if directed:

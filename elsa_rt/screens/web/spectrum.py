@@ -33,7 +33,7 @@ class DirectionSpectrum:
     """
 
     def __init__(self, settings: FeatureSettings, step_frames: int) -> None:
-        self._step = step_frames
+        self._step, self._gain = step_frames, np.float32(settings.mel_gain)
         self._starts = np.linspace(0, settings.mels, min(BANDS, settings.mels) + 1).astype(int)[:-1]
         self.bands = len(self._starts)
         self._sums = np.zeros((4, self.bands))  # power, and x, y, z of intensity
@@ -68,7 +68,7 @@ class DirectionSpectrum:
 
     def _summed(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
         """Sums (4, n, bands) over the hops of n columns (n, hops, 8, mels)."""
-        power = np.exp(mel[:, :, 0])  # (n, hops, mels)
+        power = np.exp(mel[:, :, 0]) / self._gain  # (n, hops, mels)
         parts = np.stack([power, *(power * mel[:, :, axis] for axis in (1, 2, 3))]).sum(axis=2)
         return np.add.reduceat(parts, self._starts, axis=2)
 

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from elsa_rt.audio.ambisonics import angles_from_direction
 from elsa_rt.cache import digest
 from elsa_rt.config import Config
-from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
+from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.files import replacing
 from elsa_rt.prompts.bank import PromptBank
@@ -36,7 +36,7 @@ from elsa_rt.scoring.statistics import Statistics
 from elsa_rt.scoring.thresholds import thresholds
 from export.data.clips import kinds, phrases
 from export.scenes.home import World
-from export.scenes.home_hours import TOGETHER, BundleListener, HomeRecording
+from export.scenes.home_hours import TOGETHER, BundleListener, HomeRecording, ears_of
 
 LOOK_ALIKES = 3
 MARKED_NIGHTS, COUNTED_NIGHTS = 6, 10
@@ -170,7 +170,7 @@ def homes(
     With ``cache``, a directory, what was heard in them is kept there and not heard again.
     """
     ears = BundleListener(bundle)
-    folder = None if cache is None else cache / bundle.files[AUDIO_ENCODER][:12]
+    folder = None if cache is None else cache / ears_of(bundle)
     once = _each_once(ears, world, folder)
     cast = list(_casts(bundle, world, once))
     if not cast:
