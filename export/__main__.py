@@ -20,10 +20,12 @@ TOOLS = {
     "precision": ("export.bundles.precision", "the audio encoder in 16 and 8 bits"),
     "parity": ("export.bundles.parity", "compare every form of the audio encoder"),
     "clap": ("export.bundles.clap", "a windowed bundle from a ClapModel"),
+    "distil": ("export.bundles.clap.distil", "a streaming, spatial student of a ClapModel"),
     "evaluate": ("export.evaluate", "labels, directions and binding of a bundle"),
     "evaluate-alerts": ("export.evaluate.alerts", "false alarms and misses in a simulated home"),
     "evaluate-recall": ("export.evaluate.recall", "answers of a memory of a simulated home"),
     "evaluate-pairs": ("export.evaluate.two_sounds", "two sounds at once, with one slot and two"),
+    "evaluate-levels": ("export.evaluate.levels", "how a bundle hears quiet microphones"),
     "evaluate-tracks": ("export.evaluate.tracks", "errors of directions and tracks"),
     "demo": ("export.scenes.demo", "the built-in demo scene"),
 }

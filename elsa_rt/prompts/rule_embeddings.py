@@ -90,14 +90,14 @@ def embed_rules(
     """Vectors and regions of ``rules``; ``encoded`` holds what `texts_to_encode` asks for.
 
     The whole sentence is asked for in its region: of all mixtures with the part that names the
-    sound alone, that missed least at equal false alarms. An encoder of windows knows nothing of
+    sound alone, that missed least at equal false alarms. CLAP's text knows nothing of
     places, and a region that is given means another one than the words may: then it is the part.
     """
     embedding, semantic = list[Vectors](), list[Vectors]()
     anything = list[int]()
     rows, excluded, regions, owner = [], list[Vectors](), list[Region](), list[int]()
     for index, rule in enumerate(rules):
-        placeless = bundle.window is not None or rule.region is not None
+        placeless = not bundle.reads_places or rule.region is not None
         heard = None
         if rule.examples:
             heard = _mean(_heard(rule.examples, bundle, encoder, config))

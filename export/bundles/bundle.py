@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ from export.towers.text import (
 )
 
 NAME = "elsa-rt-small"
+LICENCE = "Apache-2.0"
 SLOTS = 1
 ROOMS = (
     "image sources in random shoeboxes; no measured room, but that walls scatter and sources beam "
@@ -172,13 +173,20 @@ def write_manifest(
     name: str,
     student: Student,
     training: dict[str, Any],
+    *,
+    licence: str = LICENCE,
+    measured: Mapping[str, float] | None = None,
+    reads_places: bool = True,
 ) -> None:
-    """Write ``model.yaml`` with the hash of each file."""
+    """Write ``model.yaml`` with the hash of each file.
+
+    ``reads_places`` tells whether the text encoder knows what words about a place mean.
+    """
     manifest = {
         "schema": SCHEMA,
         "name": name,
         "version": __version__,
-        "licence": "Apache-2.0",
+        "licence": licence,
         "kind": "stateful",
         "features": FEATURES.as_dict(),
         "step_frames": STEP_FRAMES,
@@ -190,8 +198,10 @@ def write_manifest(
             file: hashlib.sha256((bundle / file).read_bytes()).hexdigest() for file in REQUIRED
         },
         "training": training,
-        "measured": {},  # export.evaluate --update fills it
+        "measured": dict(measured or {}),  # export.evaluate --update fills it
     }
+    if not reads_places:
+        manifest["reads_places"] = False
     text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=100)
     (bundle / MANIFEST).write_text(text, encoding="utf-8")
 

@@ -171,14 +171,16 @@ class AudioTower(nn.Module):
 
 
 class TextTower(nn.Module):
-    """Tokens (n, t) -> unit embedding (n, d)."""
+    """Tokens (n, t) -> unit embedding (n, d), behind it zeros up to ``width``."""
 
-    def __init__(self, clap: Clap) -> None:
+    def __init__(self, clap: Clap, width: int | None = None) -> None:
         super().__init__()
         self.model = clap.model
+        self.zeros = max(0, (width or 0) - clap.embedding)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        return _unit(self.model.get_text_features(input_ids, attention_mask))
+        read = _unit(self.model.get_text_features(input_ids, attention_mask))
+        return F.pad(read, (0, self.zeros)) if self.zeros else read
 
 
 def _unit(features: Any) -> Tensor:
@@ -210,10 +212,12 @@ def write_audio(clap: Clap, samples: int, path: Path) -> float:
     return worst
 
 
-def write_text(clap: Clap, path: Path, sentences: Sequence[str] = SENTENCES) -> float:
+def write_text(
+    clap: Clap, path: Path, sentences: Sequence[str] = SENTENCES, width: int | None = None
+) -> float:
     """Write the text encoder in 8 bits; returns the least cosine with torch over ``sentences``.
 
-    Below `TEXT_COSINE` it is written in 32 bits instead.
+    Zeros fill its embeddings up to ``width``. Below `TEXT_COSINE` it is written in 32 bits instead.
     """
     pairs = [clap.tokens(sentence) for sentence in sentences[:2]]
     longest = max(ids.shape[1] for ids, _ in pairs)
@@ -223,7 +227,7 @@ def write_text(clap: Clap, path: Path, sentences: Sequence[str] = SENTENCES) -> 
         torch.cat([F.pad(mask, (0, longest - mask.shape[1])) for _, mask in pairs]),
     )
     for eight_bit in (True, False):
-        export_text(TextTower(clap), sample, path, eight_bit=eight_bit)
+        export_text(TextTower(clap, width), sample, path, eight_bit=eight_bit)
         least = _least_cosine(clap, path, sentences)
         if least >= TEXT_COSINE:
             return least
@@ -237,5 +241,5 @@ def _least_cosine(clap: Clap, path: Path, sentences: Sequence[str]) -> float:
         ids, mask = clap.tokens(sentence)
         feed = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
         (found,) = session.run(["embedding"], feed)
-        cosines.append(float((found * clap.read(sentence)).sum()))
+        cosines.append(float((found[:, : clap.embedding] * clap.read(sentence)).sum()))
     return min(cosines)
