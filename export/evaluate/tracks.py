@@ -81,6 +81,24 @@ def errors(steps: Sequence[Step]) -> str:
     return f"{len(steps)} | {middle} | {within:.0%} | {twice:.0%}"
 
 
+def by_thirds(steps: Sequence[Step]) -> Iterator[str]:
+    """Cells of Markdown lines, one for each third of the steps by what is stated: the root mean
+    square of what is stated and of the error, and the share of errors beyond `STRAY_DEG`, which
+    are left out of it.
+    """
+    ordered = sorted(steps, key=lambda step: step.stated_deg)
+    for third in np.array_split(np.arange(len(ordered)), 3):
+        stated, off = (
+            np.array([getattr(ordered[i], name) for i in third])
+            for name in ("stated_deg", "track_deg")
+        )
+        near = off < STRAY_DEG
+        if not near.any():
+            continue
+        told, true = (float(np.sqrt((x[near] ** 2).mean())) for x in (stated, off))
+        yield f"{told:.1f}° | {true:.1f}° | {told / true:.2f} | {1 - near.mean():.1%}"
+
+
 def split(steps: Sequence[Step]) -> tuple[float, float]:
     """What lasts throughout a trial, and what changes, degrees in each axis."""
     lasting, changing = [], []
@@ -126,6 +144,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("|---|--:|--:|--:|--:|--:|--:|")
     for name, steps in found.items():
         print(f"| {name} | {errors(steps)} |")
+    print("\n| rooms | third | stated | error | ratio | beyond 25° |\n|---|---|--:|--:|--:|--:|")
+    for name, steps in found.items():
+        for third, line in zip(("surest", "middle", "least sure"), by_thirds(steps), strict=False):
+            print(f"| {name} | {third} | {line} |")
     print("\n| rooms | diffuseness | lasting | changing |\n|---|--:|--:|--:|")
     for name, steps in found.items():
         for low, high in pairwise(DIFFUSENESS):

@@ -33,6 +33,8 @@ CLEAN = 0.05  # share of scenes without any background
 HISS_DB = (-100.0, -62.0)  # the microphone's own noise below full scale
 DIGITAL = 0.4  # share of silent scenes in which even that is missing
 PEAK_DB = (-50.0, -3.0)  # of a scene, below full scale
+TURNED_DOWN = 0.5  # share of scenes heard through a preamplifier that is turned down, hiss and all
+TURNED_DOWN_DB = 42.0  # by up to this
 FAINTEST = 1e-3  # peak that is still made louder: below lie rounding errors of sounds gone by
 CLIPPED = 0.03  # share of scenes that are too loud
 TILT_DEG = 4.0  # microphones are never quite level
@@ -118,6 +120,8 @@ class Studio:
         if kind != "silence" or rng.random() > DIGITAL:
             hiss = 10 ** (rng.uniform(*HISS_DB) / 20) / gain
             foa += np.float32(hiss) * self._hiss.draw(rng)
+        if rng.random() < TURNED_DOWN:
+            gain *= 10 ** (-rng.uniform(0, TURNED_DOWN_DB) / 20)
         foa *= np.float32(gain)
         return Rendered(np.clip(foa, -1, 1, out=foa), self._truth(parts, math.hypot(floor, hiss)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export.evaluate.tracks import Step, errors, split
+from export.evaluate.tracks import Step, by_thirds, errors, split
 
 
 def steps(lasting_deg: float, changing_deg: float, trials: int = 60) -> list[Step]:
@@ -36,3 +36,12 @@ def test_strays_and_short_sounds_do_not_count() -> None:
 def test_a_line_of_errors() -> None:
     known = [Step(0, 0.5, np.zeros(3), raw, raw / 2, 4.0) for raw in (2.0, 6.0, 10.0, 30.0)]
     assert errors(known) == "4 | 8.0° | 4.0° | 4.0° | 50% | 75%"
+
+
+def test_thirds_go_by_what_is_stated() -> None:
+    made = [Step(0, 0.5, np.zeros(3), 0.0, off, stated)
+            for stated, off in [(9.0, 60.0), (3.0, 3.0), (6.0, 3.0), (9.0, 18.0), (3.0, 3.0),
+                                (6.0, 3.0)]]  # fmt: skip
+    assert list(by_thirds(made)) == [
+        "3.0° | 3.0° | 1.00 | 0.0%", "6.0° | 3.0° | 2.00 | 0.0%", "9.0° | 18.0° | 0.50 | 50.0%",
+    ]  # fmt: skip

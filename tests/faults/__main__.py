@@ -1,9 +1,8 @@
 """The fault table of the guide's page *reliability*.
 
     python -m tests.faults                   run every fault, print the table
+    python -m tests.faults --write           and put it into the page
     python -m tests.faults broker_killed     run some
-    python -m tests.faults --write           put the table into the page: all faults, or those that
-                                             are named beside what was kept of the others
 
 Each fault is injected for real into ``elsa-rt listen`` as a process that hears the built-in scene,
 over and over. Seconds are of the wall clock. Alerts that are lost are counted against the sounds
@@ -13,7 +12,6 @@ that were played outside the gap. Ends with 1 if one is lost or a fault could no
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import shutil
 import sys
@@ -22,9 +20,6 @@ from pathlib import Path
 
 from tests.faults import devices, files, network, pipes
 from tests.faults.table import Row, write
-
-KEPT = Path(__file__).parents[2] / "build/faults"
-"""The latest row of each fault."""
 
 FAULTS = (*devices.FAULTS, *pipes.FAULTS, *files.FAULTS, *network.FAULTS)
 
@@ -52,11 +47,8 @@ def main() -> int:
         finally:
             shutil.rmtree(directory, ignore_errors=True)
         print(f"| {' | '.join(rows[-1])} |", flush=True)
-        KEPT.mkdir(parents=True, exist_ok=True)
-        (KEPT / f"{fault.__name__}.json").write_text(json.dumps(rows[-1]))
-    if given.write:
-        files = [KEPT / f"{fault.__name__}.json" for fault in FAULTS]
-        write([Row(*json.loads(file.read_text())) for file in files if file.is_file()])
+    if given.write and not given.only:
+        write(rows)
     return 1 if any(map(is_wrong, rows)) else 0
 
 

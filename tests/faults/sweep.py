@@ -16,24 +16,9 @@ import sys
 import time
 from collections import Counter
 
-BEYOND = 1.3
-"""Moments are drawn from so many times the time that a start takes here."""
-
+SPAN_S = 2.5
 PYTHON_S = 0.05
 """So long Python itself loads."""
-
-COMMAND = [sys.executable, "-m", "elsa_rt", "listen", "--demo", "--realtime", "--json"]
-
-
-def start_s() -> float:
-    """Seconds to the first line."""
-    began = time.monotonic()
-    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        took = time.monotonic() - began
-        process.kill()
-    return took
 
 
 def main() -> int:
@@ -45,10 +30,12 @@ def main() -> int:
     number = signal.Signals[f"SIG{given.signal}"]
     signal.signal(number, signal.SIG_DFL)  # in the background it may be ignored, by children too
     dice, codes, wrong = random.Random(0), Counter[int](), 0
-    span = BEYOND * max(start_s() for _ in range(2))
     for _ in range(given.count):
-        process = subprocess.Popen(COMMAND, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        moment = dice.uniform(PYTHON_S, span)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "elsa_rt", "listen", "--demo", "--realtime", "--json"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        moment = dice.uniform(PYTHON_S, SPAN_S)
         time.sleep(moment)
         process.send_signal(number)
         _, said = process.communicate(timeout=20)
