@@ -5,6 +5,8 @@ A cache that cannot be read or written is an empty one: nothing fails, a start t
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import hashlib
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -57,6 +59,13 @@ def save(kind: str, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         _forget(sorted(path.parent.glob("*.npz"), key=_written)[:-MOST_FILES])
     except (OSError, ElsaError) as error:
         _failures[:] = [f"the cache cannot be written ({error}): the next start takes as long"]
+    _give_back()
+
+
+def _give_back() -> None:
+    """Return the memory of what was computed, tens of MB, to the system; C would keep it."""
+    with contextlib.suppress(OSError, AttributeError):  # only the C library of GNU can
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def failure() -> str | None:

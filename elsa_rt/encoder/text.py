@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -60,7 +58,6 @@ def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> Enc
     new = [text for text in dict.fromkeys(texts) if text not in kept.rows]
     if new:
         kept.add(new, *_encode(bundle, new, threads))
-        _give_back()
     rows = np.stack([kept.rows[text] for text in texts]) if texts else kept.none
     return EncodedTexts(
         rows[:, : bundle.embedding],
@@ -70,12 +67,6 @@ def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> Enc
         rows[:, bundle.embedding : -3],
         rows[:, -3],
     )
-
-
-def _give_back() -> None:
-    """Return what the text encoder took, 50 MB, to the system; the C library would keep it."""
-    with contextlib.suppress(OSError, AttributeError):  # only that of GNU can
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Kept:
