@@ -21,6 +21,7 @@ from elsa_rt.hearing import Alert
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule
+from elsa_rt.scoring import feedback
 from elsa_rt.testing import sound
 
 RATE = 16_000
@@ -88,11 +89,14 @@ def test_all_that_is_told_of_a_rule_has_its_label(encoder: AudioEncoder) -> None
 
 
 @pytest.mark.slow
-def test_fifteen_minutes_do_not_fill_the_memory(encoder: AudioEncoder) -> None:
+def test_fifteen_minutes_do_not_fill_the_memory(
+    encoder: AudioEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Sounds that come and go everywhere, told with updates."""
     bundle = encoder.bundle
     rules = (LOUD, LOUD_BEHIND, LOUD_HUM, HUM)
     config = Config(alert_update_s=0.5, alert_cooldown_s=0.3)
+    monkeypatch.setattr(feedback, "MAX_ALERTS", 50)  # that can be judged: full after a minute
     matcher = Matcher(PromptBank.encode(bundle, rules), config, bundle)
     foa = np.hstack([sound("hum", 0.5, azimuth) for azimuth in range(-180, 180, 40)])
     foa = np.hstack([foa, 0 * foa[:, : 2 * RATE]])
