@@ -18,7 +18,7 @@ from elsa_rt.memory.store import Model, StoredRow
 Floats = NDArray[np.float32]
 
 CANDIDATES = 500
-PROBES, REFINE = 40, 8
+PROBES, REFINE = 80, 8
 """Cells of the index that are looked into; of the candidates, how many times more in full."""
 
 COLUMNS = ["at", "azimuth_deg", "elevation_deg", "source", "kind"]
