@@ -97,10 +97,11 @@ def _began(text: str | None, file: RulesFile) -> datetime | None:
 
 def recording_start(text: str, zone: str | None) -> datetime:
     """The time that ``--at`` gives, in its own time zone or in ``zone``."""
+    from elsa_rt.memory.moments import iso_time
     from elsa_rt.rules.schedule import time_zone
 
     try:
-        began = datetime.fromisoformat(text)
+        began = iso_time(text)
     except ValueError:
         raise UsageError(
             f"--at {text}: give date and time, e.g. 2026-01-31T22:00 or 2026-01-31T22:00+01:00"

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 
 from elsa_rt.config import SIGNAL, Config, described
 from elsa_rt.errors import UsageError
+from elsa_rt.memory.moments import iso_time
 from elsa_rt.memory.store import Origin
 from elsa_rt.recordings.pieces import Recording
 
@@ -80,7 +81,7 @@ def began_of(recording: Recording, began: str, zone: tzinfo | None) -> float | N
     else:
         text = began
     try:
-        at = datetime.fromisoformat(text)
+        at = iso_time(text)
     except ValueError:
         if began == "name":
             return None

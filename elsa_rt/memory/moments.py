@@ -61,9 +61,20 @@ def parse_moment(text: str, now: datetime) -> Span:
     return found
 
 
+def iso_time(text: str) -> datetime:
+    """Date and time of ISO 8601; "Z" is UTC, which Python 3.10 does not read.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    return datetime.fromisoformat(text.removesuffix("Z") + "+00:00" * text.endswith("Z"))
+
+
 def _iso(text: str, now: datetime) -> Span | None:
     try:
-        at = datetime.fromisoformat(text.removesuffix("Z") + "+00:00" * text.endswith("Z"))
+        at = iso_time(text)
     except ValueError:
         return None
     if at.tzinfo is None:

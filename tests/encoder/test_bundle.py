@@ -156,7 +156,7 @@ def test_a_file_that_is_swapped_after_it_was_hashed(path: Path) -> None:
     AudioEncoder(bundle)
     damage(path, "text_encoder.onnx")
     with pytest.raises(BundleError, match=r"text_encoder\.onnx: it changed while it was loaded"):
-        encode_texts(bundle, ["a hum"], 1)
+        encode_texts(bundle, ["a hum that is not kept from before"], 1)
 
 
 def test_weights_beside_the_graph_are_not_taken(path: Path) -> None:

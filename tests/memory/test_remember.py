@@ -197,6 +197,7 @@ def test_rows_of_an_older_model_are_made_anew(
         ("20269931_220000.wav", "name", None),
         ("kitchen.wav", "unknown", None),
         ("kitchen.wav", "2026-01-31T22:00", "2026-01-31T22:00:00+00:00"),
+        ("kitchen.wav", "2026-01-31T23:00Z", "2026-01-31T23:00:00+00:00"),
     ],
 )
 def test_when_a_recording_began(
