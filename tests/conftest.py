@@ -19,7 +19,11 @@ RATE = 16_000
 
 SLOW = (
     "export", "live", "calibrate", "calibration", "test_packaging.py", "cli/test_process.py",
-    "encoder/test_windowed.py", "cli/test_rules.py",
+    "encoder/test_windowed.py", "cli/test_rules.py", "cli/test_recall.py", "screens/test_page.py",
+    "screens/test_web.py", "screens/test_web_api.py", "memory/test_remember.py",
+    "outputs/test_mqtt.py", "outputs/test_ros2.py", "outputs/test_clips.py",
+    "outputs/test_foxglove.py", "sources/test_containers.py", "bench/test_gpu_check.py",
+    "jit/test_kernel.py",
 )  # fmt: skip
 """Folders and files whose tests take seconds each: marked ``slow`` as a whole."""
 
