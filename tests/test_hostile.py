@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from elsa_rt.cli import main
@@ -21,7 +21,10 @@ from elsa_rt.errors import ElsaError
 from tests.support.tiny_bundle import make_bundle
 
 FEW = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    derandomize=True,
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 VALUES = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=20),
@@ -64,6 +67,9 @@ def test_manifests(tiny: Path, data: some.DataObject) -> None:
 
 
 @FEW
+@example(key="schema", value=True)
+@example(key="streams", value=True)
+@example(key="bytes", value=4.0)
 @given(
     key=some.sampled_from(["schema", "bytes", "sha256", *KEY.__dataclass_fields__]), value=VALUES
 )

@@ -107,12 +107,12 @@ def find_plan(key: PlanKey, directory: Path | None = None) -> bytes:
                 f"{_cure(key)}"
             )
     for name in ("bundle", "model", "engine", "precision", "streams"):
-        if sidecar.get(name) != getattr(key, name):
+        if str(sidecar.get(name)) != str(getattr(key, name)):  # JSON's true is no 1 here
             raise PlanError(
                 f"the plan {path} is of another {name}, {sidecar.get(name)}: {_cure(key)}"
             )
     plan = path.read_bytes()
-    if len(plan) != sidecar.get("bytes"):
+    if str(len(plan)) != str(sidecar.get("bytes")):
         raise PlanError(
             f"the plan {path} has {len(plan)} bytes, {sidecar.get('bytes')} were written: "
             f"{_cure(key)}"
@@ -157,7 +157,7 @@ def _read(path: Path, key: PlanKey) -> dict[str, Any]:
         sidecar = json.loads(_sidecar(path).read_text("utf-8"))
     except (ValueError, OSError, RecursionError):
         sidecar = None
-    if not isinstance(sidecar, dict) or sidecar.get("schema") != SCHEMA:
+    if not isinstance(sidecar, dict) or str(sidecar.get("schema")) != str(SCHEMA):
         raise PlanError(f"{_sidecar(path)} is not of this elsa-rt: {_cure(key)}")
     return sidecar
 
