@@ -23,7 +23,7 @@ SLOW = (
     "screens/test_web.py", "screens/test_web_api.py", "memory/test_remember.py",
     "outputs/test_mqtt.py", "outputs/test_ros2.py", "outputs/test_clips.py",
     "outputs/test_foxglove.py", "sources/test_containers.py", "bench/test_gpu_check.py",
-    "jit/test_kernel.py",
+    "jit/test_kernel.py", "scoring/test_site.py", "recordings/test_batch.py", "test_hostile.py",
 )  # fmt: skip
 """Folders and files whose tests take seconds each: marked ``slow`` as a whole."""
 
