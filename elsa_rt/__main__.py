@@ -1,22 +1,22 @@
 """The program ``elsa-rt``, also as ``python -m elsa_rt``.
 
-Ctrl-C while Python still loads the program ends it as it ends any other, without a traceback.
+Ctrl-C while Python still loads the program ends it as it ends any other, without a traceback:
+`elsa_rt.interrupts` sees to that with the first line of the package.
 """
 
-import signal
 import sys
 
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # under nohup it is ignored
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
 from elsa_rt.cli import main
+from elsa_rt.interrupts import end_at_once, end_in_order
 
 
 def start() -> int:
-    """Run the program; from now on Ctrl-C ends in order what it interrupts."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    return main()
+    """Run the program; while it runs Ctrl-C ends in order what it interrupts."""
+    try:
+        end_in_order()
+        return main()
+    finally:
+        end_at_once()  # what Python has left to do prints a traceback otherwise
 
 
 if __name__ == "__main__":

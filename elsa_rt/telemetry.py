@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 
@@ -23,6 +22,8 @@ def switch_off() -> None:
     stop = getattr(sys.modules["onnxruntime"], "disable_telemetry_events", None)
     if stop is not None:
         stop()
+    import logging  # seldom needed, and a third of what importing the package takes
+
     logging.getLogger("elsa_rt").warning(
         "onnxruntime was imported before elsa_rt: it may have written a device id to "
         "~/.cache/Microsoft already; its further telemetry is off. To keep it off from the start, "

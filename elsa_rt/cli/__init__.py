@@ -62,8 +62,8 @@ Hears what sounds where, and answers to your own sentences.
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``elsa-rt`` with ``argv``, by default the process's own; returns the exit code."""
     debug = False
-    _open_streams()
     try:
+        _open_streams()
         if nul := next((word for word in argv or () if "\0" in word), None):
             raise UsageError(f"{nul!r} has a NUL in it, which no text and no file name may have")
         arguments = parser().parse_args(argv)
