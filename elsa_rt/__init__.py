@@ -52,11 +52,11 @@ from elsa_rt.interrupts import end_at_once, is_program
 if is_program():
     end_at_once()  # before anything else is loaded
 
-from importlib import import_module  # noqa: E402
-from typing import TYPE_CHECKING, Any  # noqa: E402
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from elsa_rt.telemetry import switch_off  # noqa: E402
-from elsa_rt.version import __version__  # noqa: E402
+from elsa_rt.telemetry import switch_off
+from elsa_rt.version import __version__
 
 switch_off()  # before anything can load ONNX Runtime
 

@@ -56,14 +56,14 @@ class GracefulStop:
     def asked(self) -> bool:
         """Whether to stop. Who is told so comes to his end himself, and nothing hurries him."""
         if self.signal is not None or self._quitting:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            _ring_after(0)
         return self.signal is not None or self._quitting
 
     def quit(self) -> None:
         """Ask to stop as a key does it: with exit code 0. Any thread may call it."""
         self._quitting = True
         if self._before:
-            signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+            _ring_after(GRACE_S)
 
     def hurry(self) -> None:
         """Where somebody asked to stop, what is left must not take longer than a step may.
@@ -71,7 +71,7 @@ class GracefulStop:
         The reader of a pipe may be stuck: the end of an alert waits for it no longer than that.
         """
         if self._before and (self.signal is not None or self._quitting):
-            signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+            _ring_after(GRACE_S)
 
     @property
     def exit_code(self) -> int:
@@ -83,7 +83,8 @@ class GracefulStop:
             for number in SIGNALS:
                 if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGTERM:
                     self._before[number] = signal.signal(number, self._asked)
-            self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._interrupt)
+            if hasattr(signal, "SIGALRM"):
+                self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._interrupt)
         return self
 
     def __exit__(
@@ -93,7 +94,7 @@ class GracefulStop:
         trace: TracebackType | None,
     ) -> bool:
         if self._before:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            _ring_after(0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
         return self._interrupted and kind is not None and issubclass(kind, INTERRUPTED)
@@ -104,11 +105,19 @@ class GracefulStop:
         if self.signal is not None:
             self._interrupt(number, frame)
         self.signal = number
-        signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+        _ring_after(GRACE_S)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self._interrupted = True
         raise KeyboardInterrupt
+
+
+def _ring_after(seconds: float) -> None:
+    """Interrupt the wait after ``seconds``, or, after 0, no more; elsewhere than on a Unix a second
+    Ctrl-C does that.
+    """
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def run_until_stopped(

@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.diagnostics.channel_tally import steps_of
-from elsa_rt.diagnostics.neighbours import SPECTRUM, band_powers, gain_errors, mixed, narrow
+from elsa_rt.diagnostics.comparison import HISTORY_S, named
+from elsa_rt.diagnostics.neighbours import (
+    BANDS,
+    HUM_BANDS,
+    SPECTRUM,
+    band_spectra,
+    gain_errors,
+    lacking,
+    mixed,
+)
 from elsa_rt.diagnostics.rails import rail_counts
 from elsa_rt.diagnostics.still import repeated, still
 
@@ -17,7 +26,6 @@ DEAD_DBFS = -110.0
 WEAK_DB = 15.0  # below the middle one of the others
 DC = 0.01  # of full scale, and stronger than the sound: an offset that is worth a word
 ALIKE_HZ = 1_000.0  # above it: deep tones are nearly alike in good microphones, too
-HISTORY_S = 4.0  # that repetition and gains are looked for in
 
 
 class Fault(NamedTuple):
@@ -39,7 +47,12 @@ def levels_dbfs(samples: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def find_faults(
-    samples: NDArray[np.floating], rate: int, numbers: Sequence[int], silent: Sequence[int] = ()
+    samples: NDArray[np.floating],
+    rate: int,
+    numbers: Sequence[int],
+    silent: Sequence[int] = (),
+    *,
+    capsules: bool = False,
 ) -> list[Fault]:
     """Faults of ``samples`` (4, n), a sentence each with its cure; best none.
 
@@ -47,6 +60,7 @@ def find_faults(
     ----------
     numbers : as the device counts the four channels
     silent : those of them that carry nothing by design
+    capsules : whether they are alike by design, and not B-format
     """
     levels = levels_dbfs(samples)
     used = np.array([number not in silent for number in numbers])
@@ -64,7 +78,7 @@ def find_faults(
         for at in np.flatnonzero(dead).tolist()
     ]
     clips = (rail_counts(samples) > 0) & ~stuck
-    found += _levels(samples, rate, names, used & ~dead, levels, clips)
+    found += _levels(samples, rate, names, used & ~dead, levels, clips, capsules=capsules)
     for at in np.flatnonzero(clips).tolist():
         found.append(Fault("clip", f"{names.of(at)} clips: turn the gain of all four down"))
     return found + _dependent(samples, rate, names, used & ~dead) + _offset(samples, names)
@@ -80,9 +94,7 @@ class _Names:
         return f"channel {self._numbers[at]}"
 
     def those(self, which: NDArray[np.bool_]) -> str:
-        return (
-            f"channels {', '.join(str(self._numbers[at]) for at in np.flatnonzero(which).tolist())}"
-        )
+        return named(self._numbers, which)
 
     @staticmethod
     def stands(row: NDArray[np.floating]) -> str:
@@ -106,13 +118,32 @@ def _levels(
     alive: NDArray[np.bool_],
     levels: NDArray[np.float64],
     clips: NDArray[np.bool_],
+    *,
+    capsules: bool,
 ) -> list[Fault]:
-    """Channels of another gain, unless they clip, and of half the bandwidth."""
-    usual = float(np.median(levels[alive]))
+    """Channels of another gain, unless they clip, of half the bandwidth, and of hum alone."""
     newest = samples[:, -round(HISTORY_S * rate) :]
-    off = gain_errors(steps_of(newest, rate), alive, capsules=False)
-    found = []
-    for at in np.flatnonzero(alive).tolist():
+    lost = lacking(_seconds(newest, rate), alive)
+    whole = alive & ~lost.narrow & ~lost.hum
+    found = [
+        Fault(
+            "narrow",
+            f"{names.of(at)} lacks the upper half of the band that the others have: record "
+            "all four at one sampling rate, without a codec",
+        )
+        for at in np.flatnonzero(lost.narrow).tolist()
+    ]
+    found += [
+        Fault(
+            "dead",
+            f"{names.of(at)} has nothing above {HUM_BANDS * rate / 2 / BANDS:,.0f} Hz while the "
+            "others have sound: hum alone is what an open cable or a capsule without power gives",
+        )
+        for at in np.flatnonzero(lost.hum).tolist()
+    ]
+    usual = float(np.median(levels[whole])) if whole.any() else 0.0
+    off = gain_errors(steps_of(newest, rate), whole, capsules=capsules)
+    for at in np.flatnonzero(whole).tolist():
         below = usual - levels[at]
         if below > WEAK_DB:
             told = f"{below:.0f} dB weaker"
@@ -122,17 +153,17 @@ def _levels(
             continue
         cure = "set the same gain for all four"
         found.append(Fault("weak", f"{names.of(at)} is {told} than the others: {cure}"))
-    long_enough = newest.shape[1] >= 4 * SPECTRUM
-    lacking = narrow(band_powers(newest), alive & long_enough)
-    for at in np.flatnonzero(lacking).tolist():
-        found.append(
-            Fault(
-                "narrow",
-                f"{names.of(at)} lacks the upper half of the band that the others have: record "
-                "all four at one sampling rate, without a codec",
-            )
-        )
     return found
+
+
+def _seconds(samples: NDArray[np.floating], rate: int) -> list[NDArray[np.complex128]]:
+    """`band_spectra` of each second of ``samples``, the newest whole ones."""
+    count = max(1, samples.shape[1] // rate)
+    if samples.shape[1] < 4 * SPECTRUM:
+        return []
+    length = min(rate, samples.shape[1])
+    newest = samples[:, -count * length :]
+    return [band_spectra(newest[:, at * length : (at + 1) * length]) for at in range(count)]
 
 
 def _offset(samples: NDArray[np.floating], names: _Names) -> list[Fault]:
@@ -153,15 +184,15 @@ def _dependent(
     samples: NDArray[np.floating], rate: int, names: _Names, alive: NDArray[np.bool_]
 ) -> list[Fault]:
     """Channels that carry what others carry, and streams that repeat a buffer."""
-    period = repeated(samples[:, -round(HISTORY_S * rate) :], rate)
-    if period:
+    again = repeated(samples[:, -round(HISTORY_S * rate) :], rate, alive)
+    if again is not None:
+        same = f"the same {1000 * again.period / rate:.1f} ms come again and again"
+        hangs = "the driver or sound server hangs and repeats a buffer"
+        if not again.channels[alive].all():
+            same += f" on {names.those(again.channels)} while others go on"
+            hangs = "a converter hangs"
         return [
-            Fault(
-                "repeat",
-                f"the same {1000 * period / rate:.1f} ms come again and again: the driver or sound "
-                "server hangs and repeats a buffer (plug the microphone in again), or the "
-                "recording is a loop",
-            )
+            Fault("repeat", f"{same}: {hangs} (plug the microphone in again), or this is a loop")
         ]
     treble = _treble(samples, rate)
     treble[~alive] = 0

@@ -126,7 +126,8 @@ def check_sound(
         ", ".join(f"{level:.0f}" for level in levels) + " dBFS",
         "turn the gain up, all four alike; is phantom power on?" if quiet else "",
     )
-    faults = find_faults(samples, rate, numbers, profile.silent)
+    capsules = profile.format == "a-format"
+    faults = find_faults(samples, rate, numbers, profile.silent, capsules=capsules)
     for fault in faults:
         yield Check("signal", "failure" if fault.fatal else "warning", fault.text)
     for notice in said:
@@ -134,9 +135,12 @@ def check_sound(
             yield Check("signal", "warning", notice)
     if not faults and not said:
         yield Check("signal", "ok", "four channels, alive and different from each other")
-    doubt = None if quiet else format_doubt(samples, rate, profile.format)
+    spoiled = any(fault.kind != "dc" for fault in faults)
+    doubt = None if quiet or spoiled else format_doubt(samples, rate, profile.format)
     if doubt:
         yield Check("format", "warning", doubt, "elsa-rt calibrate microphone finds out")
+    elif spoiled:
+        yield Check("format", "warning", "not judged", "mend the signal first")
     else:
         unsure = " (too quiet to tell)" if quiet else ""
         yield Check("format", "ok", f"nothing contradicts {profile.format}{unsure}")
@@ -155,7 +159,8 @@ def _listen(source: Source, config: Config, listen_s: float, said: list[str]) ->
     """Take ``listen_s`` of sound; what its health is goes to ``said``."""
     profile = profile_of(config)
     chosen = np.array(pick_channels(profile, source.channels, source.name)) - 1
-    health = SignalHealth(profile.channels, profile.silent)
+    capsules = profile.format == "a-format"
+    health = SignalHealth(profile.channels, profile.silent, capsules=capsules)
     pieces: list[NDArray[np.float32]] = []
     lags: dict[int, tuple[float, float]] = {}  # of each half second the last
     count = dropped = 0

@@ -16,6 +16,9 @@ DEAF_S = 3.0
 LOOK_S = 2.0
 """So often the beginning of a stream is looked at, until all is known of it."""
 
+SPOILING = {"stuck", "deaf", "dead", "mute", "same", "repeat", "gain", "narrow", "clip"}
+"""Faults of channels with which neither the format nor the level of all can be judged."""
+
 TOO_LATE_S = 0.5
 """A listener that is so far behind is told to be."""
 
@@ -58,7 +61,8 @@ class HealthMonitor:
         said = self._signal.step(block)
         if not self._first.done and self._signal.now_s >= self._looked_s + LOOK_S:
             self._looked_s = self._signal.now_s
-            said += self._first.step(self._signal.history, block.rate, self._looked_s)
+            if not SPOILING & self._signal.faults.keys():
+                said += self._first.step(self._signal.history, block.rate, self._looked_s)
         return said
 
     def finish(self) -> list[str]:

@@ -1,7 +1,8 @@
-"""A channel against its neighbours: copies, sums, another gain, half the bandwidth."""
+"""A channel against its neighbours: copies, sums, another gain, half the bandwidth, hum alone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,13 +17,18 @@ QUIET_SHARE = 0.25  # of the frames, the quietest: there the own noise and the r
 GAIN_DB = 12.0  # off from the others in quiet
 APART = 0.5  # correlation that says "one wave": of B-format it may be weak in a channel, rightly
 
-BANDS = 16  # of the spectrum up to half the rate
+BANDS = 32  # of the spectrum up to half the rate
 SPECTRUM = 1024  # samples of one
 ONE_IN = 8  # of them is looked at: bandwidth does not change from one to the next
-NARROW_DB = 25.0  # weaker than the others in every band of the upper half
-LIKE_DB = 12.0  # and no weaker than that in the lower one
+NARROW_DB = 25.0  # weaker than the others in every band above an edge
+LIKE_DB = 12.0  # and no weaker than that below it
+FLAT_DB = 6.0  # what is left above the edge is one floor
+STRANGE = 0.3  # coherence of that floor with what the others hear; a faint sound has more
+RANGE_DB = 60.0  # below the strongest band: what counts of the others' spectrum
+HUM_BANDS = 2  # of the lowest: no more than hum is below such an edge
+NARROW_SHARE = 0.65  # of the others' bands: an edge above it is no fault worth a word
+NARROW_BANDS = 3  # that must be missing
 
-_UPPER, _LOWER = slice(BANDS * 5 // 8, BANDS - 1), slice(1, BANDS * 3 // 8)
 _WINDOW = np.hanning(SPECTRUM).astype(np.float32)
 
 
@@ -103,26 +109,63 @@ def gain_errors(
     return off
 
 
-def band_powers(samples: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Powers (c, `BANDS`) of ``samples`` (c, n) from DC to half the rate, of one part in eight."""
+def band_spectra(samples: NDArray[np.floating]) -> NDArray[np.complex128]:
+    """Cross powers (c, c, `BANDS`) of one part in eight of ``samples`` (c, n), to half the rate."""
     count = max(1, samples.shape[1] // SPECTRUM)
     frames = samples[:, : count * SPECTRUM].reshape(len(samples), count, SPECTRUM)[:, ::ONE_IN]
     spectrum = np.fft.rfft(frames * _WINDOW, axis=2)[:, :, 1:]
-    power = (spectrum.real**2 + spectrum.imag**2).mean(axis=1)
-    return np.asarray(power.reshape(len(samples), BANDS, -1).sum(axis=2), np.float64)
+    banded = spectrum.reshape(*spectrum.shape[:2], BANDS, -1)
+    cross = np.einsum("ckbf,dkbf->cdb", banded, banded.conj(), optimize=True)
+    return np.asarray(cross / spectrum.shape[1], np.complex128)
 
 
-def narrow(bands: NDArray[np.float64], used: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which channels of ``bands`` (c, `BANDS`) lack the upper half of what the others have."""
-    found = np.zeros(len(bands), np.bool_)
-    if used.sum() < 3:
-        return found
-    level = 10 * np.log10(bands + 1e-20)
-    if (np.ptp(level[used][:, _UPPER], axis=0) <= NARROW_DB).any():
-        return found
-    for channel in np.flatnonzero(used):
-        others = [k for k in np.flatnonzero(used) if k != channel]
-        against = level[channel] - np.median(level[others], axis=0)
-        upper, lower = against[_UPPER], against[_LOWER]
-        found[channel] = bool((upper < -NARROW_DB).all() and np.median(lower) > -LIKE_DB)
-    return found
+class Lacking(NamedTuple):
+    """Channels that carry the lower part of what the others do, or only the lowest band."""
+
+    narrow: NDArray[np.bool_]  # (c,): half the bandwidth or less
+    hum: NDArray[np.bool_]  # (c,): nothing but what lies in the lowest band
+
+
+def lacking(spectra: Sequence[NDArray[np.complex128]], used: NDArray[np.bool_]) -> Lacking:
+    """Which channels lack the upper part of what the others have, in each of ``spectra``.
+
+    Parameters
+    ----------
+    spectra : `band_spectra` of several pieces of time; a source may be silent in one channel for a
+        while, a channel that is cut off is so in all of them.
+    """
+    narrow, hum = np.zeros(len(used), np.bool_), np.zeros(len(used), np.bool_)
+    if not spectra or used.sum() < 3:
+        return Lacking(narrow, hum)
+    for channel in np.flatnonzero(used).tolist():
+        others = [k for k in np.flatnonzero(used).tolist() if k != channel]
+        edges = {_edge(one, channel, others) for one in spectra}
+        narrow[channel] = 0 not in edges and max(edges) > HUM_BANDS
+        hum[channel] = 0 not in edges and max(edges) <= HUM_BANDS
+    return Lacking(narrow, hum)
+
+
+def _edge(spectra: NDArray[np.complex128], channel: int, others: Sequence[int]) -> int:
+    """The band above which ``channel`` has nothing of what the ``others`` have, or 0."""
+    power = np.einsum("ccb->cb", spectra).real + 1e-20
+    level = 10 * np.log10(power[channel])
+    usual = np.median(10 * np.log10(power[others]), axis=0)
+    against = level - usual
+    # bands in which a loss can be seen; further down is what the window leaks
+    heard = usual > max(level.min() + NARROW_DB, usual[HUM_BANDS:].max() - RANGE_DB)
+    heard[0] = False
+    lost = heard & (against < -NARROW_DB)
+    kept = np.flatnonzero(heard & ~lost)
+    edge = int(kept[-1]) + 1 if kept.size else 1
+    lost[:edge] = False
+    where = np.flatnonzero(lost)
+    if len(where) < NARROW_BANDS or edge > NARROW_SHARE * (where[-1] + 1):
+        return 0
+    rest = where[1:]  # the first may lie on the slope
+    if np.ptp(level[rest]) > FLAT_DB and (against[rest] > -2 * NARROW_DB).any():
+        return 0
+    shared = np.abs(spectra[channel, others]) ** 2 / (power[channel] * power[others])
+    if shared[:, rest].mean(axis=1).max() > STRANGE**2:
+        return 0
+    below = against[1 : edge - 1] if edge > HUM_BANDS else against[:1]
+    return edge if np.median(below) > -LIKE_DB else 0

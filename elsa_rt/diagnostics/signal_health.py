@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.block import Block
-from elsa_rt.diagnostics.channel_tally import FRAME_S, ChannelTally
-from elsa_rt.diagnostics.neighbours import band_powers, gain_errors, mixed, narrow
+from elsa_rt.diagnostics.comparison import HISTORY_S, WINDOW_S, Comparison, dead_kind, named
+from elsa_rt.diagnostics.neighbours import mixed
 from elsa_rt.diagnostics.rails import rail_counts
-from elsa_rt.diagnostics.still import repeated, still
+from elsa_rt.diagnostics.still import still
 from elsa_rt.microphones.to_foa import unusable
 
-WINDOW_S = 1.0  # over which channels are judged
-HISTORY_S = 4.0  # that repetition, gains and bandwidth are judged by
 STILL_S = 3.0  # without any movement on any channel before it is said
 HOLD_S = 10.0  # so long a fault that is counted goes on after it was last seen
 HOLD_WINDOW_S = 1.5  # and one that each window shows or does not
-SURE = 2  # windows in a row that must show another gain or bandwidth
 SAY_AGAIN_S = {"clip": 10.0, "bad": 10.0, "lost": 10.0}
 SAY_AGAIN_OTHERS_S = 60.0
 
@@ -65,7 +61,6 @@ class SignalHealth:
         self._history = np.empty((4, 0), np.float32)
         self._filled = self._gathered = 0
         self._still_s = 0.0
-        self._seen = {"gain": 0, "narrow": 0}  # windows in a row
 
     @property
     def faults(self) -> dict[str, str]:
@@ -122,8 +117,7 @@ class SignalHealth:
         # longer than it need be, so that it is moved but seldom
         self._history = np.empty((4, round(HISTORY_S * rate) + 2 * self._window), np.float32)
         self._filled = self._gathered = 0
-        self._tally = ChannelTally(rate, round(HISTORY_S / FRAME_S))
-        self._bands = deque[NDArray[np.float64]](maxlen=round(HISTORY_S / WINDOW_S))
+        self._comparison = Comparison(self._numbers, rate, capsules=self._capsules)
 
     def _gather(self, samples: NDArray[np.float32]) -> None:
         count, room = samples.shape[1], self._history.shape[1]
@@ -133,7 +127,7 @@ class SignalHealth:
         self._filled += count
         self._gathered += count
         self._position += count
-        self._tally.add(samples)
+        self._comparison.add(samples)
 
     def _move(self, keep: int) -> None:
         """Move the newest samples to the beginning, in parts that do not overlap themselves."""
@@ -163,7 +157,7 @@ class SignalHealth:
             yield self._told(
                 "clip",
                 f"clipping: {self._clips:,} samples stand at a rail on "
-                f"{self._named(self._clipped)}: turn the gain of the microphone down",
+                f"{named(self._numbers, self._clipped)}: turn the gain of the microphone down",
             )
             self._clips = 0
             self._clipped[:] = False
@@ -175,11 +169,13 @@ class SignalHealth:
         stuck = still(window)
         self._count_clipping(window, ~stuck)
         said = [*self._counted(), *self._still(window, stuck)]
-        covariance = self._tally.covariance()
-        self._bands.append(band_powers(window))
+        covariance = self._comparison.covariance(window)
         if stuck[self._used].all():
             return said
-        return [*said, *self._mixed(covariance), *self._compared(stuck)]
+        said += self._mixed(covariance)
+        for kind, text in self._comparison.step(self.history, self._used & ~stuck):
+            said += self._said(kind, text)
+        return said
 
     def _count_clipping(
         self, window: NDArray[np.float32], moving: NDArray[np.bool_] | None = None
@@ -200,11 +196,10 @@ class SignalHealth:
             zero = not window[dead].any()
             at = ", ".join(f"{value:.4g}" for value in window[dead, -1].tolist())
             how = "nothing but zeros on" if zero else "no movement on"
-            where = "" if zero else f", which stand at {at},"
-            # of B-format W is what the names of sounds and the intensity come from
+            where = "" if zero else f" ({at} of full scale)"
             yield from self._said(
-                "deaf" if dead[0] and not self._capsules else "dead",
-                f"{how} {self._named(dead)}{where} while others have signal: a capsule is "
+                dead_kind(dead, capsules=self._capsules),
+                f"{how} {named(self._numbers, dead)}{where} while others have signal: a capsule is "
                 "unplugged, or a sound server remixes the channels (prefer a hw: device)",
             )
             return
@@ -231,49 +226,10 @@ class SignalHealth:
         if mix.channels.any():
             yield from self._said(
                 "same",
-                f"{self._named(mix.channels)} carry one another's signal, as no microphone's do: a "
-                "sound server remixes them (prefer a hw: device), a cable is split, or this is a "
-                "simulation without noise",
+                f"{named(self._numbers, mix.channels)} carry one another's signal, as no "
+                "microphone's do: a sound server remixes them (prefer a hw: device), a cable is "
+                "split, or this is a simulation without noise",
             )
-
-    def _compared(self, stuck: NDArray[np.bool_]) -> Iterator[str]:
-        """What takes longer to judge: repetition, gains, bandwidth."""
-        history = self.history
-        span = history.shape[1]
-        if span >= 2 * self._window:
-            period = repeated(history, self._rate)
-            if period:
-                yield from self._said(
-                    "repeat",
-                    f"the same {1000 * period / self._rate:.1f} ms ({period:,} samples) come again "
-                    "and again: the driver or sound server hangs and repeats a buffer (plug the "
-                    "microphone in again), or this is a loop",
-                )
-                return
-        if span < 3 * self._window:
-            return
-        used = self._used & ~stuck
-        off = gain_errors(self._tally.steps(), used, capsules=self._capsules)
-        if self._sure("gain", bool(off.any())):
-            loud = ", ".join(
-                f"channel {number} is {abs(value):.0f} dB {'louder' if value > 0 else 'weaker'}"
-                for number, value in zip(self._numbers, off.tolist(), strict=True)
-                if value
-            )
-            yield from self._said(
-                "gain", f"{loud} than its neighbours: set the same gain for all four"
-            )
-        lacking = narrow(np.mean(self._bands, axis=0), used)
-        if self._sure("narrow", bool(lacking.any())):
-            yield from self._said(
-                "narrow",
-                f"{self._named(lacking)} lack the upper half of the band that the others have: "
-                "another sampling rate or a codec in the way? Record all four alike",
-            )
-
-    def _sure(self, kind: str, seen: bool) -> bool:
-        self._seen[kind] = self._seen[kind] + 1 if seen else 0
-        return self._seen[kind] >= SURE
 
     def _said(self, kind: str, text: str) -> Iterator[str]:
         """Take note that ``kind`` is going on; its text if it is time to say it."""
@@ -291,7 +247,3 @@ class SignalHealth:
             return False
         self._silent_until[kind] = now + SAY_AGAIN_S.get(kind, SAY_AGAIN_OTHERS_S)
         return True
-
-    def _named(self, which: NDArray[np.bool_]) -> str:
-        names = [str(number) for number, yes in zip(self._numbers, which, strict=True) if yes]
-        return f"channel{'s' if len(names) > 1 else ''} {', '.join(names)}"

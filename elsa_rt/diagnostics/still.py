@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,15 +26,36 @@ def still(samples: NDArray[np.floating]) -> NDArray[np.bool_]:
     return np.asarray(found)
 
 
-def repeated(history: NDArray[np.floating], rate: int) -> int:
-    """Period in samples with which the end of ``history`` (c, n) repeats itself exactly, or 0.
+class Repetition(NamedTuple):
+    """What comes again and again, sample for sample."""
+
+    period: int  # samples
+    channels: NDArray[np.bool_]  # (c,): which do so
+
+
+def repeated(
+    history: NDArray[np.floating], rate: int, used: NDArray[np.bool_]
+) -> Repetition | None:
+    """How the end of the ``used`` channels of ``history`` (c, n) repeats itself, sample for sample.
 
     It is seen once two periods and a second of repetition have come. Silence does not count, nor
     does a pure tone: one that was made may repeat itself, too.
     """
-    count = history.shape[1]
+    tail = max(0, history.shape[1] - rate // 2)
+    moving = used & (np.ptp(history[:, tail:], axis=1) > 0)
+    periods = np.zeros(len(history), np.intp)
+    for channel in np.flatnonzero(moving).tolist():
+        periods[channel] = _period(history[channel], rate)
+    found = periods > 0
+    if not found.any():
+        return None
+    return Repetition(int(periods.max()), used if found[moving].all() else found)
+
+
+def _period(row: NDArray[np.floating], rate: int) -> int:
+    """Period in samples with which the end of ``row`` (n,) repeats itself, or 0."""
+    count = len(row)
     tail = max(0, count - rate // 2)
-    row = history[int(np.argmax(np.ptp(history[:, tail:], axis=1)))]
     at = tail + int(np.argmax(np.abs(np.diff(row[tail:])))) - TEMPLATE // 2
     at = min(max(at, 0), count - TEMPLATE)
     template = row[at : at + TEMPLATE]
@@ -49,8 +72,7 @@ def repeated(history: NDArray[np.floating], rate: int) -> int:
         length = max(period, rate)
         if length + period > count:
             return 0
-        end = history[:, count - length :]
-        if np.array_equal(end, history[:, count - length - period : count - period]):
+        if np.array_equal(row[count - length :], row[count - length - period : count - period]):
             return 0 if _is_tone(row[count - period :]) else period
     return 0
 

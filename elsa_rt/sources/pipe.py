@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
 from collections.abc import Generator, Iterator
 from io import BufferedIOBase
 from typing import Any
@@ -26,6 +27,8 @@ HEARTBEAT_S = 0.5
 """So often a stream without sound is told to be."""
 
 SAY_AFTER_S = 2.0
+HELD_UP_S = 2.0  # between two looks at the pipe: elsa-rt itself was stopped, or busy elsewhere
+HELD_UP_AGAIN_S = 60.0
 """After so long without sound it is said."""
 
 LOOK_AT = 4_096  # bytes; by then a header is there, as a rule
@@ -62,6 +65,8 @@ class PipeSource(Source):
         self._closed = False
         self.owns_stream = False  # it is closed with the source
         self._position = 0  # samples so far
+        self._looked_s = time.monotonic()  # at what came
+        self._held_up_until_s = 0.0  # that it was is not said again
         self._decoder: Any = None
         self._layout = self._declared() or self._read_header(self._head())
         self.rate, self.channels = self._layout.rate, self._layout.channels
@@ -69,9 +74,20 @@ class PipeSource(Source):
 
     def _head(self) -> bytes:
         try:
-            return self._bytes.peek(8)
+            return self._peek(8)
         except OSError:  # standard input that cannot be read
             return b""
+
+    def _peek(self, count: int) -> bytes:
+        """The next ``count`` bytes, fewer at the end: they are waited for, and that is said."""
+        got = self._bytes.peek(count, SAY_AFTER_S)
+        if len(got) == count or self._bytes.ended:
+            return got
+        self._say(
+            f"{self.name}: nothing has come for {SAY_AFTER_S:.0f} s, it is waited for: does the "
+            "program that writes to it run?"
+        )
+        return self._bytes.peek(count)
 
     def close(self) -> None:
         """Whoever iterates comes to the end."""
@@ -112,7 +128,7 @@ class PipeSource(Source):
     def _open_layout(self, kind: str) -> PcmLayout:
         size = LOOK_AT
         while True:
-            head = self._bytes.peek(size)
+            head = self._peek(size)
             layout = read_layout(head)
             if layout is not None:
                 skipped = layout.offset
@@ -129,7 +145,7 @@ class PipeSource(Source):
     def _open_decoder(self, kind: str) -> PcmLayout:
         import soundfile as sf
 
-        form = ogg_form(self._bytes.peek(LOOK_AT)) if kind == "Ogg" else ""
+        form = ogg_form(self._peek(LOOK_AT)) if kind == "Ogg" else ""
         try:
             if kind == "Ogg":
                 self._decoder = sf.SoundFile(self._through_a_pipe())
@@ -193,6 +209,19 @@ class PipeSource(Source):
                 "the pipe still run?"
             )
 
+    def _say_held_up(self) -> None:
+        """Say that the pipe was not read for long: what its writer lost meanwhile nobody counts."""
+        now = time.monotonic()
+        gap, self._looked_s = now - self._looked_s, now
+        if gap < HELD_UP_S + HEARTBEAT_S or now < self._held_up_until_s:
+            return
+        self._held_up_until_s = now + HELD_UP_AGAIN_S
+        self._say(
+            f"{self.name}: listening stood still for {gap:.1f} s, stopped or too busy: a program "
+            "that waits for the pipe has lost nothing, a microphone has lost sound that is not "
+            "counted here"
+        )
+
     def _heartbeat(self, silent_s: float) -> Block:
         reason = f"{self.name}: no sound has come for {silent_s:.1f} s"
         empty = np.empty((self.channels, 0), np.float32)
@@ -207,6 +236,7 @@ class PipeSource(Source):
 
     def _raw(self, layout: PcmLayout) -> Iterator[Block]:
         frame = layout.frame_bytes
+        self._looked_s = time.monotonic()
         least = frame * max(1, round(self.rate * MIN_BLOCK_S))
         most = frame * max(1, round(self.rate * BLOCK_S))
         waiting = b""
@@ -214,6 +244,7 @@ class PipeSource(Source):
         looked = False
         while not self._closed:
             arrived = self._bytes.read(most - len(waiting), HEARTBEAT_S)
+            self._say_held_up()
             if arrived is None:
                 silent += HEARTBEAT_S
                 self._say_silence(silent)

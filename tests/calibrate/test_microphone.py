@@ -203,6 +203,13 @@ def test_faults_are_found_and_named(tetrahedron: Samples) -> None:
     def weak(s: Samples) -> None:
         s[2] *= 0.05
 
+    def repeats(s: Samples) -> None:
+        s[2] = np.resize(s[2, :4_096], s.shape[1])
+
+    def hums(s: Samples) -> None:
+        s[2] = 0.1 * np.sin(2 * np.pi * 50 * np.arange(s.shape[1]) / RATE)
+        s[2] += np.random.default_rng(0).normal(0, 1e-6, s.shape[1])
+
     def clips(s: Samples) -> None:
         s[0] = np.clip(60 * s[0], -1, 1)
 
@@ -219,6 +226,8 @@ def test_faults_are_found_and_named(tetrahedron: Samples) -> None:
     for change, kind, words in (
         (dead, "dead", "channel 5 is dead"),
         (weak, "weak", "channel 7 is 26 dB weaker"),
+        (repeats, "repeat", "come again and again on channel 7 while others go on"),
+        (hums, "dead", "channel 7 has nothing above"),
         (clips, "clip", "channel 3 clips"),
         (copied, "same", "channel 9 is the same as channel 3"),
         (inverted, "same", "channel 9 is the same, inverted, as channel 3"),

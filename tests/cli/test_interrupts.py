@@ -68,3 +68,21 @@ def test_a_users_program_keeps_its_own_way(interrupting: dict[str, str], tmp_pat
     ended = run([sys.executable, str(program)], "elsa_rt.version", interrupting)
     assert ended.stdout == "the robot stops\n"
     assert ended.returncode == 0
+
+
+def test_a_system_without_timers_and_hang_ups_listens_as_well(tmp_path: Path) -> None:
+    """What the module ``signal`` lacks on Windows is taken out of it."""
+    program = tmp_path / "other_system.py"
+    program.write_text(
+        "import signal, sys\n"
+        "for name in ('SIGALRM', 'setitimer', 'getitimer', 'ITIMER_REAL', 'SIGHUP', 'SIGPIPE'):\n"
+        "    delattr(signal, name)\n"
+        "from elsa_rt.cli import main\n"
+        "sys.exit(main(['listen', '--demo', '--alerts-only', '--prompt', 'glass breaking']))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    ended = subprocess.run(
+        [sys.executable, str(program)], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert '"state": "end"' in ended.stdout.splitlines()[-1]

@@ -124,7 +124,7 @@ def test_reset_forgets_what_was_said() -> None:
     samples = noise(1.0)
     samples[0, :10] = np.nan
     assert len(notices(samples, health)) == 1
-    samples[1:] += noise(1.0, 3, seed=1)
+    samples += noise(1.0, seed=1)
     assert notices(samples, health) == []
     health.reset()
     assert len(notices(samples, health)) == 1
@@ -255,14 +255,60 @@ def test_another_gain(decibels: float, capsules: bool) -> None:
     assert seen["gain"] <= 5
 
 
-def test_half_the_bandwidth() -> None:
-    samples = noise(6.0)
-    spectrum = np.fft.rfft(samples[3])
-    spectrum[len(spectrum) // 2 :] = 0
-    samples[3] = np.fft.irfft(spectrum)
+@pytest.mark.parametrize("channel", [0, 3])
+@pytest.mark.parametrize("period", [480, 1_024, 48_000])
+def test_one_channel_that_repeats_a_buffer_is_dead(channel: int, period: int) -> None:
+    samples = plane_wave(7.0)
+    again = samples[channel, RATE - period : RATE]
+    samples[channel, RATE:] = np.tile(again, 6 * RATE // period + 1)[: 6 * RATE]
+    seen = kinds(samples)
+    kind = "dead" if channel else "deaf"
+    assert kind in seen
+    assert seen[kind] - 1 <= 5
+    assert "repeat" not in seen
+
+
+def below(samples: NDArray[np.float32], hertz: float) -> NDArray[np.float32]:
+    """What of ``samples`` (n,) lies below ``hertz``, on 24 bits."""
+    spectrum = np.fft.rfft(samples)
+    spectrum[round(hertz * len(samples) / RATE) :] = 0
+    return (np.round(np.fft.irfft(spectrum) * 2**23) / 2**23).astype(np.float32)
+
+
+@pytest.mark.parametrize("others", [24_000, 12_000, 8_000])
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_half_the_bandwidth(others: float, share: float) -> None:
+    samples = np.array([below(row, others) for row in noise(6.0)])
+    samples[3] = below(samples[3], others * share)
     seen = kinds(samples)
     assert set(seen) == {"narrow"}
     assert seen["narrow"] <= 5
+
+
+def test_a_channel_of_hum_alone_is_dead() -> None:
+    samples = noise(6.0) * np.float32(0.02) + plane_wave()
+    time_s = np.arange(samples.shape[1]) / RATE
+    hum = sum(0.1 / n * np.sin(2 * np.pi * 50 * n * time_s) for n in (1, 2, 3, 5, 7))
+    samples[2] = hum + np.random.default_rng(3).normal(0, 1e-5, samples.shape[1])
+    seen = kinds(samples)
+    assert set(seen) == {"dead"}
+    assert seen["dead"] <= 5
+
+
+def test_hum_on_a_channel_that_hears_is_no_dead_channel() -> None:
+    samples = noise(6.0) * np.float32(0.02) + plane_wave()
+    samples[2] += 0.1 * np.sin(2 * np.pi * 50 * np.arange(samples.shape[1]) / RATE)
+    assert "dead" not in kinds(samples)
+
+
+def test_a_bird_in_the_null_of_a_channel_is_no_lack_of_bandwidth() -> None:
+    """Y hears nothing of what is straight in front, but the rumble from the left."""
+    bird = noise(6.0, 1, seed=4)[0]
+    bird -= below(bird, 4_000)
+    rumble = below(noise(6.0, 1, seed=5)[0], 1_500)
+    samples = 1e-3 * noise(6.0)
+    samples += np.outer([1, 0.03, 0.04, 1], bird) + np.outer([1, 1, 0.3, 0.2], rumble)
+    assert "narrow" not in kinds(samples.astype(np.float32))
 
 
 @pytest.mark.parametrize("rail", [0.05, 0.5, 0.98, 1.0, 4.0])

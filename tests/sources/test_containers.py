@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from elsa_rt.audio.ambisonics import decode_matrix
 from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
+from elsa_rt.sources import pipe
 from elsa_rt.sources.files import FileSource
 from elsa_rt.sources.open import open_source
 from elsa_rt.sources.pcm import decode_pcm
@@ -229,6 +232,46 @@ def test_a_fifo_waits_for_its_writer_and_tells_of_it(sound: Samples, tmp_path: P
         got = np.concatenate([block.samples for block in blocks], axis=1)
     np.testing.assert_array_equal(got, sound[:, : got.shape[1]])
     assert got.shape[1] == (4_000 - 44) // 8
+
+
+def test_a_pipe_without_a_header_yet_is_waited_for_aloud(
+    sound: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipe, "SAY_AFTER_S", 0.05)
+    out, into = os.pipe()
+    told = threading.Event()
+    notices: list[str] = []
+
+    def hear(notice: str) -> None:
+        notices.append(notice)
+        told.set()
+
+    def write() -> None:
+        told.wait(10)
+        with open(into, "wb") as writer:
+            writer.write(wav(pcm(sound)))
+
+    threading.Thread(target=write).start()
+    with open(out, "rb") as stream:
+        source = PipeSource(stream, Config(), hear)
+        got = np.concatenate([block.samples for block in source], axis=1)
+    assert "nothing has come for" in notices[0]
+    assert "is WAV and says itself what it holds" in notices[1]
+    np.testing.assert_array_equal(got, sound)
+
+
+def test_listening_that_stood_still_is_told_once(
+    sound: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after SIGSTOP: what a microphone before the pipe lost meanwhile is in no count."""
+    monkeypatch.setattr(pipe, "HELD_UP_S", 0.1 - pipe.HEARTBEAT_S)
+    notices: list[str] = []
+    source = PipeSource(io.BytesIO(pcm(sound)), Config(rate=RATE, input_channels=4), notices.append)
+    for _ in source:
+        time.sleep(0.15)
+    (told,) = notices
+    assert re.search(r"listening stood still for 0\.\d s", told)
+    assert "a microphone has lost sound that is not counted here" in told
 
 
 def test_a_pipe_that_stalls_is_told_within_five_seconds(sound: Samples) -> None:
