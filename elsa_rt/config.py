@@ -130,7 +130,7 @@ class Config:
     )
     engine: Engine = _setting(MODEL, "auto", "what runs the model", ENGINES)
     precision: Precision = _setting(
-        MODEL, "auto", "numbers of the audio encoder; auto is fp32 on onnx, else fp16", PRECISIONS
+        MODEL, "auto", "numbers of the audio encoder; auto is fp32, on TensorRT fp16", PRECISIONS
     )
     provider: Provider = _setting(MODEL, "cpu", "where onnx runs", PROVIDERS)
     compile: bool = _setting(

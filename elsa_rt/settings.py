@@ -16,7 +16,7 @@ from elsa_rt.rules.rule import Rule
 SampleFormat = Literal["s16", "s24", "s24-in-32", "s32", "f32"]
 """Little-endian PCM that standard input may carry."""
 
-Engine = Literal["auto", "onnx", "tensorrt", "tensorrt-rtx"]
+Engine = Literal["auto", "onnx", "compiled", "tensorrt", "tensorrt-rtx"]
 Precision = Literal["auto", "fp32", "fp16", "int8"]
 Provider = Literal["cpu", "cuda"]
 Frame = Literal["microphone", "world"]

@@ -26,7 +26,10 @@ from elsa_rt.jit.numba_compiler import compile_kernel
 from elsa_rt.jit.object_file import address_of, load
 from elsa_rt.jit.shipped import TARGETS, file_of
 
-ROOMS = ("elsa_rt.features", "elsa_rt.microphones", "elsa_rt.diagnostics", "elsa_rt.scoring")
+ROOMS = (
+    "elsa_rt.features", "elsa_rt.encoder.compiled", "elsa_rt.microphones", "elsa_rt.diagnostics",
+    "elsa_rt.scoring",
+)  # fmt: skip
 
 
 def kernels() -> Iterator[Kernel]:

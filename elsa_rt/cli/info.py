@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     for package in PACKAGES:
         _show(package, _installed(package))
     _show("portaudio", _portaudio())
-    for engine in (_engine(), *_tensorrt()):
+    for engine in (_compiled(), _engine(), *_tensorrt()):
         _show("engine", engine)
 
     from elsa_rt.encoder.bundle import ModelBundle
@@ -73,6 +73,13 @@ def _portaudio() -> str:
     except (ImportError, OSError):
         return "missing, so no microphone: apt-get install libportaudio2"
     return str(sounddevice.get_portaudio_version()[1])
+
+
+def _compiled() -> str:
+    from elsa_rt.encoder.compiled.model import RUN
+
+    ready = "its machine code is there" if RUN.is_ready else "to be made ready: elsa-rt warmup"
+    return f"compiled on the processor, {ready}"
 
 
 def _engine() -> str:

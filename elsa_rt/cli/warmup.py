@@ -28,6 +28,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     config = Config(**settings(arguments))
     begun = time.perf_counter()
+    _compile(config)
     from elsa_rt.demo import demo_path, demo_prompts
     from elsa_rt.listener import Listener
 
@@ -37,3 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
     if why := cache.failure():
         raise ElsaError(why)
     return 0
+
+
+def _compile(config: Config) -> None:
+    """Make the machine code of the engine `compiled`, which no start waits for."""
+    if config.engine in ("auto", "compiled"):
+        from elsa_rt.encoder.compiled.model import RUN
+
+        RUN.prepare()

@@ -36,8 +36,6 @@ def check_model(config: Config) -> Iterator[Check]:
     digest = bundle.files[AUDIO_ENCODER][:12]
     yield Check("model", "ok", f"{bundle.name} {bundle.version}, sha256 {digest}.. as it should be")
     try:
-        import onnxruntime
-
         encoder = AudioEncoder(bundle, config)
     except ElsaError as error:
         yield Check("engine", "failure", str(error))
@@ -55,8 +53,7 @@ def check_model(config: Config) -> Iterator[Check]:
     yield Check(
         "engine",
         state,
-        f"{encoder.engine} (onnxruntime {onnxruntime.__version__}): a step of "
-        f"{1000 * bundle.step_s:.0f} ms takes {1000 * slow:.1f} ms",
+        f"{encoder.engine}: a step of {1000 * bundle.step_s:.0f} ms takes {1000 * slow:.1f} ms",
         "" if state == "ok" else "close other programs, or choose a faster computer",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,8 @@ def load_model(bundle: ModelBundle, config: Config, streams: int, on_notice: OnN
     """Load the encoder of ``bundle`` for ``streams`` streams on the engine of ``config``.
 
     ``auto`` takes a TensorRT only if its plan is there already, as a build may last minutes; why
-    it takes none where a GPU and a TensorRT are at hand is a notice.
+    it takes none where a GPU and a TensorRT are at hand is a notice. On the processor it takes
+    ``compiled`` where machine code and a program can be had at once, else ``onnx``.
 
     Raises
     ------
@@ -43,7 +45,15 @@ def load_model(bundle: ModelBundle, config: Config, streams: int, on_notice: OnN
             except EngineError as error:
                 reasons.append(str(error))
         if reasons:
-            on_notice(f"onnx on the processor runs the model, no TensorRT: {'; '.join(reasons)}")
+            on_notice(f"the processor runs the model, no TensorRT: {'; '.join(reasons)}")
+    if config.engine in ("auto", "compiled"):
+        from elsa_rt.encoder.compiled.model import RUN, CompiledAudio, why_not
+
+        if config.engine == "compiled":
+            return CompiledAudio(bundle, config, streams)
+        if not why_not(config) and RUN.is_ready:
+            with contextlib.suppress(EngineError):  # another architecture
+                return CompiledAudio(bundle, config, streams)
     from elsa_rt.encoder.onnx import OnnxAudio
 
     return OnnxAudio(bundle, config, streams)

@@ -12,7 +12,6 @@ from tokenizers import Encoding, Tokenizer
 
 from elsa_rt.cache import digest, load, save
 from elsa_rt.encoder.bundle import TEXT_ENCODER, TOKENIZER, ModelBundle
-from elsa_rt.encoder.onnx import onnx_gate, open_session
 from elsa_rt.errors import BundleError
 from elsa_rt.parallel import in_parallel
 
@@ -105,6 +104,8 @@ def _encode(
     By itself because the scales of a dynamically quantised model come from the whole batch: a
     prompt would change with its neighbours. Several threads encode different texts.
     """
+    from elsa_rt.encoder.onnx import onnx_gate, open_session  # not for texts that are kept
+
     tokenizer = _load_tokenizer(bundle)
     session = open_session(bundle.file(TEXT_ENCODER), threads, arena=False, bundle=bundle)
     asked = ["embedding", *(["vocabulary", "place"] if bundle.names else [])]

@@ -53,6 +53,18 @@ class Kernel:
         function: Callable[..., Any] = getattr(import_module(self.module), self.function)
         return function
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it runs without being compiled first."""
+        try:
+            return (shipped.find(self.digest) or _kept(self)) is not None
+        except Exception:  # no file of this processor
+            return False
+
+    def prepare(self) -> None:
+        """Compile it and keep it, unless it is ready; that may take half a minute."""
+        _machine_code(self)
+
     def bind(self, *fixed: Any) -> Callable[..., int]:
         """The function with its first arguments, arrays that stay where they are, given."""
         code = _machine_code(self)

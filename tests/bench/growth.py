@@ -96,7 +96,7 @@ def main() -> int:
     options = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     bundle = ModelBundle.load(options.bundle)
-    encoder = AudioEncoder(bundle, Config(engine="onnx"))
+    encoder = AudioEncoder(bundle, Config())
     found: Found = {}
     for jobs in (context_jobs, prompt_jobs, stream_jobs):
         found |= in_turns(jobs(bundle, encoder), options.rounds, run=3)

@@ -33,7 +33,7 @@ LEAST_MICROPHONES = 100.0
 
 def together(bundle: ModelBundle, count: int, prompts: int, steps: int) -> Iterator[float]:
     """Milliseconds of processor time of each step, for one of ``count`` microphones."""
-    config = Config(engine="onnx")
+    config = Config()
     names = [f"m{n}" for n in range(count)]
     sentences = [f"{PROMPTS[n % len(PROMPTS)]}, {n}" for n in range(prompts)]
     listeners = Listeners(

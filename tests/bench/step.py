@@ -39,7 +39,7 @@ def main() -> int:
     try:
         bundle = ModelBundle.load(options.bundle)
         report = measure(
-            bundle, Config(engine="onnx"), options.prompts, options.steps,
+            bundle, Config(), options.prompts, options.steps,
             sound=blocks(bundle), clock=time.thread_time,
         )  # fmt: skip
     except ElsaError as error:
@@ -49,7 +49,7 @@ def main() -> int:
     print(*quantile_table({k: np.array(v) for k, v in report.stages.items()}, "ms"), sep="\n")
     try:
         many = measure(
-            bundle, Config(engine="onnx"), MANY_PROMPTS, options.steps // 4,
+            bundle, Config(), MANY_PROMPTS, options.steps // 4,
             sound=blocks(bundle), clock=time.thread_time,
         )  # fmt: skip
     except ElsaError as error:

@@ -1,0 +1,16 @@
+"""Numbers of operations and of functions in the table of a program, and sizes of what they read."""
+
+CONV, DENSE, DEPTHWISE, MAP, RING = range(5)
+"""Kinds of operations."""
+
+(
+    COPY, SUM, ADD, SUBTRACT, MULTIPLY, DIVIDE, MAX, MIN,
+    RELU, HARD_SWISH, SIGMOID, EXP, GELU, RECIPROCAL, ROOT, LOG,
+) = range(16)  # fmt: skip
+"""Functions; an activation is one of them, `COPY` where there is none."""
+
+COLUMNS = 26
+"""Of the table; what a kind leaves over is 0."""
+
+BYTES, WEIGHT = 4, 3
+"""Of a float, and of a weight: an integer with a scale for each output, as exact as a float."""

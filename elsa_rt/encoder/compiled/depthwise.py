@@ -1,0 +1,46 @@
+"""Convolutions of each channel by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.encoder.compiled import vector as v
+from elsa_rt.encoder.compiled.codes import BYTES
+from elsa_rt.encoder.compiled.functions import activate
+from elsa_rt.encoder.compiled.rows import oldest, row_at
+from elsa_rt.jit.numba_compiler import compiled
+
+Operation = NDArray[np.int64]
+
+
+@compiled
+def convolve_each(op: Operation, steps: int, memory_at: int, constants_at: int) -> None:
+    """Taps beyond the first and the last column are left out, as their zeros would be.
+
+    Columns from 1: rows, columns, input (see `row_at`), columns of it, floats between them, its
+    pad, columns from column to column, rows from row to row, rows and columns of the kernel, rows
+    between its rows, weights, biases, channels, result, floats from row to row of it, from column
+    to column, activation.
+    """
+    rows, columns, columns_in, step = op[1], op[2], op[8], op[9] * BYTES
+    pad, along, stride, high, wide, apart = op[10], op[11], op[12], op[13], op[14], op[15]
+    channels, act = op[18], op[22]
+    across = channels * BYTES
+    first = oldest(op, steps)
+    for row in range(rows):
+        for column in range(columns):
+            left = column * along - pad
+            begin, end = max(0, -left), min(wide, columns_in - left)
+            y = memory_at + (op[19] + row * op[20] + column * op[21]) * BYTES
+            for c in range(0, across, v.LANES * BYTES):
+                acc = v.read(constants_at + op[17] * BYTES + c)
+                for i in range(high):
+                    x = row_at(op, row * stride + i * apart, first, memory_at)
+                    x += (left + begin) * step + c
+                    w = constants_at + op[16] * BYTES + (i * wide + begin) * across + c
+                    for _ in range(begin, end):
+                        acc = v.multiply_add(v.read(x), v.read(w), acc)
+                        x += step
+                        w += across
+                v.write(y + c, activate(act, acc))

@@ -1,0 +1,142 @@
+"""Eight floats side by side, for Numba: what the kernels of this room are written in.
+
+LLVM makes of them the registers that a processor has: one of AVX2, two of NEON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba.extending as extending
+from llvmlite import ir
+from numba import types
+from numba.core.datamodel import models
+
+LANES = 8
+
+_FLOATS = ir.VectorType(ir.FloatType(), LANES)
+_INTEGERS = ir.VectorType(ir.IntType(32), LANES)
+_FLOAT = ir.FloatType()
+
+
+class _Vector(types.Type):
+    def __init__(self) -> None:
+        super().__init__("eight_floats")
+
+
+VECTOR = _Vector()
+
+
+@extending.register_model(_Vector)
+class _Model(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _FLOATS)  # type: ignore[no-untyped-call]
+
+
+def _operation(given: str, build: Callable[..., Any], result: Any = VECTOR) -> Callable[..., Any]:
+    """A function of Numba that ``build(builder, *values)`` writes in LLVM's language.
+
+    ``given`` holds a letter for each argument: ``v`` a vector, ``p`` an address, ``f`` a float.
+    """
+    kinds = {"v": VECTOR, "p": types.int64, "f": types.float32}
+    signature = result(*(kinds[letter] for letter in given))
+
+    def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        found = build(builder, *values)
+        return context.get_dummy_value() if result is types.void else found
+
+    names = ", ".join(f"x{n}" for n in range(len(given)))
+    scope: dict[str, Any] = {"signature": signature, "generate": generate}
+    exec(f"def operation(context, {names}):\n    return signature, generate", scope)  # nosec B102
+    made: Callable[..., Any] = extending.intrinsic(scope["operation"])
+    return made
+
+
+def _constant(value: float) -> Any:
+    return ir.Constant(_FLOATS, [value] * LANES)
+
+
+def _call(builder: Any, name: str, *values: Any) -> Any:
+    """An intrinsic of LLVM that takes and gives vectors."""
+    kind = ir.FunctionType(_FLOATS, [_FLOATS] * len(values))
+    function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+    return builder.call(function, values)
+
+
+def _read(builder: Any, address: Any, kind: Any, align: int) -> Any:
+    return builder.load(builder.inttoptr(address, kind.as_pointer()), align=align)
+
+
+def _read_weights(builder: Any, address: Any) -> Any:
+    """Two halves, so that no byte crosses from one half of a register into the other."""
+    bytes_ = ir.VectorType(ir.IntType(8), 16)
+    behind = builder.add(address, ir.Constant(ir.IntType(64), 12))
+    # byte 16 is the first of the zeros: it comes below the three that are kept
+    order = ir.Constant(
+        ir.VectorType(ir.IntType(32), 16),
+        [16 if byte % 4 == 0 else byte // 4 * 3 + byte % 4 - 1 for byte in range(16)],
+    )
+    halves = [
+        builder.shuffle_vector(_read(builder, at, bytes_, 1), ir.Constant(bytes_, [0] * 16), order)
+        for at in (address, behind)
+    ]
+    both = ir.Constant(ir.VectorType(ir.IntType(32), 32), list(range(32)))
+    whole = builder.shuffle_vector(*halves, both)
+    return builder.sitofp(builder.bitcast(whole, _INTEGERS), _FLOATS)
+
+
+def _spread(builder: Any, value: Any) -> Any:
+    one = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), value, _index(0))
+    return builder.shuffle_vector(
+        one, ir.Constant(_FLOATS, ir.Undefined), ir.Constant(_INTEGERS, [0] * LANES)
+    )
+
+
+def _index(lane: int) -> Any:
+    return ir.Constant(ir.IntType(32), lane)
+
+
+def _write(builder: Any, address: Any, value: Any) -> None:
+    builder.store(value, builder.inttoptr(address, _FLOATS.as_pointer()), align=4)
+
+
+def _write_first(builder: Any, address: Any, value: Any) -> None:
+    first = builder.extract_element(value, _index(0))
+    builder.store(first, builder.inttoptr(address, _FLOAT.as_pointer()), align=4)
+
+
+def _power_of_two(builder: Any, value: Any) -> Any:
+    whole = builder.add(builder.fptosi(value, _INTEGERS), ir.Constant(_INTEGERS, [127] * LANES))
+    return builder.bitcast(builder.shl(whole, ir.Constant(_INTEGERS, [23] * LANES)), _FLOATS)
+
+
+def _larger(builder: Any, one: Any, other: Any) -> Any:
+    return builder.select(builder.fcmp_ordered(">", one, other), one, other)
+
+
+def _smaller(builder: Any, one: Any, other: Any) -> Any:
+    return builder.select(builder.fcmp_ordered("<", one, other), one, other)
+
+
+read = _operation("p", lambda b, at: _read(b, at, _FLOATS, 4))
+read_weights = _operation("p", _read_weights)
+"""Eight integers of three bytes, 256 times as large, as floats; it reads four bytes more."""
+read_one = _operation("p", lambda b, at: _spread(b, _read(b, at, _FLOAT, 4)))
+"""One float, eight times."""
+spread = _operation("f", _spread)
+zero = _operation("", lambda b: _constant(0.0))
+write = _operation("pv", _write, types.void)
+write_first = _operation("pv", _write_first, types.void)
+add = _operation("vv", lambda b, x, y: b.fadd(x, y))
+subtract = _operation("vv", lambda b, x, y: b.fsub(x, y))
+multiply = _operation("vv", lambda b, x, y: b.fmul(x, y))
+divide = _operation("vv", lambda b, x, y: b.fdiv(x, y))
+multiply_add = _operation("vvv", lambda b, x, y, z: _call(b, "llvm.fmuladd.v8f32", x, y, z))
+larger = _operation("vv", _larger)
+smaller = _operation("vv", _smaller)
+nearest_whole = _operation("v", lambda b, x: _call(b, "llvm.rint.v8f32", x))
+power_of_two = _operation("v", _power_of_two)
+"""Of whole numbers -126..127."""
+root = _operation("v", lambda b, x: _call(b, "llvm.sqrt.v8f32", x))
+logarithm = _operation("v", lambda b, x: _call(b, "llvm.log.v8f32", x))

@@ -1,0 +1,288 @@
+"""The compiled encoder beside ONNX Runtime, and graphs of which it makes no program."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from elsa_rt.config import Config
+from elsa_rt.encoder.audio import AudioEncoder
+from elsa_rt.encoder.bundle import AUDIO_ENCODER, DEFAULT, ModelBundle
+from elsa_rt.encoder.compiled.lowering import lower
+from elsa_rt.encoder.compiled.model import RUN, CompiledAudio
+from elsa_rt.encoder.compiled.onnx_file import read_graph
+from elsa_rt.encoder.onnx import OnnxAudio
+from elsa_rt.errors import EngineError
+from export.bundles.lean import random_frames
+from export.bundles.manifest import rehash
+from export.bundles.step_graph import GraphWriter
+
+pytestmark = pytest.mark.skipif(
+    not RUN.is_ready, reason="no machine code is shipped for this processor: elsa-rt warmup"
+)
+
+AS_BEFORE = 2e-5
+"""Of outputs that ONNX Runtime gives: a fifth of what the streaming contract allows."""
+
+
+@pytest.fixture(scope="module")
+def bundle() -> ModelBundle:
+    return ModelBundle.load()
+
+
+def apart(one: list[NDArray[np.float32]], other: list[NDArray[np.float32]]) -> float:
+    return max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
+
+
+def test_it_hears_what_onnx_runtime_hears(bundle: ModelBundle) -> None:
+    rng = np.random.default_rng(1)
+    own, other = CompiledAudio(bundle, Config()).stream(), OnnxAudio(bundle, Config()).stream()
+    for _ in range(150):  # every ring turns round several times
+        frames = random_frames(rng)
+        assert apart(own.run(frames), other.run(frames)) < AS_BEFORE
+    own.reset()
+    other.reset()
+    assert apart(own.run(frames), other.run(frames)) < AS_BEFORE
+
+
+def test_streams_have_states_of_their_own(bundle: ModelBundle) -> None:
+    rng = np.random.default_rng(2)
+    many = CompiledAudio(bundle, Config(), 3).stream()
+    alone = [CompiledAudio(bundle, Config()).stream() for _ in range(3)]
+    for step in range(8):
+        frames = np.concatenate([random_frames(rng) for _ in range(3)])
+        held = [1] if step in (3, 4) else []
+        heard = many.run(frames, held)
+        for stream, one in enumerate(alone):
+            if stream not in held:
+                found = one.run(frames[stream : stream + 1])
+                assert apart([each[stream : stream + 1] for each in heard], found) == 0
+        if step == 5:
+            many.reset(2)
+            alone[2].reset()
+
+
+def test_auto_takes_it_and_named_engines_are_kept(bundle: ModelBundle) -> None:
+    assert AudioEncoder(bundle).engine == "compiled"
+    assert AudioEncoder(bundle, Config(engine="compiled", precision="fp32")).engine == "compiled"
+    for settings in ({"engine": "onnx"}, {"precision": "fp16"}):
+        assert AudioEncoder(bundle, Config(**settings)).engine == "onnx"  # type: ignore[arg-type]
+    with pytest.raises(EngineError, match=r"compiled: it has no --precision fp16: use --engine on"):
+        AudioEncoder(bundle, Config(engine="compiled", precision="fp16"))
+
+
+def test_without_machine_code_nobody_waits_for_a_compiler(
+    bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("elsa_rt.jit.shipped.find", lambda *_: None)
+    monkeypatch.setattr("elsa_rt.jit.kernel._kept", lambda _: None)
+    assert AudioEncoder(bundle).engine == "onnx"
+
+
+def test_another_architecture_is_left_to_onnx_runtime(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(DEFAULT, other)
+    model = onnx.load(str(other / AUDIO_ENCODER))
+    (last,) = (node for node in model.graph.node if node.output[0] == "embedding")
+    last.output[0] = "before"
+    model.graph.node.append(helper.make_node("Softmax", ["before"], ["embedding"], axis=2))
+    onnx.save(model, str(other / AUDIO_ENCODER))
+    rehash(other)
+    assert AudioEncoder(ModelBundle.load(other)).engine == "onnx"
+    with pytest.raises(EngineError, match=r"no program .*: an operation Softmax: use"):
+        AudioEncoder(ModelBundle.load(other), Config(engine="compiled"))
+
+
+def test_a_start_with_kept_texts_loads_no_onnx_runtime(tmp_path: Path) -> None:
+    import subprocess
+
+    program = (
+        "import sys; from elsa_rt.listener import Listener; Listener(['a dog barking']);"
+        "print('onnxruntime' in sys.modules)"
+    )
+    found = [
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True,
+                       env={"ELSA_RT_CACHE": str(tmp_path), "PYTHONPATH": ":".join(sys.path)})
+        .stdout.strip() for _ in range(2)
+    ]  # fmt: skip
+    assert found == ["True", "False"]
+
+
+def test_the_file_is_read_as_onnx_reads_it() -> None:
+    data = (DEFAULT / AUDIO_ENCODER).read_bytes()
+    model, graph = onnx.load_from_string(data), read_graph(data)
+    assert [node.kind for node in graph.nodes] == [node.op_type for node in model.graph.node]
+    for node, theirs in zip(graph.nodes, model.graph.node, strict=True):
+        assert (list(node.inputs), list(node.outputs)) == (theirs.input, theirs.output)
+        for each in theirs.attribute:
+            value = helper.get_attribute_value(each)
+            own = node.attributes[each.name]
+            assert own == (tuple(value) if isinstance(value, list) else pytest.approx(value))
+    for constant in model.graph.initializer:
+        np.testing.assert_array_equal(
+            graph.constants[constant.name], numpy_helper.to_array(constant)
+        )
+
+
+@pytest.mark.parametrize("cut", [0, 1, 7, 100, 5000, -1])
+def test_a_damaged_file_is_refused(cut: int) -> None:
+    with pytest.raises(ValueError, match=r"no ONNX graph|a value|a constant|a field"):
+        read_graph((DEFAULT / AUDIO_ENCODER).read_bytes()[:cut])
+
+
+def small(write: Callable[[GraphWriter], None]) -> onnx.ModelProto:
+    """A graph from frames (1, 8, 8, 16) to an output ``y``."""
+    g = GraphWriter()
+    g.input("frames", 8, 8, 16)
+    write(g)
+    return g.model()
+
+
+def both(model: onnx.ModelProto, steps: int = 5) -> tuple[list[Any], list[Any]]:
+    """What ONNX Runtime and a program give for some steps of noise."""
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    states = {
+        each.name: np.zeros([1, *each.shape[1:]], np.float32)
+        for each in session.get_inputs() if each.name != "frames"
+    }  # fmt: skip
+    names = [each.name for each in session.get_outputs()]
+    program = lower(read_graph(model.SerializeToString()), ["y"])
+    memory = np.zeros(program.floats, np.float32)
+    run = RUN.bind(program.operations, program.constants, program.weights, memory)
+    rng, theirs, own = np.random.default_rng(3), [], []
+    for step in range(steps):
+        frames = rng.normal(0, 1.5, (1, 8, 8, 16)).astype(np.float32)
+        found = dict(zip(names, session.run(names, {"frames": frames, **states}), strict=True))
+        states = {"state_" + k.removeprefix("next_"): v for k, v in found.items() if k != "y"}
+        memory[program.frames : program.frames + frames.size] = frames.ravel()
+        run(step)
+        theirs.append(found["y"])
+        begin = program.outputs["y"]
+        own.append(memory[begin : begin + found["y"].size].reshape(found["y"].shape).copy())
+    return theirs, own
+
+
+def channels(g: GraphWriter) -> str:
+    """Frames with their second axis as channels, (1, 8, 8, 16)."""
+    return str(g.node("Transpose", "frames", perm=[0, 2, 1, 3]))
+
+
+def function(kind: str) -> Callable[[GraphWriter], None]:
+    def write(g: GraphWriter) -> None:
+        x = g.reshape("frames", 8 * 8 * 16)
+        if kind in ("Log", "Reciprocal"):
+            x = g.node("Exp", x)
+        g.output("y", 8 * 8 * 16)
+        g.node(kind, x, to="y")
+
+    return write
+
+
+def layer(outputs: int, high: int, wide: int, strides: tuple[int, int], dilation: int,
+          group: int = 1) -> Callable[[GraphWriter], None]:  # fmt: skip
+    """A convolution that looks back on a state, an activation, a sum, and means of channels."""
+
+    def write(g: GraphWriter) -> None:
+        rng = np.random.default_rng(4)
+        x = channels(g)
+        kept = dilation * (high - 1)
+        state, following = g.state(8, kept, 16)
+        joined = g.node("Concat", state, g.node("Mul", x, g.floats(0.5)), axis=2)
+        g.slice(joined, [2], [8], [8 + kept], to=following)
+        weight = rng.normal(0, 0.2, (outputs, 8 // group, high, wide))
+        conv = g.conv(joined, weight, rng.normal(0, 1, outputs), pad=wide // 2, strides=strides,
+                      dilation=dilation, group=group)  # fmt: skip
+        y = g.node("HardSwish", conv)
+        again = g.conv(y, rng.normal(0, 0.2, (outputs, outputs, 1, 1)), rng.normal(0, 1, outputs))
+        total = g.node("Add", again, y)
+        g.output("y", outputs)
+        g.node("ReduceMean", total, g.integers(2, 3), keepdims=0, to="y")
+
+    return write
+
+
+def head(g: GraphWriter) -> None:
+    """Dense layers of odd sizes with a state, parts, and a unit vector."""
+    rng = np.random.default_rng(5)
+    x = g.reshape(channels(g), 8 * 8 * 16)
+    state, following = g.state(37)
+    h = g.node("Gemm", x, g.floats(rng.normal(0, 0.02, (1024, 37))), state, beta=0.5, to=following)
+    one, other = g.node("Split", h, g.integers(30, 7), axis=1, parts=2)
+    weights = rng.normal(0, 0.3, (33, 7))
+    small = g.linear(other, weights, rng.normal(0, 1, 33))
+    joined = g.node("Concat", small, one, axis=1)
+    g.output("y", 63)
+    unit = g.unit(g.node("Clip", joined, g.floats(-2.0), g.floats(2.0)), 1e-6)
+    g.node("Max", unit, g.floats(-0.3), to="y")
+
+
+GRAPHS: dict[str, Callable[[GraphWriter], None]] = {
+    **{kind: function(kind) for kind in
+       ("Exp", "Sigmoid", "Gelu", "HardSwish", "Relu", "Log", "Reciprocal")},
+    "product": layer(24, 3, 3, (2, 2), 1),
+    "wide product": layer(40, 4, 5, (2, 2), 1),
+    "thin product": layer(8, 1, 1, (1, 1), 1),
+    "in time": layer(16, 2, 1, (1, 1), 4),
+    "each channel": layer(8, 3, 3, (1, 1), 2, group=8),
+    "each channel, strides": layer(8, 5, 5, (2, 2), 1, group=8),
+    "head": head,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_an_operation_beside_onnx_runtime(name: str) -> None:
+    theirs, own = both(small(GRAPHS[name]))
+    for one, other in zip(theirs, own, strict=True):
+        np.testing.assert_allclose(other, one, rtol=2e-6, atol=2e-6 * np.abs(one).max())
+
+
+def odd(kind: str, *more: str, **attributes: Any) -> onnx.ModelProto:
+    """A graph of one node, whose meaning a program would miss."""
+    shapes = {"w": (16, 4), "c": (8, 8, 3, 3), "b": (8,)}
+    constants = [
+        numpy_helper.from_array(np.ones(shapes[name], np.float32), name) for name in shapes
+    ]
+    constants += [
+        numpy_helper.from_array(np.array(values, np.int64), name)
+        for name, values in (("one", [1]), ("minus", [-1]), ("two", [2]))
+    ]
+    graph = helper.make_graph(
+        [helper.make_node(kind, ["frames", *more], ["y"], **attributes)], "odd",
+        [helper.make_tensor_value_info("frames", TensorProto.FLOAT, [1, 8, 8, 16])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], constants,
+    )  # fmt: skip
+    model = helper.make_model(graph)
+    model.graph.output[0].type.tensor_type.shape.Clear()
+    return model
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        odd("Softmax", axis=3),
+        odd("Slice", "one", "two", "one", "two"),  # every second value
+        odd("Slice", "minus", "two", "one"),
+        odd("ReduceSum", "minus"),
+        odd("Conv", "c", "b", pads=[1, 1, 1, 1], strides=[1, 1], dilations=[1, 1], group=1),
+        odd("Conv", "c", pads=[0, 0, 0, 0], strides=[1, 1], dilations=[1, 1], group=1),
+        odd("Gemm", "w", "b", transB=1),
+        odd("Gelu", approximate="tanh"),
+        odd("Clip", "missing"),
+    ],
+    ids=lambda model: model.graph.node[0].op_type,
+)
+def test_what_a_program_would_miss_is_refused(model: onnx.ModelProto) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        lower(read_graph(model.SerializeToString()), ["y"])
