@@ -408,7 +408,7 @@ class Listener:
     def _begin(self, first: Block) -> None:
         """A stream begins: what it adds to the latency of alerts is known now."""
         channels, count = first.samples.shape
-        if 0 < count < channels:
+        if 4 <= count < channels:
             self.on_notice(
                 f"the first block has {channels} channels of {count} samples: if these are "
                 f"{channels} samples of {count} channels, push samples.T"

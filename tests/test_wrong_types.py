@@ -219,6 +219,10 @@ def test_transposed_samples_are_refused_or_doubted(encoder: AudioEncoder) -> Non
         listener.push(np.zeros((4800, 4), np.float32), RATE)
     with pytest.raises(elsa_rt.SourceError, match=r"shape \(4800, 4\).* perhaps samples\.T"):
         Block(np.zeros((4800, 4), np.float32), RATE)
+    with pytest.raises(elsa_rt.SourceError, match=r"shape \(480, 4\).* perhaps samples\.T"):
+        Block(np.zeros((480, 4), np.float32), RATE)
+    Block(np.zeros((255, 130), np.float32), RATE)
+    Block(np.zeros((255, 4), np.float32), RATE, start=RATE)  # the last of many channels
     listener.push(np.zeros((64, 4), np.float32), RATE)
     assert told == [
         "the first block has 64 channels of 4 samples: if these are 64 samples of 4 channels, "

@@ -12,8 +12,11 @@ from elsa_rt.hints import coerce_fields
 
 MAX_RATE_HZ = 768_000
 
-MAX_CHANNELS = 128
-"""More channels than any device has (PortAudio's own bound): then rows are samples."""
+MAX_CHANNELS = 1_024
+"""More channels than any file or device has."""
+
+TURNED = 128
+"""A first block of more channels than this, and of no more samples, has its rows for columns."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,9 @@ class Block:
                 "(channels, n) of full scale -1..1 are needed, "
                 "e.g. (pcm.T / 32768).astype('float32') for int16"
             )
-        if self.samples.shape[0] > MAX_CHANNELS:
+        channels, count = self.samples.shape
+        turned = self.start == 0 and 0 < count <= TURNED < channels
+        if channels > MAX_CHANNELS or turned:
             raise SourceError(
                 f"a block has shape {self.samples.shape}: (channels, n) is needed, perhaps "
                 "samples.T, as sounddevice and soundfile give (n, channels)"

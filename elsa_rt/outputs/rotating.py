@@ -126,7 +126,7 @@ class RotatingFile:
                 self._rotate()
             if self._lost:
                 self._append(f'{{"type": "lost", "lines": {self._lost}}}\n'.encode())
-                self._tell_lost("are lost; it is written again")
+                self._tell_lost("lost; it is written again")
             self._append(data)
         except (OSError, UsageError) as error:
             self._let_go()
@@ -134,8 +134,8 @@ class RotatingFile:
             self._again_s = self._monotonic() + RETRY_S
             reason = error.strerror if isinstance(error, OSError) else error
             self._on_notice(
-                f"writing {self._path}: {reason}: "
-                f"{self._lost + self._lost_in_all} lines are lost so far"
+                f"writing {self._path}: {reason}: lines lost so far: "
+                f"{self._lost + self._lost_in_all}"
             )
 
     def flush(self) -> None:
@@ -147,12 +147,13 @@ class RotatingFile:
             with contextlib.suppress(OSError, UsageError):
                 self._follow()
                 self._append(f'{{"type": "lost", "lines": {self._lost}}}\n'.encode())
-            self._tell_lost("were lost")
+            self._tell_lost("lost")
         self._let_go()
 
     def _tell_lost(self, how: str) -> None:
         self._lost_in_all += self._lost
-        self._on_notice(f"writing {self._path}: {self._lost} lines {how}")
+        lines = "line" if self._lost == 1 else "lines"
+        self._on_notice(f"writing {self._path}: {self._lost} {lines} {how}")
         self._lost = 0
 
     def _let_go(self) -> None:

@@ -70,6 +70,26 @@ def test_a_users_program_keeps_its_own_way(interrupting: dict[str, str], tmp_pat
     assert ended.returncode == 0
 
 
+def test_a_program_that_cannot_be_loaded_says_so_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class TooLittle:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'numpy':\n"
+        "            raise ImportError('a long page\\nnumpy.so: failed to map segment\\n')\n"
+        "sys.meta_path.insert(0, TooLittle())\n"
+    )
+    paths = [str(tmp_path), str(Path(__file__).parents[2])]
+    ended = subprocess.run(
+        [sys.executable, "-m", "elsa_rt", "info"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("elsa-rt: loading the program: numpy.so: failed to map segment: if")
+
+
 def test_a_system_without_timers_and_hang_ups_listens_as_well(tmp_path: Path) -> None:
     """What the module ``signal`` lacks on Windows is taken out of it."""
     program = tmp_path / "other_system.py"

@@ -89,7 +89,7 @@ def test_a_disk_that_fails_is_said_and_tried_again(tmp_path: Path) -> None:
     file.write("two\n")
     file.write("three\n")
     assert len(said) == 1
-    assert "1 lines are lost so far" in said[0]
+    assert "lines lost so far: 1" in said[0]
     (tmp_path / "a.1" / "full").unlink()
     (tmp_path / "a.1").rmdir()
     clock.now_s += RETRY_S
@@ -97,7 +97,7 @@ def test_a_disk_that_fails_is_said_and_tried_again(tmp_path: Path) -> None:
     file.close()
     assert target.read_text() == '{"type": "lost", "lines": 2}\nfour\n'
     assert (tmp_path / "a.1").read_text() == "one\n"
-    assert "2 lines are lost; it is written again" in said[1]
+    assert "2 lines lost; it is written again" in said[1]
 
 
 def test_a_clock_that_is_set_back_holds_nothing_up(tmp_path: Path) -> None:
