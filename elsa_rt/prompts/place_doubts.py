@@ -13,7 +13,8 @@ _LOOKS = re.compile(
     r"(?P<word>left(?:wards?|most)?|right(?:wards?|most)?|rear(?:wards?)?|front|back(?:wards?)?"
     r"|behind|fore|leeward|windward|above|below|beneath|underneath|overhead|ahead|upstairs|downstairs|sideways|port|starboard|azimuth|elevation"
     rf"|(?:1[0-2]|[1-9]) ?o['’]? ?clock|\w+ o['’]? ?clock|[-+−]?\d{{1,3}} ?(?:°|degrees?|deg)"
-    rf"(?! ?(?:c|f|celsius|fahrenheit)\b)|\d{{1,2}}:[0-5]\d|{WIND})"
+    rf"(?! ?(?:c|f|celsius|fahrenheit)\b)|\d{{1,2}}:[0-5]\d|{WIND}(?:wards?)?|[lr]hs"
+    r"|(?:under|on top of)(?= (?:the|an?|my|our|your|this|that|his|her|their) \w))"
     r"(?:['’]s)?(?![\w'’])(?!-\w)",
     re.IGNORECASE,
 )
@@ -43,6 +44,13 @@ _IDIOMS = re.compile(
     re.IGNORECASE,
 )
 """Where such words mean something else."""
+
+_COMPOUND = re.compile(
+    r"(?<![\w'’-])(?:(?:front|rear|back|behind|upper|lower|top|bottom)-(?:left|right)"
+    r"|(?:left|right)-(?:front|rear|back|behind))\b(?!-)",
+    re.IGNORECASE,
+)
+"""Two directions in one word at the beginning: "rear-left bird", but not "the rear-left door"."""
 
 _TIME = re.compile(
     r"^\s*(?:a\.?m\b|p\.?m\b|at night|in the (?:morning|afternoon|evening)|news|tea)",
@@ -81,6 +89,9 @@ def doubts_of(prompt: str, covered: Sequence[tuple[int, int]], said: str) -> lis
         if not any(start < side.end() and side.start() < end for start, end in covered):
             found.append(_not_understood(side[0], said))
             covered = [*covered, side.span()]
+    compound = _COMPOUND.match(prompt)
+    if compound and not _within(compound.span(), covered):
+        found.append(_not_understood(compound[0], said))
     for match in _LOOKS.finditer(prompt):
         start, end = match.span("word")
         rest, word = prompt[end:], match["word"]

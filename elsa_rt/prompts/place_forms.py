@@ -72,6 +72,7 @@ FORMS = tuple(
         # ends
         (f"in front(?: of {_ME})?|(?:(?:straight|dead|up|right|just) )?ahead(?: of {_ME})?"
          f"|(?:before|opposite|across from|forward of) {_ME}|straight on|front and cent(?:er|re)"
+         "|(?:up|out) front"
          f"|in {_MY} (?:way|path)", "front"),
         (f"{_AT} {_THE}{_VERY}{_END}{_FLANK}{_MINE}",),
         (f"behind {_ME}|(?:at|behind|in) {_MY} backs?|(?:in|at|to) (?:the )?(?:back|rear) of {_ME}"
@@ -96,6 +97,10 @@ FORMS = tuple(
         (f"{_AT} {_THE}(?:(?P<range>far|near) )?{_SIDE}{_HAND}{_CORNER}{_MINE}",),
         (f"{_AT} {_THE}{_END}{_CORNER}s?{_MINE}",),
         (f"over {_MY} {_SIDE} shoulder", "behind"),
+        (f"(?P<end>behind)[-/]{_SIDE}{_MINE}",),
+        (f"{_SIDE}[-/](?P<end>behind)(?: {_ME})?",),
+        (f"(?:{_AT} {_THE})?(?P<end>forward|backward)[- /]{_SIDE}{_MINE}",),
+        (f"{_AT} {_THE}(?P<side>[lr]hs)(?: of {_ME})?",),
         # heights
         (f"(?:above|over|atop|on top of) {_ME}|(?:above|over) {_MY} heads?|overhead|up above"
          "|up high|high up|high in the air|up in the air|upstairs|up there|aloft", "above"),
@@ -109,6 +114,8 @@ FORMS = tuple(
         ("below|beneath|underneath", "below", "preposition"),
         (f"(?:{_AT} {_THE})?{_TIER}[- ]{_SIDE}(?:{_CORNER}|{_FLANK}){_MINE}",),
         (f"(?P<tier>above|below)(?:,? (?:and )?(?:{_AT} )?{_THE}){_SIDE}",),
+        (f"(?P<tier>above|below)[-/]{_SIDE}{_MINE}",),
+        (f"{_SIDE}[-/](?P<tier>above|below)(?: {_ME})?",),
         (f"(?P<tier>up|down),? and (?:{_AT} )?{_THE}{_SIDE}",),
         (f"{_AT} {_THE}{_SIDE},? and (?P<tier>up|down)",),
         ("(?:at|on) (?:ear|eye|head|face|shoulder|my) (?:level|height)|level with me"
@@ -154,7 +161,7 @@ FORMS = tuple(
          "anywhere"),
         # a word alone
         (f"(?:the|{_MY}) (?:{_SIDE}|{_END}){_FLANK}", "", "denied"),
-        ("(?P<bare>left|right|front|rear|port|starboard)(?:wards?)?(?: side)?", "", "bare"),
+        ("(?P<bare>left|right|front|rear|port|starboard|[lr]hs)(?:wards?)?(?: side)?", "", "bare"),
     )
 )  # fmt: skip
 """The table. Of several that fit, the longest counts."""

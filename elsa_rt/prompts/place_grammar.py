@@ -54,7 +54,7 @@ HINTS = re.compile(
     r"|height|horizon|near|beside|close|next|alongside|reach|far|distan|away|way|az|el|angle|bearing"
     r"|between|within|out|off|corner|watch|ears?\b|path|tail|heel|head|face|arms?\b|forward|adjacent"
     r"|afar|north|south|east|west|any|every|nowhere|all|a?round"
-    r"|zero|one|two|thr|four|five|six|seven|eight|nine|ten|twelve|thir|fif|twenty|fort|hundred"
+    r"|lhs|rhs|zero|one|two|thr|four|five|six|seven|eight|nine|ten|twelve|thir|fif|twenty|fort|hundred"
     r"|[ns]?[ns][ew]\b|[ew][ns][ew]\b)"
     r"|behind|above|below|beneath|under|clock|°|deg|\d",
     re.IGNORECASE,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 MEANS = {
-    "left": "left", "port": "left", "right": "right", "starboard": "right",
+    "left": "left", "port": "left", "right": "right", "starboard": "right", "lhs": "left",
+    "rhs": "right", "forward": "front", "backward": "behind",
     "front": "front", "bow": "front", "back": "behind", "rear": "behind", "stern": "behind",
     "quarter": "behind", "behind": "behind", "above": "above", "up": "above",
     "top": "above", "upper": "above", "high": "above", "below": "below", "bottom": "below",
