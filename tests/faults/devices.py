@@ -20,6 +20,7 @@ from elsa_rt.demo import demo_path
 from tests.faults.running import Running, is_event, is_hearing
 from tests.faults.table import Row, missing, seconds
 from tests.faults.truth import Gap, Sound, alerts_lost, sounds_of_pass
+from tests.support.jack_server import PLAYER, JackServer
 
 NAME = "Ambeo"
 BEFORE_S, GAP_S, AFTER_S = 10.0, 8.0, 24.0
@@ -30,11 +31,9 @@ class Microphone:
     """A JACK server with a microphone of four channels that hears the scene, over and over."""
 
     def __init__(self) -> None:
-        self.environment = {
-            **os.environ, "JACK_DEFAULT_SERVER": f"elsa-rt-{os.getpid()}",
-            "JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1",
-        }  # fmt: skip
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._server = JackServer()
+        self.environment = self._server.environment
+        self._players: list[subprocess.Popen[bytes]] = []
         self._passes: list[tuple[float, float]] = []  # begin and end of each
         self._folder = tempfile.TemporaryDirectory(prefix="elsa-rt-scene-")
 
@@ -43,23 +42,21 @@ class Microphone:
         scene, scene_rate = soundfile.read(demo_path(), dtype="float32", always_2d=True)
         path = Path(self._folder.name, f"{rate}.npy")
         np.save(path, np.ascontiguousarray(soxr.resample(scene, scene_rate, rate).T))
-        server = self.environment["JACK_DEFAULT_SERVER"]
-        self._run("jackd", "--no-realtime", "--name", server, "-d", "dummy", "-r", str(rate),
-                  "-p", str(rate // 100), "-C", "0", "-P", "0")  # fmt: skip
-        script = str(Path(__file__).with_name("scene_player.py"))
+        self._server.start(rate)
         for name in [f"Aardvark {number}" for number in range(others)]:
-            self._run(sys.executable, script, name, str(path))
-        player = self._run(sys.executable, script, NAME, str(path))
+            self._play(name, path)
+        player = self._play(NAME, path)
         threading.Thread(target=self._note, args=(player,), daemon=True).start()
         while player.poll() is None and not (self._passes and self._passes[-1][1] == np.inf):
             time.sleep(0.05)
 
-    def _run(self, *command: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        self._processes.append(process)
-        return process
+    def _play(self, name: str, path: Path) -> subprocess.Popen[bytes]:
+        player = subprocess.Popen(
+            [sys.executable, str(PLAYER), name, str(path)],
+            env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._players.append(player)
+        return player
 
     def _note(self, player: subprocess.Popen[bytes]) -> None:
         """Keep when each pass began, as the player says it."""
@@ -74,10 +71,11 @@ class Microphone:
 
     def kill(self) -> None:
         """Kill server and clients."""
-        for process in reversed(self._processes):
-            process.kill()
-            process.wait()
-        self._processes.clear()
+        for player in reversed(self._players):
+            player.kill()
+            player.wait()
+        self._players.clear()
+        self._server.kill()
         self._end_pass(time.monotonic())
 
     def sounds(self) -> list[Sound]:
@@ -88,9 +86,7 @@ class Microphone:
     def close(self) -> None:
         """Kill, and remove what is left."""
         self.kill()
-        server = self.environment["JACK_DEFAULT_SERVER"]
-        for rest in Path("/dev/shm").glob(f"jack*_{server}_*"):
-            rest.unlink(missing_ok=True)
+        self._server.close()
         self._folder.cleanup()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.live.virtual_mic import alsa_lacks, jack_lacks
+from tests.live.virtual_mic import alsa_lacks
+from tests.support.jack_server import jack_lacks
 
 
 @pytest.fixture

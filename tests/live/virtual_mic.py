@@ -12,9 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes.util
 import fcntl
-import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +25,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tests.support.jack_server import PLAYER, JackServer
 
 ALSA_CONFIG = Path("/usr/share/alsa/alsa.conf")
 DEVICE = "foamic"
@@ -49,15 +49,6 @@ def alsa_lacks() -> str:
     if not ctypes.util.find_library("portaudio"):
         return "needs PortAudio: apt-get install libportaudio2"
     return "" if ALSA_CONFIG.is_file() else f"needs ALSA's {ALSA_CONFIG}"
-
-
-def jack_lacks() -> str:
-    """Why `jack_microphone` cannot work here; empty if it can."""
-    if not ctypes.util.find_library("portaudio"):
-        return "needs PortAudio: apt-get install libportaudio2"
-    if not shutil.which("jackd"):
-        return "needs a JACK server: apt-get install jackd2"
-    return "" if importlib.util.find_spec("jack") else "needs pip install JACK-Client"
 
 
 @contextlib.contextmanager
@@ -142,29 +133,18 @@ def jack_microphone(samples: NDArray[np.float32], rate: int) -> Iterator[Virtual
     The server's clock waits for nobody: a program that is held up overflows. End the program
     before leaving: the server hangs on clients that are killed.
     """
-    server = f"elsa-rt-{os.getpid()}-{time.monotonic_ns() % 10**6}"
-    env = {**os.environ, "JACK_DEFAULT_SERVER": server, "JACK_NO_AUDIO_RESERVATION": "1",
-           "JACK_NO_START_SERVER": "1"}  # fmt: skip
-    command = ["jackd", "--no-realtime", "--name", server, "-d", "dummy", "-r", str(rate)]
-    command += ["-p", str(round(rate * PERIOD_S)), "-C", "0", "-P", "0"]
     with tempfile.TemporaryDirectory(prefix="virtual-mic-") as folder, contextlib.ExitStack() as at:
         path = Path(folder, "samples.npy")
         np.save(path, samples.astype(np.float32))
-        at.callback(_sweep, server)
-        at.enter_context(_running(command, env))
-        script = Path(__file__).with_name("jack_player.py")
-        player = [sys.executable, str(script), DEVICE, str(path)]
-        ready = at.enter_context(_running(player, env)).stdout
+        server = JackServer()
+        at.callback(server.close)
+        server.start(rate)
+        player = [sys.executable, str(PLAYER), DEVICE, str(path)]
+        ready = at.enter_context(_running(player, server.environment)).stdout
         assert ready is not None
-        if ready.readline().strip() != b"playing":
-            raise RuntimeError(f"the player did not reach the JACK server {server}")
-        yield VirtualMicrophone(DEVICE, env, rate)
-
-
-def _sweep(server: str) -> None:
-    """Remove what clients leave behind that the server did not outlive."""
-    for rest in Path("/dev/shm").glob(f"jack*_{server}_*"):
-        rest.unlink(missing_ok=True)
+        if not ready.readline():
+            raise RuntimeError(f"the player did not reach the JACK server {server.name}")
+        yield VirtualMicrophone(DEVICE, server.environment, rate)
 
 
 @contextlib.contextmanager

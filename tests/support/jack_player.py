@@ -1,10 +1,11 @@
-"""Plays an array as a JACK client, over and over: ``python scene_player.py NAME samples.npy``.
+"""Plays an array as a JACK client, over and over: ``python jack_player.py NAME samples.npy``.
 
 Prints the time of the monotonic clock at which each pass begins.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from typing import Any
@@ -12,21 +13,23 @@ from typing import Any
 import jack
 import numpy as np
 
+ENDS = {signal.SIGTERM, signal.SIGINT}
+
 
 def connect(name: str) -> Any:
     """A client of the server named by the environment, once it is up."""
-    until = time.monotonic() + 10
+    deadline = time.monotonic() + 10
     while True:
         try:
             return jack.Client(name, no_start_server=True)
         except jack.JackOpenError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
 
 
 def main(name: str, path: str) -> None:
-    """Play until killed."""
+    """Play until terminated; the server hangs if a client goes without taking its leave."""
     samples = np.load(path)
     client = connect(name)
     ports = [client.outports.register(f"channel{index + 1:02d}") for index in range(len(samples))]
@@ -44,13 +47,14 @@ def main(name: str, path: str) -> None:
     client.set_process_callback(process)
     told = 0
     with client:
-        while True:
-            time.sleep(0.05)
+        while signal.sigtimedwait(ENDS, 0.05) is None:
             for begin in begins[told:]:
                 print(begin, flush=True)
                 told += 1
 
 
 if __name__ == "__main__":
+    # in every thread that JACK starts from here on, too
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     jack.set_error_function(lambda _: None)
     main(*sys.argv[1:])
