@@ -34,8 +34,10 @@ def raw_scene() -> tuple[bytes, int]:
 class Feeder:
     """Writes the scene into a file descriptor in real time, over and over; knows what it wrote."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, waits: bool = True) -> None:
         self._descriptor = descriptor
+        if not waits:  # as a microphone: what the pipe does not take is lost
+            os.set_blocking(descriptor, False)
         self.paused, self.stopped = threading.Event(), threading.Event()
         self.sounds: list[Sound] = []
         self._thread = threading.Thread(target=self._feed, daemon=True)
@@ -56,7 +58,8 @@ class Feeder:
                         due = time.monotonic()
                     if self.stopped.is_set():
                         return
-                    os.write(self._descriptor, raw[chunk * size : (chunk + 1) * size])
+                    with contextlib.suppress(BlockingIOError):
+                        os.write(self._descriptor, raw[chunk * size : (chunk + 1) * size])
                     self._note(scene, chunk * CHUNK_S, began)
                     due += CHUNK_S
                     time.sleep(max(0.0, due - time.monotonic()))
@@ -75,12 +78,12 @@ class Feeder:
         self._thread.join(2)
 
 
-def live(directory: Path, *more: str, **how: Any) -> tuple[Running, Feeder]:
+def live(directory: Path, *more: str, waits: bool = True, **how: Any) -> tuple[Running, Feeder]:
     """A listener on a pipe that has begun to hear, and who writes into the pipe."""
     _, rate = raw_scene()
     run = Running(directory, "-", "--rate", str(rate), "--channels", "4", *more, **how)
     assert run.process.stdin is not None
-    feeder = Feeder(run.process.stdin.fileno())
+    feeder = Feeder(run.process.stdin.fileno(), waits=waits)
     run.wait_for(is_hearing)
     return run, feeder
 
@@ -124,7 +127,21 @@ def killed_writer(directory: Path) -> Row:
 
 def stopped_process(directory: Path) -> Row:
     """SIGSTOP for five seconds: the pipe makes its writer wait."""
-    run, feeder = live(directory)
+    run, lost, recovered, _ = _stopped(directory, waits=True)
+    return Row("elsa-rt is stopped for 5 s (SIGSTOP), a pipe that waits", "at once",
+               seconds(recovered), f"{run.lost_samples()} samples: the pipe holds the writer up",
+               lost, "-")  # fmt: skip
+
+
+def stopped_beside_a_microphone(directory: Path) -> Row:
+    """SIGSTOP for five seconds: the writer goes on, and what the pipe does not hold is lost."""
+    _, lost, recovered, said = _stopped(directory, waits=False)
+    return Row("the same, a pipe whose writer does not wait", seconds(said), seconds(recovered),
+               "what the pipe did not hold, said and not counted", lost, "notice")  # fmt: skip
+
+
+def _stopped(directory: Path, *, waits: bool) -> tuple[Running, str, float | None, float | None]:
+    run, feeder = live(directory, waits=waits)
     time.sleep(BEFORE_S)
     began = time.monotonic()
     run.process.send_signal(signal.SIGSTOP)
@@ -135,9 +152,8 @@ def stopped_process(directory: Path) -> Row:
     time.sleep(AFTER_S)
     feeder.stop()
     run.end()
-    return Row("elsa-rt is stopped for 5 s (SIGSTOP), a pipe that waits", "at once",
-               seconds(recovered), f"{run.lost_samples()} samples: the pipe holds the writer up",
-               alerts_lost(feeder.sounds, run, [Gap(began, back)]), "-")  # fmt: skip
+    lost = alerts_lost(feeder.sounds, run, [Gap(began, back)])
+    return run, lost, recovered, run.notice("stood still", back)
 
 
 def stuck_reader(directory: Path) -> Row:
@@ -189,4 +205,11 @@ def clock_shifted(directory: Path) -> Row:
                f"{max(np.diff(times)):.2f} s", alerts_lost(feeder.sounds, run), "-")  # fmt: skip
 
 
-FAULTS = (stalled_writer, killed_writer, stopped_process, stuck_reader, clock_shifted)
+FAULTS = (
+    stalled_writer,
+    killed_writer,
+    stopped_process,
+    stopped_beside_a_microphone,
+    stuck_reader,
+    clock_shifted,
+)
