@@ -137,20 +137,29 @@ def lacking(spectra: Sequence[NDArray[np.complex128]], used: NDArray[np.bool_]) 
     narrow, hum = np.zeros(len(used), np.bool_), np.zeros(len(used), np.bool_)
     if not spectra or used.sum() < 3:
         return Lacking(narrow, hum)
-    for channel in np.flatnonzero(used).tolist():
-        others = [k for k in np.flatnonzero(used).tolist() if k != channel]
-        edges = {_edge(one, channel, others) for one in spectra}
-        narrow[channel] = 0 not in edges and max(edges) > HUM_BANDS
-        hum[channel] = 0 not in edges and max(edges) <= HUM_BANDS
+    chosen = np.flatnonzero(used).tolist()
+    for channel in chosen:
+        others = [k for k in chosen if k != channel]
+        highest = 0
+        for one in reversed(spectra):  # one that shows no edge is enough, most often the newest
+            edge = _edge(one, channel, others)
+            highest = max(highest, edge) if edge else 0
+            if not edge:
+                break
+        narrow[channel] = highest > HUM_BANDS
+        hum[channel] = 0 < highest <= HUM_BANDS
     return Lacking(narrow, hum)
 
 
 def _edge(spectra: NDArray[np.complex128], channel: int, others: Sequence[int]) -> int:
     """The band above which ``channel`` has nothing of what the ``others`` have, or 0."""
     power = np.einsum("ccb->cb", spectra).real + 1e-20
-    level = 10 * np.log10(power[channel])
-    usual = np.median(10 * np.log10(power[others]), axis=0)
+    levels = 10 * np.log10(power)
+    level = levels[channel]
+    usual = np.median(levels[others], axis=0)
     against = level - usual
+    if np.count_nonzero(against < -NARROW_DB) < NARROW_BANDS:
+        return 0
     # bands in which a loss can be seen; further down is what the window leaks
     heard = usual > max(level.min() + NARROW_DB, usual[HUM_BANDS:].max() - RANGE_DB)
     heard[0] = False

@@ -41,10 +41,10 @@ def _at_rail(x: NDArray[np.floating], middle: float) -> int:
     for tolerance in TOLERANCES:
         width = tolerance * max(abs(top), top - middle)
         near = x >= top - width
-        if _longest_runs(near) == 0:
+        standing = _longest_runs(near)
+        if standing == 0:
             continue
         below = np.count_nonzero(x >= top - 4 * width) - np.count_nonzero(near)
-        standing = _longest_runs(near)
         if standing >= CROWDED * below:
             return standing
     return 0
@@ -52,6 +52,11 @@ def _at_rail(x: NDArray[np.floating], middle: float) -> int:
 
 def _longest_runs(near: NDArray[np.bool_]) -> int:
     """Samples of ``near`` that stand in runs of `RUN` or more."""
+    starts = near[: len(near) - RUN + 1].copy()
+    for later in range(1, RUN):
+        starts &= near[later : len(near) - RUN + 1 + later]
+    if not starts.any():  # most often
+        return 0
     edges = np.flatnonzero(np.diff(np.concatenate([[False], near, [False]]).astype(np.int8)))
     lengths = edges[1::2] - edges[::2]
     return int(lengths[lengths >= RUN].sum())

@@ -12,6 +12,7 @@ from elsa_rt.diagnostics.comparison import HISTORY_S, WINDOW_S, Comparison, dead
 from elsa_rt.diagnostics.neighbours import mixed
 from elsa_rt.diagnostics.rails import rail_counts
 from elsa_rt.diagnostics.still import still
+from elsa_rt.encoder.window import SlidingWindow
 from elsa_rt.microphones.to_foa import unusable
 
 STILL_S = 3.0  # without any movement on any channel before it is said
@@ -58,7 +59,7 @@ class SignalHealth:
         self._clipped = np.zeros(4, bool)
         self._position = 0  # samples since the first, lost ones included
         self._rate = 0
-        self._history = np.empty((4, 0), np.float32)
+        self._heard = SlidingWindow(4, 0)
         self._filled = self._gathered = 0
         self._still_s = 0.0
 
@@ -71,10 +72,7 @@ class SignalHealth:
     @property
     def history(self) -> NDArray[np.float32]:
         """The newest samples (4, n) of the chosen channels, `HISTORY_S` of them at most."""
-        if not self._rate:
-            return np.empty((4, 0), np.float32)
-        first = max(0, self._filled - round(HISTORY_S * self._rate))
-        return self._history[:, first : self._filled]
+        return self._newest(self._filled)
 
     def step(self, block: Block) -> list[str]:
         """Look at the next block; the notices that are due, most often none."""
@@ -101,7 +99,7 @@ class SignalHealth:
     def finish(self) -> list[str]:
         """At the end of the stream: what was counted since it was last said."""
         if self._rate and self._gathered:
-            self._count_clipping(self._history[:, self._filled - self._gathered : self._filled])
+            self._count_clipping(self._newest(self._gathered))
             self._gathered = 0
         self._silent_until.clear()
         return list(self._counted())
@@ -114,28 +112,21 @@ class SignalHealth:
     def _begin(self, rate: int) -> None:
         self._rate = rate
         self._window = max(1, round(WINDOW_S * rate))
-        # longer than it need be, so that it is moved but seldom
-        self._history = np.empty((4, round(HISTORY_S * rate) + 2 * self._window), np.float32)
+        self._heard = SlidingWindow(4, round(HISTORY_S * rate))
         self._filled = self._gathered = 0
         self._comparison = Comparison(self._numbers, rate, capsules=self._capsules)
 
     def _gather(self, samples: NDArray[np.float32]) -> None:
-        count, room = samples.shape[1], self._history.shape[1]
-        if self._filled + count > room:
-            self._move(room - 2 * self._window - count)
-        self._history[:, self._filled : self._filled + count] = samples
-        self._filled += count
+        count = samples.shape[1]
+        self._heard.push(samples)
+        self._filled = min(self._filled + count, self._heard.samples)
         self._gathered += count
         self._position += count
         self._comparison.add(samples)
 
-    def _move(self, keep: int) -> None:
-        """Move the newest samples to the beginning, in parts that do not overlap themselves."""
-        by = self._filled - keep
-        for at in range(0, keep, by):
-            end = min(at + by, keep)
-            self._history[:, at:end] = self._history[:, at + by : end + by]
-        self._filled = keep
+    def _newest(self, count: int) -> NDArray[np.float32]:
+        """The newest samples (4, count)."""
+        return self._heard.view()[:, self._heard.samples - count :]
 
     def _counted(self) -> Iterator[str]:
         if self._lost and self._due("lost"):
@@ -164,7 +155,7 @@ class SignalHealth:
 
     def _judge(self) -> list[str]:
         """Judge the window that is full."""
-        window = self._history[:, self._filled - self._gathered : self._filled]
+        window = self._newest(self._gathered)
         self._gathered = 0
         stuck = still(window)
         self._count_clipping(window, ~stuck)

@@ -41,8 +41,7 @@ class SlidingWindow:
     """
 
     def __init__(self, channels: int, samples: int) -> None:
-        self.channels = channels
-        self._samples = samples
+        self.channels, self.samples = channels, samples
         self._twice = np.zeros((channels, 2 * samples), np.float32)
         self._at = 0  # where the next sample goes, and the oldest one lies
 
@@ -53,14 +52,14 @@ class SlidingWindow:
 
     def push(self, sound: NDArray[np.float32]) -> None:
         """Append ``sound`` (channels, n)."""
-        sound = sound[:, -self._samples :]
-        while count := min(sound.shape[1], self._samples - self._at):
+        sound = sound[:, -self.samples :]
+        while count := min(sound.shape[1], self.samples - self._at):
             self._twice[:, self._at : self._at + count] = sound[:, :count]
-            mirror = self._at + self._samples
+            mirror = self._at + self.samples
             self._twice[:, mirror : mirror + count] = sound[:, :count]
-            self._at = (self._at + count) % self._samples
+            self._at = (self._at + count) % self.samples
             sound = sound[:, count:]
 
     def view(self) -> NDArray[np.float32]:
         """The newest window (channels, samples), oldest first; good until the next `push`."""
-        return self._twice[:, self._at : self._at + self._samples]
+        return self._twice[:, self._at : self._at + self.samples]
