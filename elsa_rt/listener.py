@@ -53,7 +53,6 @@ from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.feedback import FeedbackStore, feedback_path
 from elsa_rt.scoring.known_sounds import KnownSounds
 from elsa_rt.scoring.marks import Mark, Verdict
-from elsa_rt.sources.base import Source
 from elsa_rt.sources.open import AnySource, open_source
 
 if TYPE_CHECKING:
@@ -248,7 +247,7 @@ class Listener:
         source = open_source(
             self.source, self.config, self.on_notice, self._microphone, supervised=True
         )
-        self._keeper.source = source
+        self._keeper.told(source)
         self._session = Session(source, Stages(self._push, self._finish, self._fail))
         return self._session
 
@@ -302,7 +301,7 @@ class Listener:
         """
         self._check_free("push")
         if self._session is None or self._session.closed:
-            self._keeper.source = self.source if isinstance(self.source, Source) else None
+            self._keeper.told(self.source)
         return self._push(self._intake.block_of(block, rate))
 
     def _check_free(self, what: str) -> None:

@@ -28,7 +28,7 @@ from elsa_rt.jit.shipped import TARGETS, file_of
 
 ROOMS = (
     "elsa_rt.features", "elsa_rt.encoder.compiled", "elsa_rt.microphones", "elsa_rt.diagnostics",
-    "elsa_rt.scoring",
+    "elsa_rt.scoring", "elsa_rt.outputs",
 )  # fmt: skip
 
 

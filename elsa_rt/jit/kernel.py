@@ -27,7 +27,7 @@ class Kernel:
     module, function : where it is defined
     arguments : str
         The type of each argument: ``i`` an int64, ``f2`` a C-contiguous float32 array of two axes;
-        ``d`` is float64.
+        ``d`` is float64, ``b`` uint8.
     uses : names of other modules whose kernels it calls
     """
 

@@ -84,6 +84,10 @@ def _entry(function: Callable[..., Any], arguments: Sequence[str]) -> Callable[.
         return types.CPointer(types.float64)(address), _as_pointer
 
     @extending.intrinsic
+    def bytes_(_context: Any, address: Any) -> Any:
+        return types.CPointer(types.uint8)(address), _as_pointer
+
+    @extending.intrinsic
     def integers(_context: Any, address: Any) -> Any:
         return types.CPointer(types.int64)(address), _as_pointer
 
@@ -92,14 +96,14 @@ def _entry(function: Callable[..., Any], arguments: Sequence[str]) -> Callable[.
         axes = int(kind[1:] or 0)
         if axes:
             shape = ", ".join(f"row[{at + 1 + axis}]" for axis in range(axes))
-            pointer = {"f": "floats", "d": "doubles", "i": "integers"}[kind[0]]
+            pointer = {"f": "floats", "d": "doubles", "i": "integers", "b": "bytes_"}[kind[0]]
             given.append(f"carray({pointer}(row[{at}]), ({shape},))")
         else:
             given.append(f"row[{at}]")
         at += 1 + axes
     scope: dict[str, Any] = {
         "function": function, "carray": numba.carray,
-        "floats": floats, "doubles": doubles, "integers": integers,
+        "floats": floats, "doubles": doubles, "integers": integers, "bytes_": bytes_,
     }  # fmt: skip
     source = f"def entry(row):\n    return function({', '.join(given)})"
     exec(source, scope)  # nosec B102

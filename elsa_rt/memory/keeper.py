@@ -10,10 +10,10 @@ from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.hearing import Hearing
 from elsa_rt.notices import OnNotice
+from elsa_rt.sources.base import Source
 
 if TYPE_CHECKING:
     from elsa_rt.memory.recorder import ClipOf, Recorder
-    from elsa_rt.sources.base import Source
 
 PUSHED = "pushed"
 """Name of the source of blocks that are pushed."""
@@ -55,12 +55,19 @@ class Keeper:
         self._recorder: Recorder | None = None
         self._lock = threading.Lock()
         self.source: Source | None = None
+        self._told: object = None
         self.name: str | None = None
         self.clip_of: ClipOf | None = None
         if config.remember is not None:
             from elsa_rt.memory.store import check_directory
 
             check_directory(config.remember)
+
+    def told(self, source: object) -> None:
+        """The blocks that are pushed may be those of ``source``."""
+        if source is not self._told:  # looking at a protocol takes longer than many a stage
+            self._told = source
+            self.source = source if isinstance(source, Source) else None
 
     def keep(self, hearings: list[Hearing]) -> list[Hearing]:
         """Take the next ``hearings`` of a stream; returns them."""

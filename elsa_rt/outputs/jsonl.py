@@ -16,15 +16,12 @@ objects are those of ``Hearing.as_dict()`` and ``Alert.as_dict()``.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
-from elsa_rt.hearing import Hearing, Score
-
-MOST_RULES = 10_000
-"""Whose constant text is kept."""
+from elsa_rt.hearing import Hearing
+from elsa_rt.outputs.score_text import ScoreText
 
 
 class LineSink(Protocol):
@@ -66,11 +63,11 @@ class JsonLines:
         self._clock = clock
         self._began = began
         self._alerts_only = alerts_only
-        self._constant: dict[tuple[str, str, float], tuple[str, str]] = {}  # text of each rule
+        self._scores = ScoreText()
 
     def show(self, hearing: Hearing) -> None:
         if not self._alerts_only:
-            self._write(hearing.fields([]), self._scores(hearing.scores))
+            self._write(hearing.fields([]), self._scores.text(hearing.scores))
         for alert in hearing.alerts:
             self._write(alert.as_dict())
         if hearing.health is not None:
@@ -90,36 +87,6 @@ class JsonLines:
             text = text.replace('"scores": []', f'"scores": [{scores}]', 1)
         self._stream.write(text + "\n")
         self._stream.flush()
-
-    def _scores(self, scores: tuple[Score, ...]) -> str:
-        """JSON of ``scores`` as `Score.as_dict` says, eight times as fast as the general encoder.
-
-        A hundred of them are most of a line, and only three numbers of each change.
-        """
-        parts = []
-        for score in scores:
-            prompt, similarity, value, rate, rule, threshold = score
-            key = prompt, rule, threshold
-            ends = self._constant.get(key) or self._ends(key, score)
-            parts.append(
-                f'{ends[0]}{_text(similarity, ".4f")}, "score": {_text(value, ".4f")}, '
-                f'"false_alarms_per_hour": {_text(rate, ".3g")}, {ends[1]}'
-            )
-        return ", ".join(parts)
-
-    def _ends(self, key: tuple[str, str, float], score: Score) -> tuple[str, str]:
-        """What stands before and behind the numbers of a rule."""
-        said = score.as_dict()
-        if len(self._constant) >= MOST_RULES:
-            self._constant.clear()
-        prompt = json.dumps(said["prompt"])
-        behind = json.dumps({name: said[name] for name in ("rule", "threshold")}, allow_nan=False)
-        self._constant[key] = f'{{"prompt": {prompt}, "similarity": ', behind[1:]
-        return self._constant[key]
-
-
-def _text(value: float, form: str) -> str:
-    return format(value, form) if math.isfinite(value) else "null"
 
 
 def utc_now() -> str:

@@ -70,6 +70,17 @@ class PcmFile:
         self._file.close()
 
 
+class _Forward(sf.SoundFile):  # type: ignore[misc]
+    """A file that is read from its beginning to its end.
+
+    What can seek is sought before and after each read, which takes as long as decoding FLAC.
+    """
+
+    def seekable(self) -> bool:
+        """It is not sought in."""
+        return False
+
+
 class FileSource(Source):
     """A file of four channels or more, read as fast as asked for or at its own speed."""
 
@@ -175,7 +186,7 @@ def _open(path: bytes, name: str, config: Config, on_notice: OnNotice) -> SoundF
             return lying
         if name.lower().endswith(RAW_SUFFIXES) and not container_of(head):
             return _raw(path, name, config, status.st_size)
-        file_ = sf.SoundFile(path)
+        file_ = _Forward(path)
     except (sf.LibsndfileError, OSError, TypeError) as error:
         reason = getattr(error, "error_string", "") or str(error)
         raise SourceError(
