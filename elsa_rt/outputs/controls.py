@@ -93,14 +93,18 @@ class Controls:
         for alert in told.alerts:
             if alert.state == "start":
                 self._last[alert.rule] = alert.id
+            for joined in alert.joined:
+                self._last[joined] = alert.id
         return told
 
     def last_alert(self, rule: str) -> str | None:
-        """The id of the last alert of ``rule`` that was told, or None."""
+        """The id of the last alert that ``rule`` raised or joined, or None."""
         return self._last.get(rule)
 
     def mark_last(self, rule: str, verdict: Verdict) -> str:
-        """Mark the last alert of ``rule`` as false or right; returns its id.
+        """Mark what ``rule`` had in its last alert as false or right; returns the alert's id.
+
+        Of a grouped alert it is said of this rule alone.
 
         Raises
         ------
@@ -110,15 +114,18 @@ class Controls:
         alert = self.last_alert(rule)
         if alert is None:
             raise UsageError(f"rule {rule!r} has raised no alert yet: there is none to mark")
-        self.mark(alert, verdict)
+        self.mark(alert, verdict, rule)
         return alert
 
-    def mark(self, alert: str, verdict: Verdict) -> None:
-        """Mark the alert with this id as false or right, so that the listener learns from it."""
+    def mark(self, alert: str, verdict: Verdict, rule: str | None = None) -> None:
+        """Mark the alert with this id as false or right, so that the listener learns from it.
+
+        Where alerts are grouped, it is said of every rule that joined it, or of ``rule`` alone.
+        """
         feedback = getattr(self._need_listener(), "feedback", None)
         if feedback is None:
             raise UsageError("this version does not learn from marked alerts")
-        feedback(alert, verdict)
+        feedback(alert, verdict, rule)
 
     def set_false_alarms_per_hour(self, rule: str, rate: float) -> None:
         """Allow ``rule`` this many false alarms an hour from now on."""

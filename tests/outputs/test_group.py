@@ -124,6 +124,16 @@ def test_alerts_of_rules_that_are_off_are_not_told_and_open_ones_end() -> None:
         controls.switch(True, "cat")
 
 
+def test_the_mark_of_a_rule_that_joined_a_grouped_alert_is_of_it_alone() -> None:
+    rules = Rules(GLASS, BANG)
+    controls = Controls(rules)
+    controls.filter(hearing(1.0, alert("b1", rule="bang")))
+    controls.filter(hearing(2.0, alert("a1")))
+    controls.filter(hearing(2.5, alert("a1", "update", joined=("bang",))))
+    assert controls.mark_last("bang", "false") == "a1"
+    assert (rules.marks, rules.meant) == ([("a1", "false")], ["bang"])
+
+
 def test_marks_and_rates() -> None:
     rules = Rules(GLASS, BANG)
     controls = Controls(rules)
@@ -132,6 +142,8 @@ def test_marks_and_rates() -> None:
     controls.filter(hearing(1.0, alert("a1")))
     assert controls.mark_last("glass-behind", "right") == "a1"
     assert rules.marks == [("a1", "right")]
+    controls.mark("a1", "false")
+    assert rules.meant == ["glass-behind", None]
     controls.set_false_alarms_per_hour("glass-behind", 0.2)
     assert controls.rates()["glass-behind"] == 0.2
     with pytest.raises(UsageError, match="no listener to change"):

@@ -111,7 +111,9 @@ def test_commands_change_the_listener(api: Opened) -> None:
     assert api.ask("/v1/orientation", [0, 0, 0.6, 0.8], "PUT")[0] == 200
     assert api.rules.orientations == [(0, 0, 0.6, 0.8)]
     assert api.ask("/v1/alerts/a1/mark", "false", "POST")[0] == 200
-    assert api.rules.marks == [("a1", "false")]
+    assert api.ask("/v1/alerts/a1/mark?rule=bang", "right", "POST")[0] == 200
+    assert api.rules.marks == [("a1", "false"), ("a1", "right")]
+    assert api.rules.meant == [None, "bang"]
     assert api.ask("/v1/prompts", ["a dog barking"], "PUT")[0] == 200
     assert api.rules.config.rules[0].prompts == ("a dog barking",)
 
@@ -145,6 +147,7 @@ def test_a_websocket_tells_and_obeys(api: Opened) -> None:
         assert json.loads(client.recv(5))["type"] == "hearing"
         for text, told in (
             ('{"mark": ["a1", "false"]}', {"type": "done", "done": "mark"}),
+            ('{"mark": ["a1", "false", "bang"]}', {"type": "done", "done": "mark"}),
             ('{"alerts": ["bang", false]}', {"type": "done", "done": "alerts"}),
             ('{"prompts": ["a cat"]}', {"type": "done", "done": "prompts"}),
         ):

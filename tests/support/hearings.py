@@ -63,6 +63,7 @@ class Rules:
         self.config = Config(rules=rules)
         self.orientations: list[ArrayLike | None] = []
         self.marks: list[tuple[str, str]] = []
+        self.meant: list[str | None] = []  # the rule of each mark
 
     def change_rules(self, rules: Iterable[Rule], **settings: Any) -> None:
         self.config = self.config.changed(rules=tuple(rules), **settings)
@@ -72,8 +73,9 @@ class Rules:
     ) -> None:
         self.orientations.append(quaternion)
 
-    def feedback(self, alert: str, verdict: str) -> None:
+    def feedback(self, alert: str, verdict: str, rule: str | None = None) -> None:
         self.marks.append((alert, verdict))
+        self.meant.append(rule)
 
 
 def until(true: Callable[[], object], limit_s: float = LIMIT_S) -> None:

@@ -201,7 +201,8 @@ class TerminalView:
             raise UsageError("this listener takes no feedback")
         last = alerts[-1].alert
         self._judge(last.id, verdict)
-        self.state.notice = f"{last.prompt} at {clock(alerts[-1].time_s)} was {verdict}: noted"
+        rules = " and ".join([last.prompt, *last.joined])
+        self.state.notice = f"{rules} at {clock(alerts[-1].time_s)} was {verdict}: noted"
 
     def _save(self) -> None:
         if self._book is None:

@@ -9,7 +9,7 @@
     PUT  /v1/orientation        [x, y, z, w] of the microphone in the world
     POST /v1/alerts/{id}/mark   "false" | "right"
     WS   /v1/live               the same events; takes {"prompts": [..]}, {"orientation": [..]},
-                                {"mark": [id, verdict]}, {"alerts": [rule, on]}
+                                {"mark": [id, verdict, rule?]}, {"alerts": [rule, on]}
 
 Every step is told, 12.5 times a second with the bundled model. A reader that is slow gets the
 latest step, never a queue of old ones. Access is that of the page: 127.0.0.1 or a token.
@@ -256,8 +256,8 @@ class Api:
         return {
             "prompts": self._set_prompts,
             "orientation": self._set_orientation,
-            "mark": lambda value: self._mark(*_two(value)),
-            "alerts": lambda value: self._switch(*_two(value)),
+            "mark": lambda value: self._mark(*_several(value, "mark", (2, 3))),
+            "alerts": lambda value: self._switch(*_several(value, "alerts", (2,))),
         }
 
     async def _put_prompts(self, request: Request) -> Response:
@@ -272,7 +272,8 @@ class Api:
 
     async def _post_mark(self, request: Request) -> Response:
         alert = request.path_params["alert"]
-        return await self._do(request, lambda value: self._mark(alert, value))
+        rule = request.query_params.get("rule")
+        return await self._do(request, lambda value: self._mark(alert, value, rule))
 
     async def _do(self, request: Request, command: Callable[[Any], None]) -> Response:
         """Carry out a command whose value is the body, off the event loop."""
@@ -304,10 +305,12 @@ class Api:
         x, y, z, w = value
         self._controls.set_orientation((x, y, z, w))
 
-    def _mark(self, alert: Any, verdict: Any) -> None:
+    def _mark(self, alert: Any, verdict: Any, rule: Any = None) -> None:
         if not isinstance(alert, str) or verdict not in ("false", "right"):
             raise UsageError('an alert is marked "false" or "right"')
-        self._controls.mark(alert, verdict)
+        if not isinstance(rule, str | None):
+            raise UsageError("the rule of a grouped alert is named by its id")
+        self._controls.mark(alert, verdict, rule)
 
     def _switch(self, rule: Any, on: Any) -> None:
         if not isinstance(rule, str) or not isinstance(on, bool):
@@ -315,10 +318,12 @@ class Api:
         self._controls.switch(on, rule)
 
 
-def _two(value: Any) -> tuple[Any, Any]:
-    if not isinstance(value, list) or len(value) != 2:
-        raise UsageError('two values are needed: {"mark": [id, "false"]}')
-    return value[0], value[1]
+def _several(value: Any, name: str, counts: tuple[int, ...]) -> list[Any]:
+    """The values of a command that takes a list of so many."""
+    if not isinstance(value, list) or len(value) not in counts:
+        example = '{"mark": [id, "false"]}' if name == "mark" else '{"alerts": [rule, true]}'
+        raise UsageError(f"two values are needed: {example}")
+    return value
 
 
 def _is_number(value: object) -> bool:

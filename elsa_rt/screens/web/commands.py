@@ -90,7 +90,8 @@ class Commands:
         verdict = next((one for one in VERDICTS if one == given), None)
         if verdict is None:
             raise UsageError(f"the verdict {given!r}: {', '.join(VERDICTS)} is needed")
-        self._listener.feedback(alert, verdict)
+        rule = _word(asked, "rule") if "rule" in asked else None
+        self._listener.feedback(alert, verdict, rule)
         self._page.judged(alert, verdict)
         return {}
 

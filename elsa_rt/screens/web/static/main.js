@@ -160,7 +160,8 @@ async function judge(alert, verdict) {
   try {
     const taken = alert.verdict === verdict ? "undo" : verdict;
     await socket.ask("judge", { alert: alert.id, verdict: taken });
-    toast(taken === "undo" ? "Taken back." : verdict === "false" ? `Its like will not alert as “${alert.prompt}” again.` : "Thank you, noted.");
+    const rules = [`“${alert.prompt}”`, ...(alert.joined ?? [])].join(" and ");
+    toast(taken === "undo" ? "Taken back." : verdict === "false" ? `Its like will not alert as ${rules} again.` : "Thank you, noted.");
   } catch (error) { toast(error.message); }
 }
 
