@@ -50,6 +50,7 @@ class RuleTally:
         self._near = dict.fromkeys(self._rules, 0)
         self._latest = {id: deque[tuple[float, float]](maxlen=REMEMBERED) for id in self._rules}
         self._told_s = dict.fromkeys(self._rules, -math.inf)
+        self._proposed = dict.fromkeys(self._rules, math.nan)
         self._since_s = dict.fromkeys(self._rules, 0.0)
         self._before_s = 0.0  # of streams before this one
         self._now_s = 0.0
@@ -64,7 +65,9 @@ class RuleTally:
         self._since_s = dict.fromkeys(self._rules, self._total_s)
         for id, rule in self._rules.items():
             if before._rules.get(id) == rule:
-                for name in ("_alerts", "_near", "_latest", "_told_s", "_since_s"):
+                for name in (
+                    "_alerts", "_near", "_latest", "_told_s", "_since_s", "_proposed",
+                ):  # fmt: skip
                     getattr(self, name)[id] = getattr(before, name)[id]
 
     def step(
@@ -103,12 +106,17 @@ class RuleTally:
             asked_per_hour=self._asked[id],
             expected_per_hour=self._expected[id],
             counted_per_hour=self._alerts[id] / hours if hours > 0 else 0.0,
+            proposed_start=self._proposed[id] if self._is_recent(id) else math.nan,
         )
+
+    def _is_recent(self, id: str) -> bool:
+        """Whether the rule was told within a day to alert too often."""
+        return self._total_s - self._told_s[id] < DAY_S
 
     def _too_often(self, id: str) -> str | None:
         """What to say of a rule that alerts far more often than its false alarms may."""
         now_s = self._total_s
-        if now_s - self._told_s[id] < DAY_S:
+        if self._is_recent(id):
             return None
         latest = [(at, score) for at, score in self._latest[id] if now_s - at < DAY_S]
         since_s = max(self._since_s[id], now_s - DAY_S)
@@ -123,12 +131,14 @@ class RuleTally:
         if count < max(MIN_ALERTS, TOO_OFTEN * allowed) or poisson_tail(count, allowed) > CHANCE:
             return None
         self._told_s[id] = now_s
-        kept = sorted((score for _, score in latest), reverse=True)[: max(1, int(allowed))][-1]
+        best = max(1, int(allowed))
+        kept = sorted((score for _, score in latest), reverse=True)[:best][-1]
+        self._proposed[id] = kept
         return (
             f"the rule {id!r} alerted {count} times in {_span(hours)}, where "
             f"{self._asked[id]:g} false alarms an hour are allowed: if they were false, say so "
             f"(elsa-rt feedback last false), let it learn this place (elsa-rt calibrate site) or "
-            f"ask for less (alert_start: {kept:.2f} keeps the best {max(1, int(allowed))}); if "
+            f"ask for less (alert_start: {kept:.2f} keeps the best {best}); if "
             "they were right, all is well"
         )
 

@@ -177,6 +177,7 @@ def _screen(
         book=book,
         known=listener.known,
         judge=listener.feedback,
+        counted=lambda: listener.statistics,
         on_quit=stop.quit,
     )
     notices.hand_to(view.notice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -86,6 +87,19 @@ class RuleStatistics:
     asked_per_hour: float  # false alarms that it may raise
     expected_per_hour: float  # that background alone would raise at its threshold; NaN: unknown
     counted_per_hour: float  # alerts, right and false ones
+    proposed_start: float = math.nan  # alert_start that keeps the rate, where it alerts too often
+
+    @property
+    def text(self) -> str:
+        """The statistics as a sentence."""
+        expected = "" if math.isnan(self.expected_per_hour) else (
+            f", {self.expected_per_hour:.2g} expected"
+        )  # fmt: skip
+        return (
+            f"{self.rule}: in {self.hours:.1f} hours {self.alerts} alerts and {self.near_misses} "
+            f"near misses; {self.counted_per_hour:.2g} alerts an hour, {self.asked_per_hour:.2g} "
+            f"false ones allowed{expected}"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The statistics as a JSON object."""
@@ -98,4 +112,5 @@ class RuleStatistics:
             "asked_per_hour": significant(self.asked_per_hour),
             "expected_per_hour": significant(self.expected_per_hour),
             "counted_per_hour": significant(self.counted_per_hour),
+            "proposed_start": number(self.proposed_start, 2),
         }

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
-from elsa_rt.hearing import Hearing
+from elsa_rt.hearing import Hearing, RuleStatistics
 from elsa_rt.muting import Mutes
 from elsa_rt.rules.rule import Rule, rules_of
 
@@ -152,6 +152,10 @@ class Controls:
     ) -> None:
         """Say how the microphone is turned in the world: (x, y, z, w) of unit length."""
         self._need_listener().set_orientation(quaternion, captured_s=captured_s)
+
+    def statistics(self) -> tuple[RuleStatistics, ...]:
+        """Alerts, near misses and rates of each rule; none for hearings from elsewhere."""
+        return getattr(self._listener, "statistics", ())
 
     def rates(self) -> dict[str, float]:
         """The false alarms an hour that each rule may raise; NaN where a score is set instead."""

@@ -8,6 +8,8 @@
     {"type": "health", "event": "deaf" | "hearing" | "state", "time_s", "state", "reasons",
      "lost_samples", ...}
     {"type": "near_miss", "rule", "cause", "text", ...}     with ``why`` alone
+    {"type": "statistics", "time_s", "rules": [{"rule", "hours", "alerts", "near_misses",
+     "asked_per_hour", "expected_per_hour", "counted_per_hour", ...}, ...]}   in files, once a day
 
 Fields may be added, none is ever renamed. A number that does not exist is null, never NaN. The
 objects are those of ``Hearing.as_dict()`` and ``Alert.as_dict()``.
@@ -16,11 +18,11 @@ objects are those of ``Hearing.as_dict()`` and ``Alert.as_dict()``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
-from elsa_rt.hearing import Hearing
+from elsa_rt.hearing import Hearing, RuleStatistics
 from elsa_rt.outputs.score_text import ScoreText
 
 
@@ -74,6 +76,11 @@ class JsonLines:
             self._write(hearing.health.as_dict())
         for near_miss in hearing.near_misses:
             self._write(near_miss.as_dict())
+
+    def show_statistics(self, time_s: float, rules: Sequence[RuleStatistics]) -> None:
+        """Write what became of each rule up to ``time_s``."""
+        told = [rule.as_dict() for rule in rules]
+        self._write({"type": "statistics", "time_s": round(time_s, 3), "rules": told})
 
     def _write(self, fields: dict[str, Any], scores: str = "") -> None:
         fields |= self._common

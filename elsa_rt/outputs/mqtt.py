@@ -3,6 +3,7 @@
     <base>/availability                  online | offline, retained, by last will
     <base>/<rule>/sound                  ON | OFF, retained
     <base>/<rule>/attributes             the last alert as JSON, retained
+    <base>/<rule>/statistics             alerts, near misses and rates as JSON, each minute
     <base>/<rule>/event                  {"event_type": "start" | "end", ...}, the alert as JSON
     <base>/<rule>/alerts[/set]           ON | OFF: whether alerts of the rule are told
     <base>/<rule>/false_alarms_per_hour[/set]
@@ -40,6 +41,9 @@ from elsa_rt.outputs.mqtt_connection import Connection
 from elsa_rt.outputs.settings import setting
 from elsa_rt.outputs.worker import Worker
 from elsa_rt.rules.rule import slug_of
+
+STATISTICS_S = 60.0
+"""Seconds between two messages of what became of each rule."""
 
 DEVICE_ID = r"[A-Za-z0-9_-]{1,64}"
 
@@ -140,7 +144,7 @@ class MqttOutput:
         self._birth_topic = f"{settings.discovery_prefix}/status"
         self._open: dict[str, set[str]] = {}  # ids of the open alerts of each rule
         self._announced: dict[str, str] = {}  # platform of each entity by its key
-        self._next_state_s = float("-inf")
+        self._next_state_s = self._next_rates_s = float("-inf")
         self._deaf = False
         self._lock = threading.Lock()
         self._worker: Worker[_Message] = Worker(
@@ -180,6 +184,11 @@ class MqttOutput:
         if hearing.time_s >= self._next_state_s or hearing.time_s < self._next_state_s - 3600:
             self._next_state_s = hearing.time_s + self._settings.state_s
             self._show_state(hearing)
+        if hearing.time_s >= self._next_rates_s or hearing.time_s < self._next_rates_s - 3600:
+            self._next_rates_s = hearing.time_s + STATISTICS_S
+            for rule in self._controls.statistics():
+                payload = json.dumps(rule.as_dict(), allow_nan=False)
+                self._put_state(self.topics.rule(rule.rule, "statistics"), payload)
 
     def notice(self, text: str) -> None:
         """Nothing: notices are for people at the terminal."""

@@ -47,6 +47,7 @@ class PrometheusOutput:
         self._server: Any = None
         self.registry = self._client.CollectorRegistry()
         self._latest: Hearing | None = None
+        self._controls = surroundings.controls
         self._define(surroundings)
         self.registry.register(self)
         self._thread = threading.Thread(target=self._serve, name="output prometheus", daemon=True)
@@ -112,6 +113,25 @@ class PrometheusOutput:
         for score in hearing.scores:
             scores.add_metric([score.rule], float(score.score))
         yield scores
+        yield from self._rates()
+
+    def _rates(self) -> Iterator[Any]:
+        """What became of each rule, and what was to be expected of it."""
+        core = self._client.metrics_core
+        near = core.CounterMetricFamily(
+            "elsa_rt_near_misses", "Occasions on which a rule came near.", labels=["rule"]
+        )
+        rates = core.GaugeMetricFamily(
+            "elsa_rt_alerts_per_hour",
+            "False alarms asked for and expected of a rule, and alerts counted.",
+            labels=["rule", "rate"],
+        )
+        for one in self._controls.statistics():
+            near.add_metric([one.rule], one.near_misses)
+            rates.add_metric([one.rule, "asked"], one.asked_per_hour)
+            rates.add_metric([one.rule, "expected"], one.expected_per_hour)
+            rates.add_metric([one.rule, "counted"], one.counted_per_hour)
+        yield from (near, rates)
 
     def _serve(self) -> None:
         while not self._closing.is_set():

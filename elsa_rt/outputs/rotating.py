@@ -42,6 +42,12 @@ class JsonlFile:
     )
     daily: bool = setting("a new file is begun each day", False)
     keep: int = setting("old files that stay, path.1 being the latest", 7, least=1, most=10_000)
+    statistics_h: float = setting(
+        "hours of listening between two lines with the statistics of the rules; 0 for none",
+        24.0,
+        least=0,
+        most=10_000,
+    )
 
     def open(self, surroundings: Surroundings) -> JsonlOutput:
         return JsonlOutput(self, surroundings)
@@ -52,6 +58,9 @@ class JsonlOutput:
 
     def __init__(self, settings: JsonlFile, surroundings: Surroundings) -> None:
         self._file = RotatingFile(settings, surroundings.on_notice)
+        self._controls = surroundings.controls
+        self._every_s = 3600 * settings.statistics_h or math.inf
+        self._due_s = self._every_s
         self._lines = JsonLines(
             self._file,
             common={"model": surroundings.model} if surroundings.model else None,
@@ -61,6 +70,11 @@ class JsonlOutput:
 
     def show(self, hearing: Hearing) -> None:
         self._lines.show(hearing)
+        if hearing.time_s < self._due_s - self._every_s:  # another stream has begun
+            self._due_s = hearing.time_s + self._every_s
+        if hearing.time_s >= self._due_s:
+            self._due_s += self._every_s
+            self._lines.show_statistics(hearing.time_s, self._controls.statistics())
 
     def notice(self, text: str) -> None:
         """Nothing: notices are for people at the terminal."""

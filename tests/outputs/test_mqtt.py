@@ -22,7 +22,7 @@ from elsa_rt.outputs.base import Surroundings
 from elsa_rt.outputs.controls import Controls
 from elsa_rt.outputs.mqtt import MqttOutput, MqttSettings
 from tests.support.broker import Broker, mosquitto
-from tests.support.hearings import BANG, GLASS, Rules, alert, hearing, until
+from tests.support.hearings import BANG, GLASS, Rules, alert, counted, hearing, until
 
 pytestmark = pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
 
@@ -112,6 +112,19 @@ def test_an_alert_has_its_event_its_state_and_its_attributes(opened: Opened) -> 
     until(lambda: json.loads(subscriber.payloads("/attributes")[-1])["state"] == "end")
     until(lambda: subscriber.payloads("device/level") == ["-30.0"])
     assert subscriber.payloads("device/azimuth") == ["90.0"]
+
+
+def test_what_became_of_a_rule_is_told_each_minute(opened: Opened) -> None:
+    subscriber, topic = opened.subscriber, "glass-behind/statistics"
+    for time_s, alerts in ((1.0, 1), (59.0, 2), (61.0, 3)):
+        opened.rules.statistics = (counted("glass-behind", alerts=alerts),)
+        opened.output.show(hearing(time_s))
+        until(lambda: subscriber.payloads("device/level")[-1:] == ["-30.0"])
+    until(lambda: json.loads(subscriber.payloads(topic)[-1])["alerts"] == 3)
+    told = [json.loads(payload) for payload in subscriber.payloads(topic)]
+    assert {one["alerts"] for one in told} <= {1, 3}
+    assert told[-1]["counted_per_hour"] == 2.0
+    assert told[-1]["proposed_start"] is None
 
 
 def test_no_alert_is_lost_while_the_broker_is_dead(opened: Opened) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from elsa_rt.outputs.base import Surroundings
 from elsa_rt.outputs.controls import Controls
 from elsa_rt.outputs.prometheus import PrometheusSettings
 from tests.support.broker import free_port
-from tests.support.hearings import BANG, GLASS, Rules, alert, hearing, track, until
+from tests.support.hearings import BANG, GLASS, Rules, alert, counted, hearing, track, until
 
 
 def scraped(port: int) -> str:
@@ -29,7 +30,9 @@ def is_open(port: int) -> bool:
 
 def test_what_is_heard_is_counted() -> None:
     port = free_port()
-    around = Surroundings(pytest.fail, Controls(Rules(GLASS, BANG)), "tiny 1", "0.1")
+    rules = Rules(GLASS, BANG)
+    rules.statistics = (counted("glass-behind"), counted("bang", expected_per_hour=math.nan))
+    around = Surroundings(pytest.fail, Controls(rules), "tiny 1", "0.1")
     output = PrometheusSettings(port=port).open(around)
     until(lambda: is_open(port))
     output.show(hearing(1.0, alert("a1"), tracks=(track("t1"), track("t2", state="end"))))
@@ -49,6 +52,16 @@ def test_what_is_heard_is_counted() -> None:
     assert samples["elsa_rt_lost_samples",] == 480
     assert samples["elsa_rt_alert_latency_seconds_sum",] == 1.0
     assert samples["elsa_rt_notices_total",] == 1
+    assert samples["elsa_rt_near_misses_total", "glass-behind"] == 4
+    rates = {
+        (sample.labels["rule"], sample.labels["rate"]): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "elsa_rt_alerts_per_hour"
+    }
+    told = [rates["glass-behind", kind] for kind in ("asked", "expected", "counted")]
+    assert told == [1.0, 0.8, 2.0]
+    assert math.isnan(rates["bang", "expected"])
     assert samples["elsa_rt_info", "tiny 1", "0.1"] == 1
     if promtool := shutil.which("promtool"):
         done = subprocess.run([promtool, "check", "metrics"], input=text, text=True,

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from elsa_rt.errors import UsageError
+from elsa_rt.outputs.base import Surroundings
+from elsa_rt.outputs.controls import Controls
 from elsa_rt.outputs.rotating import RETRY_S, JsonlFile, RotatingFile
+from tests.support.hearings import GLASS, Rules, counted, hearing
 
 DAY_S = 86_400.0
 NOON = time.mktime((2026, 1, 31, 12, 0, 0, 0, 0, -1))
@@ -182,3 +185,18 @@ def test_the_owner_alone_may_read_it(tmp_path: Path) -> None:
     finally:
         os.umask(mask)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+
+
+def test_statistics_of_the_rules_once_a_day(tmp_path: Path) -> None:
+    rules = Rules(GLASS)
+    rules.statistics = (counted("glass-behind", proposed_start=0.81),)
+    path = tmp_path / "a.jsonl"
+    output = JsonlFile(str(path)).open(Surroundings(ignore, Controls(rules), is_live=False))
+    for hour in (1, 23.9, 24, 30, 48, 71.9, 0.1, 23, 24.2):  # the last three of another stream
+        output.show(hearing(3600 * hour))
+    output.close()
+    told = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["time_s"] / 3600 for line in told] == pytest.approx([24, 48, 24.2])
+    assert {line["type"] for line in told} == {"statistics"}
+    (rule,) = told[0]["rules"]
+    assert (rule["rule"], rule["alerts"], rule["proposed_start"]) == ("glass-behind", 6, 0.81)

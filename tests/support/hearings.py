@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from elsa_rt.config import Config
-from elsa_rt.hearing import Alert, Hearing, Score, State, Track
+from elsa_rt.hearing import Alert, Hearing, RuleStatistics, Score, State, Track
 from elsa_rt.rules.rule import Rule
 
 GLASS = Rule("glass-behind", ("glass breaking",))
@@ -61,6 +61,7 @@ class Rules:
 
     def __init__(self, *rules: Rule) -> None:
         self.config = Config(rules=rules)
+        self.statistics: tuple[RuleStatistics, ...] = ()
         self.orientations: list[ArrayLike | None] = []
         self.marks: list[tuple[str, str]] = []
         self.meant: list[str | None] = []  # the rule of each mark
@@ -76,6 +77,15 @@ class Rules:
     def feedback(self, alert: str, verdict: str, rule: str | None = None) -> None:
         self.marks.append((alert, verdict))
         self.meant.append(rule)
+
+
+def counted(rule: str = "glass-behind", **fields: Any) -> RuleStatistics:
+    """Statistics of a rule that alerts twice as often as asked for."""
+    usual: dict[str, Any] = {
+        "prompt": "glass breaking", "hours": 3.0, "alerts": 6, "near_misses": 4,
+        "asked_per_hour": 1.0, "expected_per_hour": 0.8, "counted_per_hour": 2.0,
+    }  # fmt: skip
+    return RuleStatistics(rule, **usual | fields)
 
 
 def until(true: Callable[[], object], limit_s: float = LIMIT_S) -> None:

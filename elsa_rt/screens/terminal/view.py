@@ -10,13 +10,13 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TextIO, cast
 
 from elsa_rt.errors import ElsaError, UsageError
-from elsa_rt.hearing import Hearing
+from elsa_rt.hearing import Hearing, RuleStatistics
 from elsa_rt.screens.heard import HeardLog
 from elsa_rt.screens.plain import clock
 from elsa_rt.screens.terminal.keys import Keys
@@ -57,6 +57,8 @@ class TerminalView:
     book : RuleBook, optional
         What keys change; without it there are no keys.
     known : KnownSounds, optional
+    counted : callable, optional
+        Gives the statistics of the rules, which are printed after an hour of listening.
     on_quit : callable, optional
         Called when q is pressed.
     """
@@ -70,10 +72,11 @@ class TerminalView:
         book: RuleBook | None = None,
         known: KnownSounds | None = None,
         judge: Judge | None = None,
+        counted: Callable[[], Sequence[RuleStatistics]] = tuple,
         on_quit: Callable[[], None] = lambda: None,
     ) -> None:
         self._console, self._book, self._on_quit = console, book, on_quit
-        self._judge = judge
+        self._judge, self._counted = judge, counted
         rules = book.rules if book is not None else ()
         self.state = State(source, model, expected=tuple((r.id, r.label) for r in rules))
         if book is not None:
@@ -255,6 +258,7 @@ class TerminalView:
         if not lines and state.best is not None:
             lines = [[Span(f"no alert; the highest score was {state.best.score:.2f}: "
                            f"{state.best.prompt}")]]  # fmt: skip
+        lines += [[Span(one.text, "faint")] for one in self._counted() if one.hours >= 1]
         lines += [[Span(notice, "warning")] for notice in self._unprinted]
         lost = state.hearing.dropped if state.hearing else 0
         load = "" if state.load.load is None else f"   load {state.load.load:.1%}"

@@ -3,7 +3,7 @@
     GET  /v1/direction          the loudest sound now: direction, activity, whether it is a voice
     GET  /v1/hearing            the whole latest step, as in JSON lines
     GET  /v1/hearings           server-sent events: hearing, alert, health
-    GET  /v1/rules              the rules, and whether their alerts are told
+    GET  /v1/rules              the rules, whether their alerts are told, and their statistics
     PUT  /v1/prompts            ["a dog barking", ...] in place of all rules
     PUT  /v1/rules/{id}/alerts  true | false: whether alerts of the rule are told
     PUT  /v1/orientation        [x, y, z, w] of the microphone in the world
@@ -174,8 +174,10 @@ class Api:
 
     async def _rules(self, request: Request) -> Response:
         controls = self._controls
+        counted = {one.rule: one.as_dict() for one in controls.statistics()}
         return _answer([
-            {"id": rule.id, "prompts": list(rule.prompts), "alerts": controls.is_on(rule.id)}
+            {"id": rule.id, "prompts": list(rule.prompts), "alerts": controls.is_on(rule.id),
+             "statistics": counted.get(rule.id)}
             for rule in controls.rules
         ])  # fmt: skip
 

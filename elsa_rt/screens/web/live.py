@@ -224,6 +224,7 @@ class LivePage:
             "latency_s": round(self.listener.latency_s, 3),
             "listening_s": round(time.monotonic() - self._started),
             "viewers": len(self.hub.viewers),
+            "statistics": {one.rule: one.as_dict() for one in self.listener.statistics},
         }
 
     def _rules(self) -> dict[str, Any]:

@@ -7,6 +7,17 @@ const element = (id) => document.getElementById(id);
 const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 const ASK_MS = 300;
 
+const few = (value) => value === null ? "?" : Number(value.toPrecision(2)).toString();
+
+/** What became of a rule, in a sentence. */
+export function became(one) {
+  const hours = one.hours < 2 ? `${Math.round(60 * one.hours)} minutes` : `${Math.round(one.hours)} hours`;
+  const kept = one.proposed_start === null ? "" :
+    ` Far more often than asked for: a threshold of ${one.proposed_start} would have kept the rate.`;
+  return `In ${hours}: ${one.alerts} alerts, ${one.near_misses} near misses; ${few(one.counted_per_hour)} ` +
+    `alerts an hour, ${few(one.asked_per_hour)} false ones allowed, ${few(one.expected_per_hour)} expected.${kept}`;
+}
+
 export class Editor {
   constructor(socket, { onError }) {
     this.socket = socket;
@@ -29,8 +40,10 @@ export class Editor {
     };
   }
 
-  open(rule) {
+  /** `counted` is what became of the rule so far, or undefined. */
+  open(rule, counted) {
     this.rule = rule;
+    element("edit-counted").textContent = counted ? became(counted) : "";
     this.expected = null;
     element("editor-title").textContent = rule.label;
     element("edit-prompts").value = rule.prompts.join("\n");
