@@ -133,12 +133,13 @@ class RuleTally:
         self._told_s[id] = now_s
         best = max(1, int(allowed))
         kept = sorted((score for _, score in latest), reverse=True)[:best][-1]
+        kept = math.floor(1000 * kept) / 1000  # rounded up it would keep one less
         self._proposed[id] = kept
         return (
             f"the rule {id!r} alerted {count} times in {_span(hours)}, where "
             f"{self._asked[id]:g} false alarms an hour are allowed: if they were false, say so "
             f"(elsa-rt feedback last false), let it learn this place (elsa-rt calibrate site) or "
-            f"ask for less (alert_start: {kept:.2f} keeps the best {best}); if "
+            f"ask for less (alert_start: {kept:.3f} keeps the best {best}); if "
             "they were right, all is well"
         )
 

@@ -112,5 +112,5 @@ class RuleStatistics:
             "asked_per_hour": significant(self.asked_per_hour),
             "expected_per_hour": significant(self.expected_per_hour),
             "counted_per_hour": significant(self.counted_per_hour),
-            "proposed_start": number(self.proposed_start, 2),
+            "proposed_start": number(self.proposed_start, 3),
         }

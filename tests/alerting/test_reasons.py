@@ -182,7 +182,7 @@ def test_a_rule_that_alerts_far_too_often_is_told_once_a_day() -> None:
     assert "elsa-rt feedback last false" in notices[0]
     assert "alert_start: 0.5" in notices[0]
     (dog,) = tally.statistics
-    assert f"alert_start: {dog.proposed_start:.2f}" in notices[-1]
+    assert f"alert_start: {dog.proposed_start:.3f}" in notices[-1]
     assert dog.text.startswith("dog: in 47.9 hours 576 alerts and 0 near misses; 12 alerts an hour")
     tally.step(3 * DAY_S, [], [])
     assert math.isnan(tally.statistics[0].proposed_start)
