@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.prompts.plain_name import plain_name
 from elsa_rt.prompts.sentences import Sentence, parse_sentence
 from elsa_rt.prompts.spatial_phrases import ANYTHING, ParsedPrompt, parse_prompt
 from elsa_rt.rules.region import Region
@@ -37,6 +38,7 @@ class RuleEmbeddings(NamedTuple):
     regions : where each of the v is listened for
     owner : int (v,), rising: the rule that each belongs to
     anything : those of the v that mean any sound at all; their vectors are zero
+    said : bare names that the words of each of the v may be, see `plain_name`
     """
 
     embedding: Vectors
@@ -45,6 +47,7 @@ class RuleEmbeddings(NamedTuple):
     regions: tuple[Region, ...]
     owner: NDArray[np.intp]
     anything: tuple[int, ...] = ()
+    said: tuple[tuple[str, ...], ...] = ()
 
     def of(self, rule: int) -> NDArray[np.intp]:
         """The sounds of a rule."""
@@ -61,6 +64,7 @@ class RuleEmbeddings(NamedTuple):
             (np.searchsorted(kept, sounds[against]), excluded[against]),
             tuple(self.regions[sound] for sound in kept),
             np.searchsorted(rules, self.owner[kept]),
+            said=tuple(self.said[sound] for sound in kept) if self.said else (),
         )
 
 
@@ -96,6 +100,7 @@ def embed_rules(
     embedding, semantic = list[Vectors](), list[Vectors]()
     anything = list[int]()
     rows, excluded, regions, owner = [], list[Vectors](), list[Region](), list[int]()
+    said = list[tuple[str, ...]]()
     for index, rule in enumerate(rules):
         placeless = not bundle.reads_places or rule.region is not None
         heard = None
@@ -117,6 +122,7 @@ def embed_rules(
             embedding.append(_mean(whole) if whole else nothing)
             semantic.append(_mean(parts) if parts else nothing)
             regions.append(sound.region)
+            said.append(tuple(plain_name(text) for text in sound.parts))
             owner.append(index)
     none = np.empty((0, bundle.embedding), np.float32)
     return RuleEmbeddings(
@@ -126,6 +132,7 @@ def embed_rules(
         tuple(regions),
         np.array(owner, np.intp),
         tuple(anything),
+        tuple(said),
     )
 
 

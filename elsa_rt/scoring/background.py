@@ -31,13 +31,21 @@ SITE_PRIOR_H = 1.0
 _RULES_AT_ONCE = 16  # more are no faster, and take memory
 
 
-def labels_meant(semantic: Floats, names: Names) -> NDArray[np.bool_]:
-    """(p, l): which labels are what rules mean by their semantic parts (p, D), and their kin."""
+def labels_meant(
+    semantic: Floats, names: Names, said: Sequence[Sequence[str]] = ()
+) -> NDArray[np.bool_]:
+    """(p, l): which labels are what rules mean by their semantic parts (p, D), and their kin.
+
+    A label that is among the bare names of a rule, ``said`` (p,), is meant in any case.
+    """
     if not names.labels:
         return np.zeros((len(semantic), 0), np.bool_)
     likeness = semantic @ names.phrases.T
     best = likeness.max(axis=1, keepdims=True)
     meant = (likeness >= OWN_LEAST) & (likeness >= best - OWN_WITHIN)
+    for row, words in enumerate(said):
+        for label in {names.by_name[word] for word in words if word in names.by_name}:
+            meant[row, label] = True
     return np.asarray(meant.astype(np.float32) @ names.related.astype(np.float32) > 0)
 
 
@@ -91,7 +99,7 @@ def background_peaks(
     peaks -= adapt_segments(total / np.maximum(learned, 1), step_s * learned, start_s, end_s)
     peaks[~np.any(meaning.embedding, axis=1)] = -np.inf
     peaks = per_rule(peaks, meaning.owner)
-    own = per_rule(labels_meant(meaning.semantic, statistics.names), meaning.owner)
+    own = per_rule(labels_meant(meaning.semantic, statistics.names, meaning.said), meaning.owner)
     peaks[_own_pieces(background, own)] = -np.inf
     return peaks
 

@@ -66,7 +66,9 @@ def explain(bank: PromptBank, bundle: ModelBundle, config: Config) -> tuple[Expl
     start, end = thresholds(bank.rules, config, scorer.curves)
     known = np.isfinite(scorer.curves.level_of(np.ones(len(bank.rules))))
     expected = np.where(known, rate_of_score(start), np.nan)
-    own = per_rule(labels_meant(bank.meaning.semantic, statistics.names), bank.meaning.owner)
+    own = per_rule(
+        labels_meant(bank.meaning.semantic, statistics.names, bank.meaning.said), bank.meaning.owner
+    )
     hours = statistics.background.hours + (0 if site is None else site.hours)
     return tuple(
         Explanation(

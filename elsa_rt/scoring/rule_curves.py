@@ -19,7 +19,7 @@ from elsa_rt.scoring.false_alarm_rate import FalseAlarmCurves
 from elsa_rt.scoring.logits import LogitScale, logit_scale
 from elsa_rt.scoring.statistics import Background, Statistics
 
-METHOD = 2
+METHOD = 3
 """To be raised where the same rules come to other curves, or curves are kept in another form."""
 
 
@@ -54,7 +54,8 @@ def curves(
         scale = scales(statistics, np.concatenate([some.embedding, some.against[1]]))
         counts = confirm[missing][some.owner].tolist()
         key = cache.digest(
-            f"{METHOD} {step_s} {counts} {some.regions} {[ground.hours for ground in grounds]}",
+            f"{METHOD} {step_s} {counts} {some.regions} {[ground.hours for ground in grounds]} "
+            f"{_labels_said(statistics, some)}",
             _about(statistics), "" if site is None else _digest(*_arrays(site)), *scale,
             some.embedding, some.semantic, some.owner, *some.against,
         )  # fmt: skip
@@ -73,7 +74,7 @@ def curves(
     place = None if site is None else _digest(site.sounds, site.piece_s)
     keys = [
         ("curve", *key, int(count), step_s, place)
-        for key, count in zip(_keys(meaning), confirm, strict=True)
+        for key, count in zip(_keys(meaning, statistics), confirm, strict=True)
     ]
     found = statistics.memo.get_many(keys, make)
     return FalseAlarmCurves(*(np.stack(values) for values in zip(*found, strict=True)))
@@ -97,15 +98,23 @@ def _arrays(background: Background) -> list[NDArray[np.generic]]:
     return [value for value in values if isinstance(value, np.ndarray)]
 
 
-def _keys(meaning: RuleEmbeddings) -> Sequence[tuple[Hashable, ...]]:
+def _labels_said(statistics: Statistics, meaning: RuleEmbeddings) -> list[tuple[str, ...]]:
+    """Known names among the bare names of each sound."""
+    known = statistics.names.by_name
+    return [tuple(word for word in words if word in known) for words in meaning.said]
+
+
+def _keys(meaning: RuleEmbeddings, statistics: Statistics) -> Sequence[tuple[Hashable, ...]]:
     """What tells the rules of ``meaning`` apart."""
     rules, excluded = meaning.against
+    said = _labels_said(statistics, meaning)
     found = []
     for rule in range(int(meaning.owner[-1]) + 1):
         own = meaning.of(rule)
         vectors = meaning.embedding[own], meaning.semantic[own], excluded[np.isin(rules, own)]
         regions = tuple(meaning.regions[sound] for sound in own)
-        found.append((len(own), _digest(*vectors), regions))
+        words = tuple(said[sound] for sound in own) if said else ()
+        found.append((len(own), _digest(*vectors), regions, words))
     return found
 
 

@@ -33,6 +33,7 @@ from elsa_rt.encoder.bundle import SCORES, ModelBundle
 from elsa_rt.errors import BundleError
 from elsa_rt.files import load_arrays
 from elsa_rt.memo import Memo
+from elsa_rt.prompts.plain_name import plain_name
 
 Floats = NDArray[np.float32]
 
@@ -71,6 +72,11 @@ class Names:
     phrases: NDArray[np.float32]
     wider: NDArray[np.int16]
     detected: NDArray[np.float32]
+
+    @cached_property
+    def by_name(self) -> dict[str, int]:
+        """Labels by their bare names."""
+        return {plain_name(label): index for index, label in enumerate(self.labels)}
 
     @cached_property
     def related(self) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.prompts.bank import PromptBank
+from elsa_rt.prompts.plain_name import plain_name
 from elsa_rt.prompts.rule_embeddings import RuleEmbeddings
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule
@@ -158,6 +159,28 @@ def test_rates_are_what_the_gate_would_do_on_the_background(statistics: Statisti
     everywhere = [0, 1, 3, 4, 5]
     assert starts[everywhere].mean() / ground.hours == pytest.approx(40.0, rel=0.15)
     assert starts[2] == 0  # all of this background is in front
+
+
+def test_a_prompt_that_is_the_name_of_a_known_sound_means_it(statistics: Statistics) -> None:
+    names, strange = statistics.names, unit(3, 512)
+    one, other = names.labels
+    said = ((plain_name(f"The sound of {one.upper()}."),), (plain_name(other + "s"),), ())
+    assert labels_meant(strange, names, said).tolist() == [[True, False], [False] * 2, [False] * 2]
+
+
+def test_two_prompts_of_one_embedding_are_told_apart_by_their_words(statistics: Statistics) -> None:
+    vectors = unit(2, 512)
+    vectors[1] = vectors[0]
+    prompts = bank(2)
+    meaning = prompts.meaning._replace(
+        embedding=vectors, semantic=vectors, said=((statistics.names.labels[0],), ("another",))
+    )
+    labels = statistics.background.piece_labels.copy()
+    labels[::2, 0] = 0
+    ground = replace(statistics.background, piece_labels=labels)
+    made = scorer(replace(prompts, meaning=meaning), replace(statistics, background=ground))
+    named, strange = made.curves.level_of(np.full(2, 40.0))
+    assert named < strange
 
 
 def test_what_a_prompt_means_is_no_false_alarm_of_it(statistics: Statistics) -> None:

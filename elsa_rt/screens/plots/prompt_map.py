@@ -54,7 +54,7 @@ def prompt_map(bank: PromptBank, statistics: Statistics) -> str:
     )
     said = "near is alike; lines lead to what a prompt is taken to mean"
     parts = [text(24, 34, "Prompts among known sounds", "ink strong"), text(24, 54, said)]
-    meant = labels_meant(vectors, names)
+    meant = labels_meant(vectors, names, [bank.meaning.said[first] for first in firsts])
     for row in range(len(rules)):
         for column, label in enumerate(shown):
             if meant[row, label]:

@@ -76,7 +76,7 @@ def _missed(
     levels: NDArray[np.float64],
 ) -> tuple[list[float] | None, int]:
     """Share of the rule's own sounds below each of ``levels``, and how many were counted."""
-    meant = labels_meant(bank.meaning.semantic, statistics.names).any(axis=0)
+    meant = labels_meant(bank.meaning.semantic, statistics.names, bank.meaning.said).any(axis=0)
     own = np.append(meant, False)  # -1: none
     background = statistics.background
     pieces = own[background.piece_labels].any(axis=1)
