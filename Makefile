@@ -94,7 +94,7 @@ fuzz: $(VENV)/.installed-for-tests
 audit: $(VENV)/.installed-for-tests
 	$(BIN)/python -m pip install --quiet pip-audit bandit
 	$(BIN)/bandit --quiet --recursive --severity-level medium elsa_rt
-	$(BIN)/pip-audit --strict --disable-pip --requirement examples/service/requirements-outputs.txt
+	$(BIN)/python -m tests.audit examples/service/requirements-outputs.txt
 
 sbom: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet cyclonedx-bom
