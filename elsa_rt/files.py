@@ -132,13 +132,32 @@ def cache_directory() -> Path:
     """Directory of what can be made again: ``ELSA_RT_CACHE``, else ``~/.cache/elsa-rt``."""
     given = os.environ.get("ELSA_RT_CACHE")
     if given:
-        return Path(os.path.expanduser(given))
+        return expanded(given)
     return _own(platformdirs.user_cache_path, Path("/var/cache"))
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """``path`` with the home directory in place of "~".
+
+    Raises
+    ------
+    UsageError
+        It begins with "~", and that user or the own home directory is unknown.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(
+            f"{os.fspath(path)}: that home directory is unknown: write the whole path, or set HOME"
+        ) from None
 
 
 def _own(of_user: Any, without_home: Path) -> Path:
     """The user's directory, or the system's for a service that has no home directory."""
-    path: Path = of_user(APP, appauthor=False)
+    try:
+        path: Path = of_user(APP, appauthor=False)
+    except RuntimeError:  # newer releases of platformdirs find no "~"
+        return without_home / APP
     return path if path.is_absolute() else without_home / APP
 
 

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from elsa_rt.files import replacing
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.errors import UsageError
+from elsa_rt.files import (
+    cache_directory,
+    config_directory,
+    data_directory,
+    expanded,
+    replacing,
+)
 
 
 def test_the_new_file_comes_in_the_end(tmp_path: Path) -> None:
@@ -26,3 +34,32 @@ def test_what_fails_leaves_the_old_file_alone(tmp_path: Path) -> None:
         part.write_text("ne\ud800", encoding="utf-8")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container with a user that has no entry in passwd, and no HOME."""
+
+    def unknown(_: object) -> None:
+        raise KeyError("uid not found")
+
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "ELSA_RT_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+
+
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_directory_those_of_the_system_count() -> None:
+    assert cache_directory() == Path("/var/cache/elsa-rt")
+    assert data_directory() == Path("/var/lib/elsa-rt")
+    assert config_directory() == Path("/etc/elsa-rt")
+
+
+@pytest.mark.usefixtures("homeless")
+@pytest.mark.parametrize("path", ["~/bundle", "~nobody-of-that-name/x"])
+def test_a_home_directory_that_is_unknown_is_one_message(path: str) -> None:
+    with pytest.raises(UsageError, match=r"home directory is unknown: write the whole path"):
+        expanded(path)
+    with pytest.raises(UsageError, match=r"home directory is unknown"):
+        ModelBundle.load(path)
+    assert expanded("/a/~") == Path("/a/~")

@@ -21,6 +21,7 @@ from elsa_rt.encoder.two_sounds import TwoSoundStream
 from elsa_rt.encoder.windowed import WindowedStream
 from elsa_rt.errors import BundleError, UsageError
 from elsa_rt.features.intensity import CHANNELS, Frames
+from elsa_rt.files import expanded
 from elsa_rt.hints import coerce
 from elsa_rt.notices import OnNotice, log_notice
 
@@ -76,7 +77,7 @@ class AudioEncoder:
         for name, has in kept.items():
             asked, plain = getattr(config, name), getattr(Config(), name)
             if name == "bundle" and asked is not None:
-                asked = str(Path(asked).expanduser())
+                asked = str(expanded(asked))
             if asked not in (plain, has):
                 raise UsageError(
                     f"{name} {asked!r} beside an encoder that was loaded with {has!r}: leave out "

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from elsa_rt.encoder.window import WindowSettings
 from elsa_rt.errors import BundleError, UsageError
 from elsa_rt.features.intensity import FeatureSettings
+from elsa_rt.files import expanded
 from elsa_rt.hints import coerce
 from elsa_rt.memo import Memo
 from elsa_rt.user_files.problems import FileError
@@ -91,7 +92,7 @@ class ModelBundle:
             It is absent, damaged, or of a kind that this version does not know.
         """
         coerce(path, str | PathLike | None, "the path of a bundle:")
-        directory = DEFAULT if path is None else Path(path).expanduser()
+        directory = DEFAULT if path is None else expanded(path)
         if not directory.is_dir():
             if path is None:
                 raise BundleError(

@@ -17,6 +17,7 @@ import numpy as np
 from elsa_rt.audio.ambisonics import direction_from_angles
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import ElsaError
+from elsa_rt.files import expanded
 from elsa_rt.hearing import Hearing
 from elsa_rt.memory.forgetting import Retention, apply_retention
 from elsa_rt.memory.gather import Gatherer, SoundInStep, Step
@@ -98,7 +99,7 @@ class Recorder:
         clock: Callable[[], float] = time.time,
     ) -> None:
         check_directory(path)
-        self._path, self._bundle, self._source = Path(path).expanduser(), bundle, source
+        self._path, self._bundle, self._source = expanded(path), bundle, source
         self._live, self._began_s, self._clock = live, began_s, clock
         self._retention, self._say, self._namer = retention, on_notice, namer
         self._clip_of = clip_of

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from elsa_rt.errors import StoreError, UsageError
+from elsa_rt.files import expanded
 from elsa_rt.memory.coarse_index import DIRECTORY
 from elsa_rt.memory.schema import FILE, check_version, connect, sqlite_gate
 
@@ -33,7 +34,7 @@ def repair(path: str | Path) -> tuple[int, Path]:
     StoreError
         Nothing can be read, another program writes to it, or it is of a later version.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     file = path / FILE
     if not file.is_file():
         raise UsageError(f"repairing {path}: there is no {file}: name the directory of a store")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from elsa_rt.errors import UsageError
+from elsa_rt.files import expanded
 from elsa_rt.memory.row import Event
 from elsa_rt.memory.row_code import FIELDS, Names, event_of, values_of
 from elsa_rt.memory.schema import FILE, connect, sqlite_gate
@@ -94,7 +95,7 @@ class Store:
             It is damaged, locked, or of a later version.
         """
         check_directory(path)
-        path = Path(path).expanduser()
+        path = expanded(path)
         file = path / FILE
         if not create and not file.is_file():
             raise UsageError(
@@ -269,7 +270,7 @@ def is_archive(path: str | Path) -> bool:
 
 def check_directory(path: str | Path) -> None:
     """Raise a UsageError if ``path`` is that of an archive or a file, and no directory can be."""
-    if Path(path).expanduser().is_file():
+    if expanded(path).is_file():
         raise UsageError(f"{path} is a file: a store is a directory, name another path, e.g. past")
     if is_archive(path):
         raise UsageError(

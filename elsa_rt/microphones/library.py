@@ -14,7 +14,7 @@ from pathlib import Path
 
 from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
-from elsa_rt.files import config_directory
+from elsa_rt.files import config_directory, expanded
 from elsa_rt.microphones.profile import Profile
 from elsa_rt.microphones.profile_file import read_profile
 from elsa_rt.notices import OnNotice, log_notice
@@ -57,7 +57,7 @@ def profile_of(config: Config) -> Profile:
 def find_profile(wanted: str) -> Profile:
     """The profile of a file, or of that name among the user's own and those of elsa-rt."""
     if "/" in wanted or wanted.endswith((".yaml", ".yml")):
-        return read_profile(Path(wanted).expanduser())
+        return read_profile(expanded(wanted))
     files = _files()
     if wanted not in files:
         near = get_close_matches(wanted, files, 1)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from elsa_rt.files import expanded
 from elsa_rt.outputs.base import OutputSettings
 from elsa_rt.outputs.clips import ClipsSettings
 
@@ -17,7 +18,7 @@ class ClipShelf:
 
     def __init__(self, outputs: Iterable[OutputSettings] = ()) -> None:
         self._directories = [
-            Path(one.directory).expanduser() for one in outputs if isinstance(one, ClipsSettings)
+            expanded(one.directory) for one in outputs if isinstance(one, ClipsSettings)
         ]
 
     def find(self, rule: str, alert: str) -> Path | None:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.errors import UsageError
-from elsa_rt.files import replacing
+from elsa_rt.files import expanded, replacing
 from elsa_rt.hearing import Alert, Hearing
 from elsa_rt.outputs.base import Surroundings
 from elsa_rt.outputs.jsonl import utc_now
@@ -106,7 +106,7 @@ class ClipsOutput:
                     "clips: this model knows no speech, so that speech: never cannot be kept: "
                     "write speech: allow if clips may hold speech"
                 )
-        self._directory = Path(settings.directory).expanduser()
+        self._directory = expanded(settings.directory)
         _make(self._directory)
         self._ring: NDArray[np.float32] | None = None  # (4, n), sample i at i modulo n
         self._rate = surroundings.rate

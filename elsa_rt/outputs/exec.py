@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from elsa_rt.errors import UsageError
+from elsa_rt.files import expanded
 from elsa_rt.hearing import Hearing
 from elsa_rt.outputs.base import Surroundings
 from elsa_rt.outputs.jsonl import utc_now
@@ -61,7 +62,9 @@ class ExecOutput:
     """Runs the command, one alert after the other."""
 
     def __init__(self, settings: ExecSettings, surroundings: Surroundings) -> None:
-        program = os.path.expanduser(settings.command[0])
+        program = settings.command[0]
+        if program.startswith("~"):
+            program = str(expanded(program))
         found = shutil.which(program)
         if found is None:
             raise UsageError(

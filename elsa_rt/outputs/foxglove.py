@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.errors import UsageError
+from elsa_rt.files import expanded
 from elsa_rt.hearing import Hearing, Track
 from elsa_rt.outputs.base import Surroundings, need
 from elsa_rt.outputs.settings import setting
@@ -88,7 +89,7 @@ class FoxgloveOutput:
         self._made: dict[str, Any] = {}
         self._colours: dict[str, int] = {}
         if isinstance(settings, McapSettings):
-            self._path = Path(settings.path).expanduser()
+            self._path = expanded(settings.path)
             if self._path.is_dir():
                 raise UsageError(f"mcap: {self._path} is a directory: name a file in it")
             if not self._path.parent.is_dir():

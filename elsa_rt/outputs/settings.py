@@ -10,10 +10,10 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from elsa_rt.errors import UsageError
+from elsa_rt.files import expanded
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def read_secret(what: str, variable: str | None, file: str | None) -> str | None
     if file is None:
         return None
     try:
-        secret = Path(file).expanduser().read_text().rstrip("\r\n")
+        secret = expanded(file).read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UsageError(f"{what}: reading {file}: {reason}: name a file with the secret") from None

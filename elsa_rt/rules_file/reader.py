@@ -13,6 +13,7 @@ from typing import Any
 
 from elsa_rt.config import Config, described, option
 from elsa_rt.errors import UsageError
+from elsa_rt.files import expanded
 from elsa_rt.microphones.library import profile_of
 from elsa_rt.outputs.base import OutputSettings
 from elsa_rt.outputs.foxglove import McapSettings
@@ -245,7 +246,7 @@ class _Reader:
             )
 
     def _resolved(self, path: str) -> Path:
-        return self._directory / os.path.expanduser(path)
+        return self._directory / expanded(path)
 
     def _blame(self, section: str, message: str) -> int:
         """The line of the setting of ``section`` that ``message`` is about."""

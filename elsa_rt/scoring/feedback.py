@@ -28,7 +28,7 @@ from typing import Any
 
 from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
-from elsa_rt.files import data_directory
+from elsa_rt.files import data_directory, expanded
 from elsa_rt.scoring.feedback_file import FeedbackFile
 from elsa_rt.scoring.marks import VERDICTS, AlertSounds, Mark
 from elsa_rt.scoring.site import site_path
@@ -261,7 +261,7 @@ def feedback_path(config: Config) -> Path | None:
     if name is None:
         return None if config.site is None else site_path(config.site).with_suffix(SUFFIX)
     if name.endswith(".jsonl") or os.sep in name:
-        return Path(name).expanduser()
+        return expanded(name)
     return data_directory() / "sites" / f"{name}{SUFFIX}"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from elsa_rt.errors import UsageError
-from elsa_rt.files import data_directory, load_arrays
+from elsa_rt.files import data_directory, expanded, load_arrays
 from elsa_rt.scoring.statistics import Background, Statistics
 
 SCHEMA = 1
@@ -71,7 +71,7 @@ def load_site(name: str, bundle: ModelBundle, statistics: Statistics) -> Backgro
 def site_path(name: str) -> Path:
     """Path of the site ``name``; a name with a slash or .npz is taken as a path."""
     if name.endswith(".npz") or os.sep in name:
-        return Path(name).expanduser()
+        return expanded(name)
     return data_directory() / "sites" / f"{name}.npz"
 
 

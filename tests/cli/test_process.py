@@ -91,6 +91,21 @@ def test_a_service_without_a_place_to_cache(listen: list[str], recording: Path) 
     assert ended.stderr.count(b"\n") == 1
 
 
+def test_a_user_without_a_home_directory(
+    listen: list[str], recording: Path, tmp_path: Path
+) -> None:
+    """As in a container that is started with ``--user 12345``: no HOME, no entry in passwd."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pwd\ndef unknown(uid):\n    raise KeyError(uid)\npwd.getpwuid = unknown\n"
+    )
+    environment = {"PATH": os.environ["PATH"], "ELSA_RT_CACHE": str(tmp_path / "cache"),
+                   "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}  # fmt: skip
+    for argv in ([*listen, str(recording)], [listen[0], "microphones"], [listen[0], "doctor",
+                 str(recording), *listen[listen.index("--bundle") :][:2]]):  # fmt: skip
+        ended = subprocess.run(argv, env=environment, capture_output=True, timeout=LIMIT_S)
+        assert (ended.returncode, b"internal error" in ended.stderr) == (0, False), ended.stderr
+
+
 def test_a_reader_that_had_enough(listen: list[str], recording: Path) -> None:
     process = subprocess.Popen(
         [*listen, recording, "--realtime"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
