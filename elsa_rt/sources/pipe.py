@@ -27,6 +27,7 @@ HEARTBEAT_S = 0.5
 """So often a stream without sound is told to be."""
 
 SAY_AFTER_S = 2.0
+UNKNOWN_FRAMES = 1 << 40  # or more: libsndfile's word for a length that no header tells
 HELD_UP_S = 2.0  # between two looks at the pipe: elsa-rt itself was stopped, or busy elsewhere
 HELD_UP_AGAIN_S = 60.0
 """After so long without sound it is said."""
@@ -156,6 +157,8 @@ class PipeSource(Source):
                 f"{self.name} is {kind} that cannot be decoded ({error}): send PCM, e.g. "
                 "ffmpeg -i INPUT -f wav - | elsa-rt listen -"
             ) from error
+        # soundfile seeks after each read where it may, which at the end of a stream fails
+        self._decoder.seekable = lambda: False
         return PcmLayout("f32", self._decoder.samplerate, self._decoder.channels, form=form)
 
     def _through_a_pipe(self) -> int:
@@ -318,6 +321,11 @@ class PipeSource(Source):
             if len(samples):
                 yield self._block(samples, silent)
                 silent = 0.0
+        if self._position < decoder.frames < UNKNOWN_FRAMES and not self._closed:
+            self._say(
+                f"{self.name} is cut short after {self._position / self.rate:.2f} s: its header "
+                f"promises {decoder.frames / self.rate:.2f} s"
+            )
 
 
 def open_fifo(path: bytes, config: Config, on_notice: OnNotice, name: str) -> PipeSource:

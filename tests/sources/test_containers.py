@@ -93,6 +93,33 @@ def test_a_container_on_a_pipe_is_read_by_its_header(
     assert "says itself what it holds" in notices[0]
 
 
+def flac(sound: Samples, *, streamed: bool = False) -> bytes:
+    """FLAC; ``streamed`` as a program makes it that does not know yet how long it will be."""
+    file = io.BytesIO()
+    soundfile.write(file, sound.T, RATE, "PCM_24", format="FLAC")
+    data = bytearray(file.getvalue())
+    if streamed:
+        data[21] &= 0xF0  # the number of samples, 36 bits of STREAMINFO
+        data[22:26] = bytes(4)
+    return bytes(data)
+
+
+def test_flac_without_a_length_ends_where_it_ends(sound: Samples) -> None:
+    notices: list[str] = []
+    got = through_a_pipe(flac(sound, streamed=True), Config(), notices)
+    np.testing.assert_allclose(got, sound, atol=1e-6)
+    (told,) = notices
+    assert "says itself what it holds" in told
+
+
+def test_flac_that_breaks_off_is_said_to_be_cut_short(sound: Samples) -> None:
+    notices: list[str] = []
+    data = flac(sound)
+    got = through_a_pipe(data[: len(data) // 2], Config(), notices)
+    assert 0 < got.shape[1] < sound.shape[1]
+    assert f"its header promises {sound.shape[1] / RATE:.2f} s" in notices[1]
+
+
 def test_ogg_on_a_pipe(sound: Samples) -> None:
     file = io.BytesIO()
     soundfile.write(file, sound.T, RATE, "VORBIS", format="OGG")
