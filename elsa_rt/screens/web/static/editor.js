@@ -8,14 +8,19 @@ const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boole
 const ASK_MS = 300;
 
 const few = (value) => value === null ? "?" : Number(value.toPrecision(2)).toString();
+const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
 
-/** What became of a rule, in a sentence. */
+/** What became of a rule, in a sentence; a rate means something after an hour. */
 export function became(one) {
-  const hours = one.hours < 2 ? `${Math.round(60 * one.hours)} minutes` : `${Math.round(one.hours)} hours`;
+  const minutes = Math.round(60 * one.hours);
+  const span = minutes < 1 ? "less than a minute" : minutes < 120 ? count(minutes, "minute", "minutes") :
+    `${Math.round(one.hours)} hours`;
+  const rate = one.hours < 1 ? "" : `, ${few(one.counted_per_hour)} alerts an hour`;
   const kept = one.proposed_start === null ? "" :
-    ` Far more often than asked for: a threshold of ${one.proposed_start} would have kept the rate.`;
-  return `In ${hours}: ${one.alerts} alerts, ${one.near_misses} near misses; ${few(one.counted_per_hour)} ` +
-    `alerts an hour, ${few(one.asked_per_hour)} false ones allowed, ${few(one.expected_per_hour)} expected.${kept}`;
+    ` That is far more often than allowed: a threshold of ${one.proposed_start} would have kept the rate.`;
+  return `In ${span}: ${count(one.alerts, "alert", "alerts")} and ` +
+    `${count(one.near_misses, "near miss", "near misses")}${rate}. Expected of background ` +
+    `alone: ${few(one.expected_per_hour)} an hour; allowed: ${few(one.asked_per_hour)}.${kept}`;
 }
 
 export class Editor {
