@@ -176,8 +176,8 @@ class Memory:
         wanted = replace(wanted, models=(number,))
         wanted = widened(wanted, question.region if place == EVERYWHERE else place)
         count = COUNTED if histogram else 4 * top
-        found, cosines = self._asked(question, number, wanted, count, exact)
-        judged = _judged(question, found, cosines, place, like)
+        found, products = self._asked(question, number, wanted, count, exact)
+        judged = _judged(question, found, products, place, like)
         return self._answers.of(judged, top, every, zone)
 
     def unusual(
@@ -226,7 +226,7 @@ class Memory:
     def _asked(
         self, question: Question, number: int, wanted: Filter, count: int, exact: bool
     ) -> tuple[Found, NDArray[np.float32]]:
-        """Rows among which the ``count`` best are, and their cosines with the question."""
+        """Rows among which the ``count`` best are, and their products with the question."""
         sounds = len(question.regions)
         if len(question.anything) < sounds:
             return self._search.nearest(
@@ -235,7 +235,7 @@ class Memory:
         # any sound at all: the latest ones, which differ by place and by what is excluded alone
         found = self._search.matching(wanted)
         found = found.take(np.lexsort((found.id, found.at_s))[-COUNTED:])
-        return found, self._search.cosines(found, question.vectors, number)
+        return found, self._search.products(found, question.vectors, number)
 
     def _question(
         self,
@@ -282,12 +282,12 @@ class Memory:
 def _judged(
     question: Question,
     found: Found,
-    cosines: NDArray[np.float32],
+    products: NDArray[np.float32],
     place: Region,
     like: int | None,
 ) -> Judged:
     """The rows of ``found`` that lie in ``place``, the best first, the later one of equals."""
-    logit, similarity = question.judge(cosines, found.direction)
+    logit, similarity = question.judge(products, found.direction)
     chosen = inside(found, place) & (found.id != like) & np.isfinite(logit)
     found, logit = found.take(chosen), logit[chosen]
     order = np.lexsort((-found.id, -logit))

@@ -1,4 +1,9 @@
-"""A question to a memory: vectors, places, and the score of a row, which is that of an alert."""
+"""A question to a memory: vectors, places, and the score of a row, on the scale of an alert's.
+
+Two things differ from a prompt, since rows are compared with each other and not with a threshold.
+A row has a direction already, so that the words about it count half in the vector. And from the
+vector that of crowding is taken off (`elsa_rt.scoring.crowding`).
+"""
 
 from __future__ import annotations
 
@@ -18,6 +23,7 @@ from elsa_rt.prompts.rule_embeddings import RuleEmbeddings
 from elsa_rt.rules.region import EVERYWHERE, Region, RegionGate
 from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.confirmation import steps_in
+from elsa_rt.scoring.crowding import crowding_of
 from elsa_rt.scoring.false_alarm_rate import FalseAlarmCurves
 from elsa_rt.scoring.logits import LogitScale, apply_exclusions, attenuate
 from elsa_rt.scoring.rule_curves import curves, scales
@@ -34,11 +40,12 @@ class Question:
 
     Attributes
     ----------
-    vectors : float32 (v + q, D), unit length; zeros for any sound at all
+    vectors : float32 (v + q + 1, D)
+        Unit vectors less the last one, which is that of crowding; zeros for any sound at all.
     regions : (v,) places of the sounds
     against : int (q,), the sound that each of the others excludes
     anything : those of the v that mean any sound at all
-    scale : LogitScale of the v + q
+    scale : LogitScale of the first v + q
     curves : FalseAlarmCurves of the one rule that the question is
     model : hash of the model in whose space the vectors lie
     """
@@ -57,16 +64,17 @@ class Question:
         return Region.union(self.regions)
 
     def judge(self, similarity: Floats, direction: Floats) -> tuple[Floats, Floats]:
-        """Log odds (n,) of rows and the similarity (n,) that they come from.
+        """Log odds (n,) of rows and the cosine (n,) that they come from.
 
         Parameters
         ----------
-        similarity : (n, v + q), cosines of the rows with the vectors
+        similarity : (n, v + q + 1), products of the rows with the vectors
         direction : (n, 3), unit vectors of the rows
             A direction of NaN is not held against a row. Others lower the log odds outside of a
             region, to minus infinity at the end of its soft edge.
         """
         count = len(self.regions)
+        similarity, crowding = similarity[:, :-1], similarity[:, -1]
         logit = similarity * self.scale.slope + self.scale.bias
         logit, excluded = logit[:, :count], logit[:, count:]
         apply_exclusions(logit, self.against, excluded)
@@ -83,7 +91,7 @@ class Question:
             logit[known] = attenuate(logit[known], weight)
         best = logit.argmax(axis=1)
         row = np.arange(len(logit))
-        return logit[row, best], similarity[row, best]
+        return logit[row, best], np.clip(similarity[row, best] + crowding, -1, 1)
 
     def score(self, logit: Floats) -> NDArray[np.float64]:
         """Scores (n,) of log odds (n,): by how often background alone would raise an alert there.
@@ -97,7 +105,7 @@ class Question:
 
 def model_of(bundle: ModelBundle) -> CodedModel:
     """``bundle`` as a store knows it: rows fit as long as its audio encoder is the same."""
-    statistics = Statistics.load(bundle)
+    statistics = Statistics.of(bundle)
     # a bundle of few sounds has fewer components
     missing = COMPONENTS - len(statistics.basis)
     basis = np.pad(statistics.basis, ((0, missing), (0, 0)))
@@ -135,13 +143,21 @@ def ask_vector(bundle: ModelBundle, vector: Floats, config: Config) -> Question:
 
 
 def _question(bundle: ModelBundle, meaning: RuleEmbeddings, config: Config) -> Question:
-    statistics = Statistics.load(bundle)
+    statistics = Statistics.of(bundle)
+    crowding = crowding_of(statistics)
     against, excluded = meaning.against
-    vectors = np.concatenate([meaning.embedding, excluded]).astype(np.float32)
+    wanted = _half_placed(meaning)
+    named = wanted.any(axis=1)
+    if not named.any() and not len(excluded):  # any sound at all: there is nothing to compare
+        crowding = np.zeros_like(crowding)
+    wanted[named] -= crowding
+    excluded = (excluded - crowding).astype(np.float32)
+    meaning = meaning._replace(embedding=wanted, against=(against, excluded))
+    vectors = np.concatenate([wanted, excluded])
     confirm = np.array([steps_in(config.alert_confirm_s, bundle.step_s)], np.int64)
     site = None if config.site is None else load_site(config.site, bundle, statistics)
     return Question(
-        vectors,
+        np.concatenate([vectors, crowding[None]]),
         meaning.regions,
         against,
         meaning.anything,
@@ -149,3 +165,11 @@ def _question(bundle: ModelBundle, meaning: RuleEmbeddings, config: Config) -> Q
         curves(statistics, meaning, confirm, bundle.step_s, site),
         bundle.files[AUDIO_ENCODER],
     )
+
+
+def _half_placed(meaning: RuleEmbeddings) -> Floats:
+    """Vectors (v, D) half of the whole sentences, half of their sounds alone."""
+    both = meaning.embedding + meaning.semantic
+    both /= np.maximum(np.linalg.norm(both, axis=1, keepdims=True), 1e-9)
+    same = (meaning.embedding == meaning.semantic).all(axis=1, keepdims=True)
+    return np.where(same, meaning.embedding, both).astype(np.float32)

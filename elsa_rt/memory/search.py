@@ -64,7 +64,7 @@ class Searchable(Protocol):
     ) -> tuple[Found, Floats]:
         """Rows among which the ``count`` most similar to any of the first ``sounds`` vectors are.
 
-        Also gives the cosines (n, vectors) of these rows.
+        Also gives the products (n, vectors) of these rows.
         """
         ...
 
@@ -72,8 +72,8 @@ class Searchable(Protocol):
         """All rows that ``wanted`` lets through."""
         ...
 
-    def cosines(self, found: Found, vectors: Floats, model: int) -> Floats:
-        """Cosines (n, vectors) of the rows of ``found``; 0 with a vector of zeros."""
+    def products(self, found: Found, vectors: Floats, model: int) -> Floats:
+        """Products (n, vectors) of the rows of ``found``; 0 with a vector of zeros."""
         ...
 
     def coordinates(self, found: Found, model: int) -> Floats:
@@ -117,7 +117,7 @@ class LocalSearch:
     ) -> tuple[Found, Floats]:
         """Rows among which the ``count`` most similar to any of the first ``sounds`` vectors are.
 
-        Also gives the cosines (n, vectors) of these rows. ``exact`` leaves out the first pass and
+        Also gives the products (n, vectors) of these rows. ``exact`` leaves out the first pass and
         compares the full code of every row.
         """
         code, index = self._code(model), self._index(wanted)
@@ -137,16 +137,16 @@ class LocalSearch:
         index = self._index(wanted)
         return _found(index.rows[index.matching(wanted)])
 
-    def cosines(self, found: Found, vectors: Floats, model: int) -> Floats:
-        """Cosines (n, vectors) of the rows of ``found``; 0 with a vector of zeros."""
-        cosines = np.zeros((len(found.id), len(vectors)), np.float32)
+    def products(self, found: Found, vectors: Floats, model: int) -> Floats:
+        """Products (n, vectors) of the rows of ``found``; 0 with a vector of zeros."""
+        products = np.zeros((len(found.id), len(vectors)), np.float32)
         asked = vectors.any(axis=1)
         if asked.any() and len(found.id):
             ids, codes = self.store.vectors(found.id.tolist())
             place = {id_: index for index, id_ in enumerate(found.id.tolist())}
             rows = np.array([place[id_] for id_ in ids], np.intp)
-            cosines[np.ix_(rows, asked)] = similarities(self._code(model), vectors[asked], codes)
-        return cosines
+            products[np.ix_(rows, asked)] = similarities(self._code(model), vectors[asked], codes)
+        return products
 
     def coordinates(self, found: Found, model: int) -> Floats:
         """Unit vectors (n, 64) of the rows' centred embeddings, from their components alone."""
@@ -180,7 +180,7 @@ def _found(rows: NDArray[Any]) -> Found:
 
 
 def similarities(code: VectorCode, vectors: Floats, codes: list[bytes]) -> Floats:
-    """Cosines (n, vectors) of ``codes`` with ``vectors`` (vectors, D), of unit length."""
+    """Products (n, vectors) of ``codes``, as unit vectors, with ``vectors`` (vectors, D)."""
     found = np.empty((len(codes), len(vectors)), np.float32)
     sizes = np.array([len(each) for each in codes], int)
     for size in (COMPONENTS, code.fine_bytes):
@@ -192,7 +192,7 @@ def similarities(code: VectorCode, vectors: Floats, codes: list[bytes]) -> Float
         length = np.sqrt(np.maximum(square, 1e-6))
         for column, vector in enumerate(vectors):
             found[chosen, column] = _products(code, vector, packed) / length
-    return np.clip(found, -1, 1)
+    return found
 
 
 def _products(code: VectorCode, vector: Floats, packed: NDArray[np.uint8]) -> Floats:

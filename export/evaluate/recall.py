@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import isnan, nan
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.errors import ElsaError
+from elsa_rt.memory.answer import HEARD
 from elsa_rt.memory.gather import Gatherer, Step
 from elsa_rt.memory.memory import Memory
 from elsa_rt.memory.question import model_of
@@ -41,6 +42,9 @@ from export.scenes.home_hours import BACKGROUND, HomeRecording, hear_world
 HOURS = 6.0
 FIRST = 10
 """Rows of an answer that are looked at."""
+
+MANY = 500
+"""Rows that are looked at for those that count as heard."""
 
 PLACES = {"in front of me": 0.0, "on my left": 90.0, "behind me": 180.0, "on my right": -90.0}
 PLACE_DEG, SAME_DEG = 55.0, 45.0
@@ -61,6 +65,8 @@ class Asked:
     best: float  # the same of rows in the order of the exact search
     score: float  # of the first row that is right, NaN where none is
     wrong: float  # highest score of a row that is wrong
+    heard: float  # sounds with a row that counts as heard, of all that are right
+    false: int  # wrong rows that count as heard
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,22 +106,26 @@ def evaluate(args: argparse.Namespace) -> None:
             plain = list(ask_labels(memory, world.labels, events, {"": None}))
             placed = list(ask_labels(memory, world.labels, events, PLACES))
     print(f"{args.hours:g} h, {len(events)} sounds, {count} rows\n")
-    print("| questions | n | first right | found in first ten | the same, exact search |")
-    print("|---|--:|--:|--:|--:|")
-    print(line("by label", plain))
-    print(line("by label and place", placed))
+    print("| questions | n | first right | found in first ten | the same, exact search | heard | "
+          "wrong ones an hour |")  # fmt: skip
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    print(line("by label", plain, args.hours))
+    print(line("by label and place", placed, args.hours))
     if args.json:
         rows = [vars(asked) for asked in (*plain, *placed)]
         args.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
-def line(name: str, asked: Sequence[Asked]) -> str:
+def line(name: str, asked: Sequence[Asked], hours: float) -> str:
     """A line of the table."""
-    first, found, best = (
-        float(np.mean([getattr(one, key) for one in asked])) if asked else math.nan
-        for key in ("first", "found", "best")
+    first, found, best, heard, false = (
+        float(np.mean([getattr(one, key) for one in asked])) if asked else nan
+        for key in ("first", "found", "best", "heard", "false")
     )
-    return f"| {name} | {len(asked)} | {first:.2f} | {found:.2f} | {best:.2f} |"
+    return (
+        f"| {name} | {len(asked)} | {first:.2f} | {found:.2f} | {best:.2f} | {heard:.2f} | "
+        f"{false / hours:.2f} |"
+    )
 
 
 def remember_streams(path: Path, bundle: ModelBundle, heard: Iterable[HomeRecording]) -> int:
@@ -144,7 +154,11 @@ def rows_of(bundle: ModelBundle, heard: HomeRecording, begin_s: float) -> list[E
         step = Step(time_s, embedding, float(activity), direction, -40.0, tracks)
         rows += gatherer.step(step)
     rows += gatherer.finish()
-    return [replace(row, time_s=row.time_s + begin_s) for row in rows]
+    # each stream has a tracker of its own, whose names begin anew
+    return [
+        replace(row, time_s=row.time_s + begin_s, track=row.track and f"{row.track}-{begin_s:.0f}")
+        for row in rows
+    ]
 
 
 def ask_labels(
@@ -162,21 +176,30 @@ def ask_labels(
             if not there:
                 continue
             text = f"{phrases(labels[label])[0]} {words}".strip()
-            rows = memory.recall(text, top=FIRST).rows
+            rows = memory.recall(text, top=MANY).rows
             exact = memory.recall(text, top=FIRST, exact=True).rows
-            right = [_is_right(row, there) for row in rows]
-            most = min(FIRST, len(there))
-            scores = [row.score for row, true in zip(rows, right, strict=True) if true]
-            wrong = [row.score for row, true in zip(rows, right, strict=True) if not true]
-            yield Asked(
-                text=text,
-                there=len(there),
-                first=bool(right and right[0]),
-                found=min(sum(right), most) / most,
-                best=min(sum(_is_right(row, there) for row in exact), most) / most,
-                score=max(scores, default=math.nan),
-                wrong=max(wrong, default=math.nan),
-            )
+            yield _asked(text, there, rows, exact)
+
+
+def _asked(
+    text: str, there: Sequence[HomeEvent], rows: Sequence[Remembered], exact: Sequence[Remembered]
+) -> Asked:
+    heard = [row for row in rows if row.score >= HEARD]
+    rows, most = rows[:FIRST], min(FIRST, len(there))
+    right = [_is_right(row, there) for row in rows]
+    return Asked(
+        text=text,
+        there=len(there),
+        first=bool(right and right[0]),
+        found=min(sum(right), most) / most,
+        best=min(sum(_is_right(row, there) for row in exact), most) / most,
+        score=max((row.score for row, true in zip(rows, right, strict=True) if true), default=nan),
+        wrong=max(
+            (row.score for row, true in zip(rows, right, strict=True) if not true), default=nan
+        ),
+        heard=sum(any(_is_right(row, [event]) for row in heard) for event in there) / len(there),
+        false=sum(not _is_right(row, there) for row in heard),
+    )
 
 
 def _lies(event: HomeEvent, centre: float) -> bool:
@@ -188,7 +211,7 @@ def _is_right(row: Remembered, events: Sequence[HomeEvent]) -> bool:
         end_s = min(event.end_s, row.time_s + row.duration_s)
         if end_s - max(event.start_s, row.time_s) < MIN_OVERLAP_S:
             continue
-        if math.isnan(row.azimuth_deg):
+        if isnan(row.azimuth_deg):
             return True
         here = direction_from_angles(row.azimuth_deg, row.elevation_deg)
         there = direction_from_angles(event.azimuth_deg, event.elevation_deg)

@@ -72,7 +72,7 @@ class LanceSearch:
     ) -> tuple[Found, Floats]:
         """Rows among which the ``count`` most similar to any of the first ``sounds`` vectors are.
 
-        Also gives the cosines (n, vectors) of these rows. ``exact`` does without the index.
+        Also gives the products (n, vectors) of these rows. ``exact`` does without the index.
         """
         rows: dict[int, dict[str, Any]] = {}
         where = self._where(wanted)
@@ -109,8 +109,8 @@ class LanceSearch:
             )
         return self._found(sorted(table.to_pylist(), key=lambda row: int(row["_rowid"])))
 
-    def cosines(self, found: Found, vectors: Floats, model: int) -> Floats:
-        """Cosines (n, vectors) of the rows of ``found``; 0 with a vector of zeros."""
+    def products(self, found: Found, vectors: Floats, model: int) -> Floats:
+        """Products (n, vectors) of the rows of ``found``; 0 with a vector of zeros."""
         ids = found.id.tolist()
         if not ids or not vectors.any():
             return np.zeros((len(ids), len(vectors)), np.float32)
