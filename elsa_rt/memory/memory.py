@@ -15,7 +15,7 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import StoreError, UsageError
 from elsa_rt.memory.answer import Answers, Judged
 from elsa_rt.memory.bounds import When, between, called, inside, widened
-from elsa_rt.memory.coarse_index import Filter
+from elsa_rt.memory.coarse_index import END_S, Filter
 from elsa_rt.memory.given import check_given
 from elsa_rt.memory.question import Question, ask_vector, ask_words
 from elsa_rt.memory.rarity import MOST_PAST, rarity, reason_of
@@ -165,10 +165,13 @@ class Memory:
         wanted = replace(
             between(since, until, zone), kinds=tuple(kinds), sources=called(source, self._names)
         )
+        timed = since is not None or until is not None
         if text is None and example is None and like is None:
             found = self._search.matching(widened(wanted, place))
             found = found.take(inside(found, place))
             order = np.lexsort((found.id, found.at_s))[::-1]
+            if timed and not len(found.id):
+                self._say_what_has_no_time(wanted)
             return self._answers.of(Judged.without_score(found, order), top, every, zone)
         question, number = self._question(text, example, like, config or Config())
         if not number:
@@ -177,6 +180,8 @@ class Memory:
         wanted = widened(wanted, question.region if place == EVERYWHERE else place)
         count = COUNTED if histogram else 4 * top
         found, products = self._asked(question, number, wanted, count, exact)
+        if timed and not len(found.id):
+            self._say_what_has_no_time(wanted)
         judged = _judged(question, found, products, place, like)
         return self._answers.of(judged, top, every, zone)
 
@@ -210,6 +215,7 @@ class Memory:
         mine = self._search.matching(wanted)
         mine = mine.take(mine.at_s > 0)
         if not len(mine.id):
+            self._say_what_has_no_time(wanted)
             return Recollection((), 0)
         past = self._search.matching(replace(wanted, since_s=1.0))
         every = max(1, -(-len(past.id) // MOST_PAST))
@@ -222,6 +228,17 @@ class Memory:
         reasons = {int(id_): reason_of(rare, index) for index, id_ in enumerate(mine.id)}
         rows = tuple(replace(row, reason=reasons[row.id]) for row in answer.rows)
         return replace(answer, rows=rows)
+
+    def _say_what_has_no_time(self, wanted: Filter) -> None:
+        """Rows that are left out for want of a time of day are no reason to find nothing."""
+        everywhen = self._search.matching(replace(wanted, since_s=0.0, until_s=END_S))
+        count = int((everywhen.at_s == 0).sum())
+        if count:
+            self._say(
+                f"{count} {'row has' if count == 1 else 'rows have'} no time of day, and only rows "
+                "with one were asked for: elsa-rt remember FILE --began TIME tells when a "
+                "recording began"
+            )
 
     def _asked(
         self, question: Question, number: int, wanted: Filter, count: int, exact: bool

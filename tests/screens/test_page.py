@@ -122,6 +122,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served(rules: Path) -> Iterator[str]:
     """Address of a page that hears the built-in scene over and over."""
     command = [sys.executable, "-m", "elsa_rt", "serve", "--demo", "--config", str(rules)]
+    command += ["--remember", str(rules.with_name("past"))]
     with subprocess.Popen([*command, "--port", "0"], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         address = None
@@ -278,7 +279,7 @@ def test_a_clip_is_played(page: Page) -> None:
     expect(play).to_have_attribute("aria-pressed", "false")
 
 
-@pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 800), (3840, 2160)])
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (768, 1024), (1280, 800), (3840, 2160)])
 def test_nothing_is_cut_off(page: Page, width: int, height: int) -> None:
     page.set_viewport_size({"width": width, "height": height})
     page.wait_for_timeout(200)
@@ -295,20 +296,102 @@ def test_nothing_is_cut_off(page: Page, width: int, height: int) -> None:
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= width
     assert box["height"] <= height
+    for name in ("history", "health"):
+        page.keyboard.press("Escape")
+        page.click(f"#{name}-open")
+        button = page.locator(f"#{name} .end button").last
+        inside = button.bounding_box()
+        assert inside is not None, name
+        assert inside["y"] + inside["height"] <= height, name
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_nobody_is_shut_out(page: Page, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)
     page.wait_for_timeout(200)
+    expect(page.locator("#alerts li").first).to_be_visible(timeout=1000 * SCENE_S)
     assert serious(page) == []
     page.click(".rule .name >> nth=0")
     expect(page.locator("#edit-expected")).to_contain_text("Alerts from a score of")
     assert serious(page) == []
+    page.fill("#edit-prompts", "...")
+    page.click("#edit-save")
+    expect(page.locator("#edit-error")).to_be_visible()
+    assert serious(page) == []
     page.keyboard.press("Escape")
     page.click("#health-open")
-    expect(page.locator("#health-list")).to_contain_text("samples")
+    page.click("#doctor")
+    expect(page.locator("#checks li").first).to_contain_text("✓", timeout=30_000)
     assert serious(page) == []
+    page.keyboard.press("Escape")
+    ask_the_past(page, "a telephone ringing")
+    expect(page.locator("#history-picture .rose")).to_be_visible()
+    assert serious(page) == []
+    page.click("#history-close")
+    page.click("#mute-all")
+    expect(page.locator("#muted")).to_be_visible()
+    assert serious(page) == []
+    page.click("#mute-all")
+    expect(page.locator("#muted")).to_be_hidden()
+
+
+def ask_the_past(page: Page, text: str) -> None:
+    """Ask in the dialog of the past, until what was heard twice is written."""
+    page.click("#history-open")
+    page.fill("#history-text", text)
+    said = page.locator("#history-said")
+    for _ in range(2 * SCENE_S):
+        page.press("#history-text", "Enter")
+        expect(said).not_to_have_text("looking …")
+        if re.search(r"Heard \d+ times", said.inner_text()):
+            return
+        page.wait_for_timeout(1_000)
+    pytest.fail(f"after two runs of the scene: {said.inner_text()}")
+
+
+def test_the_past_is_asked_in_words(page: Page) -> None:
+    ask_the_past(page, "a telephone ringing on the right")
+    rows = page.locator("#history-rows li")
+    expect(rows.first).to_contain_text("a telephone ringing")
+    expect(rows.first).to_contain_text(re.compile(r"0:1\d in scene.flac · right · \d+\.\d s"))
+    expect(rows.first.locator(".score")).to_have_text(re.compile(r"[01]\.\d\d"))
+    wedge = rows.first.locator(".needle path")
+    turned = re.fullmatch(r"rotate\(([\d.]+)\)", wedge.get_attribute("transform") or "")
+    assert turned is not None  # clockwise: to the right
+    assert 55 < float(turned[1]) < 125
+    page.click("#history-unusual")  # rows of a recording have no time of day
+    expect(page.locator("#history-said")).to_contain_text("have no time of day")
+    expect(rows).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.locator("#history")).to_be_hidden()
+
+
+CHANGES = """async () => {
+  const strip = document.getElementById("strip"), small = document.createElement("canvas");
+  Object.assign(small, { width: 64, height: 16 });
+  const pen = small.getContext("2d", { willReadFrequently: true });
+  const begun = performance.now();
+  let before = "", changes = 0;
+  while (performance.now() - begun < 3000) {
+    await new Promise(requestAnimationFrame);
+    pen.clearRect(0, 0, 64, 16);
+    pen.drawImage(strip, 0, 0, 64, 16);
+    const now = pen.getImageData(0, 0, 64, 16).data.join();
+    if (now !== before) changes++;
+    before = now;
+  }
+  return changes;
+}"""
+"""How often the spectrogram changes in three seconds."""
+
+
+def test_the_wish_for_less_motion_is_heard(page: Page) -> None:
+    expect(page.locator("#alerts li").first).to_be_visible(timeout=1000 * SCENE_S)
+    assert page.evaluate(CHANGES) > 8  # it slides with every frame
+    page.emulate_media(reduced_motion="reduce")
+    assert 2 <= page.evaluate(CHANGES) <= 5
+    transition = "getComputedStyle(document.getElementById('toast')).transitionProperty"
+    assert page.evaluate(transition) == "none"
 
 
 def test_the_health_page_asks_the_doctor(page: Page) -> None:

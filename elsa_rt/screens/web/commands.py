@@ -115,12 +115,15 @@ class Commands:
         if store is None:
             raise UsageError("nothing is remembered: elsa-rt serve --remember past")
         text, since = (_word(asked, name).strip() or None for name in ("text", "since"))
-        with Memory.open(store, bundle=self._listener.bundle.path) as memory:
+        notices: list[str] = []
+        bundle = self._listener.bundle.path
+        with Memory.open(store, bundle=bundle, on_notice=notices.append) as memory:
             if asked.get("unusual") is True:
                 found = memory.unusual(since=since, top=RECALLED)
             else:
                 found = memory.recall(text, since=since, top=RECALLED, histogram=True)
-        return {"rows": [row.as_dict() for row in found], "summary": found.summary()}
+        rows = [row.as_dict() for row in found]
+        return {"rows": rows, "summary": found.summary(), "notices": notices}
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 // The list of alerts, newest first, and the last ten minutes as a timeline.
 
 import { fit, textSize } from "./angles.js";
+import { Dial } from "./dial.js";
 import { make } from "./rules.js";
 
 const SHOWN = 100, TIMELINE_S = 600;
-const SVG = "http://www.w3.org/2000/svg";
 
 export class Alerts {
   constructor(list, none, canvas, { onJudge, onError }) {
@@ -46,14 +46,8 @@ export class Alerts {
 
   row(id) {
     const item = make("li", "alert");
-    const dial = document.createElementNS(SVG, "svg");
-    dial.setAttribute("viewBox", "-12 -12 24 24");
-    dial.setAttribute("aria-hidden", "true");
-    const rim = dial.appendChild(document.createElementNS(SVG, "circle"));
-    rim.setAttribute("r", 10);
-    const needle = dial.appendChild(document.createElementNS(SVG, "path"));
-    needle.setAttribute("d", "M0 0 L-3.4 -9.4 A10 10 0 0 1 3.4 -9.4z");
-    item.append(dial);
+    const dial = new Dial();
+    item.append(dial.svg);
     const title = item.appendChild(make("span", "title"));
     const more = item.appendChild(make("span", "more"));
     const verdict = item.appendChild(make("span", "verdict"));
@@ -68,14 +62,14 @@ export class Alerts {
       button.onclick = () => this.onJudge(this.alerts.get(id), word);
       return [word, button];
     });
-    return { item, needle, title, more, play, buttons };
+    return { item, dial, title, more, play, buttons };
   }
 
   fill(row, alert) {
     const open = alert.state !== "end";
     row.item.classList.toggle("open", open);
     row.item.classList.toggle("false", alert.verdict === "false");
-    row.needle.setAttribute("transform", `rotate(${-alert.azimuth_deg})`);
+    row.dial.turn(alert.azimuth_deg);
     row.title.textContent = alert.prompt;
     const at = new Date(1000 * alert.begun);
     const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });

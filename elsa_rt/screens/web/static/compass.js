@@ -62,6 +62,7 @@ export class Compass {
     pen.globalCompositeOperation = "source-over";
     pen.save();
     pen.translate(width / 2, height / 2);
+    const named = [];
     for (const [id, sound] of this.sounds) {
       const gone = now - sound.seen;
       if (gone > FADE_MS) { this.sounds.delete(id); this.stale ||= !this.sounds.size; continue; }
@@ -70,8 +71,10 @@ export class Compass {
       sound.elevation += (sound.toElevation - sound.elevation) * ease;
       const strength = (1 - gone / FADE_MS) * (sound.active ? 1 : 0.55) *
         Math.min(1, (now - sound.born) / 150 + 0.2);
-      this.sound(pen, c, unit, rim, sound, strength, now);
+      const [x, y] = this.sound(pen, c, unit, rim, sound, strength, now);
+      if (sound.label) named.push({ sound, x, y, strength });
     }
+    this.names(pen, c, unit, rim, named);
     pen.restore();
   }
 
@@ -99,12 +102,12 @@ export class Compass {
       pen.stroke();
     }
     pen.lineWidth = 0.7 * unit;  // the ring that says which colour of the spectrogram is where
-    for (let azimuth = -180; azimuth < 180; azimuth += 4) {
-      pen.strokeStyle = `hsl(${hueOf(azimuth)} ${c.hueChroma} ${c.hueLight} / .5)`;
-      pen.beginPath();
-      pen.arc(0, 0, rim + 1.5 * unit, canvasAngle(azimuth + 4.4), canvasAngle(azimuth));
-      pen.stroke();
+    const ring = pen.createConicGradient(canvasAngle(0), 0, 0);  // clockwise: to the right first
+    for (let azimuth = 0; azimuth >= -360; azimuth -= 15) {
+      ring.addColorStop(-azimuth / 360, `hsl(${hueOf(azimuth)} ${c.hueChroma} ${c.hueLight} / .6)`);
     }
+    pen.strokeStyle = ring;
+    pen.beginPath(); pen.arc(0, 0, rim + 1.5 * unit, 0, TURN); pen.stroke();
     pen.fillStyle = c.faint;
     pen.font = `${Math.max(3.1 * unit, 11 * ratio)}px system-ui, sans-serif`;
     pen.textAlign = "center"; pen.textBaseline = "middle";
@@ -174,32 +177,50 @@ export class Compass {
       pen.lineWidth = 0.5 * unit;
       pen.beginPath(); pen.arc(x, y, (2.6 + 5 * beat) * unit, 0, TURN); pen.stroke();
     }
-    if (sound.label) this.name(pen, c, unit, rim, sound, x, y, strength);
     pen.globalAlpha = 1;
+    return [x, y];
   }
 
-  /** The name beside the dot, on the side of the middle, where there is room. */
-  name(pen, c, unit, rim, sound, x, y, strength) {
-    pen.globalAlpha = strength;
-    pen.font = `600 ${4 * unit}px system-ui, sans-serif`;
-    pen.textAlign = x > 0 ? "right" : "left";
-    pen.textBaseline = "middle";
-    const gap = (sound.alerting ? 4.4 : 3.6) * unit * (x > 0 ? -1 : 1);
-    pen.lineWidth = 1.4 * unit; pen.lineJoin = "round";
-    pen.strokeStyle = c.back;
-    const text = sound.label.length > 30 ? `${sound.label.slice(0, 29)}…` : sound.label;
-    const side = x > 0 ? -1 : 1, long = pen.measureText(text).width, most = rim - 2 * unit;
-    let left = x + gap, top = y;
-    if (Math.hypot(left + side * long, y) > most) {  // the rim would cut it: towards the middle of it
-      pen.textAlign = "center";
-      top = y - Math.sign(y) * (sound.alerting ? 6.5 : 5.5) * unit;
-      const room = Math.max(0, Math.sqrt(most ** 2 - top ** 2) - long / 2);
-      left = Math.min(Math.max(x, -room), room);
+  /** The names, those that alert first; one for which there is no room is left out. */
+  names(pen, c, unit, rim, named) {
+    const taken = [];
+    named.sort((one, other) => other.sound.alerting - one.sound.alerting ||
+      other.strength - one.strength);
+    for (const { sound, x, y, strength } of named) {
+      const text = sound.label.length > 30 ? `${sound.label.slice(0, 29)}…` : sound.label;
+      pen.font = `600 ${4 * unit}px system-ui, sans-serif`;
+      const long = pen.measureText(text).width;
+      const free = places(unit, rim, sound, x, y, long).find(([left, top]) => !taken.some((other) =>
+        left < other.right && left + long > other.left && Math.abs(top - other.top) < 5 * unit));
+      if (!free) continue;
+      const [left, top] = free;
+      taken.push({ left, right: left + long, top });
+      pen.globalAlpha = strength;
+      pen.textAlign = "left"; pen.textBaseline = "middle";
+      pen.lineWidth = 1.4 * unit; pen.lineJoin = "round";
+      pen.strokeStyle = c.back;
+      pen.strokeText(text, left, top);
+      pen.fillStyle = sound.alerting ? c.accent : c.ink;
+      pen.fillText(text, left, top);
     }
-    pen.strokeText(text, left, top);
-    pen.fillStyle = sound.alerting ? c.accent : c.ink;
-    pen.fillText(text, left, top);
+    pen.globalAlpha = 1;
   }
+}
+
+/** Where a name may stand, the best place first: beside its dot, on the side of the middle, where
+ * there is room; else towards the middle of it, or away from it. */
+function places(unit, rim, sound, x, y, long) {
+  const gap = (sound.alerting ? 4.4 : 3.6) * unit, most = rim - 2 * unit;
+  const found = [];
+  const beside = x > 0 ? x - gap - long : x + gap;
+  if (Math.hypot(x > 0 ? beside : beside + long, y) <= most) found.push([beside, y]);
+  const inwards = -Math.sign(y) || 1;
+  for (const side of [inwards, -inwards]) {
+    const top = y + side * (sound.alerting ? 6.5 : 5.5) * unit;
+    const half = Math.sqrt(Math.max(0, most ** 2 - top ** 2)) - long / 2;
+    if (half > 0) found.push([Math.min(Math.max(x, -half), half) - long / 2, top]);
+  }
+  return found.length ? found : [[Math.max(-most, Math.min(x - long / 2, most - long)), y]];
 }
 
 /** Draws and edits a region: drag along the rim, or set `sectors`. */

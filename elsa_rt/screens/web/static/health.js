@@ -41,7 +41,7 @@ export class Health {
     const h = this.health ?? {}, a = this.about ?? {};
     const percent = (share) => (share == null ? "–" : `${(100 * share).toFixed(1)} % of a core`);
     const rows = [
-      ["State", [h.over ?? h.state, ...(h.reasons ?? [])].filter(Boolean).join(": ")],
+      ["State", [h.over ?? h.state?.toLowerCase(), ...(h.reasons ?? [])].filter(Boolean).join(": ")],
       ["Source", a.source], ["Model", a.model], ["Engine", a.engine],
       ["Lost", `${h.lost ?? 0} samples`], ["Load", percent(h.load)],
       ["Latency", h.latency_s == null ? "–" : `${Math.round(1000 * h.latency_s)} ms`],

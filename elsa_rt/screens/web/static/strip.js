@@ -2,7 +2,7 @@
 
 import { fit, hueOf } from "./angles.js";
 
-const SHOWN_S = 20;
+const SHOWN_S = 20, STILL_MS = 1000;
 
 export class Strip {
   constructor(canvas) {
@@ -10,6 +10,8 @@ export class Strip {
     this.columns = [];  // {bytes, alerting}
     this.picture = document.createElement("canvas");
     this.at = 0;
+    this.still = matchMedia("(prefers-reduced-motion: reduce)");
+    this.drawnAt = 0;
   }
 
   start(bands, stepS, columns) {
@@ -60,7 +62,10 @@ export class Strip {
   draw(now, colours) {
     const [width, height, ratio] = fit(this.canvas);
     if (!width || !this.pen) return;
-    const slid = Math.min(1, (now - this.at) / this.stepMs), shown = `${slid} ${this.at} ${width} ${this.dark}`;
+    const still = this.still.matches;  // then it moves on once a second
+    if (still && this.drawn && now - this.drawnAt < STILL_MS) return;
+    this.drawnAt = now;
+    const slid = still ? 1 : Math.min(1, (now - this.at) / this.stepMs), shown = `${slid} ${this.at} ${width} ${this.dark}`;
     if (shown === this.drawn) return;  // it stands still
     this.drawn = shown;
     const pen = this.canvas.getContext("2d");
