@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.direction_words import direction_words
+from elsa_rt.memory.bounds import inside
+from elsa_rt.memory.question import Question
 from elsa_rt.memory.recollection import Recollection, count_directions, count_hours
 from elsa_rt.memory.row import RaisedAlert, Remembered
 from elsa_rt.memory.search import Found, Searchable
 from elsa_rt.memory.store import StoredRow
+from elsa_rt.rules.region import Region
 from elsa_rt.rules.schedule import time_zone
 
 HEARD = 0.5
@@ -31,6 +34,24 @@ class Judged(NamedTuple):
     order: NDArray[np.intp]
     score: NDArray[np.floating]
     similarity: NDArray[np.floating]
+
+    @classmethod
+    def by(
+        cls,
+        question: Question,
+        found: Found,
+        products: NDArray[np.float32],
+        place: Region,
+        like: int | None,
+    ) -> Judged:
+        """The rows of ``found`` that lie in ``place``, but for ``like``; the later one of equals
+        comes first.
+        """
+        logit, similarity = question.judge(products, found.direction)
+        chosen = inside(found, place) & (found.id != like) & np.isfinite(logit)
+        found, logit = found.take(chosen), logit[chosen]
+        order = np.lexsort((-found.id, -logit))
+        return cls(found, order, question.score(logit), similarity[chosen])
 
     @classmethod
     def without_score(cls, found: Found, order: NDArray[np.intp]) -> Judged:

@@ -182,7 +182,7 @@ class Memory:
         found, products = self._asked(question, number, wanted, count, exact)
         if timed and not len(found.id):
             self._say_what_has_no_time(wanted)
-        judged = _judged(question, found, products, place, like)
+        judged = Judged.by(question, found, products, place, like)
         return self._answers.of(judged, top, every, zone)
 
     def unusual(
@@ -294,18 +294,3 @@ class Memory:
                 f"with elsa-rt remember --again --store {self._search.path}"
             )
         return question, mine[0]
-
-
-def _judged(
-    question: Question,
-    found: Found,
-    products: NDArray[np.float32],
-    place: Region,
-    like: int | None,
-) -> Judged:
-    """The rows of ``found`` that lie in ``place``, the best first, the later one of equals."""
-    logit, similarity = question.judge(products, found.direction)
-    chosen = inside(found, place) & (found.id != like) & np.isfinite(logit)
-    found, logit = found.take(chosen), logit[chosen]
-    order = np.lexsort((-found.id, -logit))
-    return Judged(found, order, question.score(logit), similarity[chosen])

@@ -141,7 +141,16 @@ def test_a_recording_without_a_time_of_day_has_its_own_time(
         row = memory.recall("hiss")[0]
         assert (row.at, row.as_dict()["at"]) == (None, None)
         assert row.time_s == pytest.approx(4, abs=0.2)
+    said: list[str] = []
+    with Memory.open(tmp_path / "past", bundle=bundle, on_notice=said.append) as memory:
         assert not memory.recall("hiss", since="2000-01-01")
+        assert not memory.recall(until="2030-01-01")
+        assert not memory.unusual()
+    assert len(said) == 3
+    assert set(said) == {
+        "2 rows have no time of day, and only rows with one were asked for: "
+        "elsa-rt remember FILE --began TIME tells when a recording began"
+    }
 
 
 def test_a_recording_of_the_sound_asks_as_well(tmp_path: Path, store: Path, bundle: Path) -> None:
