@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import datetime
+from pathlib import Path
 
 from elsa_rt.cli.options import Commands, add_command
 from elsa_rt.cli.recall import add_store, store_of
@@ -38,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("what is to be forgotten? give --before TIME, --event ID or --source NAME")
     from elsa_rt.memory.forgetting import forget
     from elsa_rt.memory.moments import parse_moment
+    from elsa_rt.memory.schema import FILE
     from elsa_rt.memory.store import Store, is_archive
     from elsa_rt.rules.schedule import time_zone
 
@@ -54,6 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
             sources = _sources(store, arguments.place)
             removed = forget(store, before_s=before_s, ids=arguments.event, sources=sources)
     print(f"{path}: {removed:,} row{'s' * (removed != 1)} forgotten")
+    for copy in sorted(Path(path).expanduser().glob(f"{FILE}.damaged-*")):
+        print(f"elsa-rt: {copy} may hold such rows still: rm {copy}", file=sys.stderr)
     return 0
 
 

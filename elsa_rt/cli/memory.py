@@ -98,5 +98,8 @@ def _repair(path: str) -> int:
             f"heard by the same command again: elsa-rt remember FILES --store {path}"
         )
     count, aside = repair(path)
-    print(f"{path}: {count:,} rows saved; the damaged file is {aside}")
+    if aside is None:
+        print(f"{path}: nothing is damaged, {count:,} rows")
+    else:
+        print(f"{path}: {count:,} rows saved; the damaged file is {aside}")
     return 0

@@ -100,6 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def summary(report: Report, path: str) -> str:
     """What was done, in a line."""
+    if not (report.recordings or report.rows or report.already or report.failed):
+        return f"{path}: nothing was to be heard"
     files = f"{report.recordings} recording{'s' * (report.recordings != 1)}"
     text = f"{path}: {files}, {clock(report.seconds)} of sound, {report.rows:,} rows"
     if report.already:

@@ -32,7 +32,10 @@ def _is_count(value: Any) -> bool:
 
 
 _TESTS: dict[str, tuple[Check, str]] = {
-    "text": (lambda v: v is None or isinstance(v, str), "a sentence"),
+    "text": (
+        lambda v: v is None or (isinstance(v, str) and bool(v.strip())),
+        'a sentence such as "a dog barking behind me"',
+    ),
     "example": (lambda v: v is None or isinstance(v, (str, os.PathLike)), "the path of a file"),
     "like": (lambda v: v is None or (_is_count(v) and 0 < v < 2**62), "the id of a row"),
     "since": (_is_time, 'a time such as "yesterday", or a datetime'),

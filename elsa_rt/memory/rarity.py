@@ -36,7 +36,7 @@ class Rarity(NamedTuple):
     alike: NDArray[np.int64]  # rows of the same kind of sound in the past
     there: NDArray[np.int64]  # of these, within 45 degrees of its direction
     then: NDArray[np.int64]  # and within two hours of its time of day
-    days: float  # of the past
+    days: float  # that the past spans
 
 
 def rarity(
@@ -46,7 +46,7 @@ def rarity(
 
     ``past`` holds one of ``every`` so many rows.
     """
-    days = max((float(np.ptp(past.at_s)) if len(past.id) else 0.0) / 86_400, 1.0)
+    days = (float(np.ptp(past.at_s)) if len(past.id) else 0.0) / 86_400
     counts = np.zeros((4, len(found.id)))
     for begin in range(0, len(found.id), _AT_ONCE):
         part = slice(begin, begin + _AT_ONCE)
@@ -67,18 +67,28 @@ def rarity(
         counts[2, part] = (alike & (off_deg <= PLACE_DEG)).sum(axis=1)
         counts[3, part] = (alike & (off_h <= HOUR_H)).sum(axis=1)
     counts *= every
-    rate = ((counts[0] + 0.5) / days).astype(np.float32)
+    rate = ((counts[0] + 0.5) / max(days, 1.0)).astype(np.float32)
     alike, there, then = counts[1:].astype(np.int64)
     return Rarity(rate, alike, there, then, days)
 
 
 def reason_of(found: Rarity, index: int) -> str:
     """Why the row ``index`` is not usual, or how usual it is."""
-    span = f"{found.days:.0f} days" if found.days >= 2 else f"{24 * found.days:.0f} hours"
+    span = _span(found.days)
     alike, there, then = (int(n[index]) for n in (found.alike, found.there, found.then))
     if not alike:
         return f"nothing like it in {span}"
-    times = "once" if alike == 1 else f"{alike} times"
+    if alike == 1:
+        where = "from there" if there else "from elsewhere"
+        when = "at this hour" if then else "at another hour"
+        return f"the like once in {span}, {where}, {when}"
     where = "never from there" if not there else f"{there} of them from there"
     when = "never at this hour" if not then else f"{then} at this hour"
-    return f"the like {times} in {span}, {where}, {when}"
+    return f"the like {alike} times in {span}, {where}, {when}"
+
+
+def _span(days: float) -> str:
+    if days >= 2:
+        return f"{days:.0f} days"
+    hours = 24 * days
+    return f"{hours:.0f} hours" if hours >= 2 else f"{60 * hours:.0f} minutes"

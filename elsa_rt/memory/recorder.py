@@ -24,9 +24,13 @@ from elsa_rt.memory.gather import Gatherer, SoundInStep, Step
 from elsa_rt.memory.labels import Namer
 from elsa_rt.memory.question import model_of
 from elsa_rt.memory.row import Event, RaisedAlert
-from elsa_rt.memory.store import WAIT_S, Origin, Store, check_directory
+from elsa_rt.memory.store import Origin, Store, check_directory
 from elsa_rt.notices import OnNotice
 from elsa_rt.outputs.worker import Unavailable, Worker
+
+WAIT_S = 2.0
+"""For a store that another program writes to. An output has longer than that to close, so that what
+is lost at the end is told with its cause."""
 
 COMMIT_S = 5.0
 """Rows are written together so often: a flash card wears less, and a crash loses no more."""

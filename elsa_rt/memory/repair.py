@@ -21,11 +21,12 @@ WAIT_S = 5.0
 """How long a repair waits for another program that writes."""
 
 
-def repair(path: str | Path) -> tuple[int, Path]:
+def repair(path: str | Path) -> tuple[int, Path | None]:
     """Save what can be read of the store in the directory ``path``.
 
     The new database takes the place of the damaged one, which stays beside it. Returns how many
-    rows were saved, and where the damaged file is.
+    rows were saved, and where the damaged file is; None where nothing is damaged, and nothing is
+    changed.
 
     Raises
     ------
@@ -42,6 +43,10 @@ def repair(path: str | Path) -> tuple[int, Path]:
     fresh = file.with_name(f"{FILE}.new")
     fresh.unlink(missing_ok=True)
     damaged = _opened(file)
+    count = _count_if_whole(damaged)
+    if count is not None:
+        damaged.close()
+        return count, None
     new = connect(fresh, write=True, wait_s=WAIT_S)
     try:
         with sqlite_gate("repairing", file):
@@ -86,6 +91,15 @@ def _opened(file: Path) -> sqlite3.Connection:
             damaged.close()
             raise
     return damaged
+
+
+def _count_if_whole(database: sqlite3.Connection) -> int | None:
+    """Rows of a database in which nothing is damaged; else None."""
+    with contextlib.suppress(sqlite3.Error):
+        if database.execute("PRAGMA integrity_check(1)").fetchall() == [("ok",)]:
+            ((count,),) = database.execute("SELECT count(*) FROM events").fetchall()
+            return int(count)
+    return None
 
 
 def _copy(damaged: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:

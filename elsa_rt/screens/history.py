@@ -12,6 +12,9 @@ from elsa_rt.screens.plain import clock
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
+LIKELY = 0.05
+"""Probability of a second label from which on it is told."""
+
 BAR = 24
 """Characters of the longest bar."""
 
@@ -38,9 +41,10 @@ def rows_table(rows: Sequence[Remembered], zone: tzinfo | None) -> Iterator[str]
 def cells(row: Remembered, zone: tzinfo | None) -> tuple[str, str, str, str, str, str, str]:
     """The cells of one row."""
     where = "" if math.isnan(row.azimuth_deg) else f"{row.azimuth_deg:+4.0f}° {row.words}"
-    what = ", ".join(f"{name} {100 * share:.0f} %" for name, share in row.labels[:2])
+    likely = [label for label in row.labels[:2] if label.probability >= LIKELY] or row.labels[:1]
+    what = ", ".join(f"{name} {100 * share:.0f} %" for name, share in likely)
     for alert in row.alerts[:1]:
-        what = f"{alert.prompt} (alert); {what}"
+        what = f"{alert.prompt} (alert); {what}" if what else f"{alert.prompt} (alert)"
     return (
         str(row.id),
         when(row, zone),

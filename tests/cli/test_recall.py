@@ -97,8 +97,8 @@ def test_rows_made_anew_by_another_model(
 def test_forgetting_and_looking_after(past: Path, tmp_path: Path, capsys: Capture) -> None:
     assert main(["memory", "info", "--store", str(past)]) == 0
     said = capsys.readouterr().out
-    assert "2 sounds, 0 alerts, 1 minutes" in said
-    assert "scene.wav: 3 rows of 0.0 h, whole" in said
+    assert "2 sounds, 0 alerts, 1 minute\n" in said
+    assert "scene.wav: 3 rows of 6 s, whole" in said
     merged = tmp_path / "house"
     assert main(["memory", "merge", str(past), "--store", str(merged)]) == 0
     assert main(["forget", "--event", "1", "--store", str(past)]) == 0
@@ -107,6 +107,20 @@ def test_forgetting_and_looking_after(past: Path, tmp_path: Path, capsys: Captur
     assert "2 rows forgotten" in capsys.readouterr().out
     with Store.open(merged) as store:
         assert store.query("SELECT count(*) FROM events") == [(3,)]
+
+
+def test_forgetting_tells_of_damaged_copies(past: Path, capsys: Capture) -> None:
+    assert main(["memory", "repair", "--store", str(past)]) == 0
+    assert "nothing is damaged, 3 rows" in capsys.readouterr().out
+    copy = past / "memory.sqlite.damaged-20261127-080000"
+    copy.write_bytes(b"old rows")
+    assert main(["forget", "--event", "1", "--store", str(past)]) == 0
+    assert f"{copy} may hold such rows still: rm {copy}" in capsys.readouterr().err
+
+
+def test_nothing_to_be_made_anew_is_said(past: Path, bundle: Path, capsys: Capture) -> None:
+    assert main(["remember", "--again", "--store", str(past), "--bundle", str(bundle)]) == 0
+    assert f"{past}: nothing was to be heard" in capsys.readouterr().out
 
 
 def test_rows_go_to_a_parquet_file(past: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -210,7 +224,7 @@ def test_stores_of_devices_gather_in_an_archive_once(
         (["recall", "a dog", "--unusual", "--store", "PAST"], 2, "leave out TEXT"),
         (["recall", "--store", "PAST", "--picture", "no/where.svg"], 2, "mkdir -p no"),
         (["recall", "--store", "PAST", "--time-zone", "Nowhere"], 2, "time zone 'Nowhere'"),
-        (["recall", "  ", "--store", "PAST"], 2, "is empty: say what to listen for"),
+        (["recall", "  ", "--store", "PAST"], 2, "text is '  ': a sentence such as"),
         (["remember", "--store", "PAST"], 2, "name recordings or folders, or --again"),
         (["remember", "nowhere.wav", "--store", "PAST"], 2, "no such file or folder"),
         (["remember", "SCENE", "--store", "PAST2", "--ray", "auto"], 2, "--store PAST2.lance"),

@@ -23,10 +23,11 @@ from elsa_rt.memory.forgetting import Retention
 from elsa_rt.memory.job import Job, began_of
 from elsa_rt.memory.labels import namer_of
 from elsa_rt.memory.piece_rows import rows_of_pieces
-from elsa_rt.memory.recorder import Recorder
+from elsa_rt.memory.recorder import WAIT_S, Recorder
 from elsa_rt.memory.remember import remember, remember_again
 from elsa_rt.memory.row import Event
 from elsa_rt.memory.store import Store
+from elsa_rt.outputs.worker import CLOSE_S
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.recordings.batch import PieceBatch
 from elsa_rt.recordings.pieces import Piece, read_header
@@ -300,6 +301,22 @@ def test_listening_goes_on_while_the_store_is_locked_and_nothing_is_lost(
     recorder.close()
     assert "listening goes on" in " ".join(said)
     assert len([e for e in events_of(path) if e.kind == "sound"]) == 2
+
+
+def test_what_is_lost_at_the_end_of_a_locked_store_is_told_with_its_cause(
+    tmp_path: Path, bundle: Path, hearings: list[Hearing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert WAIT_S < CLOSE_S
+    monkeypatch.setattr("elsa_rt.memory.recorder.WAIT_S", 0.02)
+    path, said = tmp_path / "past", list[str]()
+    Store.open(path, create=True).close()
+    with Store.open(path, write=True) as other, other.changing():
+        recorder = recorder_of(path, bundle, said, Clock())
+        for hearing in hearings:
+            recorder.show(hearing)
+        recorder.close()
+    assert any("locked" in one for one in said)
+    assert any("lost" in one for one in said)
 
 
 def test_a_damaged_store_is_said_and_listening_goes_on(

@@ -247,10 +247,19 @@ def test_a_damaged_store_gives_what_can_be_read(path: Path) -> None:
         store.query("SELECT sum(length(vector)), count(DISTINCT track) FROM events")
     saved, aside = repair(path)
     assert 1500 < saved < 2000
+    assert aside is not None
     assert aside.read_bytes() == bytes(data)
     with Store.open(path) as store:
         assert store.query("PRAGMA quick_check(1)") == [("ok",)]
         assert count(store) == saved
+
+
+def test_a_whole_store_is_left_as_it_is(path: Path) -> None:
+    """A copy of it would keep what is forgotten later."""
+    with Store.open(path, create=True) as store:
+        fill(store, [event(1), event(2)])
+    assert repair(path) == (2, None)
+    assert not list(path.glob("*.damaged*"))
 
 
 def test_a_store_of_a_later_version_or_in_use_is_not_repaired(
