@@ -101,10 +101,15 @@ def run(arguments: argparse.Namespace) -> int:
     with replacing(target) as part:
         part.write_text(page(found, listener.config.rules, about), encoding="utf-8")
     print(
-        f"{target}: {len(found.alerts)} alerts, {len(found.near)} near misses, "
-        f"{len(found.heard)} known sounds"
+        f"{target}: {_counted(len(found.alerts), 'alert')}, "
+        f"{_counted(len(found.near), 'near miss', 'es')}, "
+        f"{_counted(len(found.heard), 'known sound')}"
     )
     return 0
+
+
+def _counted(count: int, what: str, plural: str = "s") -> str:
+    return f"{count:,} {what}{plural if count != 1 else ''}"
 
 
 @contextlib.contextmanager

@@ -10,24 +10,14 @@ from typing import NamedTuple
 
 from elsa_rt.memory.recollection import SECTORS, Recollection
 from elsa_rt.memory.row import Remembered
+from elsa_rt.screens.plots.svg import path, picture, text
 
 WIDTH, HEIGHT = 900, 470
-LEFT, RIGHT, TOP = 62, 888, 44
+LEFT, RIGHT, TOP = 70, 880, 48
 FLOOR = 262
 """Lower edge of the scatter over time."""
 
 BARS_TOP, BARS_FLOOR = 318, 430
-
-STYLE = """
-:root { --back: #fff; --ink: #1b1f24; --faint: #667; --line: #d6dae0; --dot: #2a6fdb;
-  --bar: #2e9e6b; }
-@media (prefers-color-scheme: dark) { :root { --back: #14171b; --ink: #e7eaee; --faint: #99a3b0;
-  --line: #343a42; --dot: #6ea8fe; --bar: #4cc38a; } }
-text { font: 12px system-ui, sans-serif; fill: var(--faint); }
-.title { font-size: 15px; fill: var(--ink); } .back { fill: var(--back); }
-.line { stroke: var(--line); fill: none; } .dot { fill: var(--dot); fill-opacity: .55; }
-.bar { fill: var(--bar); }
-"""
 
 _STEPS = (
     timedelta(seconds=5), timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5),
@@ -36,6 +26,9 @@ _STEPS = (
     timedelta(days=91), timedelta(days=365),
 )  # fmt: skip
 MAX_TICKS = 8
+
+ROOM = 0.015
+"""Share of the axis before the first row, and after the last one."""
 
 
 class _Axis(NamedTuple):
@@ -51,18 +44,14 @@ class _Axis(NamedTuple):
 def history_picture(answer: Recollection, zone: tzinfo | None, title: str) -> str:
     """The picture, as the text of an SVG file."""
     rows = [row for row in answer if not math.isnan(row.azimuth_deg)]
+    title = title or "What was heard"
     parts = [
-        f'<rect class="back" width="{WIDTH}" height="{HEIGHT}"/>',
-        _text(LEFT, 24, title or "what was heard", "start", "title"),
-        _text(RIGHT, 24, _days(rows, zone), "end"),
+        text(LEFT, 26, title, "ink strong"),
+        text(RIGHT, 26, _days(rows, zone), anchor="end"),
         *_scatter(rows, zone),
         *_bars(answer),
     ]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        f'width="{WIDTH}" height="{HEIGHT}" role="img">'
-        f"<style>{STYLE}</style>{''.join(parts)}</svg>\n"
-    )
+    return picture(WIDTH, HEIGHT, title, parts)
 
 
 def _scatter(rows: Sequence[Remembered], zone: tzinfo | None) -> list[str]:
@@ -71,14 +60,15 @@ def _scatter(rows: Sequence[Remembered], zone: tzinfo | None) -> list[str]:
     axis = _clock_axis(timed, zone) if timed or not rows else _recording_axis(rows)
     parts = [f'<rect class="line" x="{LEFT}" y="{TOP}" width="{RIGHT - LEFT}" '
              f'height="{FLOOR - TOP}"/>']  # fmt: skip
-    for azimuth, name in ((180, "behind"), (90, "left"), (0, "front"), (-90, "right"), (-180, "")):
+    for azimuth, name in ((180, "behind"), (90, "left"), (0, "front"), (-90, "right"),
+                          (-180, "behind")):  # fmt: skip
         y = _y(azimuth)
-        parts.append(f'<path class="line" d="M{LEFT} {y:.1f}H{RIGHT}"/>')
-        parts.append(_text(LEFT - 8, y + 4, name, "end"))
+        parts.append(path(f"M{LEFT} {y:.1f}H{RIGHT}", "line"))
+        parts.append(text(LEFT - 8, y + 4, name, anchor="end"))
     for value, label in axis.ticks:
         x = axis.x(value)
-        parts.append(f'<path class="line" d="M{x:.1f} {TOP}V{FLOOR}"/>')
-        parts.append(_text(x, FLOOR + 16, label))
+        parts.append(path(f"M{x:.1f} {TOP}V{FLOOR}", "line"))
+        parts.append(text(x, FLOOR + 18, label, anchor="middle"))
     for row in timed or rows:
         x = axis.x(row.time_s if row.at_s is None else row.at_s)
         size = 5.0 if math.isnan(row.score) else 3 + 5 * row.score
@@ -103,13 +93,12 @@ def _days(rows: Sequence[Remembered], zone: tzinfo | None) -> str:
 
 
 def _bars(answer: Recollection) -> list[str]:
-    parts = [
-        _text(LEFT, BARS_TOP - 14, f"heard {answer.heard:,} times, by hour of the day", "start")
-    ]
-    parts += _row_of_bars(answer.by_hour.tolist(), LEFT, 470, [f"{h}" for h in range(24)], every=3)
-    parts.append(_text(530, BARS_TOP - 14, "by direction", "start"))
+    times = "once" if answer.heard == 1 else f"{answer.heard:,} times"
+    parts = [text(LEFT, BARS_TOP - 14, f"heard {times}, by hour of the day")]
+    parts += _row_of_bars(answer.by_hour.tolist(), LEFT, 440, [f"{h}" for h in range(24)], every=3)
+    parts.append(text(492, BARS_TOP - 14, "by direction"))
     names = [name.replace(", ", "\n") for name in SECTORS]
-    return parts + _row_of_bars(answer.by_direction.tolist(), 530, RIGHT, names, every=1)
+    return parts + _row_of_bars(answer.by_direction.tolist(), 492, RIGHT, names, every=1)
 
 
 def _row_of_bars(
@@ -117,7 +106,7 @@ def _row_of_bars(
 ) -> list[str]:
     most = max(1, *counts)
     width = (right - left) / len(counts)
-    parts = [f'<path class="line" d="M{left} {BARS_FLOOR}H{right}"/>']
+    parts = [path(f"M{left} {BARS_FLOOR}H{right}", "line")]
     for index, (count, name) in enumerate(zip(counts, names, strict=True)):
         height = (BARS_FLOOR - BARS_TOP - 12) * count / most
         x = left + index * width
@@ -126,16 +115,18 @@ def _row_of_bars(
             f'width="{width - 2:.1f}" height="{height:.1f}"/>'
         )
         if count == most or (every == 1 and count):
-            parts.append(_text(x + width / 2, BARS_FLOOR - height - 4, str(count)))
+            parts.append(text(x + width / 2, BARS_FLOOR - height - 4, str(count), anchor="middle"))
         if index % every == 0:
             for line, word in enumerate(name.split("\n")):
-                parts.append(_text(x + width / 2, BARS_FLOOR + 15 + 14 * line, word))
+                below = BARS_FLOOR + 16 + 14 * line
+                parts.append(text(x + width / 2, below, word, anchor="middle"))
     return parts
 
 
 def _clock_axis(rows: Sequence[Remembered], zone: tzinfo | None) -> _Axis:
     times = sorted(row.at_s for row in rows if row.at_s is not None) or [0.0, 86_400.0]
     begin, end = times[0], max(times[-1], times[0] + 20)
+    begin, end = begin - ROOM * (end - begin), end + ROOM * (end - begin)  # for half a dot
     step = next((s for s in _STEPS if (end - begin) / s.total_seconds() <= MAX_TICKS), _STEPS[-1])
     at = datetime.fromtimestamp(begin, zone).replace(second=0, microsecond=0)
     if step >= timedelta(days=1):
@@ -164,8 +155,3 @@ def _recording_axis(rows: Sequence[Remembered]) -> _Axis:
 
 def _y(azimuth_deg: float) -> float:
     return TOP + (180 - azimuth_deg) / 360 * (FLOOR - TOP)
-
-
-def _text(x: float, y: float, text: str, anchor: str = "middle", name: str = "") -> str:
-    kind = f' class="{name}"' if name else ""
-    return f'<text{kind} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'

@@ -26,6 +26,9 @@ NEAREST = 12
 
 SHOWN = 60
 
+SHORTEST_LINK = 6.0
+"""Names that are closer need no line between them."""
+
 
 class Place(NamedTuple):
     """Where something stands on the map."""
@@ -52,17 +55,19 @@ def prompt_map(bank: PromptBank, statistics: Statistics) -> str:
             for index, (label, (x, y)) in enumerate(zip(labels, points, strict=True))
         ]
     )
-    said = "near is alike; lines lead to what a prompt is taken to mean"
+    said = "near is alike; bold is what a prompt is taken to mean"
     parts = [text(24, 34, "Prompts among known sounds", "ink strong"), text(24, 54, said)]
     meant = labels_meant(vectors, names, [bank.meaning.said[first] for first in firsts])
+    bold = set[Place]()
     for row in range(len(rules)):
         for column, label in enumerate(shown):
             if meant[row, label]:
                 here, there = places[row], places[len(rules) + column]
-                ends = f"M{here.x:.1f} {here.y - 5:.1f}L{there.x:.1f} {there.y - 5:.1f}"
-                parts.append(path(ends, "link"))
+                bold.add(there)
+                if line := _between(here, there):
+                    parts.append(path(line, "link"))
     for place in sorted(places, key=lambda place: place.prompt):
-        kind = "accent strong" if place.prompt else ""
+        kind = "accent strong" if place.prompt else "ink bold" if place in bold else ""
         parts.append(text(place.x, place.y, place.name, kind, "middle"))
     return picture(WIDTH, HEIGHT, "prompts among known sounds", parts)
 
@@ -116,6 +121,23 @@ def _inside(place: Place) -> Place:
 def _touch(one: Place, other: Place) -> bool:
     wide = _half_width(one) + _half_width(other) + 8
     return abs(one.y - other.y) < LINE - 1 and abs(one.x - other.x) < wide
+
+
+def _between(one: Place, other: Place) -> str:
+    """A line from the edge of one name to that of another; empty where they are close."""
+    x, y = other.x - one.x, other.y - one.y
+    ends = []
+    for place in (one, other):
+        half = _half_width(place) + 4, LINE / 2 + 2
+        # the share of the line that lies inside of the box around the name
+        ends.append(min(h / max(abs(d), 1e-9) for h, d in zip(half, (x, y), strict=True)))
+    first, last = ends[0], 1 - ends[1]
+    if (last - first) * float(np.hypot(x, y)) < SHORTEST_LINK:
+        return ""
+    from_x, from_y, to_x, to_y = (
+        at + share * d for share in (first, last) for at, d in ((one.x, x), (one.y - 5, y))
+    )
+    return f"M{from_x:.1f} {from_y:.1f}L{to_x:.1f} {to_y:.1f}"
 
 
 def _half_width(place: Place) -> float:

@@ -11,10 +11,12 @@ svg { --back: #fbfbf9; --ink: #14181d; --faint: #59636f; --line: #dfe2e0; --acce
   --line: #29313b; --accent: #ff6f4d; } }
 text { font-family: system-ui, "DejaVu Sans", sans-serif; font-size: 13px; fill: var(--faint); }
 .back { fill: var(--back); } .ink { fill: var(--ink); } .accent { fill: var(--accent); }
-.strong { font-weight: 600; font-size: 16px; } .line { stroke: var(--line); fill: none; }
+.strong { font-weight: 600; font-size: 16px; } .bold { font-weight: 600; }
+ .line { stroke: var(--line); fill: none; }
 .curve { stroke: var(--ink); fill: none; stroke-width: 1.5; }
 .warn { stroke: var(--accent); fill: none; stroke-width: 1.5; }
 .link { stroke: var(--accent); fill: none; opacity: .35; } .area { fill: var(--ink); opacity: .75; }
+.dot { fill: var(--ink); fill-opacity: .45; } .bar { fill: var(--faint); }
 """
 
 

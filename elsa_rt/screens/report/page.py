@@ -44,10 +44,12 @@ h2 { font-size: 1.05rem; margin: 2.6rem 0 .6rem; }
 .faint { color: var(--faint); } p { margin: .3rem 0; }
 .figures { display: flex; flex-wrap: wrap; gap: .6rem 2.6rem; margin-top: 1.2rem; }
 .figures strong { display: block; font-size: 2rem; line-height: 1.1; font-weight: 600; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
+.scroll { overflow-x: auto; } .wide { min-width: 42rem; }
+table { border-collapse: collapse; width: 100%; }
 th, td { padding: .35rem .8rem .35rem 0; text-align: left; border-bottom: 1px solid var(--line);
   vertical-align: top; } th { font-weight: 600; color: var(--faint); font-size: .85rem; }
 td.number, th.number { text-align: right; white-space: nowrap; }
+.number + :not(.number) { padding-left: .8rem; }
 .dot { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .5em; }
 svg { width: 100%; height: auto; display: block; overflow: visible; }
 svg text { fill: var(--faint); font-size: 12px; } .grid { stroke: var(--line); fill: none; }
@@ -58,8 +60,10 @@ path.dots:not([stroke]) { stroke: var(--rest); opacity: .5; }
 .polar { max-width: 22rem; margin: 0 auto; }
 .spectrum { background: #fff; border-radius: .3rem; display: block; height: 150px;
   image-rendering: auto; }
+@media (prefers-color-scheme: dark) { .spectrum { filter: invert(1) hue-rotate(180deg); } }
 footer { margin-top: 3rem; color: var(--faint); font-size: .85rem; }
-@media print { body { padding: 0; max-width: none; font-size: 10pt; } h2 { break-after: avoid; }
+@media print { .spectrum { filter: none; } .wide { min-width: 0; }
+  body { padding: 0; max-width: none; font-size: 10pt; } h2 { break-after: avoid; }
   tr, svg, .spectrum { break-inside: avoid; } }
 """
 
@@ -104,12 +108,16 @@ def page(found: Collected, rules: Sequence[Rule], about: About) -> str:
 <p><strong>{100 * sounding:.0f} %</strong>of the time something sounded</p>
 </div>
 <h2>When</h2>
+<div class="scroll"><div class="wide">
 {lanes}
 {picture}
+</div></div>
 <p class="faint">Bars are alerts, ticks near misses. In the spectrogram blue is in front, violet
 left, amber behind, green right, and grey from all around.</p>
 <h2>Where</h2>
+<div class="scroll"><div class="wide">
 {azimuths(axis, time_s, azimuth_deg, activity, ids, alerts)}
+</div></div>
 <div class="polar">{polar(azimuth_deg, activity, alerts, ids)}</div>
 <p class="faint">The area of a wedge is the time in which sound came from there.</p>
 <h2>Alerts</h2>
@@ -170,7 +178,7 @@ def _heard(found: Collected, about: About) -> str:
             [
                 escape(name),
                 str(len(sounds)),
-                f"{lasting:.0f} s",
+                f"{lasting:.1f} s" if lasting < 10 else f"{lasting:.0f} s",
                 escape(where.most_common(1)[0][0]),
                 clock(sounds[0].start_s),
                 f"{max(sound.probability for sound in sounds):.0%}",
