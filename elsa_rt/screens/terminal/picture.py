@@ -20,6 +20,9 @@ LEVEL_DBFS = (-72.0, 0.0)
 SMALLEST = (40, 12)
 """Columns and rows below which only the rules are shown."""
 
+READABLE = 100
+"""Columns of a line at most whose ends belong together: the eye loses a longer one."""
+
 KEYS = "a add  m mute  M all  +/- threshold  f false  r right  s save  q quit"
 
 
@@ -164,6 +167,7 @@ class Picture:
             return self._no_rules()
         if len(listed) > rows:  # what sounds first, and what keys act on
             listed.sort(key=lambda rule: (rule[0] != self.selected, -rule[2]))
+        width = min(width, READABLE)
         bar = max(8, min(width // 4, 24))
         lines: list[Line] = []
         for rule, label, score, threshold, state in listed[: max(rows, 0)]:
@@ -223,7 +227,7 @@ class Picture:
         events = [*self.state.events.values()][::-1][:rows]
         if not events:
             return [[Span("none yet", "faint")]]
-        return [self.event(event, width) for event in events]
+        return [self.event(event, min(width, READABLE)) for event in events]
 
     def event(self, event: Event, width: int) -> Line:
         """One line of the list."""
