@@ -21,7 +21,7 @@ from elsa_rt.screens.heard import HeardLog
 from elsa_rt.screens.plain import clock
 from elsa_rt.screens.terminal.keys import Keys
 from elsa_rt.screens.terminal.painter import Painter
-from elsa_rt.screens.terminal.picture import Picture
+from elsa_rt.screens.terminal.picture import READABLE, Picture
 from elsa_rt.screens.terminal.signs import signs_for
 from elsa_rt.screens.terminal.state import State
 from elsa_rt.screens.terminal.style import Line, Span, codes, encode, fit
@@ -251,7 +251,7 @@ class TerminalView:
     def _summary(self) -> list[Line]:
         state, width = self.state, self._size()[0]
         lines: list[Line] = [
-            fit(self.picture.event(event, width), width)
+            fit(self.picture.event(event, min(width, READABLE)), width)
             for event in state.events.values()
             if event.kind != "near"
         ]
