@@ -45,10 +45,17 @@ export class Editor {
     };
   }
 
-  /** `counted` is what became of the rule so far, or undefined. */
-  open(rule, counted) {
+  /** `statistics` by rule, as they are now. */
+  count(statistics) {
+    this.statistics = statistics;
+    if (!this.rule) return;
+    const mine = statistics?.[this.rule.id];
+    element("edit-counted").textContent = mine ? became(mine) : "";
+  }
+
+  open(rule) {
     this.rule = rule;
-    element("edit-counted").textContent = counted ? became(counted) : "";
+    this.count(this.statistics);
     this.expected = null;
     element("editor-title").textContent = rule.label;
     element("edit-prompts").value = rule.prompts.join("\n");

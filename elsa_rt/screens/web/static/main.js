@@ -17,7 +17,7 @@ const compass = new Compass(element("compass"));
 const strip = new Strip(element("strip"));
 const alerts = new Alerts(element("alerts"), element("none"), element("timeline"), 
   { onJudge: judge, onError: toast });
-const rules = new Rules(element("rules"), { onEdit: (rule) => editor.open(rule, health.health?.statistics?.[rule.id]), onMute: mute });
+const rules = new Rules(element("rules"), { onEdit: (rule) => editor.open(rule), onMute: mute });
 const socket = new Socket(take, connected);
 const editor = new Editor(socket, {});
 const health = new Health(socket);
@@ -31,7 +31,7 @@ function take(message) {
     case "hearing": return hearing(message, now);
     case "alert": return alert(message);
     case "rules": return setRules(message);
-    case "health": return health.take(message);
+    case "health": editor.count(message.statistics); return health.take(message);
     case "notice": health.notice(message); return toast(message.text);
   }
 }
