@@ -295,7 +295,8 @@ def _file_hashes(path: Path, given: dict[str, Any]) -> Mapping[str, str]:
     if missing:
         raise BundleError(f"loading {path}: files does not list {', '.join(missing)}: {_CURE}")
     for name, digest in given.items():
-        if not isinstance(name, str) or Path(name).name != name:
+        plain = isinstance(name, str) and Path(name).name == name and name not in ("", "..")
+        if not plain or "\0" in name:
             raise BundleError(f"loading {path}: {name!r} is not a plain file name: {_CURE}")
         if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
             raise BundleError(f"loading {path}: {shown(digest)} of {name} is not a sha256: {_CURE}")

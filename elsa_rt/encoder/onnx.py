@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
+from elsa_rt.encoder.compiled.onnx_file import has_external_data
 from elsa_rt.encoder.step import OUTPUTS, check_signature, compare, frames_shape, output_shapes
 from elsa_rt.encoder.turns import Shape, States, Turns
 from elsa_rt.encoder.window import WindowSettings
-from elsa_rt.errors import ElsaError, EngineError
+from elsa_rt.errors import BundleError, ElsaError, EngineError
 
 # from 1.32 on it keeps a device id and reports to its maker: a microphone must not
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -85,7 +86,7 @@ def open_session(
             "pip uninstall onnxruntime && pip install onnxruntime-gpu"
         )
     with onnx_gate(f"loading {path}"):
-        graph = str(path) if bundle is None else bundle.read(path)
+        graph = str(path) if bundle is None else _whole(path, bundle)
         session = ort.InferenceSession(graph, options, providers=[wanted])
         got = session.get_providers()
     if got[0] != wanted:  # it falls back without a word
@@ -94,6 +95,17 @@ def open_session(
             "and cuDNN (nvidia-smi, ldconfig -p | grep cudnn), or use --provider cpu"
         )
     return session
+
+
+def _whole(path: Path, bundle: ModelBundle) -> bytes:
+    """The bytes of a graph; external data would come from the directory of the process."""
+    data = bundle.read(path)
+    if has_external_data(data):
+        raise BundleError(
+            f"loading {path}: it has external data, in a file that no hash covers: export it as "
+            "one file, or get the bundle again"
+        )
+    return data
 
 
 class OnnxAudio:

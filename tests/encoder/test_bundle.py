@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import yaml
 
 from elsa_rt.encoder import bundle as module
 from elsa_rt.encoder.audio import AudioEncoder
@@ -159,15 +160,29 @@ def test_a_file_that_is_swapped_after_it_was_hashed(path: Path) -> None:
         encode_texts(bundle, ["a hum that is not kept from before"], 1)
 
 
-def test_weights_beside_the_graph_are_not_taken(path: Path) -> None:
-    graph = onnx.load(str(path / "audio_encoder.onnx"))
+@pytest.mark.parametrize("name", ["audio_encoder.onnx", "text_encoder.onnx"])
+def test_weights_beside_the_graph_are_not_taken(
+    path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even from the directory of the process, where ONNX Runtime looks for them."""
+    graph = onnx.load(str(path / name))
     onnx.save_model(
-        graph, str(path / "audio_encoder.onnx"), save_as_external_data=True, location="w.bin",
-        size_threshold=0,
-    )  # fmt: skip
+        graph, str(path / name), save_as_external_data=True, location="w.bin", size_threshold=0
+    )
     rehash(path)
-    with pytest.raises(ElsaError, match="external"):
-        AudioEncoder(ModelBundle.load(path))
+    monkeypatch.chdir(path)
+    bundle = ModelBundle.load(path)
+    with pytest.raises(ElsaError, match=rf"{name}: it has external data, in a file that no hash"):
+        AudioEncoder(bundle) if name == "audio_encoder.onnx" else encode_texts(bundle, ["hm"], 1)
+
+
+@pytest.mark.parametrize("name", ["", "..", "a\0b", "../x", "/etc/passwd", "a/b"])
+def test_names_of_files_are_plain(path: Path, name: str) -> None:
+    manifest = yaml.safe_load((path / "model.yaml").read_text())
+    manifest["files"][name] = "0" * 63 + "a"
+    (path / "model.yaml").write_text(yaml.safe_dump(manifest))
+    with pytest.raises(BundleError, match="is not a plain file name"):
+        ModelBundle.load(path)
 
 
 def test_missing_directory(tmp_path: Path) -> None:

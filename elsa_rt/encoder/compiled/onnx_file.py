@@ -58,6 +58,36 @@ def read_graph(data: bytes) -> Graph:
         raise ValueError(f"no ONNX graph: {error!r}") from None
 
 
+_PARTS: Mapping[str, Mapping[int, str]] = {
+    "model": {7: "graph", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "function": {7: "node"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+}
+"""Where tensors may be: the kind of message by the number of its field."""
+
+_ELSEWHERE = (13, 14)  # external_data and data_location of a tensor
+
+
+def has_external_data(data: bytes) -> bool:
+    """Whether values of an ONNX file lie in another file; False where it is no such file."""
+    waiting = [("model", memoryview(data))]
+    try:
+        while waiting:
+            kind, message = waiting.pop()
+            for number, value in _fields(message):
+                if kind == "tensor":
+                    if number in _ELSEWHERE and value != 0:
+                        return True
+                elif number in _PARTS[kind]:
+                    waiting.append((_PARTS[kind][number], value))
+    except (ValueError, IndexError, TypeError):
+        pass  # the engine will say what is wrong
+    return False
+
+
 def _node(fields: Message) -> Node:
     attributes = dict(_attribute(_message(each)) for each in fields.get(5, []))
     inputs, outputs = (tuple(map(_text, fields.get(number, []))) for number in (1, 2))
