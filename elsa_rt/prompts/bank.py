@@ -14,7 +14,7 @@ from elsa_rt.encoder.bundle import TEXT_ENCODER, ModelBundle
 from elsa_rt.errors import UsageError
 from elsa_rt.hints import check_callable, coerce
 from elsa_rt.notices import OnNotice, log_notice
-from elsa_rt.prompts.checks import as_list, check_prompt, check_text, quoted
+from elsa_rt.prompts.checks import as_list, check_count, check_prompt, check_text, quoted
 from elsa_rt.prompts.name_notices import NearestName, name_notices
 from elsa_rt.prompts.place_notices import place_notices
 from elsa_rt.prompts.rule_embeddings import RuleEmbeddings, embed_rules, texts_to_encode
@@ -211,6 +211,7 @@ def _rules(prompts: Iterable[str | Rule]) -> tuple[tuple[Rule, ...], list[str]]:
         )
     checked = [_checked(one) if isinstance(one, Rule) else check_prompt(one) for one in given]
     distinct = list(dict.fromkeys(checked))
+    check_count(len(distinct))
     notices = [
         f"the prompt {quoted(one)} was given {checked.count(one)} times: it counts once"
         for one in distinct

@@ -14,6 +14,9 @@ from elsa_rt.prompts.sentences import parse_sentence
 
 MAX_PROMPT_CHARACTERS = 500
 
+MOST_PROMPTS = 10_000
+"""To encode so many takes a minute; more are a mistake."""
+
 MAX_QUOTED = 60
 """Characters of a prompt that a message repeats."""
 
@@ -34,17 +37,27 @@ def read_prompts(path: str | Path) -> tuple[str, ...]:
             f"reading prompts from {path}: {error.strerror}: name a text file with one prompt a "
             "line after --prompts"
         ) from None
-    lines = enumerate(map(str.strip, text.split("\n")), 1)
-    prompts = tuple(
-        check_prompt(line, f"{path}, line {number}: ")
-        for number, line in lines
+    lines = [
+        (number, line)
+        for number, line in enumerate(map(str.strip, text.split("\n")), 1)
         if line and not line.startswith("#")
-    )
+    ]
+    check_count(len({line for _, line in lines}), f"reading prompts from {path}: ")
+    prompts = tuple(check_prompt(line, f"{path}, line {number}: ") for number, line in lines)
     if not prompts:
         raise UsageError(
             f"reading prompts from {path}: it has none: write one a line, e.g. a dog barking"
         )
     return prompts
+
+
+def check_count(count: int, where: str = "") -> None:
+    """Raise a UsageError, which starts with ``where``, if ``count`` prompts are too many."""
+    if count > MOST_PROMPTS:
+        raise UsageError(
+            f"{where}{count:,} different prompts, {MOST_PROMPTS:,} at most can be listened for: "
+            "take some out"
+        )
 
 
 def check_prompt(prompt: object, where: str = "") -> str:

@@ -82,6 +82,15 @@ def test_embed_text_keeps_every_row(model: ModelBundle) -> None:
         embed_text([], model)
 
 
+def test_more_prompts_than_can_be_listened_for(tmp_path: Path) -> None:
+    path = tmp_path / "many.txt"
+    path.write_text("a dog\n" * 20_000 + "".join(f"sound {n}\n" for n in range(10_000)))
+    with pytest.raises(UsageError, match="10,001 different prompts, 10,000 at most"):
+        read_prompts(path)
+    path.write_text("a dog\n" * 20_000)
+    assert len(read_prompts(path)) == 20_000
+
+
 def test_read_prompts(tmp_path: Path) -> None:
     file = tmp_path / "prompts.txt"
     file.write_bytes(b"\xef\xbb\xbf# mine\r\n\r\na dog barking\r\n  glass # broken \nhum")
