@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import soundfile
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -33,6 +35,10 @@ FRAMES = 41
 RECORDING_WIDTH = 640
 COLOURS = 128
 
+BEGAN = ("20260112_073012", "20260112_182244", "20260113_074105", "20260114_181530",
+         "20260115_073820", "20260115_221004", "20260116_184433", "20260117_101500")  # fmt: skip
+"""When the recordings of the past began."""
+
 SENTENCES = ("a dog barking", "a baby crying", "someone knocking", "a kettle whistling",
              "glass breaking")  # fmt: skip
 
@@ -40,7 +46,7 @@ SENTENCES = ("a dog barking", "a baby crying", "someone knocking", "a kettle whi
 def main(directory: Path) -> None:
     """Make every picture in ``directory``."""
     draw(directory)
-    with sync_playwright() as playwright, serving() as address:
+    with sync_playwright() as playwright, remembered() as past, serving(past) as address:
         chromium = shutil.which("chromium-headless-shell") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         photograph(browser, address, directory)
@@ -59,9 +65,25 @@ def draw(directory: Path) -> None:
 
 
 @contextmanager
-def serving() -> Iterator[str]:
+def remembered() -> Iterator[Path]:
+    """A store of some days in which the built-in scene was heard now and then."""
+    with tempfile.TemporaryDirectory() as folder:
+        sound, rate = soundfile.read(demo_path(), dtype="int16")
+        recordings = Path(folder) / "recordings"
+        recordings.mkdir()
+        for number, began in enumerate(BEGAN):  # each of its own content: one recording counts once
+            path = recordings / f"{began}.wav"
+            soundfile.write(path, np.roll(sound, (number + 1) * rate // 2, axis=0), rate)
+        store = str(Path(folder) / "past")
+        elsa_rt(["remember", str(recordings), "--store", store, "--began", "name", "--jobs", "1"])
+        yield Path(store)
+
+
+@contextmanager
+def serving(past: Path) -> Iterator[str]:
     """The address of a page that hears the built-in scene over and over."""
     command = [sys.executable, "-m", "elsa_rt", "serve", "--demo", "--port", "0"]
+    command += ["--remember", str(past)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         found = next(filter(None, (re.search(r"http://\S+", line) for line in process.stderr)))
@@ -86,6 +108,13 @@ def photograph(browser: Browser, address: str, directory: Path) -> None:
         page.wait_for_timeout(1_000)
         save(page, directory / "page-editor.png")
     with opened(browser, address, 1280, 800, "light") as page:
+        page.click("#history-open")
+        page.fill("#history-text", "glass breaking behind me")
+        page.press("#history-text", "Enter")
+        page.wait_for_selector("#history-picture .hours")
+        page.locator("#history-text").blur()
+        save(page, directory / "page-past.png")
+        page.keyboard.press("Escape")
         at_alert(page, "a telephone ringing")
         save(page, directory / "page-light.png")
     with opened(browser, address, 390, 844, "dark", 2) as page:

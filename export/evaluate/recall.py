@@ -4,10 +4,11 @@
 
 The streams are those of `export.evaluate.alerts`: sounds and rooms of no training. What was heard
 becomes rows as `elsa-rt listen --remember` makes them. For each label that sounds, its plain prompt
-is put to the store ("a dog barking"), and with each of four places where it sounds there ("a dog
-barking behind me"). A row is right if a sound of that label, or of a narrower or broader one, goes
-on during it within 45 degrees of it; with a place, if that sound lies at most 55 degrees from its
-middle.
+is put to the store ("a dog barking"), in other words, and with each of four places where it sounds
+there ("a dog barking behind me"). A row is right if a sound of that label, or of a narrower or
+broader one, goes on during it within 45 degrees of it; with a place, if that sound lies at most 55
+degrees from its middle. The first ten rows of each question, and what sounded during them, are in
+the JSON file.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from math import isnan, nan
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from elsa_rt.audio.ambisonics import angle_deg, direction_from_angles, wrapped_deg
+from elsa_rt.audio.ambisonics import direction_from_angles, wrapped_deg
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
@@ -47,11 +50,22 @@ MANY = 500
 """Rows that are looked at for those that count as heard."""
 
 PLACES = {"in front of me": 0.0, "on my left": 90.0, "behind me": 180.0, "on my right": -90.0}
+NOWHERE = {"": None}
 PLACE_DEG, SAME_DEG = 55.0, 45.0
 DIFFUSENESS = 0.4
 """What streams are taken to have: it is not kept with them, and moves tracks little."""
 
 MIN_OVERLAP_S = 0.2
+
+
+class Told(NamedTuple):
+    """A row of an answer, and what went on during it in its direction."""
+
+    time_s: float
+    azimuth_deg: float
+    score: float
+    right: bool
+    sounds: list[str]  # labels; empty where nothing with a label did
 
 
 @dataclass(frozen=True)
@@ -63,10 +77,10 @@ class Asked:
     first: bool  # the first row is right
     found: float  # right rows among the first ten, of as many as could be
     best: float  # the same of rows in the order of the exact search
-    score: float  # of the first row that is right, NaN where none is
-    wrong: float  # highest score of a row that is wrong
+    kept: float  # of the first ten of the exact search, those that are among the first ten
     heard: float  # sounds with a row that counts as heard, of all that are right
     false: int  # wrong rows that count as heard
+    rows: list[Told]  # the first ten
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -93,39 +107,46 @@ def evaluate(args: argparse.Namespace) -> None:
     bundle = ModelBundle.load(args.bundle)
     world = World(args.work, evaluation=True)
     streams = round(args.hours * 3600 / STREAM_S)
-    heard = list(hear_world(bundle, world, BACKGROUND, streams, args.cache))
-    events = [
-        event._replace(start_s=event.start_s + k * STREAM_S, end_s=event.end_s + k * STREAM_S)
-        for k, recording in enumerate(heard)
-        for event in recording.events
-        if event.label >= 0
-    ]
+    events: list[HomeEvent] = []
+
+    def heard() -> Iterator[HomeRecording]:
+        for k, one in enumerate(hear_world(bundle, world, BACKGROUND, streams, args.cache)):
+            begin_s = k * STREAM_S
+            events.extend(
+                event._replace(start_s=event.start_s + begin_s, end_s=event.end_s + begin_s)
+                for event in one.events
+                if event.label >= 0
+            )
+            yield one
+
     with tempfile.TemporaryDirectory() as directory:
-        count = remember_streams(Path(directory), bundle, heard)
+        count = remember_streams(Path(directory), bundle, heard())
+        truth = Truth(events, world.labels)
         with Memory.open(directory, bundle=args.bundle) as memory:
-            plain = list(ask_labels(memory, world.labels, events, {"": None}))
-            placed = list(ask_labels(memory, world.labels, events, PLACES))
+            asked = {
+                "by label": list(ask_labels(memory, truth, NOWHERE)),
+                "in other words": list(ask_labels(memory, truth, NOWHERE, wording=1)),
+                "by label and place": list(ask_labels(memory, truth, PLACES)),
+            }
     print(f"{args.hours:g} h, {len(events)} sounds, {count} rows\n")
-    print("| questions | n | first right | found in first ten | the same, exact search | heard | "
-          "wrong ones an hour |")  # fmt: skip
-    print("|---|--:|--:|--:|--:|--:|--:|")
-    print(line("by label", plain, args.hours))
-    print(line("by label and place", placed, args.hours))
+    print("| questions | n | first row right | right among the first ten | by the exact search | "
+          "of its first ten | sounds heard | wrong rows an hour |")  # fmt: skip
+    print("|---|--:|--:|--:|--:|--:|--:|--:|")
+    for name, some in asked.items():
+        print(line(name, some, args.hours))
     if args.json:
-        rows = [vars(asked) for asked in (*plain, *placed)]
-        args.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+        rows = [asdict(one) for some in asked.values() for one in some]
+        args.json.write_text(json.dumps(rows, indent=1, default=list), encoding="utf-8")
 
 
 def line(name: str, asked: Sequence[Asked], hours: float) -> str:
     """A line of the table."""
-    first, found, best, heard, false = (
+    *shares, false = (
         float(np.mean([getattr(one, key) for one in asked])) if asked else nan
-        for key in ("first", "found", "best", "heard", "false")
+        for key in ("first", "found", "best", "kept", "heard", "false")
     )
-    return (
-        f"| {name} | {len(asked)} | {first:.2f} | {found:.2f} | {best:.2f} | {heard:.2f} | "
-        f"{false / hours:.2f} |"
-    )
+    cells = " | ".join(f"{share:.2f}" for share in shares)
+    return f"| {name} | {len(asked)} | {cells} | {false / hours:.2f} |"
 
 
 def remember_streams(path: Path, bundle: ModelBundle, heard: Iterable[HomeRecording]) -> int:
@@ -161,63 +182,88 @@ def rows_of(bundle: ModelBundle, heard: HomeRecording, begin_s: float) -> list[E
     ]
 
 
+class Truth:
+    """What really sounded, e events of ``labels``."""
+
+    def __init__(self, events: Sequence[HomeEvent], labels: Sequence[str]) -> None:
+        self.labels = labels
+        self.events = events
+        self._start_s, self._end_s, label, _, azimuth_deg, elevation_deg = np.array(events).T
+        self.label = label.astype(int)
+        self._azimuth_deg = azimuth_deg
+        self._direction = direction_from_angles(azimuth_deg, elevation_deg)
+        self._related = kinds(labels) | kinds(labels).T
+
+    def of(self, label: int, centre_deg: float | None) -> NDArray[np.bool_]:
+        """(e,): which are of ``label``, a narrower or a broader one, and lie at ``centre_deg``."""
+        own = self._related[label][self.label]
+        if centre_deg is None:
+            return own
+        off_deg = np.abs(wrapped_deg(self._azimuth_deg - centre_deg))
+        return np.asarray(own & (off_deg <= PLACE_DEG))
+
+    def during(self, row: Remembered) -> NDArray[np.bool_]:
+        """(e,): which went on during ``row``, and where it was heard."""
+        end_s = np.minimum(self._end_s, row.time_s + row.duration_s)
+        both = end_s - np.maximum(self._start_s, row.time_s) >= MIN_OVERLAP_S
+        if isnan(row.azimuth_deg):
+            return np.asarray(both)
+        here = direction_from_angles(row.azimuth_deg, row.elevation_deg)
+        return np.asarray(both & (self._direction @ here >= np.cos(np.radians(SAME_DEG))))
+
+
 def ask_labels(
-    memory: Memory,
-    labels: Sequence[str],
-    events: Sequence[HomeEvent],
-    places: dict[str, float] | dict[str, None],
+    memory: Memory, truth: Truth, places: Mapping[str, float | None], wording: int = 0
 ) -> Iterator[Asked]:
-    """Every label that sounds, in every place of ``places`` where it does."""
-    related = kinds(labels) | kinds(labels).T
-    for label in sorted({event.label for event in events}):
-        own = [event for event in events if related[label, event.label]]
-        for words, centre in places.items():
-            there = [event for event in own if centre is None or _lies(event, centre)]
-            if not there:
-                continue
-            text = f"{phrases(labels[label])[0]} {words}".strip()
-            rows = memory.recall(text, top=MANY).rows
-            exact = memory.recall(text, top=FIRST, exact=True).rows
-            yield _asked(text, there, rows, exact)
+    """Every label that sounds, in every place of ``places`` where it does.
+
+    ``wording`` is the number of its phrase; labels that have no such phrase are left out.
+    """
+    for label in np.unique(truth.label).tolist():
+        said = phrases(truth.labels[label])[wording : wording + 1]
+        for words, centre_deg in places.items():
+            wanted = truth.of(label, centre_deg)
+            if said and wanted.any():
+                text = f"{said[0]} {words}".strip()
+                rows = memory.recall(text, top=MANY).rows
+                exact = memory.recall(text, top=FIRST, exact=True).rows
+                yield _asked(text, truth, wanted, rows, exact)
 
 
 def _asked(
-    text: str, there: Sequence[HomeEvent], rows: Sequence[Remembered], exact: Sequence[Remembered]
+    text: str,
+    truth: Truth,
+    wanted: NDArray[np.bool_],
+    rows: Sequence[Remembered],
+    exact: Sequence[Remembered],
 ) -> Asked:
-    heard = [row for row in rows if row.score >= HEARD]
-    rows, most = rows[:FIRST], min(FIRST, len(there))
-    right = [_is_right(row, there) for row in rows]
+    during = [truth.during(row) for row in rows[:FIRST]]
+    told = [
+        Told(
+            row.time_s,
+            row.azimuth_deg,
+            row.score,
+            bool(here[wanted].any()),
+            sorted({truth.labels[label] for label in truth.label[here].tolist()}),
+        )
+        for row, here in zip(rows, during, strict=False)
+    ]
+    there = int(wanted.sum())
+    most = min(FIRST, there)
+    best = sum(bool(truth.during(row)[wanted].any()) for row in exact)
+    kept = {row.id for row in rows[:FIRST]} & {row.id for row in exact}
+    heard = [truth.during(row)[wanted] for row in rows if row.score >= HEARD]
     return Asked(
         text=text,
-        there=len(there),
-        first=bool(right and right[0]),
-        found=min(sum(right), most) / most,
-        best=min(sum(_is_right(row, there) for row in exact), most) / most,
-        score=max((row.score for row, true in zip(rows, right, strict=True) if true), default=nan),
-        wrong=max(
-            (row.score for row, true in zip(rows, right, strict=True) if not true), default=nan
-        ),
-        heard=sum(any(_is_right(row, [event]) for row in heard) for event in there) / len(there),
-        false=sum(not _is_right(row, there) for row in heard),
+        there=there,
+        first=bool(told and told[0].right),
+        found=min(sum(row.right for row in told), most) / most,
+        best=min(best, most) / most,
+        kept=len(kept) / max(len(exact), 1),
+        heard=float(np.any(heard, axis=0).mean()) if heard else 0.0,
+        false=sum(not here.any() for here in heard),
+        rows=told,
     )
-
-
-def _lies(event: HomeEvent, centre: float) -> bool:
-    return abs(float(wrapped_deg(event.azimuth_deg - centre))) <= PLACE_DEG
-
-
-def _is_right(row: Remembered, events: Sequence[HomeEvent]) -> bool:
-    for event in events:
-        end_s = min(event.end_s, row.time_s + row.duration_s)
-        if end_s - max(event.start_s, row.time_s) < MIN_OVERLAP_S:
-            continue
-        if isnan(row.azimuth_deg):
-            return True
-        here = direction_from_angles(row.azimuth_deg, row.elevation_deg)
-        there = direction_from_angles(event.azimuth_deg, event.elevation_deg)
-        if angle_deg(here, there) <= SAME_DEG:
-            return True
-    return False
 
 
 if __name__ == "__main__":

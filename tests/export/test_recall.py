@@ -11,7 +11,7 @@ from elsa_rt.audio.ambisonics import direction_from_angles
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.memory.memory import Memory
 from elsa_rt.scoring.statistics import Statistics
-from export.evaluate.recall import PLACES, Asked, ask_labels, line, remember_streams
+from export.evaluate.recall import NOWHERE, PLACES, Asked, Truth, ask_labels, line, remember_streams
 from export.scenes.home import STREAM_S, HomeEvent
 from export.scenes.home_hours import HomeRecording
 
@@ -51,8 +51,8 @@ def asked(tmp_path: Path, bundle: Path) -> dict[str, Asked]:
     ]
     remember_streams(tmp_path / "past", loaded, streams)
     with Memory.open(tmp_path / "past", bundle=bundle) as memory:
-        found = [*ask_labels(memory, LABELS, events, {"": None})]
-        found += ask_labels(memory, LABELS, events, PLACES)
+        truth = Truth(events, LABELS)
+        found = [*ask_labels(memory, truth, NOWHERE), *ask_labels(memory, truth, PLACES)]
     return {one.text: one for one in found}
 
 
@@ -60,7 +60,10 @@ def test_the_sounds_of_every_stream_are_found(asked: dict[str, Asked]) -> None:
     """Names of tracks begin anew with each stream: they are no reason to leave a row out."""
     plain = next(one for text, one in asked.items() if "hum" in text and "left" not in text)
     assert (plain.there, plain.found, plain.best, plain.first) == (2, 1.0, 1.0, True)
-    assert plain.score > plain.wrong
+    assert [row.right for row in plain.rows[:2]] == [True, True]
+    assert [row.sounds for row in plain.rows] == [["hum"], ["hum"], ["hiss"]]
+    assert plain.rows[1].score > plain.rows[2].score
+    assert plain.kept == 1
 
 
 def test_a_place_is_asked_for_where_the_sound_is(asked: dict[str, Asked]) -> None:
@@ -74,4 +77,7 @@ def test_a_place_is_asked_for_where_the_sound_is(asked: dict[str, Asked]) -> Non
 def test_what_counts_as_heard_is_told_with_what_is_wrong_of_it(asked: dict[str, Asked]) -> None:
     (hiss,) = (one for text, one in asked.items() if text.endswith("hiss"))
     assert (hiss.heard, hiss.false) == (1.0, 0)
-    assert line("by label", [hiss], 0.5) == "| by label | 1 | 1.00 | 1.00 | 1.00 | 1.00 | 0.00 |"
+    assert (
+        line("by label", [hiss], 0.5)
+        == "| by label | 1 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 0.00 |"
+    )
