@@ -49,6 +49,7 @@ def main(directory: Path) -> None:
     with sync_playwright() as playwright, remembered() as past, serving(past) as address:
         chromium = shutil.which("chromium-headless-shell") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        photograph_past(browser, address, directory)
         photograph(browser, address, directory)
         photograph_report(browser, directory)
         record(browser, address, directory / "demo.gif")
@@ -108,18 +109,23 @@ def photograph(browser: Browser, address: str, directory: Path) -> None:
         page.wait_for_timeout(1_000)
         save(page, directory / "page-editor.png")
     with opened(browser, address, 1280, 800, "light") as page:
+        at_alert(page, "a telephone ringing")
+        save(page, directory / "page-light.png")
+    with opened(browser, address, 390, 844, "dark", 2) as page:
+        at_alert(page, "glass breaking")
+        save(page, directory / "page-phone.png")
+
+
+def photograph_past(browser: Browser, address: str, directory: Path) -> None:
+    """The dialog that asks the past."""
+    with opened(browser, address, 1280, 800, "light") as page:
+        page.wait_for_selector("#rules li")
         page.click("#history-open")
         page.fill("#history-text", "glass breaking behind me")
         page.press("#history-text", "Enter")
         page.wait_for_selector("#history-picture .hours")
         page.locator("#history-text").blur()
         save(page, directory / "page-past.png")
-        page.keyboard.press("Escape")
-        at_alert(page, "a telephone ringing")
-        save(page, directory / "page-light.png")
-    with opened(browser, address, 390, 844, "dark", 2) as page:
-        at_alert(page, "glass breaking")
-        save(page, directory / "page-phone.png")
 
 
 def photograph_report(browser: Browser, directory: Path) -> None:
