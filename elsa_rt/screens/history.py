@@ -15,6 +15,9 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 LIKELY = 0.05
 """Probability of a second label from which on it is told."""
 
+BY_CHANCE = "background alone scores as much up to once an hour"
+"""What a score of 0.5 means, from which on a row counts as heard."""
+
 BAR = 24
 """Characters of the longest bar."""
 
@@ -73,6 +76,8 @@ def histogram_lines(answer: Recollection, zone: tzinfo | None) -> Iterator[str]:
     if answer.first is not None and answer.last is not None:
         ends = f", first {when(answer.first, zone)}, last {when(answer.last, zone)}"
     yield f"heard {times}{ends}"
+    if answer and not math.isnan(answer[0].score):
+        yield f"  by chance     {BY_CHANCE}"
     most = int(answer.by_hour.max())
     if most:
         bars = "".join(BLOCKS[-(-8 * int(count) // most)] for count in answer.by_hour)

@@ -29,12 +29,13 @@ def past(tmp_path: Path, bundle: Path, recording: Path, capsys: Capture) -> Path
 def test_a_table_shows_when_and_where(past: Path, bundle: Path, capsys: Capture) -> None:
     asked = ["recall", "hiss behind me", "--store", str(past), "--bundle", str(bundle)]
     assert main([*asked, "--time-zone", "UTC", "--histogram"]) == 0
-    titles, row, heard, hours, direction = capsys.readouterr().out.splitlines()
+    titles, row, heard, chance, hours, direction = capsys.readouterr().out.splitlines()
     assert titles.split()[:3] == ["id", "when", "lasts"]
     assert "Fri 2026-11-27 08:00:04" in row
     assert "behind" in row
     assert "scene.wav" in row
     assert heard.startswith("heard once, first Fri 2026-11-27 08:00:04")
+    assert "up to once an hour" in chance
     assert hours.split()[2:4] == ["0", "█"] or "█" in hours
     assert direction.split() == ["behind", "█" * 24, "1"]
 

@@ -269,6 +269,18 @@ def test_the_view_leaves_alerts_and_notices_on_the_terminal() -> None:
     assert "no alert" not in left
 
 
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_no_color_is_heard(no_color: str, coloured: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the variable NO_COLOR: https://no-color.org."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    out = io.StringIO()
+    with view_in(out) as view:
+        view.show(hearing(1.0, alerts=(alert("start", 1.0),)))
+    assert bool(re.search(r"\x1b\[[\d;]*(?:3[0-7]|38)[;m]", out.getvalue())) is coloured
+    assert "\x1b[1" in out.getvalue()  # bold is no colour
+
+
 def test_without_alerts_the_view_leaves_what_came_closest() -> None:
     out = io.StringIO()
     with view_in(out) as view:

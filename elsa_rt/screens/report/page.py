@@ -62,7 +62,8 @@ path.dots:not([stroke]) { stroke: var(--rest); opacity: .5; }
   image-rendering: auto; }
 @media (prefers-color-scheme: dark) { .spectrum { filter: invert(1) hue-rotate(180deg); } }
 footer { margin-top: 3rem; color: var(--faint); font-size: .85rem; }
-@media print { .spectrum { filter: none; } .wide { min-width: 0; }
+@media print { .spectrum { filter: none; } .wide { min-width: 0; } .polar { max-width: 13rem; }
+  .dot { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { padding: 0; max-width: none; font-size: 10pt; } h2 { break-after: avoid; }
   tr, svg, .spectrum { break-inside: avoid; } }
 """
@@ -235,4 +236,7 @@ def _table(
         + "</tr>\n"
         for row in rows
     )
-    return f'<div class="scroll"><table><tr>{head}</tr>\n{body}</table></div>'
+    return (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n'
+        f"<tbody>{body}</tbody></table></div>"
+    )

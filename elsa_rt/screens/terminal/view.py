@@ -86,7 +86,7 @@ class TerminalView:
             self.state.log = HeardLog(known.told_from)
         self.signs = signs_for(console.encoding)
         self.picture = Picture(self.state, self.signs)
-        self._table = codes(console.color_system)
+        self._table = codes(None if console.no_color else console.color_system)
         self._painter = Painter(cast(TextIO, console.file), self._table)
         self._keys = Keys(self.press)
         self._waiting: deque[Hearing] = deque()

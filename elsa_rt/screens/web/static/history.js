@@ -5,6 +5,7 @@ import { Dial, part } from "./dial.js";
 import { make } from "./rules.js";
 
 const HEARD = 0.5;  // of `elsa_rt.memory.answer`
+const BY_CHANCE = "Background alone scores as much up to once an hour.";
 const SHORT = ["front", "", "left", "", "behind", "", "right", ""];
 const element = (id) => document.getElementById(id);
 
@@ -37,7 +38,8 @@ export class History {
     element("history-rows").replaceChildren(...rows.map((row) => shown(row, asked)));
     element("history-rows").scrollTop = 0;
     const first = rows.length ? sentence(summary, asked, unusual) : summary && "Nothing was found.";
-    said.replaceChildren(first ?? "", ...notices.map((notice) => make("span", "", notice)));
+    const notes = asked && summary?.heard > 1 ? [BY_CHANCE, ...notices] : notices;
+    said.replaceChildren(first ?? "", ...notes.map((note) => make("span", "", note)));
     picture(rows.length && !unusual && summary.heard > 1 ? summary : null);
   }
 }
