@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -173,9 +175,11 @@ def read_vocabulary(bundle: ModelBundle) -> dict[str, int]:
 
 def _load_tokenizer(bundle: ModelBundle) -> Tokenizer:
     path = bundle.file(TOKENIZER)
+    data = bundle.read(path)
     try:
-        tokenizer = Tokenizer.from_file(str(path))
-        tokenizer.encode("a")  # what it lacks shows only now
+        tokenizer = Tokenizer.from_buffer(data)
+        with _silent_rust():
+            tokenizer.encode("a")  # what it lacks shows only now
     except BaseException as error:  # tokenizers raises nothing narrower, and Rust may panic
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
@@ -185,6 +189,24 @@ def _load_tokenizer(bundle: ModelBundle) -> Tokenizer:
     tokenizer.no_padding()
     tokenizer.enable_truncation(MAX_TOKENS)
     return tokenizer
+
+
+@contextmanager
+def _silent_rust() -> Iterator[None]:
+    """Let a panic of Rust print no page to standard error: what it was comes as an exception."""
+    try:
+        before = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
 
 
 def _broken(text: str, tokens: Encoding) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,25 @@ def test_bad_graph(path: Path) -> None:
     rehash(path)
     with pytest.raises(EngineError, match="encoding the text 'hum'"):
         encode_texts(ModelBundle.load(path), ["hum"], 1)
+
+
+def test_a_panic_of_the_tokenizer_is_one_message(
+    path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A template that names a token which is not listed: the library in Rust panics."""
+    tokenizer = json.loads((path / "tokenizer.json").read_text())
+    tokenizer["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "[X]", "type_id": 0}},
+                   {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {},
+    }  # fmt: skip
+    (path / "tokenizer.json").write_text(json.dumps(tokenizer))
+    rehash(path)
+    with pytest.raises(BundleError, match=r"tokenizer\.json: it is not a tokenizer"):
+        encode_texts(ModelBundle.load(path), ["a hum"], 1)
+    assert capfd.readouterr().err == ""
 
 
 def test_the_tokenizer_is_read_once_however_many_texts_come_one_by_one(
