@@ -7,11 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.diagnostics.format_check import format_doubt
+from elsa_rt.diagnostics.format_check import format_doubt, one_wave_rules
 from elsa_rt.features.high_pass import HighPass
 
 AFTER_S = 4.0  # of sound, as much as is looked at
 LOUD_ENOUGH_DBFS = -60.0  # for the format to be judged
+GIVE_UP_S = (
+    60.0  # of sound from one direction: the format is as it was declared, as far as one knows
+)
 QUIET_AFTER_S = 10.0
 QUIET_DBFS = -60.0  # of the loudest tenth of a second: 40 dB below what the model is used to
 LEVEL_S = 0.1
@@ -44,8 +47,9 @@ class FirstLook:
         sound = HighPass(rate).step(history)
         levels = _levels_dbfs(sound, rate)
         if not self._format_is_known and np.median(levels.max(axis=0)) > LOUD_ENOUGH_DBFS:
-            self._format_is_known = True
             doubt = format_doubt(sound, rate, self._form)
+            late = position_s >= GIVE_UP_S
+            self._format_is_known = bool(doubt) or late or not one_wave_rules(sound, rate)
             if doubt:
                 yield f"{doubt} (elsa-rt doctor says more)"
         if not self._quiet_is_known:

@@ -14,8 +14,23 @@ EVEN_DB = 2.5  # capsules are as loud as each other within this
 W_AGAINST_XYZ_DB = {"ambix": 0.0, "fuma": -3.0, "n3d": -4.8}
 N3D_DB = 4.77
 SURE_DB = 1.2  # from what is expected of one wave
+EXACT_DB = 0.3  # so near it is hardly a chance
 WAVE_SHARE = 0.7  # of the power of X, Y, Z that W foretells: one wave rules there
 LOUDER_DB = {"ambix": 1.5, "fuma": 4.0}  # than W no channel is
+
+
+def one_wave_rules(samples: NDArray[np.floating], rate: int) -> bool:
+    """Whether the channels of ``samples`` (4, n) are alike, as in any format when one wave rules.
+
+    Then a wrong format may look right; sound from several directions tells more.
+    """
+    spectra = cross_spectra(samples)
+    return _alikeness(spectra, frequency_band(rate, LOW_HZ, HIGH_HZ)) > ALIKE
+
+
+def _alikeness(spectra: NDArray[np.complex128], band: NDArray[np.bool_]) -> float:
+    """Mean coherence of two different channels, 0..1."""
+    return float((np.abs(mean_coherence(spectra, band)).sum() - 4) / 12)
 
 
 def format_doubt(samples: NDArray[np.floating], rate: int, form: str) -> str | None:
@@ -32,8 +47,7 @@ def format_doubt(samples: NDArray[np.floating], rate: int, form: str) -> str | N
     if not (power > 1e-6).all():
         return None  # a dead channel, which is said elsewhere
     level = 10 * np.log10(power)
-    coherence = np.abs(mean_coherence(spectra, band))
-    alike = float((coherence.sum() - 4) / 12)
+    alike = _alikeness(spectra, band)
     if form != "a-format":
         return _doubt_of_b_format(spectra, band, power, alike, form)
     loudest = int(level.argmax())
@@ -63,11 +77,13 @@ def _doubt_of_b_format(
     wanted = W_AGAINST_XYZ_DB[form]
     waves = _wave_ratio_db(spectra, band)
     told = f"declared {form}, "
+    capsules = ", or is it A-format?" if alike > ALIKE else ""  # one wave is alike in all channels
     loudest = int(level.argmax())
+    exact = waves is not None and abs(waves - N3D_DB) < EXACT_DB
     if waves is not None and form in ("ambix", "fuma") and abs(waves - N3D_DB) < SURE_DB:
         return (
             f"{told}but X, Y and Z of single waves are {waves:.1f} dB stronger than W, "
-            f"{N3D_DB:.1f} dB is N3D: try --format n3d"
+            f"{N3D_DB:.1f} dB is N3D: try --format n3d{'' if exact else capsules}"
         )
     if waves is not None and form == "n3d" and abs(waves) < SURE_DB:
         return (
@@ -82,8 +98,7 @@ def _doubt_of_b_format(
     fits_other = abs(ratio_db - expected) < 1.0 < abs(ratio_db - wanted)
     above = level[loudest] - level[0]
     if loudest != 0 and above > LOUDER_DB[form]:
-        hint = ", or is it A-format?" if alike > ALIKE else ""
-        hint += f"; --format {other} would fit, too" if fits_other else ""
+        hint = capsules + (f"; --format {other} would fit, too" if fits_other else "")
         hint += "; if Y, Z and X are all too loud it is N3D: --format n3d" if above < 6 else ""
         hint += "; AAC makes --channels 3,1,2,4 of W, Y, Z, X" if loudest == 2 else ""
         return (
@@ -94,7 +109,7 @@ def _doubt_of_b_format(
         return (
             f"{told}but W is {ratio_db:+.1f} dB against X, Y and Z together, "
             f"{wanted:+.0f} dB is expected and {expected:+.0f} dB in {other}: try "
-            f"--format {other}"
+            f"--format {other}{'' if abs(ratio_db - expected) < EXACT_DB / 2 else capsules}"
         )
     return None
 

@@ -66,3 +66,38 @@ def test_a_quiet_microphone_is_told(level: float, told: bool) -> None:
     look = FirstLook("ambix")
     said = [*look.step(wave(60, level).astype(np.float32), RATE, 12.0)]
     assert any("the microphone is quiet" in text for text in said) == told
+
+
+def on_capsules(azimuth: float, elevation: float = 0.0, seed: int = 0) -> NDArray[np.float64]:
+    """A-format (4, n) of noise from one direction."""
+    rng = np.random.default_rng(seed)
+    capsules = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3)
+    gains = 0.5 + 0.5 * capsules @ direction_from_angles(azimuth, elevation)
+    return np.outer(gains, rng.normal(0, 0.1, 4 * RATE)) + rng.normal(0, 1e-4, (4, 4 * RATE))
+
+
+@pytest.mark.parametrize(("azimuth", "elevation", "guess"), [(-30, 20, "fuma"), (120, 0, "n3d")])
+def test_one_wave_on_capsules_that_looks_like_another_format(
+    azimuth: float, elevation: float, guess: str
+) -> None:
+    """Of one wave all channels are alike in any format: the advice names A-format, too."""
+    doubt = format_doubt(on_capsules(azimuth, elevation), RATE, "ambix")
+    assert doubt is not None
+    assert doubt.endswith(f"try --format {guess}, or is it A-format?")
+
+
+def test_the_format_is_looked_at_until_sound_comes_from_several_directions() -> None:
+    look = FirstLook("ambix")
+    assert list(look.step(on_capsules(60).astype(np.float32), RATE, 4.0)) == []
+    assert not look.done
+    around = [(0, 0), (90, 0), (180, 0), (-90, 0), (0, 80), (0, -80)]
+    many = sum(on_capsules(*towards, seed) for seed, towards in enumerate(around))
+    (told,) = look.step(np.asarray(many, np.float32), RATE, 8.0)
+    assert "it looks like A-format, try --format a-format" in told
+
+
+def test_one_wave_for_a_minute_is_enough() -> None:
+    look = FirstLook("ambix")
+    for position_s in (4.0, 8.0, 60.0):
+        assert list(look.step(wave(60)[:, : 4 * RATE].astype(np.float32), RATE, position_s)) == []
+        assert look.done is (position_s == 60.0)
