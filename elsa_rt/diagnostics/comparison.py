@@ -32,13 +32,18 @@ class Comparison:
         """Take finite samples (4, n)."""
         self._tally.add(samples)
 
-    def covariance(self, window: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Covariance (4, 4) of the ``window`` that is full, which counts from now on."""
-        self._spectra.append(band_spectra(window))
+    def covariance(self) -> NDArray[np.float64]:
+        """Covariance (4, 4) of the samples since this was last asked for."""
         return self._tally.covariance()
 
-    def step(self, history: NDArray[np.float32], used: NDArray[np.bool_]) -> Told:
-        """Faults of the newest samples ``history`` (4, n) of the channels that are ``used``."""
+    def step(self, history: NDArray[np.float32], window: int, used: NDArray[np.bool_]) -> Told:
+        """Faults of the newest samples ``history`` (4, n) of the channels that are ``used``.
+
+        The last ``window`` of them have not been compared yet.
+        """
+        self._spectra.append(band_spectra(history[:, -window:]))
+        if not used.any():
+            return
         seconds = history.shape[1] / self._rate
         if seconds >= 2 * WINDOW_S:
             repeating = list(self._repeating(history, used))

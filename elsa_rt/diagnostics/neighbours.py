@@ -114,9 +114,10 @@ def band_spectra(samples: NDArray[np.floating]) -> NDArray[np.complex128]:
     count = max(1, samples.shape[1] // SPECTRUM)
     frames = samples[:, : count * SPECTRUM].reshape(len(samples), count, SPECTRUM)[:, ::ONE_IN]
     spectrum = np.fft.rfft(frames * _WINDOW, axis=2)[:, :, 1:]
-    banded = spectrum.reshape(*spectrum.shape[:2], BANDS, -1)
-    cross = np.einsum("ckbf,dkbf->cdb", banded, banded.conj(), optimize=True)
-    return np.asarray(cross / spectrum.shape[1], np.complex128)
+    banded = spectrum.reshape(*spectrum.shape[:2], BANDS, -1).transpose(2, 0, 1, 3)
+    rows = banded.reshape(BANDS, len(samples), -1)  # (bands, c, frames and bins)
+    cross = rows @ rows.conj().transpose(0, 2, 1)
+    return np.asarray(cross.transpose(1, 2, 0) / spectrum.shape[1], np.complex128)
 
 
 class Lacking(NamedTuple):

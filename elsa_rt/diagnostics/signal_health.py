@@ -16,6 +16,7 @@ from elsa_rt.encoder.window import SlidingWindow
 from elsa_rt.microphones.to_foa import unusable
 
 STILL_S = 3.0  # without any movement on any channel before it is said
+SLACK_S = 0.25  # for which what was judged is kept beyond its history
 HOLD_S = 10.0  # so long a fault that is counted goes on after it was last seen
 HOLD_WINDOW_S = 1.5  # and one that each window shows or does not
 SAY_AGAIN_S = {"clip": 10.0, "bad": 10.0, "lost": 10.0}
@@ -60,8 +61,9 @@ class SignalHealth:
         self._position = 0  # samples since the first, lost ones included
         self._rate = 0
         self._heard = SlidingWindow(4, 0)
-        self._filled = self._gathered = 0
+        self._filled = self._gathered = self._since = 0
         self._still_s = 0.0
+        self._to_compare: NDArray[np.bool_] | None = None
 
     @property
     def faults(self) -> dict[str, str]:
@@ -72,10 +74,11 @@ class SignalHealth:
     @property
     def history(self) -> NDArray[np.float32]:
         """The newest samples (4, n) of the chosen channels, `HISTORY_S` of them at most."""
-        return self._newest(self._filled)
+        return self._newest(min(self._filled, round(HISTORY_S * self._rate)))
 
     def step(self, block: Block) -> list[str]:
         """Look at the next block; the notices that are due, most often none."""
+        said = self._compare()
         samples = block.samples[self._chosen]  # (4, n), a copy
         bad = unusable(samples)
         if bad.any():
@@ -86,10 +89,11 @@ class SignalHealth:
         self._lost += block.dropped
         self._lost_in_all += block.dropped
         self._position += block.dropped
-        said = []
         at = 0
         while at < samples.shape[1]:
             take = min(self._window - self._gathered, samples.shape[1] - at)
+            if self._since + take > self._heard.samples - HISTORY_S * self._rate:
+                said += self._compare()  # what is to be compared would be overwritten
             self._gather(samples[:, at : at + take])
             at += take
             if self._gathered == self._window:
@@ -98,11 +102,12 @@ class SignalHealth:
 
     def finish(self) -> list[str]:
         """At the end of the stream: what was counted since it was last said."""
+        said = self._compare()
         if self._rate and self._gathered:
             self._count_clipping(self._newest(self._gathered))
             self._gathered = 0
         self._silent_until.clear()
-        return list(self._counted())
+        return [*said, *self._counted()]
 
     @property
     def now_s(self) -> float:
@@ -112,7 +117,7 @@ class SignalHealth:
     def _begin(self, rate: int) -> None:
         self._rate = rate
         self._window = max(1, round(WINDOW_S * rate))
-        self._heard = SlidingWindow(4, round(HISTORY_S * rate))
+        self._heard = SlidingWindow(4, round((HISTORY_S + SLACK_S) * rate))
         self._filled = self._gathered = 0
         self._comparison = Comparison(self._numbers, rate, capsules=self._capsules)
 
@@ -121,12 +126,14 @@ class SignalHealth:
         self._heard.push(samples)
         self._filled = min(self._filled + count, self._heard.samples)
         self._gathered += count
+        self._since += count
         self._position += count
         self._comparison.add(samples)
 
-    def _newest(self, count: int) -> NDArray[np.float32]:
-        """The newest samples (4, count)."""
-        return self._heard.view()[:, self._heard.samples - count :]
+    def _newest(self, count: int, before: int = 0) -> NDArray[np.float32]:
+        """The newest samples (4, count), or those that came ``before`` so many."""
+        end = self._heard.samples - before
+        return self._heard.view()[:, end - count : end]
 
     def _counted(self) -> Iterator[str]:
         if self._lost and self._due("lost"):
@@ -156,17 +163,26 @@ class SignalHealth:
     def _judge(self) -> list[str]:
         """Judge the window that is full."""
         window = self._newest(self._gathered)
-        self._gathered = 0
+        self._gathered = self._since = 0
         stuck = still(window)
         self._count_clipping(window, ~stuck)
         said = [*self._counted(), *self._still(window, stuck)]
-        covariance = self._comparison.covariance(window)
-        if stuck[self._used].all():
-            return said
-        said += self._mixed(covariance)
-        for kind, text in self._comparison.step(self.history, self._used & ~stuck):
-            said += self._said(kind, text)
-        return said
+        covariance = self._comparison.covariance()
+        self._to_compare = self._used & ~stuck
+        return [*said, *self._mixed(covariance)] if self._to_compare.any() else said
+
+    def _compare(self) -> list[str]:
+        """Compare the channels of the window that was judged last, with the next block.
+
+        So no block has to wait for all that is looked at once a second.
+        """
+        moving, self._to_compare = self._to_compare, None
+        if moving is None:
+            return []
+        count = min(self._filled - self._since, round(HISTORY_S * self._rate))
+        history = self._newest(count, before=self._since)
+        found = self._comparison.step(history, self._window, moving)
+        return [notice for kind, text in found for notice in self._said(kind, text)]
 
     def _count_clipping(
         self, window: NDArray[np.float32], moving: NDArray[np.bool_] | None = None
