@@ -189,7 +189,10 @@ class Listener:
         health = self._monitor.health
         if health.deaf:
             hearing = self._silenced(hearing)
-        return replace(hearing, state=health.state, health=self._monitor.event(hearing.time_s))
+        event = self._monitor.event(hearing.time_s, health)
+        if event is None and health.state == hearing.state:  # most often
+            return hearing
+        return replace(hearing, state=health.state, health=event)
 
     def _with_labels(self, hearing: Hearing) -> Hearing:
         if self.known is None or hearing.activity < QUIET:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elsa_rt.encoder.output import SOUNDING, EncoderOutput
 from elsa_rt.scoring.confirmation import Flags, RuleMapping
@@ -45,11 +44,13 @@ class Evidence:
     def reset(self) -> None:
         """The next step is the first of a stream."""
         self._of = np.full(self._count, NONE)
-        self._sounding_s: NDArray[np.float64] | None = None  # since when each slot is, or NaN
+        self._has_some = False  # whether anything was taken that is not forgotten
+        self._sounding_s: list[float] = []  # since when each slot is, or NaN
 
     def inherit(self, before: Evidence, mapping: RuleMapping) -> None:
         """Go on with the rules that ``before`` has, too."""
         self._of[mapping.new] = before._of[mapping.old]
+        self._has_some = before._has_some
         self._sounding_s = before._sounding_s
 
     def __getitem__(self, rule: int) -> np.void:
@@ -60,14 +61,17 @@ class Evidence:
         self, time_s: float, match: Match, sound: EncoderOutput, holds: Flags, pending: Flags
     ) -> None:
         """Take which rules hold (p,) at this step; those that are not ``pending`` are forgotten."""
-        onset_s = self._onsets(time_s - self._step_s, sound)
-        self._of[~pending] = NONE
+        onset_s = self._onsets(time_s - self._step_s, sound.activity.tolist())
+        if self._has_some:
+            self._of[~pending] = NONE
+            self._has_some = bool(pending.any())
         if not holds.any():
             return
+        self._has_some = True
         of = self._of[holds]
         score = match.score[holds]
         first = of["steps"] == 0
-        of["onset_s"][first] = onset_s[match.slot[holds][first]]
+        of["onset_s"][first] = np.array(onset_s)[match.slot[holds][first]]
         of["steps"] += 1
         of["total"] += score
         of["peak"] = np.maximum(of["peak"], score)
@@ -75,11 +79,12 @@ class Evidence:
         of["last_s"] = time_s
         self._of[holds] = of
 
-    def _onsets(self, begin_s: float, sound: EncoderOutput) -> NDArray[np.float64]:
-        """Onset (K,) of what each slot hears in the step that begins at ``begin_s``."""
-        before = self._sounding_s
-        since = np.full(sound.activity.shape, math.nan) if before is None else before
-        goes_on = np.where(np.isnan(since), begin_s, since)
-        self._sounding_s = np.where(sound.activity >= SOUNDING, goes_on, math.nan)
-        recent = self._sounding_s >= begin_s - ONSET_WITHIN_S
-        return np.where(recent, self._sounding_s, begin_s)
+    def _onsets(self, begin_s: float, activity: list[float]) -> list[float]:
+        """Onset of what each slot hears in the step that begins at ``begin_s``."""
+        before = self._sounding_s or [math.nan] * len(activity)
+        self._sounding_s = [
+            math.nan if active < SOUNDING else begin_s if math.isnan(since) else since
+            for active, since in zip(activity, before, strict=True)
+        ]
+        recent_s = begin_s - ONSET_WITHIN_S
+        return [since if since >= recent_s else begin_s for since in self._sounding_s]

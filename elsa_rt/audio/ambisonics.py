@@ -49,7 +49,11 @@ def direction_from_angles(azimuth_deg: ArrayLike, elevation_deg: ArrayLike) -> N
 
 def angles_from_direction(direction: ArrayLike) -> tuple[float, float]:
     """Azimuth and elevation in degrees of a vector (3,); its length does not matter."""
-    x, y, z = np.asarray(direction, float).tolist()
+    return angles_of(*np.asarray(direction, float).tolist())
+
+
+def angles_of(x: float, y: float, z: float) -> tuple[float, float]:
+    """The same of three numbers."""
     return math.degrees(math.atan2(y, x)), math.degrees(math.atan2(z, math.hypot(x, y)))
 
 

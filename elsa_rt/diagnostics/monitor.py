@@ -92,9 +92,9 @@ class HealthMonitor:
             restarts=self._status.restarts,
         )
 
-    def event(self, time_s: float) -> HealthEvent | None:
-        """What is to be told at ``time_s`` of the stream; None where nothing has changed."""
-        now, before = self.health, self._told
+    def event(self, time_s: float, now: Health) -> HealthEvent | None:
+        """What is to be told of the `health` at ``time_s``; None where nothing has changed."""
+        before = self._told
         if (now.state, now.deaf) == (before.state, before.deaf):
             return None
         self._told = now

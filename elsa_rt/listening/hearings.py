@@ -18,19 +18,19 @@ def hearing_of(
     time_s: float, dropped: int, sound: EncoderOutput, flow: Flow, matched: Matched
 ) -> Hearing:
     """The hearing of the step that ended at ``time_s``; its directions are in the axes heard in."""
-    loudest = int(sound.activity.argmax())
-    azimuth, elevation = angles_from_direction(sound.direction[loudest])
+    sounds = heard_sounds(sound, matched.slots)
+    loudest = sounds[0]
     return Hearing(
         time_s=time_s,
-        activity=float(sound.activity[loudest]),
-        azimuth_deg=azimuth,
-        elevation_deg=elevation,
-        distance_m=float(sound.distance_m[loudest]),
-        words=direction_words(azimuth, elevation),
+        activity=loudest.activity,
+        azimuth_deg=loudest.azimuth_deg,
+        elevation_deg=loudest.elevation_deg,
+        distance_m=loudest.distance_m,
+        words=loudest.words,
         scores=matched.scores,
         alerts=matched.alerts,
-        embedding=sound.embedding[loudest],
-        direction=sound.direction[loudest],
+        embedding=loudest.embedding,
+        direction=sound.direction[int(sound.activity.argmax())],
         flow_azimuth_deg=flow.azimuth_deg,
         flow_elevation_deg=flow.elevation_deg,
         diffuseness=flow.diffuseness,
@@ -39,7 +39,7 @@ def hearing_of(
         tracks=matched.tracks,
         reasons=matched.reasons,
         near_misses=matched.near_misses,
-        sounds=heard_sounds(sound, matched.slots),
+        sounds=sounds,
     )
 
 

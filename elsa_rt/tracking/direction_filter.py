@@ -15,12 +15,17 @@ and reverberant environments" (2001).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
-"""(3,): a unit vector, or a tangent one in radians or radians a second."""
+Vector = tuple[float, float, float]
+"""A unit vector, or a tangent one in radians or radians a second. Three numbers of Python: those
+of NumPy take three times as long."""
+
+Given = Sequence[float] | NDArray[np.floating]
+"""The same as others have it."""
 
 SPEED_SIGMA_DEG = 30.0
 """How fast sources turn: standard deviation of each axis of the velocity, degrees a second."""
@@ -44,15 +49,31 @@ class DirectionFilter:
 
     Attributes
     ----------
-    direction : (3,) unit vector
-    velocity : (3,) radians a second, tangent to it
+    place : tuple of 3 float, a unit vector
+        The direction.
+    turning : tuple of 3 float
+        The velocity, radians a second, tangent to it.
     """
 
-    def __init__(self, direction: NDArray[np.floating], sigma: float) -> None:
-        self.direction: Vector = _unit(np.asarray(direction, np.float64))
-        self.velocity: Vector = np.zeros(3)
+    def __init__(self, direction: Given, sigma: float) -> None:
+        self.place = _unit(*vector(direction))
+        self.turning: Vector = 0.0, 0.0, 0.0
         self._place, self._cross = sigma**2, 0.0  # covariance of place and velocity, each axis
         self._speed = math.radians(SPEED_SIGMA_DEG) ** 2
+
+    @property
+    def direction(self) -> NDArray[np.float64]:
+        """The direction (3,)."""
+        return np.array(self.place)
+
+    @property
+    def velocity(self) -> NDArray[np.float64]:
+        """The velocity (3,), radians a second."""
+        return np.array(self.turning)
+
+    @velocity.setter
+    def velocity(self, velocity: Given) -> None:
+        self.turning = vector(velocity)
 
     @property
     def variance(self) -> float:
@@ -63,8 +84,10 @@ class DirectionFilter:
         """Turn on for ``seconds``: the exact integral of an Ornstein-Uhlenbeck velocity."""
         kept = math.exp(-seconds / memory_s)
         reach = memory_s * (1 - kept)  # seconds that the velocity is good for
-        self._move(reach * self.velocity)
-        self.velocity *= kept
+        x, y, z = self.turning
+        self._move(reach * x, reach * y, reach * z)
+        x, y, z = self.turning
+        self.turning = kept * x, kept * y, kept * z
         usual = math.radians(SPEED_SIGMA_DEG) ** 2
         drift = seconds - 2 * reach + memory_s / 2 * (1 - kept**2)
         self._place += 2 * reach * self._cross + reach**2 * self._speed
@@ -79,58 +102,86 @@ class DirectionFilter:
         """
         return angle**2 / (self._place + sigma**2)
 
-    def update(self, direction: NDArray[np.floating], sigma: float) -> None:
+    def update(self, direction: Given, sigma: float) -> None:
         """Take a measurement (3,) with the standard deviation ``sigma`` of each axis, radians."""
-        off = logarithm(self.direction, np.asarray(direction, np.float64))
+        x, y, z = logarithm(self.place, direction)
         trust = self._place + sigma**2
         place_gain, speed_gain = self._place / trust, self._cross / trust
-        self.velocity += speed_gain * off
-        self._move(place_gain * off)
+        u, v, w = self.turning
+        self.turning = u + speed_gain * x, v + speed_gain * y, w + speed_gain * z
+        self._move(place_gain * x, place_gain * y, place_gain * z)
         self._speed -= speed_gain * self._cross
         self._place *= 1 - place_gain
         self._cross *= 1 - place_gain
 
-    def _move(self, tangent: Vector) -> None:
-        """Go along the great circle that ``tangent`` (3,) begins, in radians."""
-        there = exponential(self.direction, tangent)
+    def _move(self, x: float, y: float, z: float) -> None:
+        """Go along the great circle that a tangent begins, in radians."""
+        there = exponential(self.place, (x, y, z))
         # parallel transport along the short way; steps are far from half a turn
-        both = self.direction + there
-        along = float(self.velocity @ there) / (1 + float(self.direction @ there))
-        self.velocity = self.velocity - along * both
-        self.direction = there
+        along = _dot(self.turning, there) / (1 + _dot(self.place, there))
+        (a, b, c), (d, e, f), (u, v, w) = self.place, there, self.turning
+        self.turning = u - along * (a + d), v - along * (b + e), w - along * (c + f)
+        self.place = there
 
 
-def exponential(direction: Vector, tangent: Vector) -> Vector:
+def exponential(direction: Given, tangent: Given) -> Vector:
     """Point on the sphere reached from ``direction`` along ``tangent`` (radians)."""
-    angle = length(tangent)
+    (a, b, c), (x, y, z) = vector(direction), vector(tangent)
+    angle = math.sqrt(x * x + y * y + z * z)
     if angle < 1e-12:
-        return direction
-    return _unit(math.cos(angle) * direction + math.sin(angle) / angle * tangent)
+        return a, b, c
+    here, there = math.cos(angle), math.sin(angle) / angle
+    return _unit(here * a + there * x, here * b + there * y, here * c + there * z)
 
 
-def logarithm(direction: Vector, other: Vector) -> Vector:
+def logarithm(direction: Given, other: Given) -> Vector:
     """The tangent at ``direction`` (3,) whose great circle reaches ``other`` (3,), radians.
 
     Of the many ways to the opposite point any one is taken.
     """
-    across = other - float(direction @ other) * direction
-    if length(across) < 1e-12:
-        if float(direction @ other) > 0:
-            return np.zeros(3)
-        axis = np.eye(3)[int(np.abs(direction).argmin())]
-        across = axis - float(axis @ direction) * direction
-    return np.asarray(across * (angle_between(direction, other) / length(across)))
+    here, there = vector(direction), vector(other)
+    x, y, z = _across(here, there)
+    size = math.sqrt(x * x + y * y + z * z)
+    if size < 1e-12:
+        if _dot(here, there) > 0:
+            return 0.0, 0.0, 0.0
+        least = min(range(3), key=lambda axis: abs(here[axis]))
+        x, y, z = _across(here, (float(least == 0), float(least == 1), float(least == 2)))
+        size = math.sqrt(x * x + y * y + z * z)
+    scale = angle_between(here, there) / size
+    return scale * x, scale * y, scale * z
 
 
-def angle_between(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+def angle_between(one: Given, other: Given) -> float:
     """Radians between two unit vectors (3,), 0..pi; exact for small angles, too."""
-    return 2 * math.asin(min(length(one - other) / 2, 1.0))
+    (a, b, c), (x, y, z) = vector(one), vector(other)
+    return 2 * math.asin(min(math.sqrt((a - x) ** 2 + (b - y) ** 2 + (c - z) ** 2) / 2, 1.0))
 
 
-def length(vector: NDArray[np.floating]) -> float:
-    """Of a vector (3,); quicker than `numpy.linalg.norm` for so short ones."""
-    return math.sqrt(float(vector @ vector))
+def vector(given: Given) -> Vector:
+    """Three numbers of Python."""
+    if isinstance(given, np.ndarray):
+        given = given.tolist()
+    x, y, z = given
+    return x, y, z
 
 
-def _unit(vector: Vector) -> Vector:
-    return np.asarray(vector / length(vector))
+def length(given: Vector) -> float:
+    """Of a vector."""
+    return math.sqrt(_dot(given, given))
+
+
+def _dot(one: Vector, other: Vector) -> float:
+    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
+
+
+def _across(direction: Vector, other: Vector) -> Vector:
+    """The part of ``other`` that is tangent at ``direction``."""
+    along = _dot(other, direction)
+    (a, b, c), (x, y, z) = direction, other
+    return x - along * a, y - along * b, z - along * c
+
+
+def _unit(x: float, y: float, z: float) -> Vector:
+    size = math.sqrt(x * x + y * y + z * z)
+    return x / size, y / size, z / size

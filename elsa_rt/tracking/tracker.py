@@ -9,13 +9,11 @@ logarithm.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from elsa_rt.audio.ambisonics import angles_from_direction
+from elsa_rt.audio.ambisonics import angles_from_direction, angles_of
 from elsa_rt.audio.direction_words import direction_words
 from elsa_rt.encoder.output import TRACKED, EncoderOutput
 from elsa_rt.hearing import State, Track
@@ -24,8 +22,10 @@ from elsa_rt.tracking.direction_filter import (
     SILENT_MEMORY_S,
     SPEED_MEMORY_S,
     DirectionFilter,
+    Vector,
     angle_between,
     length,
+    vector,
 )
 
 GATE = 18.4
@@ -95,9 +95,7 @@ class _Followed:
     distance: float = math.nan  # logarithm of metres
     spread: float = DISTANCE_SIGMA**2  # its variance
 
-    def hear(
-        self, time_s: float, direction: NDArray[np.floating], sigma: float, bias: float
-    ) -> None:
+    def hear(self, time_s: float, direction: Vector, sigma: float, bias: float) -> None:
         if self.heard:
             self.heading.update(direction, sigma)
         self.bias += (1 - BIAS_KEPT) * (bias - self.bias)
@@ -120,7 +118,7 @@ class _Followed:
         self.spread += DISTANCE_DRIFT**2 * seconds
 
     def track(self, state: State, time_s: float) -> Track:
-        azimuth, elevation = angles_from_direction(self.heading.direction)
+        azimuth, elevation = angles_of(*self.heading.place)
         variance = self.heading.variance + self.bias**2
         return Track(
             state=state,
@@ -129,7 +127,7 @@ class _Followed:
             azimuth_deg=azimuth,
             elevation_deg=elevation,
             uncertainty_deg=math.degrees(math.sqrt(2 * variance)),
-            speed_deg_s=math.degrees(length(self.heading.velocity)),
+            speed_deg_s=math.degrees(length(self.heading.turning)),
             distance_m=math.exp(self.distance),
             first_s=self.first_s,
             last_s=self.last_s,
@@ -172,31 +170,37 @@ class Tracker:
         self, time_s: float, sound: EncoderOutput, diffuseness: float
     ) -> list[_Followed | None]:
         """Give every active slot to a track; returns the track of each."""
-        active = np.flatnonzero(sound.activity >= TRACKED)
-        sigma = {k: NOISE.sigma(float(sound.activity[k]), diffuseness) for k in active.tolist()}
-        slots: list[_Followed | None] = [None] * len(sound.activity)
+        activity, directions = sound.activity.tolist(), list(map(vector, sound.direction))
+        sigma = {
+            slot: NOISE.sigma(active, diffuseness)
+            for slot, active in enumerate(activity)
+            if active >= TRACKED
+        }
+        slots: list[_Followed | None] = [None] * len(activity)
         free = list(self._followed)
-        for followed, slot in self._pairs(sound, sigma):
+        for followed, slot in self._pairs(directions, sigma):
             if slots[slot] is None and followed in free:
                 free.remove(followed)
                 slots[slot] = followed
         bias = NOISE.bias(diffuseness)
         for slot, width in sigma.items():
-            direction = sound.direction[slot]
+            direction = directions[slot]
             found = slots[slot] or self._begin(time_s, DirectionFilter(direction, width), bias)
             found.hear(time_s, direction, width, bias)
             found.range(float(sound.distance_m[slot]))
             slots[slot] = found
         return slots
 
-    def _pairs(self, sound: EncoderOutput, sigma: dict[int, float]) -> list[tuple[_Followed, int]]:
+    def _pairs(
+        self, directions: Sequence[Vector], sigma: dict[int, float]
+    ) -> list[tuple[_Followed, int]]:
         """Tracks and slots that may belong together, the likeliest first."""
         pairs: list[tuple[float, int, _Followed, int]] = []
         alive = [followed for followed in self._followed if not self._is_over(followed)]
         for followed in alive:
             heading = followed.heading
             for slot, width in sigma.items():
-                apart = angle_between(heading.direction, sound.direction[slot])
+                apart = angle_between(heading.place, directions[slot])
                 surprise = heading.surprise(apart, width)
                 if surprise <= GATE and apart <= math.radians(MAX_GATE_DEG):
                     # less twice the log likelihood: a vague track must not win for its width

@@ -63,7 +63,7 @@ def hear(listener: Listener, trial: Staged, number: int) -> Iterator[Step]:
                 yield Step(
                     number,
                     heard.diffuseness,
-                    logarithm(true, heard.direction.astype(float)),
+                    np.array(logarithm(true, heard.direction)),
                     float(np.degrees(angle_between(true, heard.direction))),
                     float(np.degrees(angle_between(true, found))),
                     track.uncertainty_deg,
