@@ -25,9 +25,15 @@ from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.confirmation import steps_in
 from elsa_rt.scoring.crowding import crowding_of
 from elsa_rt.scoring.false_alarm_rate import FalseAlarmCurves
-from elsa_rt.scoring.logits import LogitScale, apply_exclusions, attenuate
+from elsa_rt.scoring.logits import (
+    ANY_LOGIT,
+    EXCLUDED_FROM,
+    EXCLUDED_SLOPE,
+    LogitScale,
+    apply_exclusions,
+    attenuate,
+)
 from elsa_rt.scoring.rule_curves import curves, scales
-from elsa_rt.scoring.scorer import ANY_LOGIT, EXCLUDED_FROM, EXCLUDED_SLOPE
 from elsa_rt.scoring.site import load_site
 from elsa_rt.scoring.statistics import Statistics
 

@@ -34,29 +34,36 @@ class BackgroundAdaptation:
     ----------
     middle : float, log odds of what resembles a rule as background does in the median
     step_s : seconds of a step
+
+    Attributes
+    ----------
+    above : float32 (p,)
+        How far above the middle each rule has been of late; it is written in place.
+    pace : float
+        Share of a step in what is remembered.
     """
 
     def __init__(self, rules: int, middle: float, step_s: float) -> None:
-        self._middle = np.float32(middle)
-        self._pace = np.float32(1 - math.exp(-step_s / MEMORY_S))
-        self._above = np.zeros(rules, np.float32)
+        self.middle = np.float32(middle)
+        self.pace = np.float32(1 - math.exp(-step_s / MEMORY_S))
+        self.above = np.zeros(rules, np.float32)
 
     def reset(self) -> None:
         """The next step is the first."""
-        self._above[:] = 0
+        self.above[:] = 0
 
     def inherit(self, before: BackgroundAdaptation, mapping: RuleMapping) -> None:
         """Go on with the rules that ``before`` has, too."""
-        self._above[mapping.new] = before._above[mapping.old]
+        self.above[mapping.new] = before.above[mapping.old]
 
     def step(self, logit: Floats, activity: float) -> Floats:
         """Take the log odds (p,) of one step; returns by how much to lower them (p,)."""
-        lowered = SHARE * self._above
+        lowered = SHARE * self.above
         if activity < SOUNDING:
-            self._above -= self._pace * self._above
+            self.above -= self.pace * self.above
         else:
-            heard = excess(logit, self._middle)
-            self._above += self._pace * np.where(logit < LIKELY, heard - self._above, 0)
+            heard = excess(logit, self.middle)
+            self.above += self.pace * np.where(logit < LIKELY, heard - self.above, 0)
         return np.asarray(lowered)
 
 

@@ -28,6 +28,12 @@ SPREAD_FLOOR = 1e-3
 QUANTILE_STEPS = 4_000
 """Steps that centre and spread are taken of."""
 
+ANY_LOGIT = 2.0
+"""Log odds of a rule for any sound, "anything but speech", while something sounds."""
+
+EXCLUDED_FROM, EXCLUDED_SLOPE = -1.0, 2.0
+"""What such a rule excludes lowers it from these log odds of its own on, by so much each."""
+
 MAX_SCORE = 0.999_999
 """Above, 32 bits tell no scores apart."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -15,23 +14,25 @@ from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.region import EVERYWHERE, RegionGate
 from elsa_rt.scoring.adaptation import BackgroundAdaptation
 from elsa_rt.scoring.confirmation import RuleMapping, times_of
-from elsa_rt.scoring.logits import apply_exclusions, attenuate
+from elsa_rt.scoring.logits import (
+    ANY_LOGIT,
+    EXCLUDED_FROM,
+    EXCLUDED_SLOPE,
+    apply_exclusions,
+    attenuate,
+)
 from elsa_rt.scoring.rule_curves import curves, scales
 from elsa_rt.scoring.statistics import Background, Statistics
 
-ANY_LOGIT = 2.0
-"""Log odds of a rule for any sound, "anything but speech", while something sounds."""
+SCORE = Kernel(
+    "elsa_rt.scoring.step_kernels",
+    "score_step",
+    "f2 f1 f1 i1 i1 i1 d2 d2 d1 d1 f1 f2 f3 f2 f1 d2 d2 f2 i1",
+    uses=["elsa_rt.jit.vector", *(f"elsa_rt.scoring.{part}" for part in
+                                  ("adaptation", "curve_kernels", "logits"))],
+)  # fmt: skip
 
-EXCLUDED_FROM, EXCLUDED_SLOPE = -1.0, 2.0
-"""What such a rule excludes lowers it from these log odds of its own on, by so much each."""
-
-
-REACHED = Kernel(
-    "elsa_rt.scoring.curve_kernels",
-    "reached",
-    "d2 d2 d1 f1 f1 f1",
-    uses=["elsa_rt.scoring.logits"],
-)
+NOTHING = np.empty((0, 0))
 
 
 class Match(NamedTuple):
@@ -105,27 +106,43 @@ class Scorer:
         self._room = BackgroundAdaptation(len(bank.rules), statistics.bias, step_s)
         confirm = times_of(bank.rules, config, step_s).confirm
         self.curves = curves(statistics, meaning, confirm, step_s, site)
+        self._slots = 0
+
+    def _begin(self, slots: int) -> None:
+        """Make room for the stages of ``slots`` slots."""
+        self._slots = slots
+        stages = np.zeros((len(ScoreStages._fields), slots, self._sounds), np.float32)
+        self.stages = ScoreStages(*stages)
         parts = (self.curves.logit, self.curves.log_rate, self.curves.tail_scale)
-        self._reached = REACHED.bind(*(np.ascontiguousarray(part, np.float64) for part in parts))
+        integers = (self._against, self._anything, self._firsts)
+        self._score = SCORE.bind(
+            np.ascontiguousarray(self._vectors, np.float32), self._scale.slope, self._scale.bias,
+            *(np.ascontiguousarray(part, np.int64) for part in integers),
+            *(np.ascontiguousarray(part, np.float64) for part in parts),
+            np.array([self._room.middle, self._room.pace], np.float64), self._room.above,
+            np.zeros((slots, len(self._vectors)), np.float32), stages,
+        )  # fmt: skip
 
     def step(self, sound: EncoderOutput, told: NDArray[np.floating] | None = None) -> Match:
         """Match ``sound`` with every rule, each in the slot that scores best.
 
         ``told`` (K, p) is added to the log odds, see `elsa_rt.scoring.feedback_gate`.
         """
-        similarity, logit = self.likeness(sound)
-        lowered = self._room.step(self._of_rules(logit).max(axis=0), float(sound.activity.max()))
-        adapted = logit - lowered[self._owner]
-        active = self._active(adapted, sound)
-        placed = logit_told = self._placed(active, sound)
-        if told is not None:
-            logit_told = np.asarray(placed + told[:, self._owner], np.float32)
-        self.stages = ScoreStages(logit, adapted, active, placed, logit_told)
-        slot, one = logit_told.argmax(axis=0), self._best(logit_told.max(axis=0))
-        best = np.ascontiguousarray(logit_told[slot[one], one], np.float32)
-        score, rate = np.empty_like(best), np.empty_like(best)
-        self._reached(best, score, rate)
-        return Match(similarity[slot[one], one], score, slot[one], rate)
+        if len(sound.activity) != self._slots:
+            self._begin(len(sound.activity))
+        place = NOTHING
+        if self._gate is not None:
+            place = self._gate.step(sound.direction, sound.distance_m)
+        found = np.empty((3, len(self._firsts) - 1), np.float32)
+        slots = np.empty(len(self._firsts) - 1, np.int64)
+        self._score(
+            np.ascontiguousarray(sound.embedding, np.float32),
+            np.ascontiguousarray(sound.activity, np.float32),
+            np.ascontiguousarray(place, np.float64),
+            NOTHING if told is None else np.ascontiguousarray(told, np.float64),
+            found, slots,
+        )  # fmt: skip
+        return Match(found[0], found[1], slots, found[2])
 
     def best_of_rules(self, stage: NDArray[np.float32]) -> NDArray[np.float32]:
         """The highest log odds (p,) of each rule in a stage (K, v)."""
@@ -205,10 +222,3 @@ class Scorer:
         if len(self._firsts) == self._sounds + 1:
             return values
         return np.asarray(np.maximum.reduceat(values, self._firsts[:-1], axis=1))
-
-    def _best(self, values: NDArray[np.float32]) -> NDArray[np.intp]:
-        """Which of the sounds (v,) of each rule (p,) has the highest value."""
-        if len(self._firsts) == self._sounds + 1:
-            return np.arange(self._sounds)
-        bounds = pairwise(self._firsts.tolist())
-        return np.array([a + int(values[a:b].argmax()) for a, b in bounds], np.intp)

@@ -13,7 +13,7 @@ from elsa_rt.scoring.false_alarm_rate import (
     rate_of_score,
     score_of_rate,
 )
-from elsa_rt.scoring.scorer import REACHED
+from elsa_rt.scoring.scorer import NOTHING, SCORE
 
 
 def curves(*rows: np.ndarray, hours: float) -> FalseAlarmCurves:
@@ -109,7 +109,19 @@ def test_the_kernel_and_the_score_of_one_rule_are_those_of_all() -> None:
     unknown = FalseAlarmCurves.unknown(1)
     found = FalseAlarmCurves(*(np.concatenate([getattr(known, name), getattr(unknown, name)])
                                for name in ("logit", "log_rate", "tail_scale")))  # fmt: skip
-    reached = REACHED.bind(found.logit, found.log_rate, found.tail_scale)
+
+    def reached(logit: np.ndarray, score: np.ndarray, rate: np.ndarray) -> None:
+        """What a step makes of rules whose sounds have these log odds."""
+        one, none = np.ones((1, 1), np.float32), np.empty(0, np.int64)
+        run = SCORE.bind(
+            np.ones((3, 1), np.float32), np.zeros(3, np.float32), logit, none, none, np.arange(4),
+            found.logit, found.log_rate, found.tail_scale, np.zeros(2), np.zeros(3, np.float32),
+            np.empty((1, 3), np.float32), np.empty((5, 1, 3), np.float32),
+        )  # fmt: skip
+        told = np.empty((3, 3), np.float32)
+        run(one, one[0], NOTHING, NOTHING, told, np.empty(3, np.int64))
+        score[:], rate[:] = told[1:]
+
     for logit in (-np.inf, -2000.0, -30.0, -1.0, 0.0, 0.3, 1.0, 2.5, 9.0, 300.0):
         at = np.full(3, logit, np.float32)
         score, rate = np.empty((2, 3), np.float32)

@@ -287,3 +287,41 @@ def test_texts_are_encoded_once(bundle: Path, monkeypatch: pytest.MonkeyPatch) -
     other = PromptBank.encode(loaded, ["a dog", "a hum"])
     assert sorted(asked) == ["a dog", "a hiss", "a hum"]
     np.testing.assert_array_equal(one.embedding[0], other.embedding[1])
+
+
+def test_steps_are_what_the_whole_stream_is(statistics: Statistics) -> None:
+    """The kernel of a step beside `Scorer.logits`: exclusions, any sound, places, faint steps."""
+    plain = bank(9, {1: BEHIND, 5: BEHIND})
+    against = np.array([2, 2, 7, 7, 4])
+    meaning = plain.meaning._replace(
+        owner=np.array([0, 0, 1, 2, 3, 4, 4, 4, 5]), anything=(7,),
+        against=(against, unit(len(against), 512, seed=5)),
+    )  # fmt: skip
+    prompts = PromptBank(plain.rules[:6], meaning, (), "")
+    rng, steps = np.random.default_rng(6), 60
+    near = unit(9, 512, seed=1)[rng.integers(0, 9, steps)]
+    heard = EncoderOutput(
+        ((near + 0.6 * unit(steps, 512, seed=7)) / 1.2).astype(np.float32), unit(steps, 3, seed=8),
+        rng.uniform(0, 1, steps).astype(np.float32), np.ones(steps, np.float32),
+    )  # fmt: skip
+    similarity, logit = scorer(prompts, statistics).logits(heard)
+    live = scorer(prompts, statistics)
+    for step in range(steps):
+        match = live.step(EncoderOutput(*(part[step : step + 1] for part in heard)))
+        np.testing.assert_allclose(
+            live.best_of_rules(live.stages.placed), logit[step], rtol=1e-4, atol=1e-4
+        )
+        assert (match.similarity <= similarity[step] + 1e-5).all()  # there the best of each rule
+        expected = live.curves.score(logit[step])
+        np.testing.assert_allclose(match.score, expected, rtol=1e-3, atol=1e-5)
+    told = rng.normal(0, 2, (2, 6))
+    two = EncoderOutput(*(part[:2] for part in heard))
+    match = live.step(two, told)
+    np.testing.assert_allclose(
+        live.stages.told, live.stages.placed + told[:, meaning.owner], rtol=1e-5
+    )
+    best = live.best_of_rules(live.stages.told)
+    for rule in range(6):
+        slot, one = live.best_at(rule, live.stages.told)
+        assert match.slot[rule] == slot
+        assert live.stages.told[slot, one] == pytest.approx(best[rule])

@@ -3,5 +3,5 @@
 model        `CompiledAudio`, which the engine ``compiled`` is
 onnx_file    the graph, read without a library
 lowering     graph -> `tensors` in a memory, operations of a `program`
-kernels      what runs them: the `codes` of the table, in vectors of eight floats (`vector`)
+kernels      what runs them: the `codes` of the table, in vectors of `elsa_rt.jit.vector`
 """

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from elsa_rt.encoder.compiled import vector as v
 from elsa_rt.encoder.compiled.codes import (
     ADD,
     DIVIDE,
@@ -23,6 +22,7 @@ from elsa_rt.encoder.compiled.codes import (
     SIGMOID,
     SUBTRACT,
 )  # fmt: skip
+from elsa_rt.jit import vector as v
 from elsa_rt.jit.numba_compiler import compiled
 
 Vector = Any

@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.encoder.compiled import vector as v
 from elsa_rt.encoder.compiled.codes import BYTES, CONV, COPY, DENSE, DEPTHWISE, MAP, RING, SUM
 from elsa_rt.encoder.compiled.depthwise import convolve_each
 from elsa_rt.encoder.compiled.functions import mapped
 from elsa_rt.encoder.compiled.products import connect, convolve
 from elsa_rt.encoder.compiled.rows import into_ring
+from elsa_rt.jit import vector as v
 from elsa_rt.jit.numba_compiler import compiled
 
 Floats = NDArray[np.float32]

@@ -21,10 +21,10 @@ from elsa_rt.jit.kernel import Kernel
 
 RUN = Kernel(
     "elsa_rt.encoder.compiled.kernels", "run", "i2 f1 i1 f1 i",
-    uses=[
+    uses=["elsa_rt.jit.vector", *(
         f"elsa_rt.encoder.compiled.{part}"
-        for part in ("codes", "depthwise", "functions", "products", "rows", "vector")
-    ],
+        for part in ("codes", "depthwise", "functions", "products", "rows")
+    )],
 )  # fmt: skip
 
 

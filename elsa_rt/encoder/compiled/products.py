@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.encoder.compiled import vector as v
 from elsa_rt.encoder.compiled.codes import BYTES, WEIGHT
 from elsa_rt.encoder.compiled.functions import activate
 from elsa_rt.encoder.compiled.rows import oldest, row_at
+from elsa_rt.jit import vector as v
 from elsa_rt.jit.numba_compiler import compiled
 
 Operation = NDArray[np.int64]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.encoder.compiled import vector as v
 from elsa_rt.encoder.compiled.codes import BYTES
+from elsa_rt.jit import vector as v
 from elsa_rt.jit.numba_compiler import compiled
 
 Operation = NDArray[np.int64]

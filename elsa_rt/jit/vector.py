@@ -1,4 +1,4 @@
-"""Eight floats side by side, for Numba: what the kernels of this room are written in.
+"""Eight floats side by side, for kernels whose sums Numba would make one by one.
 
 LLVM makes of them the registers that a processor has: one of AVX2, two of NEON.
 """
@@ -119,6 +119,15 @@ def _smaller(builder: Any, one: Any, other: Any) -> Any:
     return builder.select(builder.fcmp_ordered("<", one, other), one, other)
 
 
+def _sum(builder: Any, value: Any) -> Any:
+    """By halves, as the registers are."""
+    parts = [builder.extract_element(value, _index(lane)) for lane in range(LANES)]
+    while len(parts) > 1:
+        half = len(parts) // 2
+        parts = [builder.fadd(a, b) for a, b in zip(parts[:half], parts[half:], strict=True)]
+    return parts[0]
+
+
 read = _operation("p", lambda b, at: _read(b, at, _FLOATS, 4))
 read_weights = _operation("p", _read_weights)
 """Eight integers of three bytes, 256 times as large, as floats; it reads four bytes more."""
@@ -138,5 +147,7 @@ smaller = _operation("vv", _smaller)
 nearest_whole = _operation("v", lambda b, x: _call(b, "llvm.rint.v8f32", x))
 power_of_two = _operation("v", _power_of_two)
 """Of whole numbers -126..127."""
+first = _operation("v", lambda b, x: b.extract_element(x, _index(0)), types.float32)
+total = _operation("v", _sum, types.float32)
 root = _operation("v", lambda b, x: _call(b, "llvm.sqrt.v8f32", x))
 logarithm = _operation("v", lambda b, x: _call(b, "llvm.log.v8f32", x))
