@@ -1,8 +1,11 @@
 """Two directions at once, from how the intensity of single bands and frames scatters.
 
 Where two sounds are alive, each rules some bands and frames: their intensities gather around two
-directions. A mixture of two such gatherings and of what comes from everywhere is fitted to the last
-moments by expectation and maximisation (von Mises-Fisher densities of one width).
+directions. Intensities are gathered on the sphere and fade; those of a band that gets louder count,
+those of its reverberation, which comes later and from elsewhere, hardly do (the precedence effect).
+A mixture of two gatherings and of what comes from everywhere is fitted by expectation and
+maximisation (von Mises-Fisher densities of one width): the directions to the last two seconds, the
+shares to what is newer.
 """
 
 from __future__ import annotations
@@ -13,12 +16,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.features.direction_histogram import DirectionHistogram
 from elsa_rt.features.intensity import FeatureSettings, direction_bands
 
 Floats = NDArray[np.float32]
 
-MEMORY_S = 0.4
-"""What is fitted to: so much of the newest sound."""
+DIRECTION_MEMORY_S, SHARE_MEMORY_S = 2.0, 0.3
+"""Time constants of the two histograms: sounds stay where they are for longer than they sound."""
 
 CONCENTRATION = 8.0
 """Of a gathering: its points lie about 20 degrees from the middle."""
@@ -28,6 +32,15 @@ ROUNDS = 4
 
 LOUDNESS_POWER = 0.3
 """Exponent of a band's energy in its weight: the loud must not drown the soft."""
+
+START_SHARE = (0.4, 0.4)
+"""Of the two gatherings, where a fit starts."""
+
+PLANE_POWER = 4.0
+"""Exponent of a band's intensity over its energy in its weight: near 1 one sound rules the band."""
+
+ENVELOPE_DB_S = 22.3
+"""How fast the envelope of a band falls; a band counts the less, the further below it lies."""
 
 
 class TwoDirections(NamedTuple):
@@ -50,31 +63,47 @@ class DirectionMixture:
 
     def __init__(self, settings: FeatureSettings, step_frames: int) -> None:
         self._bands = slice(*direction_bands(settings))
-        steps = max(1, round(MEMORY_S * settings.rate / (settings.hop * step_frames)))
-        self._size = steps
+        frame_s = settings.hop / settings.rate
+        self._fall = np.float32(ENVELOPE_DB_S * frame_s * math.log(10) / 10)
+        self._long, self._short = (
+            DirectionHistogram(math.exp(-step_frames * frame_s / memory_s))
+            for memory_s in (DIRECTION_MEMORY_S, SHARE_MEMORY_S)
+        )
         self.reset()
 
     def reset(self) -> None:
         """Forget all; the next step is the first."""
-        self._steps: list[tuple[Floats, Floats]] = []
+        self._long.reset()
+        self._short.reset()
+        self._envelope: Floats | None = None
         self._found = TwoDirections(np.array([[1.0, 0, 0], [-1.0, 0, 0]]), np.zeros(2))
 
     def step(self, mel: Floats) -> TwoDirections:
         """Take the frames of one step."""
-        active = mel[:, 1:4, self._bands].transpose(0, 2, 1).reshape(-1, 3)  # (n, 3)
-        level = mel[:, 0, self._bands].reshape(-1)
-        length = np.sqrt((active**2).sum(1))
-        weight = length**2 * np.exp(LOUDNESS_POWER * level)
-        self._steps.append((active / np.maximum(length, 1e-6)[:, None], weight))
-        del self._steps[: -self._size]
-        point = np.concatenate([points for points, _ in self._steps])
-        weight = np.concatenate([weights for _, weights in self._steps])
-        total = float(weight.sum())
-        if total <= 0:
+        active = mel[:, 1:4, self._bands].transpose(0, 2, 1)  # (frames, bands, 3)
+        level = mel[:, 0, self._bands]
+        length = np.sqrt((active**2).sum(2))
+        weight = length**PLANE_POWER * np.exp(LOUDNESS_POWER * level - self._below(level))
+        point = (active / np.maximum(length, 1e-6)[..., None]).reshape(-1, 3)
+        for histogram in (self._long, self._short):
+            histogram.add(point, weight.reshape(-1))
+        if not self._long.total > 0:
             return self._found
-        share = (weight / total).astype(np.float32)
-        self._found = fit(point, share, self._found.direction)
+        found = fit(*self._long.gathered(), self._found.direction)
+        share = shares(*self._short.gathered(), found.direction)
+        order = np.argsort(-share)
+        self._found = TwoDirections(found.direction[order], share[order])
         return self._found
+
+    def _below(self, level: Floats) -> Floats:
+        """How far (frames, bands) of log power lies below the envelope of the frames before."""
+        envelope = level[0] if self._envelope is None else self._envelope
+        below = np.empty_like(level)
+        for i, now in enumerate(level):
+            below[i] = np.maximum(envelope - now, 0)
+            envelope = np.maximum(now, envelope - self._fall)
+        self._envelope = envelope
+        return below
 
 
 def fit(point: Floats, weight: Floats, start: NDArray[np.floating]) -> TwoDirections:
@@ -93,19 +122,41 @@ def fit(point: Floats, weight: Floats, start: NDArray[np.floating]) -> TwoDirect
     return TwoDirections(likely[0][order].astype(float), likely[1][order].astype(float))
 
 
-def _rounds(point: Floats, weight: Floats, middle: Floats) -> tuple[Floats, Floats, float]:
-    share, likelihood = np.array([0.4, 0.4], np.float32), -math.inf
-    peak = CONCENTRATION / (2 * math.pi * (1 - math.exp(-2 * CONCENTRATION)))
-    everywhere = 1 / (4 * math.pi)
+def shares(point: Floats, weight: Floats, middle: NDArray[np.floating]) -> NDArray[np.float64]:
+    """What share (2,) of unit vectors (n, 3) with weights (n,) gathers around two directions."""
+    density = _density(point, middle.astype(np.float32))
+    share = np.array(START_SHARE, np.float32)
     for _ in range(ROUNDS):
-        density = share * peak * np.exp(CONCENTRATION * (point @ middle.T - 1))  # (n, 2)
-        whole = density.sum(1) + (1 - share.sum()) * everywhere
-        mine = weight[:, None] * density / whole[:, None]
-        likelihood = float(weight @ np.log(whole))
-        share = mine.sum(0)
-        share = np.minimum(share, 0.98 * share / max(float(share.sum()), 1e-9))
+        share = _mine(density, weight, share)[0].sum(0)
+        share = _bounded(share)
+    return share.astype(float)
+
+
+def _rounds(point: Floats, weight: Floats, middle: Floats) -> tuple[Floats, Floats, float]:
+    share, likelihood = np.array(START_SHARE, np.float32), -math.inf
+    for _ in range(ROUNDS):
+        mine, likelihood = _mine(_density(point, middle), weight, share)
+        share = _bounded(mine.sum(0))
         middle = np.stack([_unit(mine[:, k] @ point, middle[k]) for k in range(2)])
     return middle, share, likelihood
+
+
+def _density(point: Floats, middle: Floats) -> Floats:
+    """Of each gathering (n, 2), over the density of what comes from everywhere."""
+    peak = 2 * CONCENTRATION / (1 - math.exp(-2 * CONCENTRATION))
+    return np.asarray(peak * np.exp(CONCENTRATION * (point @ middle.T - 1)), np.float32)
+
+
+def _mine(density: Floats, weight: Floats, share: Floats) -> tuple[Floats, float]:
+    """Weights (n, 2) that belong to each gathering, and the log likelihood."""
+    of_each = share * density
+    whole = of_each.sum(1) + (1 - share.sum())
+    return (weight / whole)[:, None] * of_each, float(weight @ np.log(whole))
+
+
+def _bounded(share: Floats) -> Floats:
+    """Something always comes from everywhere."""
+    return np.minimum(share, 0.98 * share / max(float(share.sum()), 1e-9))
 
 
 def _mode(point: Floats, weight: Floats, other: Floats) -> Floats:
