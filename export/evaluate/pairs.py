@@ -71,13 +71,13 @@ def _mix(
 ) -> Iterator[Duet]:
     size = min(clip.samples.size for clip in clips)
     first, second = (
-        _at_level(play(clip.samples[:size], room, turn), 1.0)
+        at_level(play(clip.samples[:size], room, turn), 1.0)
         for clip, room in zip(clips, rooms, strict=True)
     )
     floor = 10 ** (-SNR_DB / 20)
     background = (floor * diffuse_noise(first.dry.size, RATE, rng)).astype(np.float32)
     for level_db in LEVELS_DB:
-        softer = _at_level(second, 10 ** (level_db / 20))
+        softer = at_level(second, 10 ** (level_db / 20))
         yield Duet(
             level_db,
             (clips[0].label, clips[1].label),
@@ -88,7 +88,8 @@ def _mix(
         )
 
 
-def _at_level(wet: Wet, level: float) -> Wet:
+def at_level(wet: Wet, level: float) -> Wet:
+    """``wet`` made so loud (see `loudness`)."""
     gain = np.float32(level / max(loudness(wet), 1e-9))
     return Wet(wet.foa * gain, wet.dry)
 

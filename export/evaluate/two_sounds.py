@@ -4,9 +4,11 @@
 
 Pairs are of validation clips of unlike labels, equally loud, 60 degrees and more apart, in diffuse
 noise 20 dB below; "alone" is the ceiling: each of them by itself. A sound is right when its label
-is the first among those of all labels, by its plain phrase, over the steps in which both sound.
-With two slots each step gives its slots to the sounds that they point at. "One sound" are single
-clips at 20 and 10 dB SNR; "nothing" is noise alone.
+is the first among those of all labels, by its plain phrase, over the steps in which both sound and
+are 45 degrees and more apart. With two slots each step gives its slots to the sounds that they
+point at. "Alike" are pairs of one label; "crossing" pairs turn towards each other, meet, and go on.
+"One sound" are single clips at 20 and 10 dB SNR, "turning" the same on a circle; "nothing" is noise
+alone.
 """
 
 from __future__ import annotations
@@ -29,13 +31,14 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.features.intensity import IntensityFeatures
 from export.acoustics.noise import diffuse_noise
 from export.evaluate.hearing import reader_of
-from export.evaluate.pairs import RIGHT_DEG, Duet, duets
+from export.evaluate.moving import STILL, Scene, Turn, alike, crossing, directions, turning
+from export.evaluate.pairs import APART_DEG, RIGHT_DEG, duets
 from export.scenes.material import SEED, Clips, TrialRoom, read_clips, read_rooms, simulated_rooms
 from export.scenes.trials import RATE, Staged, full_scale, sounding, staged
 
 Floats = NDArray[np.float32]
 
-APART_DEG = 60.0
+PAIR_DEG = 60.0  # apart at least
 EVERY = 9  # of the validation clips are heard alone
 NOTHING_S = 60.0
 
@@ -58,63 +61,75 @@ class SlotReader:
 def of_sounds(
     heard: Sequence[EncoderOutput], steps: NDArray[np.intp], truth: NDArray[np.float64]
 ) -> tuple[Floats, NDArray[np.float64]]:
-    """Embeddings (2, D) and directions (2, 3) of two sounds at ``truth`` (2, 3), summed up."""
+    """Embeddings (2, D) of two sounds at ``truth`` (steps, 2, 3), summed up, and errors of their
+    directions in each of ``steps``, in degrees, NaN where none was given to a sound: (steps, 2).
+    """
     embedding = np.zeros((2, heard[0].embedding.shape[1]), np.float32)
-    towards = np.zeros((2, 3))
-    for step in steps.tolist():
+    errors = np.full((len(steps), 2), np.nan)
+    for row, step in enumerate(steps.tolist()):
         output = heard[step]
         slots = np.flatnonzero(output.activity > 0).tolist() or [0]
-        near = output.direction[slots] @ truth.T  # (slots, 2)
+        near = output.direction[slots] @ truth[step].T  # (slots, 2)
         if len(slots) == 2:
             straight = near[0, 0] + near[1, 1] >= near[0, 1] + near[1, 0]
             owner = [0, 1] if straight else [1, 0]
         else:
             owner = [int(near[0].argmax())]
         for slot, sound in zip(slots, owner, strict=True):
-            weight = float(output.activity[slot])
-            embedding[sound] += weight * output.embedding[slot]
-            towards[sound] += weight * output.direction[slot]
-    return embedding, towards
+            embedding[sound] += float(output.activity[slot]) * output.embedding[slot]
+            errors[row, sound] = angle_deg(output.direction[slot], truth[step, sound])
+    return embedding, errors
 
 
-def judge_pair(reader: SlotReader, duet: Duet, prompts: Floats) -> dict[str, float] | None:
+def judge_pair(reader: SlotReader, scene: Scene, prompts: Floats) -> dict[str, float] | None:
     """Figures of one pair; None where the two never sound together."""
-    both = np.logical_and(*(sounding(wet, duet.floor, reader.bundle.step_s) for wet in duet.wet))
+    duet, step_s = scene.duet, reader.bundle.step_s
     heard = reader.hear(duet.foa)
-    steps = np.flatnonzero(both[: len(heard)])
+    truth = scene.truth(step_s, len(heard))
+    steps = _together(scene, step_s, len(heard))
     if not steps.size:
         return None
-    truth = np.stack(duet.directions)
-    embedding, towards = of_sounds(heard, steps, truth)
+    embedding, errors = of_sounds(heard, steps, truth)
     right = [
         bool(vector.any()) and int((prompts @ vector).argmax()) == label
         for vector, label in zip(embedding, duet.labels, strict=True)
     ]
-    errors = [angle_deg(a, b) if a.any() else 180.0 for a, b in zip(towards, truth, strict=True)]
-    placed = [one and error < RIGHT_DEG for one, error in zip(right, errors, strict=True)]
+    off = [float(np.median(e[~np.isnan(e)])) if (~np.isnan(e)).any() else 180.0 for e in errors.T]
+    placed = [one and error < RIGHT_DEG for one, error in zip(right, off, strict=True)]
     return {
         "each": float(np.mean(right)),
         "both": float(all(right)),
         "both_placed": float(all(placed)),
         "label_and_direction_of_one": float(any(placed)),
-        "both_directions": float(max(errors) < RIGHT_DEG),
+        "both_directions": float(max(off) < RIGHT_DEG),
         "two_told": float(np.mean([(heard[i].activity > TRACKED).sum() == 2 for i in steps])),
     }
 
 
-def judge_alone(reader: SlotReader, duet: Duet, prompts: Floats) -> dict[str, float]:
+def _together(scene: Scene, step_s: float, heard: int) -> NDArray[np.intp]:
+    """Steps of ``heard`` in which both sound, `APART_DEG` and more apart."""
+    both = np.logical_and(*(sounding(wet, scene.duet.floor, step_s) for wet in scene.duet.wet))
+    truth = scene.truth(step_s, min(heard, both.size))
+    apart = (truth[:, 0] * truth[:, 1]).sum(1) <= np.cos(np.radians(APART_DEG))
+    return np.flatnonzero(both[: len(truth)] & apart)
+
+
+def judge_alone(reader: SlotReader, scene: Scene, prompts: Floats) -> dict[str, float] | None:
     """The ceiling of a pair: each sound by itself, over the same steps."""
-    both = np.logical_and(*(sounding(wet, duet.floor, reader.bundle.step_s) for wet in duet.wet))
     right = []
-    for wet, label in zip(duet.wet, duet.labels, strict=True):
+    for wet, label in zip(scene.duet.wet, scene.duet.labels, strict=True):
         heard = reader.hear(full_scale(wet.foa))
-        steps = np.flatnonzero(both[: len(heard)])
+        steps = _together(scene, reader.bundle.step_s, len(heard))
+        if not steps.size:
+            return None
         total = np.sum([heard[i].embedding[0] for i in steps], axis=0)
         right.append(int((prompts @ total).argmax()) == label)
     return {"each": float(np.mean(right)), "both": float(all(right))}
 
 
-def judge_single(reader: SlotReader, trial: Staged, prompts: Floats) -> dict[str, float] | None:
+def judge_single(
+    reader: SlotReader, trial: Staged, prompts: Floats, turn: Turn = STILL
+) -> dict[str, float] | None:
     """Figures of one sound by itself, as its most active slot tells it."""
     heard = reader.hear(trial.foa)
     active = sounding(trial.wet, trial.floor, reader.bundle.step_s)
@@ -123,10 +138,15 @@ def judge_single(reader: SlotReader, trial: Staged, prompts: Floats) -> dict[str
         return None
     best = [int(heard[i].activity.argmax()) for i in steps]
     total = np.sum([heard[i].embedding[k] for i, k in zip(steps, best, strict=True)], axis=0)
-    towards = np.sum([heard[i].direction[k] for i, k in zip(steps, best, strict=True)], axis=0)
+    middle_s = (steps + 0.5) * reader.bundle.step_s
+    truth = directions(trial.about.direction, turn.angle(middle_s))
+    errors = [
+        angle_deg(heard[i].direction[k], true)
+        for i, k, true in zip(steps, best, truth, strict=True)
+    ]
     return {
         "label": float(int((prompts @ total).argmax()) == trial.about.label),
-        "direction_deg": float(angle_deg(towards, trial.about.direction)),
+        "direction_deg": float(np.mean(errors)),
         "two_told": float(np.mean([(heard[i].activity > TRACKED).sum() == 2 for i in steps])),
     }
 
@@ -137,28 +157,41 @@ def measure(bundle: ModelBundle, clips: Clips, rooms: Sequence[TrialRoom], pairs
     """All figures, by what is heard and with how many slots."""
     prompts = reader_of(bundle, clips.labels).prompts
     readers = {f"{count} slot{'s' * (count > 1)}": SlotReader(bundle, count) for count in (1, 2)}
-    first = readers["1 slot"]
-    chosen = list(_pairs(clips, rooms, pairs))
-    table = {"pairs, alone": _mean([judge_alone(first, duet, prompts) for duet in chosen])}
-    singles = list(staged(clips.known[::EVERY], rooms))
+    scenes = {
+        "pairs": list(_pairs(clips, rooms, pairs)),
+        "alike": list(alike(clips.known, rooms, pairs)),
+        "crossing": list(crossing(clips.known, rooms, pairs)),
+    }
+    singles = [(trial, STILL) for trial in staged(clips.known[::EVERY], rooms)]
+    round_about = [turning(trial) for trial, _ in singles]
     noise = diffuse_noise(int(NOTHING_S * RATE), RATE, np.random.default_rng(SEED))
+    first = readers["1 slot"]
+    table = {
+        f"{kind}, alone": _mean([judge_alone(first, scene, prompts) for scene in chosen])
+        for kind, chosen in scenes.items()
+    }
     for name, reader in readers.items():
-        table[f"pairs, {name}"] = _mean([judge_pair(reader, duet, prompts) for duet in chosen])
-        alone = [judge_single(reader, trial, prompts) for trial in singles]
-        table[f"one sound, {name}"] = _mean(alone)
+        for kind, chosen in scenes.items():
+            table[f"{kind}, {name}"] = _mean([judge_pair(reader, one, prompts) for one in chosen])
+        for kind, trials in (("one sound", singles), ("turning", round_about)):
+            judged = [judge_single(reader, trial, prompts, turn) for trial, turn in trials]
+            table[f"{kind}, {name}"] = _mean(judged)
         heard = reader.hear(full_scale(noise.astype(np.float32)))
-        told = float(np.mean([(output.activity > TRACKED).sum() == 2 for output in heard]))
-        table[f"nothing, {name}"] = {"two_told": told}
+        told = [(output.activity > TRACKED).sum() for output in heard]
+        table[f"nothing, {name}"] = {
+            "one_told": float(np.mean(np.equal(told, 1))),
+            "two_told": float(np.mean(np.equal(told, 2))),
+        }
     return table
 
 
-def _pairs(clips: Clips, rooms: Sequence[TrialRoom], pairs: int) -> Iterator[Duet]:
+def _pairs(clips: Clips, rooms: Sequence[TrialRoom], pairs: int) -> Iterator[Scene]:
     """Pairs that are equally loud and far enough apart; more are drawn than are needed."""
     found = 0
     for duet in duets(clips.known, clips.labels, rooms, 4 * pairs):
-        if found < pairs and not duet.level_db and angle_deg(*duet.directions) >= APART_DEG:
+        if found < pairs and not duet.level_db and angle_deg(*duet.directions) >= PAIR_DEG:
             found += 1
-            yield duet
+            yield Scene(duet)
 
 
 def _mean(rows: Sequence[dict[str, float] | None]) -> dict[str, float]:

@@ -24,6 +24,7 @@ from export.evaluate.direction import direction_values
 from export.evaluate.hearing import raised
 from export.scenes import material
 from export.scenes.trials import LEAD_S, RATE, TrialReader, stage, step_levels
+from tests.support.rooms import wave_room
 from tests.support.tiny_bundle import make_bundle, rewrite
 
 STEP_S = 0.1
@@ -142,11 +143,6 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }  # fmt: skip
     rewrite(path, training=training, parameters=12)
     return path
-
-
-def wave_room(azimuth: float) -> material.TrialRoom:
-    direction = direction_from_angles(azimuth, 0)
-    return material.TrialRoom(plane_wave(direction)[:, None].astype(np.float32), direction, 1.5)
 
 
 def test_a_trial_is_heard_at_the_rate_of_the_bundle(bundle: Path) -> None:

@@ -33,7 +33,10 @@ def test_what_came_before_fades() -> None:
     for azimuth in (0, 90, 180):
         histogram.add(points(azimuth), np.ones(1, np.float32))
     found, weight = histogram.gathered()
-    of = {round(angle_deg(p, points(0)[0])): w for p, w in zip(found, weight, strict=True)}
+    of = {
+        round(float(angle_deg(p, points(0)[0]))): float(w)
+        for p, w in zip(found, weight, strict=True)
+    }
     assert of == pytest.approx({0: 1 / 7, 90: 2 / 7, 180: 4 / 7})
     assert histogram.total == pytest.approx(1.75)
     histogram.reset()
