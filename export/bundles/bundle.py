@@ -121,6 +121,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--sentences", type=Path, required=True, help="MiniLM directory")
     parser.add_argument("-o", "--output", type=Path, required=True, help="bundle to write")
     parser.add_argument("--name", default=NAME)
+    about = "of the model (default: that of elsa-rt, %(default)s)"
+    parser.add_argument("--version", default=__version__, help=about)
     parser.add_argument("--streams", type=int, default=STREAMS, help="for the score statistics")
     parser.add_argument("--cache", type=Path, help="directory that keeps what was heard in them")
     args = parser.parse_args(argv)
@@ -134,7 +136,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     export_text(TextTower(sentences, projection), sample, args.output / TEXT_ENCODER)
     shutil.copyfile(args.sentences / "tokenizer.json", args.output / TOKENIZER)
     (args.output / SCORES).touch()  # the bundle must be whole to be heard
-    write_manifest(args.output, args.name, student, _training(args.work))
+    training = _training(args.work)
+    write_manifest(args.output, args.name, student, training, version=args.version)
     bundle = ModelBundle.load(args.output)
     calibrate(bundle, args.work, args.streams, args.cache).save(args.output / SCORES)
     rehash(args.output)
@@ -174,6 +177,7 @@ def write_manifest(
     student: Student,
     training: dict[str, Any],
     *,
+    version: str = __version__,
     licence: str = LICENCE,
     measured: Mapping[str, float] | None = None,
     reads_places: bool = True,
@@ -185,7 +189,7 @@ def write_manifest(
     manifest = {
         "schema": SCHEMA,
         "name": name,
-        "version": __version__,
+        "version": version,
         "licence": licence,
         "kind": "stateful",
         "features": FEATURES.as_dict(),
