@@ -31,6 +31,7 @@ from elsa_rt.memory.row import KINDS
 from elsa_rt.memory.search import SHARE_OF_CANDIDATES, LocalSearch
 from elsa_rt.memory.store import Origin, Store
 from elsa_rt.memory.vector_code import COMPONENTS
+from elsa_rt.scoring.crowding import crowding_of
 from elsa_rt.scoring.statistics import Statistics
 from tests.bench.material import machine
 
@@ -63,6 +64,8 @@ class Maker:
         background = self.statistics.background
         self._steps = background.sounds[background.activity > 127].astype(np.float32)
         self._rng = np.random.default_rng(0)
+        # the vectors of questions, see `elsa_rt.memory.question`
+        self.asked = self.statistics.names.phrases - crowding_of(self.statistics)
 
     def codes(self, count: int, *, fine: bool) -> list[bytes]:
         """Codes of ``count`` rows."""
@@ -141,7 +144,7 @@ def answer(maker: Maker, path: Path) -> tuple[float, Spent]:
         print(f"  index made in {time.perf_counter() - begun:.1f} s")
         begun = time.perf_counter()
         size = memory._search.store.path  # type: ignore[attr-defined]
-        asked = iter(np.tile(maker.statistics.names.phrases, (9, 1)))
+        asked = iter(np.tile(maker.asked, (9, 1)))
         found = memory._search
 
         def ask() -> None:
@@ -168,8 +171,8 @@ def recall_at_10(maker: Maker, path: Path) -> float:
     kept = []
     with Store.open(path) as store:
         local = LocalSearch(store)
-        phrases = maker.statistics.names.phrases
-        for vector in phrases[:: max(1, len(phrases) // QUERIES)][:QUERIES]:
+        every = max(1, len(maker.asked) // QUERIES)
+        for vector in maker.asked[::every][:QUERIES]:
             firsts = []
             for exact in (False, True):
                 rows, cosines = local.nearest(vector[None], 1, 1, Filter(), 10, exact=exact)
