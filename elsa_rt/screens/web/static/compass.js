@@ -102,11 +102,11 @@ export class Compass {
       pen.stroke();
     }
     pen.lineWidth = 0.7 * unit;  // the ring that says which colour of the spectrogram is where
-    const ring = pen.createConicGradient(canvasAngle(0), 0, 0);  // clockwise: to the right first
-    for (let azimuth = 0; azimuth >= -360; azimuth -= 15) {
+    const ring = pen.createConicGradient?.(canvasAngle(0), 0, 0);  // browsers since 2023 have it
+    for (let azimuth = 0; ring && azimuth >= -360; azimuth -= 15) {  // clockwise: to the right first
       ring.addColorStop(-azimuth / 360, `hsl(${hueOf(azimuth)} ${c.hueChroma} ${c.hueLight} / .6)`);
     }
-    pen.strokeStyle = ring;
+    pen.strokeStyle = ring ?? c.bar;
     pen.beginPath(); pen.arc(0, 0, rim + 1.5 * unit, 0, TURN); pen.stroke();
     pen.fillStyle = c.faint;
     pen.font = `${Math.max(3.1 * unit, 11 * ratio)}px system-ui, sans-serif`;
