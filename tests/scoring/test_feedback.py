@@ -112,6 +112,17 @@ def test_marks_decay_with_their_half_life(statistics: Statistics) -> None:
         assert shift[0, 0] == pytest.approx(-TAKEN * share, rel=1e-3)
 
 
+def test_marks_that_count_in_part_add_up_to_no_more_than_one(statistics: Statistics) -> None:
+    store = FeedbackStore()
+    for alert, margin in (("dog-1", 2.0), ("dog-2", 6.0)):
+        store.add(replace(heard(alert), margin=margin))
+        store.judge(alert, "false", NOW - 60 * DAY_S)
+    shift = gate(statistics, store, half_life_days=60.0).step(0.0, step(statistics))
+    assert shift is not None
+    both = 1 - 0.5 * 0.5  # of each a half is left
+    assert shift[0, 0] == pytest.approx(-both * (4.0 + BELOW), rel=1e-3)  # of the mean margin
+
+
 def test_a_mark_is_never_renewed_by_what_is_heard(statistics: Statistics) -> None:
     store = FeedbackStore()
     store.add(heard())
@@ -125,7 +136,7 @@ def test_a_mark_is_never_renewed_by_what_is_heard(statistics: Statistics) -> Non
     assert store.marks[0].marked == before.marked
 
 
-@pytest.mark.parametrize(("margin", "taken"), [(0.0, 3.0), (4.0, 4.0 + BELOW), (50.0, 24.0)])
+@pytest.mark.parametrize(("margin", "taken"), [(0.0, 4.0), (4.0, 4.0 + BELOW), (50.0, 24.0)])
 def test_what_is_taken_puts_the_like_below_the_threshold_within_bounds(
     statistics: Statistics, margin: float, taken: float
 ) -> None:
@@ -135,7 +146,7 @@ def test_what_is_taken_puts_the_like_below_the_threshold_within_bounds(
     shift = gate(statistics, store).step(0.0, step(statistics))
     assert shift is not None
     assert shift[0, 0] == pytest.approx(-taken, abs=1e-5)
-    assert LOWERED == (3.0, 24.0)
+    assert LOWERED == (4.0, 24.0)
 
 
 def test_an_id_that_comes_again_after_a_restart_changes_no_mark() -> None:
