@@ -8,7 +8,8 @@ from elsa_rt.prompts.place_words import MEANS
 from elsa_rt.prompts.spatial_phrases import place_spans
 
 _OR = re.compile(
-    r"(?:,? \b(?:or|nor)\b(?: else)?|,? \band/or\b| [/|]|,(?= [^,]*(?:,[^,]*)*,? (?:or|nor) )) ",
+    r"(?:,? \b(?:or|nor)\b(?: else)?|,? \band/or\b| [/|]| ?;"
+    r"|,(?= [^,]*(?:,[^,]*)*,? (?:or|nor) )) ",
     re.IGNORECASE,
 )
 _AND = re.compile(rf"(?:{_OR.pattern}|,? \band\b(?: not)? |, (?:and )?(?:not )?)", re.IGNORECASE)
@@ -44,6 +45,11 @@ _BOTH = re.compile(
     re.IGNORECASE,
 )
 
+_SLASH = re.compile(
+    r"^((?:an? |the )?(?!(?:on|open|up|in)/)[a-z]{3,})/([a-z]{3,}(?: \w+)?)$", re.IGNORECASE
+)
+_BARE_NOUN = re.compile(r"^(?:an? |the )?(?!\w+ing\b)[a-z'’-]+$", re.IGNORECASE)
+
 _PLACES = frozenset((*MEANS, "center", "centre", "middle"))
 
 
@@ -60,7 +66,7 @@ def alternatives(text: str, *, unwanted: bool = False) -> list[str]:
         for match in (_AND if unwanted else _OR).finditer(text)
         if not any(start < match.end() and match.start() < end for start, end in closed)
     ]
-    joins = re.compile(r"\bn?or\b|[/|]" + (r"|\band\b|," if unwanted else ""), re.IGNORECASE)
+    joins = re.compile(r"\bn?or\b|[/|;]" + (r"|\band\b|," if unwanted else ""), re.IGNORECASE)
     if not any(joins.search(match[0]) for match in cuts):
         return [text]
     starts = [begin, *(match.end() for match in cuts)]
@@ -86,6 +92,15 @@ def are_joined(sound: str) -> tuple[str, str] | None:
         return None
     one, other = match["one"], match["other"]
     return (one, other) if bool(_DOING.match(one)) is bool(_DOING.match(other)) else None
+
+
+def listed(sound: str) -> list[str] | None:
+    """The sounds of "a dog/cat" or of "dog, cat, bird", which stand beside each other, or None."""
+    slash = _SLASH.match(sound)
+    parts = list(slash.groups()) if slash else sound.split(", ")
+    if len(parts) < (2 if slash else 3) or not all(map(_is_sound, parts)):
+        return None
+    return parts if slash or all(map(_BARE_NOUN.match, parts)) else None
 
 
 def _is_sound(part: str) -> bool:

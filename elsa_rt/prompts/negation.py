@@ -28,7 +28,11 @@ _NON = re.compile(
 )
 _KIND_BUT = re.compile(r"^(?P<sound>any \w+(?: \w+)?) but (?P<rest>.+)$", re.IGNORECASE)
 _BUT_NOT = re.compile(rf"^(?P<sound>.+?){_NOT} (?P<rest>.+)$", re.IGNORECASE)
-_ONLY_NOT = re.compile(r"^(?:not|neither) (?P<rest>.+)$", re.IGNORECASE)
+_ONLY_NOT = re.compile(
+    r"^(?:not|neither|except(?: for)?|excluding|other than|apart from|besides"
+    r"|unless (?:it(?: i|['’])s|there(?: i|['’])s)) (?P<rest>.+)$",
+    re.IGNORECASE,
+)
 _NOTHING_BUT = re.compile(r"^(?:nothing|none) but (?P<rest>.+)$", re.IGNORECASE)
 _NOT_ONLY = re.compile(
     r"^not (?:only|just|merely) (?P<one>.+?)(?:,? but (?:also )?(?P<other>.+))?$", re.IGNORECASE

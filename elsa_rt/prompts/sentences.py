@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from elsa_rt.prompts.alternatives import alternatives, are_joined
+from elsa_rt.prompts.alternatives import alternatives, are_joined, listed
 from elsa_rt.prompts.negation import parted, refuse_absence
 from elsa_rt.prompts.spatial_phrases import ANYTHING, ParsedPrompt, parse_prompt, place_spans
 from elsa_rt.rules.region import Region
@@ -65,12 +65,12 @@ def parse_sentence(prompt: str, north_deg: float | None = None) -> Sentence:
 
 
 def _doubts(parsed: ParsedPrompt) -> tuple[str, ...]:
-    both = are_joined(parsed.sound)
-    if both is None or parsed.doubts:
+    several = are_joined(parsed.sound) or listed(parsed.sound)
+    if several is None or parsed.doubts:
         return parsed.doubts
     return (
-        f"sounds are heard one at a time, and this names two: for either of them say "
-        f"{' or '.join(both)!r}, or give each a prompt of its own",
+        f"sounds are heard one at a time, and this names {len(several)}: for any of them say "
+        f"{' or '.join(several)!r}, or give each a prompt of its own",
     )
 
 

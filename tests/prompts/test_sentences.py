@@ -49,6 +49,8 @@ BEHIND = Region(azimuth_deg=(125.0, -125.0))
         ("smoke alarm or glass breaking", ["smoke alarm", "glass breaking"]),
         ("a person or people speaking", ["a person speaking", "people speaking"]),
         ("dog | cat", ["dog", "cat"]),
+        ("a dog; a cat", ["a dog", "a cat"]),
+        ("a dog barking; a door slamming", ["a dog barking", "a door slamming"]),
         ("a dog (or a wolf)", ["a dog", "a wolf"]),
         ("not only a dog but also a cat", ["a dog", "a cat"]),
         ("nothing but speech", ["speech"]),
@@ -95,6 +97,12 @@ def test_each_sound_has_its_place_or_all_have_that_of_the_last() -> None:
         ("a bark that isn't a dog", ["a bark"], ("a dog",)),
         ("a dog or a wolf but not a fox", ["a dog", "a wolf"], ("a fox",)),
         ("neither a dog nor a cat", [ANYTHING], ("a dog", "a cat")),
+        ("except speech", [ANYTHING], ("speech",)),
+        ("excluding music and speech", [ANYTHING], ("music", "speech")),
+        ("unless it is music", [ANYTHING], ("music",)),
+        ("unless there's music", [ANYTHING], ("music",)),
+        ("other than a dog", [ANYTHING], ("a dog",)),
+        ("besides rain", [ANYTHING], ("rain",)),
         ("not a dog and not a cat", [ANYTHING], ("a dog", "a cat")),
         ("anything but speech, music and traffic", [ANYTHING], ("speech", "music", "traffic")),
         ("a sound but no speech", [ANYTHING], ("speech",)),
@@ -162,6 +170,29 @@ def test_two_sounds_that_and_joins_are_doubted() -> None:
     assert "'a dog barking or a cat meowing'" in doubt
     assert parse_sentence("a man and a woman talking").doubts == ()
     assert parse_sentence("thunder and lightning").doubts == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "advice"),
+    [
+        ("a dog/cat", "a dog or cat"),
+        ("dog/cat barking", "dog or cat barking"),
+        ("dog, cat, bird", "dog or cat or bird"),
+        ("a dog, a cat, a bird", "a dog or a cat or a bird"),
+    ],
+)
+def test_sounds_that_stand_beside_each_other_are_doubted(prompt: str, advice: str) -> None:
+    (doubt,) = parse_sentence(prompt).doubts
+    assert f"say {advice!r}" in doubt
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["a dog, barking", "a loud, deep, humming engine", "left/right: a dog", "an on/off switch",
+     "24/7 traffic", "a big, black dog", "well, someone knocking"],
+)  # fmt: skip
+def test_a_list_of_words_about_one_sound_is_not(prompt: str) -> None:
+    assert not any("one at a time" in doubt for doubt in parse_sentence(prompt).doubts)
 
 
 @pytest.fixture(scope="module")
