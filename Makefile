@@ -22,6 +22,7 @@
 # make bench-screens         the report of a long recording, the page and the terminal view
 # make bench-archive         a Lance dataset, and a Ray cluster of one node and of two
 # make bench-release         no slower than the release before: the same sound through both
+# make gate      the same in a minute, as continuous integration asks it
 # make gpu-check             engines, parity, speed and streams on an NVIDIA GPU, in 8 minutes
 # make bench-device          measure this machine; its line goes into the guide's table
 #
@@ -37,7 +38,7 @@ TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl 
 
 .PHONY: faults soak sweep fuzz audit sbom lock test-extras test-home-assistant demo listen test test-fast lint guide pictures bench \
 	bench-alternatives bench-device bench-outputs bench-record \
-	bench-memory bench-screens bench-archive bench-release gpu-check
+	bench-memory bench-screens bench-archive bench-release gate gpu-check
 
 demo: $(VENV)/.installed
 	$(BIN)/elsa-rt listen --demo
@@ -144,6 +145,12 @@ bench-release: $(VENV)/.installed
 	cp -r build/release/calibration/microphones build/release/elsa_rt/microphones
 	$(BIN)/python -m pip install --quiet --no-deps --target build/release rocket-fft
 	$(BIN)/python -m tests.bench.release --before build/release $(ARGS)
+
+gate:
+	@if git cat-file -e '$(RELEASE)^{commit}' 2>/dev/null; \
+	then $(MAKE) bench-release ARGS='--pairs 3 --seconds 30'; \
+	else echo 'not measured: the release before, $(RELEASE), is not in this checkout' \
+		'(git fetch --unshallow)'; fi
 
 gpu-check: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[tensorrt-rtx]' scipy

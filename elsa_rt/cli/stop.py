@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import threading
@@ -50,7 +51,12 @@ class GracefulStop:
         self._before: dict[int, Any] = {}
 
     def loaded(self) -> None:
-        """From now on there is something to end in order."""
+        """From now on there is something to end in order.
+
+        What was loaded stays: Python's collector need not look through it in the middle of a step,
+        which takes 20 ms with a thousand prompts.
+        """
+        gc.freeze()
         self._loading = False
 
     def asked(self) -> bool:
