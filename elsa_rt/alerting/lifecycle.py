@@ -54,7 +54,10 @@ class AlertLifecycle:
         self.is_open = np.zeros(count, np.bool_)
         self._ready_s = np.full(count, -math.inf)  # end of the cooldown
         self._limited_s = np.full(count, -math.inf)  # end of what `at_most` forbids
-        self._begun = [deque[float](maxlen=at.count if at else 1) for at in self._times.at_most]
+        self._begun = {
+            rule: deque[float](maxlen=limit.count)
+            for rule, limit in enumerate(self._times.at_most) if limit is not None
+        }  # fmt: skip
 
     def inherit(self, before: AlertLifecycle, mapping: RuleMapping) -> None:
         """Go on with the rules that ``before`` has, too."""
@@ -66,7 +69,8 @@ class AlertLifecycle:
         ):
             mine[mapping.new] = old[mapping.old]
         for new, old_rule in zip(*mapping, strict=True):
-            self._begun[new].extend(before._begun[old_rule])
+            if new in self._begun:
+                self._begun[new].extend(before._begun.get(old_rule, ()))
 
     @property
     def required(self) -> NDArray[np.float64]:
@@ -117,7 +121,9 @@ class AlertLifecycle:
     def _open(self, rules: Flags, time_s: float) -> None:
         self.is_open |= rules
         for rule in np.flatnonzero(rules).tolist():
-            limit, begun = self._times.at_most[rule], self._begun[rule]
+            limit, begun = self._times.at_most[rule], self._begun.get(rule)
+            if limit is None or begun is None:
+                continue
             begun.append(time_s)
-            if limit is not None and len(begun) == limit.count:
+            if len(begun) == limit.count:
                 self._limited_s[rule] = begun[0] + limit.seconds

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -48,7 +49,9 @@ class RuleTally:
         self._asked = {rule.id: rate_of(rule, config) for rule in rules}
         self._alerts = dict.fromkeys(self._rules, 0)
         self._near = dict.fromkeys(self._rules, 0)
-        self._latest = {id: deque[tuple[float, float]](maxlen=REMEMBERED) for id in self._rules}
+        self._latest: defaultdict[str, deque[tuple[float, float]]] = defaultdict(
+            partial(deque, maxlen=REMEMBERED)
+        )
         self._told_s = dict.fromkeys(self._rules, -math.inf)
         self._proposed = dict.fromkeys(self._rules, math.nan)
         self._since_s = dict.fromkeys(self._rules, 0.0)
