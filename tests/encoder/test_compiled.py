@@ -57,16 +57,17 @@ def test_it_hears_what_onnx_runtime_hears(bundle: ModelBundle) -> None:
 
 def test_streams_have_states_of_their_own(bundle: ModelBundle) -> None:
     rng = np.random.default_rng(2)
-    many = CompiledAudio(bundle, Config(), 3).stream()
-    alone = [CompiledAudio(bundle, Config()).stream() for _ in range(3)]
+    count = 6  # four of them go together, where none is held
+    many = CompiledAudio(bundle, Config(), count).stream()
+    alone = [CompiledAudio(bundle, Config()).stream() for _ in range(count)]
     for step in range(8):
-        frames = np.concatenate([random_frames(rng) for _ in range(3)])
-        held = [1] if step in (3, 4) else []
+        frames = np.concatenate([random_frames(rng) for _ in range(count)])
+        held = [1] if step == 3 else [0, 1, 4] if step == 4 else []
         heard = many.run(frames, held)
         for stream, one in enumerate(alone):
             if stream not in held:
                 found = one.run(frames[stream : stream + 1])
-                assert apart([each[stream : stream + 1] for each in heard], found) == 0
+                assert apart([each[stream : stream + 1] for each in heard], found) < AS_BEFORE
         if step == 5:
             many.reset(2)
             alone[2].reset()
@@ -159,15 +160,15 @@ def both(model: onnx.ModelProto, steps: int = 5) -> tuple[list[Any], list[Any]]:
     }  # fmt: skip
     names = [each.name for each in session.get_outputs()]
     program = lower(read_graph(model.SerializeToString()), ["y"])
-    memory = np.zeros(program.floats, np.float32)
-    run = RUN.bind(program.operations, program.constants, program.weights, memory)
+    memory, steps_made = np.zeros(program.floats, np.float32), np.zeros(1, np.int64)
+    run = RUN.bind(program.operations, program.constants, program.weights, memory[None], steps_made)
     rng, theirs, own = np.random.default_rng(3), [], []
-    for step in range(steps):
+    for _ in range(steps):
         frames = rng.normal(0, 1.5, (1, 8, 8, 16)).astype(np.float32)
         found = dict(zip(names, session.run(names, {"frames": frames, **states}), strict=True))
         states = {"state_" + k.removeprefix("next_"): v for k, v in found.items() if k != "y"}
         memory[program.frames : program.frames + frames.size] = frames.ravel()
-        run(step)
+        run(np.zeros(1, np.int64))
         theirs.append(found["y"])
         begin = program.outputs["y"]
         own.append(memory[begin : begin + found["y"].size].reshape(found["y"].shape).copy())

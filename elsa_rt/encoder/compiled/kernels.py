@@ -1,7 +1,7 @@
 """The compiled kernel of a program: its operations one after the other. It validates nothing.
 
 A row of the table begins with the kind of operation; the function of the kind tells what follows.
-Places are offsets of floats in ``memory``, which a stream has to itself, or in ``constants``.
+Places are offsets of floats in ``memory``, of which each stream has a row, or in ``constants``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from elsa_rt.encoder.compiled.codes import BYTES, CONV, COPY, DENSE, DEPTHWISE, MAP, RING, SUM
 from elsa_rt.encoder.compiled.depthwise import convolve_each
 from elsa_rt.encoder.compiled.functions import mapped
-from elsa_rt.encoder.compiled.products import connect, convolve
+from elsa_rt.encoder.compiled.products import connect, connect_four, convolve
 from elsa_rt.encoder.compiled.rows import into_ring
 from elsa_rt.jit import vector as v
 from elsa_rt.jit.numba_compiler import compiled
 
 Floats = NDArray[np.float32]
 Operation = NDArray[np.int64]
+
+TOGETHER = 4
+"""Streams that go through an operation side by side, see `connect_four`."""
 
 
 @compiled
@@ -59,24 +62,47 @@ def _map(op: Operation, memory_at: int, constants_at: int) -> None:
 
 
 @compiled
+def _one(op: Operation, steps: int, memory_at: int, constants_at: int, weights_at: int) -> None:
+    """An operation for one stream."""
+    kind = op[0]
+    if kind == CONV:
+        convolve(op, steps, memory_at, constants_at, weights_at)
+    elif kind == DENSE:
+        connect(op, memory_at, constants_at, weights_at)
+    elif kind == DEPTHWISE:
+        convolve_each(op, steps, memory_at, constants_at)
+    elif kind == MAP:
+        _map(op, memory_at, constants_at)
+    elif kind == RING:
+        into_ring(op, steps, memory_at)
+
+
+@compiled
 def run(
-    operations: NDArray[np.int64], constants: Floats, weights: NDArray[np.int64], memory: Floats,
-    steps: int,
+    operations: NDArray[np.int64], constants: Floats, weights: NDArray[np.int64],
+    memory: NDArray[np.float32], steps: NDArray[np.int64], which: NDArray[np.int64],
 ) -> int:  # fmt: skip
-    """Run one step, the ``steps``-th of the stream from 0, in ``memory``."""
-    memory_at, constants_at = memory.ctypes.data, constants.ctypes.data
-    weights_at = weights.ctypes.data
-    for row in range(operations.shape[0]):
-        op = operations[row]
-        kind = op[0]
-        if kind == CONV:
-            convolve(op, steps, memory_at, constants_at, weights_at)
-        elif kind == DENSE:
-            connect(op, memory_at, constants_at, weights_at)
-        elif kind == DEPTHWISE:
-            convolve_each(op, steps, memory_at, constants_at)
-        elif kind == MAP:
-            _map(op, memory_at, constants_at)
-        elif kind == RING:
-            into_ring(op, steps, memory_at)
+    """Run one step of the streams ``which``, each in its row of ``memory``.
+
+    ``steps`` counts those that each stream has made. Four streams go together: what they need fits
+    a processor's cache, and weights are read once for all.
+    """
+    constants_at, weights_at = constants.ctypes.data, weights.ctypes.data
+    base, across = memory.ctypes.data, memory.shape[1] * BYTES
+    for begin in range(0, which.size, TOGETHER):
+        end = min(begin + TOGETHER, which.size)
+        for row in range(operations.shape[0]):
+            op = operations[row]
+            if op[0] == DENSE and end - begin == TOGETHER:
+                connect_four(
+                    op, base + which[begin] * across, base + which[begin + 1] * across,
+                    base + which[begin + 2] * across, base + which[begin + 3] * across,
+                    constants_at, weights_at,
+                )  # fmt: skip
+                continue
+            for k in range(begin, end):
+                stream = which[k]
+                _one(op, steps[stream], base + stream * across, constants_at, weights_at)
+    for k in range(which.size):
+        steps[which[k]] += 1
     return 0

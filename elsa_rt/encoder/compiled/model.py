@@ -20,7 +20,7 @@ from elsa_rt.errors import EngineError
 from elsa_rt.jit.kernel import Kernel
 
 RUN = Kernel(
-    "elsa_rt.encoder.compiled.kernels", "run", "i2 f1 i1 f1 i",
+    "elsa_rt.encoder.compiled.kernels", "run", "i2 f1 i1 f2 i1 i1",
     uses=["elsa_rt.jit.vector", *(
         f"elsa_rt.encoder.compiled.{part}"
         for part in ("codes", "depthwise", "functions", "products", "rows")
@@ -76,9 +76,11 @@ class CompiledRun:
     def __init__(self, model: CompiledAudio) -> None:
         program, streams = model.program, model.frames_shape[0]
         self._memory = np.zeros((streams, program.floats), np.float32)
-        self._steps = [0] * streams
-        given = program.operations, program.constants, program.weights
-        self._runs = [RUN.bind(*given, memory) for memory in self._memory]
+        self._steps = np.zeros(streams, np.int64)
+        self._all = np.arange(streams)
+        self._run = RUN.bind(
+            program.operations, program.constants, program.weights, self._memory, self._steps
+        )
         count = int(np.prod(model.frames_shape[1:]))
         frames = self._memory[:, program.frames : program.frames + count]
         self._frames = frames.reshape(model.frames_shape)
@@ -90,17 +92,14 @@ class CompiledRun:
 
     def reset(self, stream: int | None = None) -> None:
         """Zero the state of one stream, by default of all."""
-        for one in range(len(self._steps)) if stream is None else (stream,):
-            self._memory[one] = 0
-            self._steps[one] = 0
+        which = slice(None) if stream is None else stream
+        self._memory[which] = 0
+        self._steps[which] = 0
 
     def run(
         self, frames: NDArray[np.float32], held: Sequence[int] = ()
     ) -> list[NDArray[np.float32]]:
         """See `elsa_rt.encoder.step.StepRun`."""
         self._frames[...] = frames
-        for stream, run in enumerate(self._runs):
-            if stream not in held:
-                run(self._steps[stream])
-                self._steps[stream] += 1
+        self._run(np.setdiff1d(self._all, held) if held else self._all)
         return [output.copy() for output in self._outputs]
