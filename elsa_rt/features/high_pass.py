@@ -42,7 +42,10 @@ def _to_digital(s: complex, rate: int) -> complex:
     return (2 * rate + s) / (2 * rate - s)
 
 
-FILTER = Kernel("elsa_rt.features.high_pass_kernels", "filter_sections", "d2 d3 d2 f2 f2")
+FILTER = Kernel(
+    "elsa_rt.features.high_pass_kernels", "filter_sections", "d2 d3 d2 f2 f2",
+    uses=["elsa_rt.jit.vector"],
+)  # fmt: skip
 
 
 class HighPass:

@@ -2,27 +2,74 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.jit import vector as v
 from elsa_rt.jit.numba_compiler import compiled
+
+EIGHT = 8
+"""Bytes of a double."""
 
 
 @compiled
-def _section(x: NDArray[np.float64], c: NDArray[np.float64], state: NDArray[np.float64]) -> None:
-    """Filter ``x`` (n, 4) in place by one section ``c`` (5,), transposed direct form II."""
-    b0, b1, b2, a1, a2 = c[0], c[1], c[2], c[3], c[4]
-    p0, p1, p2, p3 = state[0, 0], state[0, 1], state[0, 2], state[0, 3]
-    q0, q1, q2, q3 = state[1, 0], state[1, 1], state[1, 2], state[1, 3]
-    for k in range(x.shape[0]):  # four channels side by side become vector code
-        x0, x1, x2, x3 = x[k, 0], x[k, 1], x[k, 2], x[k, 3]
-        y0, y1, y2, y3 = b0 * x0 + p0, b0 * x1 + p1, b0 * x2 + p2, b0 * x3 + p3
-        p0, p1 = b1 * x0 - a1 * y0 + q0, b1 * x1 - a1 * y1 + q1
-        p2, p3 = b1 * x2 - a1 * y2 + q2, b1 * x3 - a1 * y3 + q3
-        q0, q1, q2, q3 = b2 * x0 - a2 * y0, b2 * x1 - a2 * y1, b2 * x2 - a2 * y2, b2 * x3 - a2 * y3
-        x[k, 0], x[k, 1], x[k, 2], x[k, 3] = y0, y1, y2, y3
-    state[0, 0], state[0, 1], state[0, 2], state[0, 3] = p0, p1, p2, p3
-    state[1, 0], state[1, 1], state[1, 2], state[1, 3] = q0, q1, q2, q3
+def _next(y: Any, x: Any, after: Any, c: int) -> Any:
+    """What a section remembers: ``b x - a y`` and what it remembered ``after`` that.
+
+    ``c`` is the address of b, of which a lies two doubles behind.
+    """
+    b, a = v.read_double(c), v.read_double(c + 2 * EIGHT)
+    return v.add_doubles(
+        v.subtract_doubles(v.multiply_doubles(b, x), v.multiply_doubles(a, y)), after
+    )
+
+
+@compiled
+def _last(y: Any, x: Any, c: int) -> Any:
+    b, a = v.read_double(c), v.read_double(c + 2 * EIGHT)
+    return v.subtract_doubles(v.multiply_doubles(b, x), v.multiply_doubles(a, y))
+
+
+@compiled
+def _through(x: Any, p: Any, c: int) -> Any:
+    return v.add_doubles(v.multiply_doubles(v.read_double(c), x), p)
+
+
+@compiled
+def _filter(work: int, count: int, c: int, state: int) -> None:
+    """Filter ``count`` samples of four channels at ``work`` in place, by all four sections.
+
+    Transposed direct form II. A section waits for itself alone, from sample to sample: side by
+    side, four take hardly longer than one.
+    """
+    row, pair = 5 * EIGHT, 8 * EIGHT
+    c1, c2, c3 = c + row, c + 2 * row, c + 3 * row
+    p0, q0 = v.read_doubles(state), v.read_doubles(state + 4 * EIGHT)
+    p1, q1 = v.read_doubles(state + pair), v.read_doubles(state + pair + 4 * EIGHT)
+    p2, q2 = v.read_doubles(state + 2 * pair), v.read_doubles(state + 2 * pair + 4 * EIGHT)
+    p3, q3 = v.read_doubles(state + 3 * pair), v.read_doubles(state + 3 * pair + 4 * EIGHT)
+    for _ in range(count):
+        x = v.read_doubles(work)
+        y = _through(x, p0, c)
+        p0, q0 = _next(y, x, q0, c + EIGHT), _last(y, x, c + 2 * EIGHT)
+        z = _through(y, p1, c1)
+        p1, q1 = _next(z, y, q1, c1 + EIGHT), _last(z, y, c1 + 2 * EIGHT)
+        x = _through(z, p2, c2)
+        p2, q2 = _next(x, z, q2, c2 + EIGHT), _last(x, z, c2 + 2 * EIGHT)
+        y = _through(x, p3, c3)
+        p3, q3 = _next(y, x, q3, c3 + EIGHT), _last(y, x, c3 + 2 * EIGHT)
+        v.write_doubles(work, y)
+        work += 4 * EIGHT
+    v.write_doubles(state, p0)
+    v.write_doubles(state + 4 * EIGHT, q0)
+    v.write_doubles(state + pair, p1)
+    v.write_doubles(state + pair + 4 * EIGHT, q1)
+    v.write_doubles(state + 2 * pair, p2)
+    v.write_doubles(state + 2 * pair + 4 * EIGHT, q2)
+    v.write_doubles(state + 3 * pair, p3)
+    v.write_doubles(state + 3 * pair + 4 * EIGHT, q3)
 
 
 @compiled
@@ -33,17 +80,16 @@ def filter_sections(
     x: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> int:
-    """Filter ``x`` (4, n) into ``out`` (4, n) by all sections ``c`` (s, 5); returns n.
+    """Filter ``x`` (4, n) into ``out`` (4, n) by the four sections ``c`` (4, 5); returns n.
 
-    ``state`` is (s, 2, 4); as many samples are filtered at a time as ``work`` (piece, 4) holds.
+    ``state`` is (4, 2, 4); as many samples are filtered at a time as ``work`` (piece, 4) holds.
     """
     for begin in range(0, x.shape[1], work.shape[0]):
         count = min(work.shape[0], x.shape[1] - begin)
         for channel in range(4):
             for k in range(count):
                 work[k, channel] = x[channel, begin + k]
-        for section in range(c.shape[0]):
-            _section(work[:count], c[section], state[section])
+        _filter(work.ctypes.data, count, c.ctypes.data, state.ctypes.data)
         for channel in range(4):
             for k in range(count):
                 out[channel, begin + k] = work[k, channel]

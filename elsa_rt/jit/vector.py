@@ -1,4 +1,4 @@
-"""Eight floats side by side, for kernels whose sums Numba would make one by one.
+"""Floats or doubles side by side, for kernels of which Numba would make no vectors.
 
 LLVM makes of them the registers that a processor has: one of AVX2, two of NEON.
 """
@@ -18,28 +18,31 @@ LANES = 8
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _INTEGERS = ir.VectorType(ir.IntType(32), LANES)
 _FLOAT = ir.FloatType()
+_DOUBLES = ir.VectorType(ir.DoubleType(), 4)
 
 
 class _Vector(types.Type):
-    def __init__(self) -> None:
-        super().__init__("eight_floats")
+    def __init__(self, name: str, kind: Any) -> None:
+        super().__init__(name)
+        self.kind = kind
 
 
-VECTOR = _Vector()
+VECTOR, DOUBLES = _Vector("eight_floats", _FLOATS), _Vector("four_doubles", _DOUBLES)
 
 
 @extending.register_model(_Vector)
 class _Model(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _FLOATS)  # type: ignore[no-untyped-call]
+        super().__init__(manager, kind, kind.kind)  # type: ignore[no-untyped-call]
 
 
 def _operation(given: str, build: Callable[..., Any], result: Any = VECTOR) -> Callable[..., Any]:
     """A function of Numba that ``build(builder, *values)`` writes in LLVM's language.
 
-    ``given`` holds a letter for each argument: ``v`` a vector, ``p`` an address, ``f`` a float.
+    ``given`` holds a letter for each argument: ``v`` a vector, ``d`` four doubles, ``p`` an
+    address, ``f`` a float.
     """
-    kinds = {"v": VECTOR, "p": types.int64, "f": types.float32}
+    kinds = {"v": VECTOR, "d": DOUBLES, "p": types.int64, "f": types.float32}
     signature = result(*(kinds[letter] for letter in given))
 
     def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
@@ -97,8 +100,14 @@ def _index(lane: int) -> Any:
     return ir.Constant(ir.IntType(32), lane)
 
 
-def _write(builder: Any, address: Any, value: Any) -> None:
-    builder.store(value, builder.inttoptr(address, _FLOATS.as_pointer()), align=4)
+def _read_double(builder: Any, address: Any) -> Any:
+    value, none = _read(builder, address, ir.DoubleType(), 8), ir.Constant(_DOUBLES, ir.Undefined)
+    one = builder.insert_element(none, value, _index(0))
+    return builder.shuffle_vector(one, none, ir.Constant(ir.VectorType(ir.IntType(32), 4), [0] * 4))
+
+
+def _write(builder: Any, address: Any, value: Any, align: int = 4) -> None:
+    builder.store(value, builder.inttoptr(address, value.type.as_pointer()), align=align)
 
 
 def _write_first(builder: Any, address: Any, value: Any) -> None:
@@ -151,3 +160,10 @@ first = _operation("v", lambda b, x: b.extract_element(x, _index(0)), types.floa
 total = _operation("v", _sum, types.float32)
 root = _operation("v", lambda b, x: _call(b, "llvm.sqrt.v8f32", x))
 logarithm = _operation("v", lambda b, x: _call(b, "llvm.log.v8f32", x))
+read_doubles = _operation("p", lambda b, at: _read(b, at, _DOUBLES, 8), DOUBLES)
+read_double = _operation("p", _read_double, DOUBLES)
+"""One double, four times."""
+write_doubles = _operation("pd", lambda b, at, x: _write(b, at, x, 8), types.void)
+add_doubles = _operation("dd", lambda b, x, y: b.fadd(x, y), DOUBLES)
+subtract_doubles = _operation("dd", lambda b, x, y: b.fsub(x, y), DOUBLES)
+multiply_doubles = _operation("dd", lambda b, x, y: b.fmul(x, y), DOUBLES)

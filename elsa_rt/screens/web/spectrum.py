@@ -68,9 +68,11 @@ class DirectionSpectrum:
 
     def _summed(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
         """Sums (4, n, bands) over the hops of n columns (n, hops, 8, mels)."""
-        power = np.exp(mel[:, :, 0]) / self._gain  # (n, hops, mels)
-        parts = np.stack([power, *(power * mel[:, :, axis] for axis in (1, 2, 3))]).sum(axis=2)
-        return np.add.reduceat(parts, self._starts, axis=2)
+        power = np.exp(mel[:, :, 0])  # (n, hops, mels)
+        parts = np.empty((4, len(mel), mel.shape[3]), np.float32)
+        power.sum(axis=1, out=parts[0])
+        (power[:, :, None] * mel[:, :, 1:4]).sum(axis=1, out=parts[1:].transpose(1, 0, 2))
+        return np.add.reduceat(parts, self._starts, axis=2) / self._gain
 
 
 def columns(sums: NDArray[np.floating], hops: int) -> list[bytes]:
@@ -81,8 +83,9 @@ def columns(sums: NDArray[np.floating], hops: int) -> list[bytes]:
     level = np.clip((level - lowest) / (highest - lowest), 0, 1)
     azimuth = np.degrees(np.arctan2(y, x)) / 360 + 0.5
     direct = np.sqrt(x**2 + y**2 + z**2) / np.maximum(power, 1e-12)
-    bands = np.stack([level, azimuth % 1.0, np.clip(direct, 0, 1)], axis=2)
-    return [one.tobytes() for one in np.round(255 * bands).astype(np.uint8)]
+    bands = np.empty((*level.shape, 3))
+    bands[:, :, 0], bands[:, :, 1], bands[:, :, 2] = level, azimuth % 1.0, np.minimum(direct, 1)
+    return [one.tobytes() for one in np.rint(255 * bands).astype(np.uint8)]
 
 
 def as_text(column: bytes) -> str:
