@@ -23,7 +23,7 @@ Floats = NDArray[np.float32]
 APART_DEG = 45.0
 """Nearer directions are one: a beam of first order cannot part them."""
 
-SHARE_BEGINS, SHARE_LASTS = 0.25, 0.1
+SHARE_BEGINS, SHARE_LASTS = 0.2, 0.08
 """What must come from the weaker direction for two to begin, and to go on."""
 
 BEGIN_STEPS, STEADY_DEG = 3, 30.0
@@ -38,7 +38,7 @@ FOLLOW = 0.3
 PREROLL_STEPS = 5
 """Steps that the second stream hears at once when it begins: what led to it."""
 
-ALIKE = 0.9
+ALIKE = 0.8
 """Two slots whose embeddings are this alike are one sound and its reflection."""
 
 
