@@ -23,7 +23,7 @@ Floats = NDArray[np.float32]
 APART_DEG = 45.0
 """Nearer directions are one: a beam of first order cannot part them."""
 
-SHARE_BEGINS, SHARE_LASTS = 0.2, 0.08
+SHARE_BEGINS, SHARE_LASTS = 0.2, 0.1
 """What must come from the weaker direction for two to begin, and to go on."""
 
 BEGIN_STEPS, STEADY_DEG = 3, 30.0

@@ -11,7 +11,7 @@ from elsa_rt.prompts.place_doubts import cure_of
 from elsa_rt.prompts.sentences import Sentence, parse_sentence
 from elsa_rt.rules.rule import Rule
 
-PLACED = 0.75
+PLACED = 0.65
 """Share of certainty from which on the text encoder takes a sound without its place for a place."""
 
 ACOUSTICS = re.compile(r"\b(?:distant|reverberation|echoing|background)\b", re.IGNORECASE)

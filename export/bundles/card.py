@@ -138,8 +138,8 @@ def _training(training: Mapping[str, Any]) -> Iterator[str]:
         )
     for key, title in (
         ("rooms", "Rooms"), ("semantic_tower", "Semantic tower"), ("teacher", "Teacher"),
-        ("tagger", "Tagger"), ("text", "Text"),
-        ("vocabulary", "Vocabulary"),
+        ("tagger", "Tagger"), ("text", "Text"), ("vocabulary", "Vocabulary"),
+        ("started_from", "Weights started from those of"),
     ):  # fmt: skip
         if training.get(key):
             yield f"{title}: {str(training[key]).rstrip('.')}."

@@ -5,9 +5,9 @@
 
 Levels, logs, fading means, gated memories and norms stay in 32 bits: a memory adds small things to
 large ones for hours, and a level spans ten powers of ten. All else is halved. To 8 bits go the
-spatial tower and, of the semantic one from its sixth block on, what mixes channels. Its first
-blocks and its filters along time and frequency lost too much by it, and so did the heads. Inputs,
-outputs and states are float32 in each file, so that engines treat all alike.
+spatial tower and, of the semantic one from its twelfth block on, what mixes channels. Its first
+blocks, its gates and its filters along time and frequency lost too much by it, and so did the
+heads. Inputs, outputs and states are float32 in each file, so that engines treat all alike.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ EXACT = re.compile(r"(student(\.(level|sound|place|spatial))?|.*\.mean|)/.*|_emp
 
 TOWERS = re.compile(
     r"student\.(spatial\.|"
-    r"semantic\.(blocks\.([5-9]|\d\d)\.(expand|project|squeeze|excite)|last)).*"
+    r"semantic\.(blocks\.1[1-9]\.(expand|project)|last)).*"
 )
 """Nodes of those layers that go to 8 bits, as far as they are not `EXACT`."""
 
