@@ -45,4 +45,6 @@ def _compile(config: Config) -> None:
     if config.engine in ("auto", "compiled"):
         from elsa_rt.encoder.compiled.model import RUN
 
-        RUN.prepare()
+        if not RUN.is_ready:
+            print("compiling the audio encoder for this processor, once: that takes minutes")
+            RUN.prepare()
