@@ -31,8 +31,8 @@ pytestmark = pytest.mark.skipif(
     not RUN.is_ready, reason="no machine code is shipped for this processor: elsa-rt warmup"
 )
 
-AS_BEFORE = 2e-5
-"""Of outputs that ONNX Runtime gives: a fifth of what the streaming contract allows."""
+AS_BEFORE = 5e-5
+"""Of outputs that ONNX Runtime gives: half of what the streaming contract allows."""
 
 
 @pytest.fixture(scope="module")
