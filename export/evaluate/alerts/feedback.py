@@ -332,14 +332,36 @@ def feedback_markdown(report: dict[str, Any]) -> str:
             f"| {100 * row['more_missed_there']:+.1f} points |"
         )
     three = summary[str(MARKS[-1])]
-    met = three["less_false_alarms"] >= REDUCED and three["more_missed"] <= MORE_MISSED
+    goals = [
+        f"{-100 * REDUCED:.0f} % false alarms {_met(three['less_false_alarms'] >= REDUCED)}",
+        f"at most {100 * MORE_MISSED:+.0f} points of misses elsewhere "
+        f"{_met(three['more_missed'] <= MORE_MISSED)}",
+        f"and at the place of a look-alike {_met(three['more_missed_there'] <= MORE_MISSED)}",
+    ]
     lines += [
         "",
-        f"Goal: {-100 * REDUCED:.0f} % false alarms and at most {100 * MORE_MISSED:+.0f} points of "
-        f"misses after three marks: {'met' if met else 'NOT met'}. A true sound that is marked "
-        f"false by mistake costs {100 * summary['mistaken']:+.1f} points of misses.",
+        f"Goals after three marks: {', '.join(goals)}. A true sound that is marked false by "
+        f"mistake costs {100 * summary['mistaken']:+.1f} points of misses.",
+        "",
+        f"Sounds of the rule that are lost there after three marks: {_lost_there(rows)}.",
     ]
     return "\n".join(lines)
+
+
+def _met(yes: bool) -> str:
+    return "(met)" if yes else "(NOT met)"
+
+
+def _lost_there(rows: Sequence[dict[str, Any]]) -> str:
+    """In which homes sounds are lost at the places of look-alikes, most first."""
+    found = []
+    for row in rows:
+        before, after = (row["marks"][str(marks)]["found_there"] for marks in (0, MARKS[-1]))
+        if before > after:
+            marked = ", ".join(sorted(set(row["look_alikes"])))
+            told = f"{before - after} of {before} {row['label']} (marked: {marked})"
+            found.append((before - after, told))
+    return "; ".join(text for _, text in sorted(found, reverse=True)) or "none"
 
 
 def _output(heard: HomeRecording) -> EncoderOutput:
