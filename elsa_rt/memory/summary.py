@@ -17,9 +17,7 @@ def summary_of(path: str) -> Iterator[str]:
     with Store.open(path) as store:
         ((check,),) = store.query("PRAGMA quick_check(1)")
         counts = dict(store.query("SELECT kind, count(*) FROM events GROUP BY kind"))
-        kinds = ", ".join(
-            _counted(counts.get(number, 0), kind) for number, kind in enumerate(KINDS)
-        )
+        kinds = ", ".join(counted(counts.get(number, 0), kind) for number, kind in enumerate(KINDS))
         yield f"store     {store.path}, {size_bytes(store) / 1e6:.1f} MB, {check}"
         yield f"rows      {sum(counts.values()):,}: {kinds}"
         ((first, last),) = store.query("SELECT min(at), max(at) FROM events")
@@ -34,16 +32,18 @@ def summary_of(path: str) -> Iterator[str]:
         )
         for name, rows, seconds, live, done in sources[:SOURCES_SHOWN]:
             state = "live" if live else "whole" if done else "in part"
-            yield f"source    {name}: {_counted(rows, 'row')} of {_length(seconds)}, {state}"
+            yield f"source    {name}: {counted(rows, 'row')} of {length(seconds)}, {state}"
         if len(sources) > SOURCES_SHOWN:
             yield "          and older ones"
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """'1 row', '2,000 rows'."""
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
-def _length(seconds: float) -> str:
+def length(seconds: float) -> str:
+    """'21 s', '5 min', '3.5 h'."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

@@ -184,6 +184,8 @@ def test_an_archive_answers_the_same_words(
                 ]
             )  # fmt: skip
         assert found[0] == found[1] != [], question
+    assert main(["forget", "--source", "scene", "--store", uri]) == 2
+    assert "no source is called 'scene': there are scene.wav" in capsys.readouterr().err
     assert main(["forget", "--source", "scene.wav", "--store", uri]) == 0
     assert "3 rows forgotten" in capsys.readouterr().out
     assert main(["recall", "--store", uri]) == 0

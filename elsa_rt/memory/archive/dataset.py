@@ -210,7 +210,13 @@ def tidy(uri: str) -> None:
 
 
 def forget_rows(uri: str, before_s: float | None, ids: Sequence[int], source: str | None) -> int:
-    """Remove rows for good: those before a Unix time, of these ids, or of a source."""
+    """Remove rows for good: those before a Unix time, of these ids, or of a source.
+
+    Raises
+    ------
+    UsageError
+        No source is called so.
+    """
     clauses = []
     if before_s is not None:
         clauses.append(f"(kind != '{MARK}' AND at < {timestamp(before_s)})")
@@ -219,6 +225,8 @@ def forget_rows(uri: str, before_s: float | None, ids: Sequence[int], source: st
     if source is not None:
         clauses.append(f"source = {quoted(source)}")
     dataset = open_dataset(uri)
+    if source is not None:
+        _check_source(dataset, uri, source)
     with lance_gate("forgetting in", uri), locked(uri):
         before = count_sounds(dataset)
         dataset.delete(" OR ".join(clauses))
@@ -231,6 +239,15 @@ def forget_rows(uri: str, before_s: float | None, ids: Sequence[int], source: st
             older_than=timedelta(0), delete_unverified=True, error_if_tagged_old_versions=False
         )
         return before - count_sounds(dataset)
+
+
+def _check_source(dataset: Any, uri: str, source: str) -> None:
+    with lance_gate("reading", uri):
+        marks = dataset.to_table(columns=["source"], filter=f"kind = '{MARK}'")
+    known = sorted(set(marks["source"].to_pylist()))
+    if source not in known:
+        names = ", ".join(known[:5]) or "none"
+        raise UsageError(f"forgetting: no source is called {source!r}: there are {names}")
 
 
 def count_sounds(dataset: Any) -> int:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from elsa_rt.memory.archive.dataset import MARK, lance_gate, open_dataset
 from elsa_rt.memory.row import KINDS
-from elsa_rt.memory.summary import SOURCES_SHOWN
+from elsa_rt.memory.summary import SOURCES_SHOWN, counted, length
 
 ROWS_AT_ONCE = 65_536
 
@@ -41,14 +41,15 @@ def summary_of_archive(uri: str) -> Iterator[str]:
         f"archive   {uri}, {_size(uri)}version {dataset.version}, {fragments} "
         f"fragment{'s' * (fragments != 1)}, {'with' if indexed else 'without'} an index"
     )
-    counts = ", ".join(f"{kinds[kind]:,} {kind}s" for kind in KINDS)
+    counts = ", ".join(counted(kinds[kind], kind) for kind in KINDS)
     yield f"rows      {sum(kinds[kind] for kind in KINDS):,}: {counts}"
     if times:
         yield f"from      {_local(min(times))}"
         yield f"to        {_local(max(times))}"
     yield from (f"model     {name}" for name in sorted(models))
     for source in list(heard_s)[:SOURCES_SHOWN]:
-        yield f"source    {source}: {rows[source]:,} rows of {heard_s[source] / 3600:.1f} h"
+        rows_of = counted(rows[source], "row")
+        yield f"source    {source}: {rows_of} of {length(heard_s[source])}"
     if len(heard_s) > SOURCES_SHOWN:
         yield f"          and {len(heard_s) - SOURCES_SHOWN:,} others"
 
