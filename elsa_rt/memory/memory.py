@@ -229,6 +229,10 @@ class Memory:
         rows = tuple(replace(row, reason=reasons[row.id]) for row in answer.rows)
         return replace(answer, rows=rows)
 
+    def _has_rows(self, model: int) -> bool:
+        """Whether there are rows of ``model``: they may have been made anew by another one."""
+        return bool(len(self._search.matching(Filter(kinds=SOUNDS, models=(model,))).id))
+
     def _say_what_has_no_time(self, wanted: Filter) -> None:
         """Rows that are left out for want of a time of day are no reason to find nothing."""
         everywhen = self._search.matching(replace(wanted, since_s=0.0, until_s=END_S))
@@ -275,8 +279,12 @@ class Memory:
             question = ask_words(self._bundle, text, example, config, self._say)
         models = self._search.models()
         mine = [number for number, model in models.items() if model.hash == question.model]
-        others = {number: model for number, model in models.items() if number not in mine}
-        if not models:
+        others = {
+            number: model
+            for number, model in models.items()
+            if number not in mine and self._has_rows(number)
+        }
+        if not mine and not others:
             return question, 0
         asked = f"{self._bundle.name} {self._bundle.version} ({question.model[:8]})"
         if not mine or (row is not None and row.model not in mine):

@@ -92,7 +92,9 @@ def test_rows_made_anew_by_another_model(
     assert f"elsa-rt remember --again --store {past}" in capsys.readouterr().err
     again = ["remember", "--again", "--store", str(past), "--bundle", newer, "--jobs", "1"]
     assert main(again) == 0
+    capsys.readouterr()
     assert main(["recall", "hum", "--store", str(past), "--bundle", newer]) == 0
+    assert capsys.readouterr().err == ""  # no rows of the other model are left
 
 
 def test_forgetting_and_looking_after(past: Path, tmp_path: Path, capsys: Capture) -> None:
