@@ -18,7 +18,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import isnan, nan
 from pathlib import Path
 from typing import NamedTuple
@@ -135,8 +135,12 @@ def evaluate(args: argparse.Namespace) -> None:
     for name, some in asked.items():
         print(line(name, some, args.hours))
     if args.json:
-        rows = [asdict(one) for some in asked.values() for one in some]
-        args.json.write_text(json.dumps(rows, indent=1, default=list), encoding="utf-8")
+        every = [
+            {**vars(one), "rows": [row._asdict() for row in one.rows]}
+            for some in asked.values()
+            for one in some
+        ]
+        args.json.write_text(json.dumps(every, indent=1), encoding="utf-8")
 
 
 def line(name: str, asked: Sequence[Asked], hours: float) -> str:
