@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -29,7 +30,13 @@ SLOW = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep what a start computes away from the user's cache, and from one run to the next."""
+    """Keep what a start computes away from the user's cache, and from one run to the next.
+
+    Programs that the tests start can be interrupted, even where a shell runs pytest in the
+    background and therefore lets it ignore SIGINT.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = tempfile.TemporaryDirectory(prefix="elsa-rt-cache-")
     config.add_cleanup(folder.cleanup)
     os.environ["ELSA_RT_CACHE"] = folder.name

@@ -49,6 +49,8 @@ class _Open:
     told_s: float
     leader: str = ""  # id of the alert that stands for it, where alerts are grouped
     joined: tuple[str, ...] = ()  # ids of the rules that joined it
+    other: str = ""  # id of another track that it holds on
+    other_steps: int = 0  # how often it did
 
 
 class AlertGate:
@@ -209,12 +211,25 @@ class AlertGate:
         for rule, alert in self._open.items():
             if rule not in places:
                 continue
-            if places[rule].id or not alert.place.id:  # a guess is no better than the last place
+            if self._follows(rule, alert, places[rule]):
                 alert.place = places[rule]
             if not alert.leader and self._is_due(alert, time_s):
                 alert.told, alert.told_s = alert.place, time_s
                 told.append(self._alert("update", rule, time_s, float(match.score[rule])))
         return told
+
+    def _follows(self, rule: int, alert: _Open, place: Track) -> bool:
+        """Whether an alert is at ``place`` now.
+
+        It passes to another track when it held there for as long as an alert takes to begin: the
+        embedding remembers a sound that ended into the first steps of the next.
+        """
+        if not place.id or place.id == alert.place.id:
+            alert.other_steps = 0
+            return bool(place.id) or not alert.place.id  # a guess is no better than the last place
+        alert.other_steps = alert.other_steps + 1 if place.id == alert.other else 1
+        alert.other = place.id
+        return not alert.place.id or alert.other_steps >= self.life.held(rule)[1]
 
     def _is_due(self, alert: _Open, time_s: float) -> bool:
         if self._update_s is None:

@@ -237,6 +237,17 @@ def test_another_sound_does_not_keep_an_alert_open_so_easily() -> None:
     assert (start.track, end.track) == ("track-000001", "track-000002")
 
 
+@pytest.mark.parametrize(("steps", "track"), [(1, "track-000001"), (2, "track-000002")])
+def test_an_alert_passes_to_another_track_when_it_is_confirmed_there(
+    steps: int, track: str
+) -> None:
+    """The first steps of the next sound still remember the last one."""
+    scores = line(*[0.9] * (3 + steps), *[0.0] * 5)
+    *_, end = feed(gate_of(["dog"]), scores, [0.0] * 3 + [120.0] * (steps + 5))
+    assert end.track == track
+    assert end.azimuth_deg == pytest.approx(0 if steps == 1 else 120, abs=1)
+
+
 def test_a_sound_without_a_track_is_where_it_seems_to_be() -> None:
     rule = Rule("hum", ("a hum",), alert_start=0.1)
     (start,) = feed(gate_of([rule]), line(0.15, 0.15), [90, 90], [0.2, 0.2])
