@@ -38,7 +38,7 @@ TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl 
 
 .PHONY: faults soak sweep fuzz audit sbom lock test-extras test-home-assistant demo listen test test-fast lint guide pictures bench \
 	bench-alternatives bench-device bench-outputs bench-record \
-	bench-memory bench-screens bench-archive bench-release gate gpu-check
+	bench-memory bench-screens bench-archive bench-release release-before gate gpu-check
 
 demo: $(VENV)/.installed
 	$(BIN)/elsa-rt listen --demo
@@ -139,18 +139,22 @@ bench-archive: $(VENV)/.installed-for-tests
 
 RELEASE ?= cc66703
 
-bench-release: $(VENV)/.installed
+release-before: $(VENV)/.installed
 	rm -rf build/release && mkdir -p build/release
 	git archive $(RELEASE) elsa_rt calibration/microphones | tar -x -C build/release
 	cp -r build/release/calibration/microphones build/release/elsa_rt/microphones
 	$(BIN)/python -m pip install --quiet --no-deps --target build/release rocket-fft
+
+bench-release: release-before
 	$(BIN)/python -m tests.bench.release --before build/release $(ARGS)
 
-gate:
-	@if git cat-file -e '$(RELEASE)^{commit}' 2>/dev/null; \
-	then $(MAKE) bench-release ARGS='--pairs 3 --seconds 30'; \
-	else echo 'not measured: the release before, $(RELEASE), is not in this checkout' \
-		'(git fetch --unshallow)'; fi
+gate: $(VENV)/.installed
+	@if ! git cat-file -e '$(RELEASE)^{commit}' 2>/dev/null; \
+	then echo 'not measured: the release before, $(RELEASE), is not in this checkout' \
+		'(git fetch --unshallow)'; \
+	elif ! $(MAKE) release-before; \
+	then echo 'not measured: the release before, $(RELEASE), cannot be set up here'; \
+	else $(BIN)/python -m tests.bench.release --before build/release --pairs 3 --seconds 30; fi
 
 gpu-check: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[tensorrt-rtx]' scipy
