@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import angle_deg, angles_from_direction, rotation
 from export.acoustics.noise import diffuse_noise
-from export.evaluate.pairs import APART_DEG, MIN_S, SNR_DB, Duet, at_level
+from export.evaluate.pairs import APART_DEG, MIN_S, Duet, at_level, background_of, duet_of
 from export.scenes.material import SEED, Clip, TrialRoom
 from export.scenes.trials import RATE, Staged, Wet, full_scale, play
 
@@ -19,6 +19,9 @@ CROSSING_DEG_S = 40.0
 
 TURNING_DEG_S = 60.0
 """Of a single sound."""
+
+DRAWS = 50
+"""For each pair at most: clips of one label, or rooms of one direction, may be all there are."""
 
 
 class Turn(NamedTuple):
@@ -74,7 +77,7 @@ def alike(clips: Sequence[Clip], rooms: Sequence[TrialRoom], count: int) -> Iter
         of_label.setdefault(clip.label, []).append(clip)
     several = [group for group in of_label.values() if len(group) > 1]
     found = 0
-    while several and found < count:
+    for _ in range(DRAWS * count if several else 0):
         group = several[int(rng.integers(len(several)))]
         first, second = (group[int(i)] for i in rng.choice(len(group), 2, replace=False))
         a, b = (rooms[int(i)] for i in rng.integers(len(rooms), size=2))
@@ -82,13 +85,15 @@ def alike(clips: Sequence[Clip], rooms: Sequence[TrialRoom], count: int) -> Iter
         if angle_deg(a.direction, b.direction) >= APART_DEG:
             found += 1
             yield Scene(_duet((first, second), (a, b), (turn, turn), (STILL, STILL), rng))
+        if found == count:
+            return
 
 
 def crossing(clips: Sequence[Clip], rooms: Sequence[TrialRoom], count: int) -> Iterator[Scene]:
     """Pairs of unlike labels, equally loud, that meet in azimuth in the middle of their time."""
     rng, long = np.random.default_rng([SEED, 2]), _long(clips)
     found = 0
-    while len(long) > 1 and found < count:
+    for _ in range(DRAWS * count if len(long) > 1 else 0):
         first, second = (long[int(i)] for i in rng.choice(len(long), 2, replace=False))
         if first.label == second.label:
             continue
@@ -100,6 +105,8 @@ def crossing(clips: Sequence[Clip], rooms: Sequence[TrialRoom], count: int) -> I
         turns = (Turn(CROSSING_DEG_S, middle_s), Turn(-CROSSING_DEG_S, middle_s))
         duet = _duet((first, second), (pair[0], pair[1]), (to_it[0], to_it[1]), turns, rng)
         yield Scene(duet, turns)
+        if found == count:
+            return
 
 
 def turning(trial: Staged) -> tuple[Staged, Turn]:
@@ -127,13 +134,9 @@ def _duet(
         at_level(turned(play(clip.samples[:size], room, place), turn), 1.0)
         for clip, room, place, turn in zip(clips, rooms, to_place, turns, strict=True)
     )
-    floor = 10 ** (-SNR_DB / 20)
-    background = (floor * diffuse_noise(first.dry.size, RATE, rng)).astype(np.float32)
-    return Duet(
-        0.0,
+    return duet_of(
         (clips[0].label, clips[1].label),
         (to_place[0] @ rooms[0].direction, to_place[1] @ rooms[1].direction),
-        full_scale(first.foa + second.foa + background),
         (first, second),
-        floor,
+        background_of(first.dry.size, rng),
     )

@@ -26,7 +26,7 @@ PAIRS = 60
 LEVELS_DB = (0.0, -5.0, -10.0)
 """Of the second sound below the first."""
 
-SNR_DB = 20.0  # of the first
+FLOOR = 0.1  # RMS of the background: 20 dB below the first
 APART_DEG = 45.0  # at least
 MIN_S = 1.0
 RIGHT_DEG = 20.0  # a direction so near to the truth is right
@@ -74,18 +74,29 @@ def _mix(
         at_level(play(clip.samples[:size], room, turn), 1.0)
         for clip, room in zip(clips, rooms, strict=True)
     )
-    floor = 10 ** (-SNR_DB / 20)
-    background = (floor * diffuse_noise(first.dry.size, RATE, rng)).astype(np.float32)
+    labels = clips[0].label, clips[1].label
+    directions = turn @ rooms[0].direction, turn @ rooms[1].direction
+    background = background_of(first.dry.size, rng)
     for level_db in LEVELS_DB:
         softer = at_level(second, 10 ** (level_db / 20))
-        yield Duet(
-            level_db,
-            (clips[0].label, clips[1].label),
-            (turn @ rooms[0].direction, turn @ rooms[1].direction),
-            full_scale(first.foa + softer.foa + background),
-            (first, softer),
-            floor,
-        )
+        yield duet_of(labels, directions, (first, softer), background, level_db)
+
+
+def background_of(size: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Diffuse noise (4, size) of the level `FLOOR`."""
+    return np.asarray(FLOOR * diffuse_noise(size, RATE, rng), np.float32)
+
+
+def duet_of(
+    labels: tuple[int, int],
+    directions: tuple[NDArray[np.float64], NDArray[np.float64]],
+    wet: tuple[Wet, Wet],
+    background: NDArray[np.float32],
+    level_db: float = 0.0,
+) -> Duet:
+    """Two sounds that are as loud as they shall be, in ``background``."""
+    foa = full_scale(wet[0].foa + wet[1].foa + background)
+    return Duet(level_db, labels, directions, foa, wet, FLOOR)
 
 
 def at_level(wet: Wet, level: float) -> Wet:

@@ -75,16 +75,7 @@ class StudentTrainer:
         self.captions = CaptionBank(work)
         # all captions, as the teacher reads them
         self.read = load(teacher).embed_text(self.captions.pooled) if teacher else None
-        with np.load(work / "clips.npz") as clips:
-            has_tags = "logits" in clips
-            self.tags = {
-                name: torch.from_numpy(clips[name].astype(np.float32))
-                for name in ("logits", "features")
-                if has_tags
-            }
-        if self.tags:  # most of a feature vector is what all sounds share
-            self.tags["features"] = standardised(self.tags["features"])
-            self.tags["standing"] = standardised(self.tags["logits"])
+        self.tags = _tags_of(work)
         kinds = torch.from_numpy(self.captions.kinds)
         self.wider = kinds & ~torch.eye(len(kinds), dtype=torch.bool)
         self.student = Student()
@@ -221,6 +212,20 @@ class StudentTrainer:
 
     def _there(self, values: Tensor) -> Tensor:
         return values.to(self.device, non_blocking=True)
+
+
+def _tags_of(work: Path) -> dict[str, Tensor]:
+    """What the tagger says of each clip of ``work``; nothing where it was not asked."""
+    with np.load(work / "clips.npz") as clips:
+        if "logits" not in clips:
+            return {}
+        logits, features = (
+            torch.from_numpy(clips[name].astype(np.float32)) for name in ("logits", "features")
+        )
+    # most of a feature vector is what all sounds share
+    return {
+        "logits": logits, "features": standardised(features), "standing": standardised(logits)
+    }  # fmt: skip
 
 
 def _named(bundle: Path) -> str:

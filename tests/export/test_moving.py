@@ -71,6 +71,12 @@ def test_sounds_that_cross_meet_in_the_middle() -> None:
     assert scene.duet.labels[0] != scene.duet.labels[1]
 
 
+def test_pairs_that_cannot_be_had_are_left_out() -> None:
+    one_room, one_label = ROOMS[:1], clips((0, 0))
+    assert list(alike(one_label, one_room, 2)) == []
+    assert list(crossing(one_label, ROOMS, 2)) == []
+
+
 def test_what_stands_still_has_one_truth() -> None:
     (pair,) = alike(clips((0, 0)), ROOMS, 1)
     assert pair.turns == (STILL, STILL)
