@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ APPLICATION = 0x656C7361
 """``application_id`` of a store: "elsa"."""
 
 FILE = "memory.sqlite"
+
+LOG_RETRY_S = 0.02
+"""Between two tries to start the write-ahead log."""
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -81,17 +85,17 @@ def _connected(path: Path, how: str, write: bool, wait_s: float) -> sqlite3.Conn
         check_same_thread=False,
     )
     try:
-        _prepare(connection, path, write)
+        _prepare(connection, path, write, wait_s)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, write: bool) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, write: bool, wait_s: float) -> None:
     if write and not _has_tables(connection):
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_log(connection, wait_s)
         connection.execute("BEGIN IMMEDIATE")
         if _has_tables(connection):  # another program has made them meanwhile
             connection.execute("ROLLBACK")
@@ -110,9 +114,22 @@ def _prepare(connection: sqlite3.Connection, path: Path, write: bool) -> None:
         )
     check_version(path, version)
     if write:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_log(connection, wait_s)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
+
+
+def _use_log(connection: sqlite3.Connection, wait_s: float) -> None:
+    """Have a write-ahead log; SQLite does not wait by itself where two programs start one."""
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= until:
+                raise
+            time.sleep(LOG_RETRY_S)
 
 
 def check_version(path: Path, version: int) -> None:

@@ -221,6 +221,18 @@ def test_prompts_are_added_changed_muted_explained_and_removed(served: Served) -
         assert hiss["id"] == "hiss-on-the-left"
 
 
+def test_who_changes_a_rule_has_it_before_the_reply(served: Served) -> None:
+    with served.watch() as viewer:
+        changes = {"region": [{"azimuth_deg": [-60, -30]}]}
+        viewer.send(json.dumps({"do": "change", "call": 1, "rule": "hum", "changes": changes}))
+        told: dict[str, dict[str, Any]] = {}
+        while "reply" not in told:
+            message = json.loads(viewer.recv(10))
+            told[message["type"]] = message
+        assert told["reply"]["ok"]
+        assert told["rules"]["rules"][0]["region"] == [[-60.0, -30.0]]
+
+
 @pytest.mark.parametrize(
     ("sent", "said"),
     [

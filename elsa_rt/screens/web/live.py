@@ -101,8 +101,13 @@ class LivePage:
         book.on_change = self.rules_changed
 
     def rules_changed(self) -> None:
-        """Publish the rules with the next hearing: their thresholds are in force then."""
-        self._rules_stale = True
+        """Publish the rules now, and with the next hearing: their thresholds are in force then.
+
+        Whoever changed them gets them before the reply, so that a page never opens a former rule.
+        """
+        with self._lock:
+            self._publish("rules", self._rules())
+            self._rules_stale = True
 
     def show(self, hearing: Hearing) -> None:
         """Take one step."""
@@ -228,11 +233,16 @@ class LivePage:
         }
 
     def _rules(self) -> dict[str, Any]:
-        start, end = self.listener.thresholds
-        active = {rule.id: index for index, rule in enumerate(self.listener.config.rules)}
+        # not strict: the rules may change between the two, and are published again then
+        active = {
+            rule.id: (round(float(start), 4), round(float(end), 4))
+            for rule, start, end in zip(
+                self.listener.config.rules, *self.listener.thresholds, strict=False
+            )
+        }
         told = []
         for rule in self.book.rules:
-            index = active.get(rule.id)
+            start, end = active.get(rule.id, (None, None))
             region = self.book.region_of(rule)
             told.append(
                 {
@@ -247,8 +257,8 @@ class LivePage:
                     "false_alarms_per_hour": self.book.rate_of(rule),
                     "scored": rule.alert_start is not None,
                     "level_dbfs": rule.level_dbfs,
-                    "start": None if index is None else round(float(start[index]), 4),
-                    "end": None if index is None else round(float(end[index]), 4),
+                    "start": start,
+                    "end": end,
                     "muted": rule.id in self.book.mutes.rules,
                 }
             )
