@@ -156,7 +156,7 @@ class Matcher:
         scored = self._scorer.step(sound, self._feedback.step(time_s, in_world))
         leveled = self._levels.step(scored, sound, flow.level_dbfs)
         match = self._timetable.step(leveled, time_s)
-        heard = self._tracker.step(time_s, in_world, flow.diffuseness)
+        heard = self._tracker.step(time_s, in_world, flow.diffuseness, flow.scatter)
         alerts = self._alerts.step(time_s, match, in_world, heard.slots)
         self._record(time_s, match, in_world, alerts)
         gated = Gated(scored, leveled, match)

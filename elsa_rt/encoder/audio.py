@@ -114,7 +114,7 @@ def _silent_step(bundle: ModelBundle) -> tuple[Frames, NDArray[np.float32]]:
     hops = bundle.step_frames
     mel = np.zeros((hops, len(CHANNELS), bundle.features.mels), np.float32)
     nothing = np.zeros(hops, np.float32)
-    frames = Frames(mel, np.zeros((hops, 3), np.float32), nothing, nothing)
+    frames = Frames(mel, np.zeros((hops, 3), np.float32), *3 * [nothing])
     return frames, np.zeros((4, bundle.step_samples), np.float32)
 
 

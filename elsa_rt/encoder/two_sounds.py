@@ -191,7 +191,7 @@ def _moved_deg(old: TwoDirections, new: TwoDirections) -> float:
 
 def _frames(mel: Floats) -> Frames:
     nothing = np.zeros(len(mel), np.float32)
-    return Frames(np.ascontiguousarray(mel), np.zeros((len(mel), 3), np.float32), nothing, nothing)
+    return Frames(np.ascontiguousarray(mel), np.zeros((len(mel), 3), np.float32), *3 * [nothing])
 
 
 def _with_nothing(sound: EncoderOutput) -> EncoderOutput:

@@ -22,6 +22,7 @@ class Flow(NamedTuple):
     elevation_deg: float  # -90..90, up positive
     diffuseness: float  # 0 one plane wave .. 1 sound from everywhere
     level_dbfs: float  # of W; a full-scale sine reads -3
+    scatter: float  # 0 all bands from one direction .. 1, as in `Frames`
 
 
 class EnergyFlow:
@@ -45,19 +46,19 @@ class EnergyFlow:
         """Take frames; returns the flow of every step that they completed."""
         hops = np.column_stack([frames.intensity, frames.energy, frames.power])
         flows = []
-        for hop in hops:
+        for hop, scatter in zip(hops, frames.scatter.tolist(), strict=True):
             self._sums += hop
             self._filled += 1
             if self._filled == self.block:
-                flows.append(self._flow())
+                flows.append(self._flow(scatter))
                 self.reset()
         return flows
 
-    def _flow(self) -> Flow:
+    def _flow(self, scatter: float) -> Flow:
         intensity: NDArray[np.float64] = self._sums[:3]
         energy, power = float(self._sums[3]), float(self._sums[4]) / self.block
         azimuth, elevation = angles_from_direction(intensity)
         directed = float(np.linalg.norm(intensity)) / energy if energy > 0 else 0.0
         level = 10 * math.log10(power) if power > 0 else SILENCE_DBFS
         diffuseness = min(max(1 - directed, 0.0), 1.0)
-        return Flow(azimuth, elevation, diffuseness, max(level, SILENCE_DBFS))
+        return Flow(azimuth, elevation, diffuseness, max(level, SILENCE_DBFS), scatter)

@@ -28,9 +28,12 @@ PRODUCTS = 8
 ANALYSE = Kernel(
     "elsa_rt.features.kernels",
     "analyse",
-    "i f1 i2 f2 i1 f1 f3 f3 f2 f2 f2 i1 i f2 f3 f2",
+    "i f1 i2 f2 i1 f1 f3 f3 f2 f2 d1 f2 f2 i1 i f2 f3 f2",
     uses=["elsa_rt.features.fft", __name__],
 )
+
+SCATTER_S = 1.0
+"""Intensity of each band is averaged over so many seconds before directions are compared."""
 
 HISTORY = 3
 """The buffer holds this many FFT frames; when it is full, the newest samples move to its start."""
@@ -96,12 +99,17 @@ class Frames(NamedTuple):
         Energy density of the same bands: ``|intensity| <= energy``, equal for one plane wave.
     power : float32 (hops,)
         Power of W over all bands, as a mean square of samples.
+    scatter : float32 (hops,)
+        How far the direction bands' mean intensities of the last `SCATTER_S` point apart: 0 all
+        the same way .. 1. Diffuse sound averages out of it; an early reflection, which bends the
+        direction of every band another way, does not.
     """
 
     mel: NDArray[np.float32]
     intensity: NDArray[np.float32]
     energy: NDArray[np.float32]
     power: NDArray[np.float32]
+    scatter: NDArray[np.float32]
 
 
 def mel_bands(settings: FeatureSettings) -> NDArray[np.float64]:
@@ -166,6 +174,7 @@ class IntensityFeatures:
         window = np.pad(hann, (settings.n_fft - settings.window, 0)).astype(np.float32)
         filters = mel_bands(settings)
         bins = filters.shape[1]
+        self._fading = np.empty((4, settings.mels), np.float32)
         self._sound = np.empty((4, HISTORY * settings.n_fft), np.float32)
         self._end = np.empty(1, np.int64)
         first = (filters > 0).argmax(axis=1)
@@ -185,6 +194,8 @@ class IntensityFeatures:
             np.empty((4, 2, bins), np.float32),
             np.empty((PRODUCTS, bins), np.float32),
             np.empty((PRODUCTS, settings.mels), np.float32),
+            np.exp([-settings.hop / (SCATTER_S * settings.rate)]),
+            self._fading,
             self._sound,
             self._end,
         )
@@ -195,7 +206,7 @@ class IntensityFeatures:
 
     def reset(self) -> None:
         """Forget all sound; the next sample is the first."""
-        self._sound[:] = 0
+        self._sound[:], self._fading[:] = 0, 0
         self._end[0] = self.settings.n_fft
         self._filled = 0
 
@@ -205,9 +216,9 @@ class IntensityFeatures:
             raise UsageError(f"features: FOA of shape {foa.shape} came in, (4, n) is needed")
         hops = (self._filled + foa.shape[1]) // self.block
         mel = np.empty((hops, len(CHANNELS), self.settings.mels), np.float32)
-        total = np.empty((hops, 5), np.float32)
+        total = np.empty((hops, 6), np.float32)
         sound = np.ascontiguousarray(foa, np.float32)
         self._filled = self._analyse(self._filled, sound, mel, total)
         if self.settings.mel_gain_db:
-            total /= np.float32(self.settings.mel_gain)
-        return Frames(mel, total[:, :3], total[:, 3], total[:, 4])
+            total[:, :5] /= np.float32(self.settings.mel_gain)
+        return Frames(mel, total[:, :3], total[:, 3], total[:, 4], total[:, 5])

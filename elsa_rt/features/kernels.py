@@ -105,7 +105,7 @@ def finish(
     mel: NDArray[np.float32],
     total: NDArray[np.float32],
 ) -> None:
-    """Write ``mel`` (8, mels), and ``total`` (5,) over the bands of which ``directed`` is true."""
+    """Write ``mel`` (8, mels), and ``total`` (:5) over the bands of which ``directed`` is true."""
     half = np.float32(0.5)
     power, energy, ax, ay, az = sums[0], sums[1], sums[2], sums[3], sums[4]
     for m in range(power.size):
@@ -132,6 +132,32 @@ def finish(
 
 
 @compiled
+def scatter(
+    sums: NDArray[np.float32],
+    directed: NDArray[np.int64],
+    keep: float,
+    fading: NDArray[np.float32],
+) -> float:
+    """Take ``sums`` into the ``fading`` ones (4, mels); how far the bands' directions differ."""
+    half, kept = np.float32(0.5), np.float32(keep)
+    energy, fx, fy, fz = fading[0], fading[1], fading[2], fading[3]
+    x = y = z = longest = np.float32(0)
+    for m in range(energy.size):
+        energy[m] = kept * energy[m] + half * sums[1, m]
+        fx[m] = kept * fx[m] + sums[2, m]
+        fy[m] = kept * fy[m] + sums[3, m]
+        fz[m] = kept * fz[m] + sums[4, m]
+        if directed[m]:
+            scale = np.float32(1) / (energy[m] + np.float32(TINY))
+            x += fx[m] * scale
+            y += fy[m] * scale
+            z += fz[m] * scale
+            longest += np.sqrt(fx[m] * fx[m] + fy[m] * fy[m] + fz[m] * fz[m]) * scale
+    together = np.sqrt(x * x + y * y + z * z)
+    return max(np.float32(0), np.float32(1) - together / (longest + np.float32(TINY)))
+
+
+@compiled
 def analyse(
     hop: int,
     window: NDArray[np.float32],
@@ -143,6 +169,8 @@ def analyse(
     spectrum: NDArray[np.float32],
     products: NDArray[np.float32],
     sums: NDArray[np.float32],
+    keep: NDArray[np.float64],
+    fading: NDArray[np.float32],
     sound: NDArray[np.float32],
     end: NDArray[np.int64],
     filled: int,
@@ -150,12 +178,12 @@ def analyse(
     mel: NDArray[np.float32],
     total: NDArray[np.float32],
 ) -> int:
-    """Write ``mel`` (hops, 8, mels) and ``total`` (hops, 5) of the hops that ``foa`` completes.
+    """Write ``mel`` (hops, 8, mels) and ``total`` (hops, 6) of the hops that ``foa`` completes.
 
     Of the settings, ``bands`` (3, mels) holds the first bin of each mel band, the one behind its
     last, and 1 where the band is one of the direction; ``weights`` those of its bins. ``frames``
     (2, 2, 2 n_fft), ``spectrum`` (4, 2, bins), ``products`` (8, bins) and ``sums`` (8, mels) are
-    memory to work in.
+    memory to work in. ``keep`` (1,) is left of the ``fading`` sums (4, mels) with each hop.
 
     ``sound`` (4, 3 n_fft or more) holds the newest samples before ``end[0]``, n_fft of them at
     least; ``filled`` of them have come in since the last hop, and as many as are returned when
@@ -180,6 +208,7 @@ def analyse(
             multiply(spectrum, products)
             gather(products, bands[0], bands[1], weights, sums)
             finish(sums, bands[2], mel[done], total[done])
+            total[done, 5] = scatter(sums, bands[2], keep[0], fading)
             done += 1
             filled = 0
     end[0] = now

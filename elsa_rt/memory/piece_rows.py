@@ -48,14 +48,15 @@ class PieceRows:
 
     def _gathered(self, step: HeardStep) -> Step:
         sound = step.sound
-        heard = self._tracker.step(step.time_s, sound, step.flow.diffuseness)
+        flow = step.flow
+        heard = self._tracker.step(step.time_s, sound, flow.diffuseness, flow.scatter)
         loudest = int(sound.activity.argmax())
         return Step(
             time_s=step.time_s,
             embedding=sound.embedding[loudest],
             activity=float(sound.activity[loudest]),
             direction=sound.direction[loudest],
-            level_dbfs=step.flow.level_dbfs,
+            level_dbfs=flow.level_dbfs,
             tracks=heard.tracks,
             sounds=[
                 SoundInStep(track.id, embedding, activity)

@@ -51,26 +51,27 @@ class Noise(NamedTuple):
     """Error model of measured directions, degrees in each axis of the tangent plane.
 
     Most of it lasts: a room bends a direction the same way from step to step, and no smoothing can
-    help. The rest is taken as independent. The lasting part lies between what the shipped model
-    does in simulated and in measured rooms (`export/evaluate/tracks.py`: 5.5 and 2.9 degrees for
-    direct sound, 9.2 and 4.0 for diffuse); the independent part is half as much again as there (2
-    to 3.4 degrees), for single steps that go astray.
+    help. An early reflection bends each band another way, which is heard: the lasting part grows
+    with the square root of the bands' scatter. It lies between what the shipped model does in
+    simulated rooms, with hard and even walls, and in measured ones (`export/evaluate/tracks.py`).
+    The rest is taken as independent, half as much again as there (2 to 3.4 degrees), for single
+    steps that go astray.
     """
 
     clear: float = 3.0  # of a sound that is fully active and comes straight
     masked: float = 3.0  # to be added where it is hardly active
     diffuse: float = 3.0  # to be added where sound comes from everywhere
-    lasting: float = 3.0  # what lasts
-    lasting_diffuse: float = 4.0  # to be added to that where sound comes from everywhere
+    lasting: float = 1.0  # what lasts
+    lasting_scattered: float = 11.5  # to be added to that, times the root of the scatter
 
     def sigma(self, activity: float, diffuseness: float) -> float:
         """Standard deviation of the independent part, radians."""
         degrees = self.clear + self.masked * (1 - activity) + self.diffuse * diffuseness
         return math.radians(degrees)
 
-    def bias(self, diffuseness: float) -> float:
+    def bias(self, scatter: float) -> float:
         """Standard deviation of what lasts, radians."""
-        return math.radians(self.lasting + self.lasting_diffuse * diffuseness)
+        return math.radians(self.lasting + self.lasting_scattered * math.sqrt(scatter))
 
 
 NOISE = Noise()
@@ -158,16 +159,21 @@ class Tracker:
         self._followed: list[_Followed] = []
         self._time_s = 0.0  # end of the last step
 
-    def step(self, time_s: float, sound: EncoderOutput, diffuseness: float) -> TrackedStep:
-        """Take what was heard up to ``time_s``; its directions are in the axes of the tracks."""
+    def step(
+        self, time_s: float, sound: EncoderOutput, diffuseness: float, scatter: float
+    ) -> TrackedStep:
+        """Take what was heard up to ``time_s``; its directions are in the axes of the tracks.
+
+        ``diffuseness`` and ``scatter`` are those of the step's `Flow`.
+        """
         for followed in self._followed:
             followed.predict(time_s - self._time_s, silent=followed.last_s < self._time_s)
         self._time_s = time_s
-        slots = self._take(time_s, sound, diffuseness)
+        slots = self._take(time_s, sound, diffuseness, NOISE.bias(scatter))
         return self._tell(time_s, slots)
 
     def _take(
-        self, time_s: float, sound: EncoderOutput, diffuseness: float
+        self, time_s: float, sound: EncoderOutput, diffuseness: float, bias: float
     ) -> list[_Followed | None]:
         """Give every active slot to a track; returns the track of each."""
         activity, directions = sound.activity.tolist(), list(map(vector, sound.direction))
@@ -182,7 +188,6 @@ class Tracker:
             if slots[slot] is None and followed in free:
                 free.remove(followed)
                 slots[slot] = followed
-        bias = NOISE.bias(diffuseness)
         for slot, width in sigma.items():
             direction = directions[slot]
             found = slots[slot] or self._begin(time_s, DirectionFilter(direction, width), bias)

@@ -52,8 +52,8 @@ MANY = 500
 PLACES = {"in front of me": 0.0, "on my left": 90.0, "behind me": 180.0, "on my right": -90.0}
 NOWHERE = {"": None}
 PLACE_DEG, SAME_DEG = 55.0, 45.0
-DIFFUSENESS = 0.4
-"""What streams are taken to have: it is not kept with them, and moves tracks little."""
+DIFFUSENESS, SCATTER = 0.4, 0.1
+"""What streams are taken to have: they are not kept with them, and move tracks little."""
 
 MIN_OVERLAP_S = 0.2
 
@@ -175,7 +175,7 @@ def rows_of(bundle: ModelBundle, heard: HomeRecording, begin_s: float) -> list[E
         sound = EncoderOutput(
             embedding[None], direction[None], np.array([activity]), np.array([distance])
         )
-        tracks = tracker.step(time_s, sound, DIFFUSENESS).tracks
+        tracks = tracker.step(time_s, sound, DIFFUSENESS, SCATTER).tracks
         step = Step(time_s, embedding, float(activity), direction, -40.0, tracks)
         rows += gatherer.step(step)
     rows += gatherer.finish()

@@ -57,7 +57,7 @@ def feed(
         score = np.array(row, np.float32)
         match = Match(score, score, np.zeros(len(row), np.intp), 10 * (1 - score))
         time_s = (index + 1) * STEP_S
-        tracks = tracker.step(time_s, sound, 0.3).slots
+        tracks = tracker.step(time_s, sound, 0.3, 0.1).slots
         alerts += gate.step(time_s, match, sound, tracks)
     return alerts
 

@@ -86,7 +86,7 @@ def test_a_bang_is_an_alert_at_once() -> None:
         heard = sound(-170, activities=(0.2,))  # too short to be taken for a sound
         time_s = (index + 1) * STEP_S
         found = levels.step(match(np.nan, np.nan, 0.9), heard, level)
-        alerts += gate.step(time_s, found, heard, tracker.step(time_s, heard, 0.5).slots)
+        alerts += gate.step(time_s, found, heard, tracker.step(time_s, heard, 0.5, 0.1).slots)
     assert [(a.state, a.rule, a.prompt) for a in alerts] == [
         ("start", "loud", "loud"), ("start", "loud-behind", "loud-behind"),
         ("end", "loud", "loud"), ("end", "loud-behind", "loud-behind"),

@@ -26,7 +26,7 @@ from elsa_rt.tracking.tracker import Tracker
 STEP_S = 0.08
 SECONDS = 8.0
 SETTLED_S = 1.0
-DIFFUSENESS = 0.5
+DIFFUSENESS, SCATTER = 0.5, 0.12
 KEPT = 0.95
 SPEEDS_DEG_S = (0.0, 10.0, 30.0, 60.0, 90.0)
 ERRORS_DEG = ((5.0, 0.0), (2.5, 5.0))  # independent, lasting
@@ -88,7 +88,8 @@ def follow(speed_deg_s: float, independent_deg: float, lasting_deg: float, seed:
     measured /= np.linalg.norm(measured, axis=1, keepdims=True)
     tracker, rows, ids = Tracker(STEP_S, 2.0), [], set()
     for index in range(steps):
-        heard = tracker.step((index + 1) * STEP_S, sound_at(measured[index]), DIFFUSENESS)
+        sound = sound_at(measured[index])
+        heard = tracker.step((index + 1) * STEP_S, sound, DIFFUSENESS, SCATTER)
         ids |= {track.id for track in heard.tracks}
         (track,) = heard.slots
         if track is None or index * STEP_S < SETTLED_S:

@@ -47,7 +47,7 @@ class OnMel:
 
     def step(self, mel: NDArray[np.float32]) -> list[EncoderOutput]:
         nothing = np.zeros(len(mel), np.float32)
-        frames = Frames(mel, np.zeros((len(mel), 3), np.float32), nothing, nothing)
+        frames = Frames(mel, np.zeros((len(mel), 3), np.float32), *3 * [nothing])
         return self._stream.step(frames, np.zeros((4, 0), np.float32))
 
 

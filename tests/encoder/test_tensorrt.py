@@ -56,7 +56,7 @@ def frames(steps: int, seed: int = 0, streams: int = 1) -> NDArray[np.float32]:
 
 def as_frames(mel: NDArray[np.float32]) -> Frames:
     nothing = np.zeros(len(mel), np.float32)
-    return Frames(mel, np.zeros((len(mel), 3), np.float32), nothing, nothing)
+    return Frames(mel, np.zeros((len(mel), 3), np.float32), *3 * [nothing])
 
 
 def hear(encoder: AudioEncoder, mels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -204,7 +204,7 @@ def test_the_run_is_that_of_onnx(bundle: Path, cuda: FakeCuda) -> None:
 def stepped(streams: Streams, mel: NDArray[np.float32]) -> list[EncoderOutput]:
     """The output of each stream for a step (streams, frames, 8, mels) of all."""
     count, nothing = mel.shape[1], np.zeros(mel.shape[1], np.float32)
-    each = [Frames(one, np.zeros((count, 3), np.float32), nothing, nothing) for one in mel]
+    each = [Frames(one, np.zeros((count, 3), np.float32), *3 * [nothing]) for one in mel]
     heard = streams.step(each, np.zeros((4, 0), np.float32))
     return [output for (output,) in heard]
 

@@ -147,7 +147,7 @@ def test_one_sound_stays_one_and_is_what_the_encoder_says(loaded: ModelBundle) -
     mel, size = features.step(foa).mel, loaded.step_frames
     for index, output in enumerate(hear(loaded, foa)):
         nothing = np.zeros(size, np.float32)
-        frames = Frames(mel[index * size : (index + 1) * size], nothing, nothing, nothing)
+        frames = Frames(mel[index * size : (index + 1) * size], *4 * [nothing])
         (wanted,) = alone.step(frames, foa)
         assert output.activity.tolist() == [1, 0]
         np.testing.assert_array_equal(output.embedding[0], wanted.embedding[0])

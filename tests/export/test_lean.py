@@ -137,7 +137,7 @@ def test_what_is_lean_is_left_and_what_differs_is_not_written(
 
 def _frames(mel: NDArray[np.float32]) -> Frames:
     empty = np.zeros(len(mel), np.float32)
-    return Frames(mel, np.zeros((len(mel), 3), np.float32), empty, empty)
+    return Frames(mel, np.zeros((len(mel), 3), np.float32), *3 * [empty])
 
 
 def test_several_streams_hear_as_one_does(student: Student, tmp_path: Path) -> None:

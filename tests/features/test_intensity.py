@@ -48,13 +48,14 @@ def reference(foa: NDArray[np.float32], settings: FeatureSettings) -> Frames:
     padded = np.hstack([np.zeros((4, size)), foa.astype(float)])
     filters = mel_bands(settings)
     low, high = direction_bands(settings)
-    mel, intensity, energy, power = [], [], [], []
+    keep, band_flow, band_density = np.exp(-hop / settings.rate), 0.0, 0.0  # of one second
+    mel, intensity, energy, power, scatter = [], [], [], [], []
     for k in range(foa.shape[1] // hop):
         end = size + (k + 1) * hop
         w, y, z, x = np.fft.rfft(padded[:, end - size : end] * window)
         velocity = np.array([x, y, z])
         rows = np.zeros((len(CHANNELS), settings.mels))
-        flow, density, total = np.zeros(3), 0.0, 0.0
+        flows, densities, total = np.zeros((settings.mels, 3)), np.zeros(settings.mels), 0.0
         for m, band in enumerate(filters):
             cross = (np.conj(w) * velocity) @ band
             w_power = np.abs(w) ** 2 @ band
@@ -65,14 +66,17 @@ def reference(foa: NDArray[np.float32], settings: FeatureSettings) -> Frames:
             rows[4:7, m] = cross.imag * scale
             rows[7, m] = 1 - np.linalg.norm(cross.real) * scale
             total += w_power
-            if low <= m < high:
-                flow += cross.real
-                density += band_energy
+            flows[m], densities[m] = cross.real, band_energy
+        band_flow = keep * band_flow + flows
+        band_density = keep * band_density + densities
+        means = (band_flow / (band_density[:, None] + 1e-20))[low:high]
+        apart = 1 - np.linalg.norm(means.sum(0)) / (np.linalg.norm(means, axis=1).sum() + 1e-20)
         mel.append(rows)
-        intensity.append(flow)
-        energy.append(density)
+        intensity.append(flows[low:high].sum(0))
+        energy.append(densities[low:high].sum())
         power.append(total)
-    return Frames(np.array(mel), np.array(intensity), np.array(energy), np.array(power))
+        scatter.append(apart)
+    return Frames(*map(np.array, (mel, intensity, energy, power, scatter)))
 
 
 @pytest.mark.parametrize(
@@ -94,6 +98,7 @@ def test_kernel_equals_the_reference(settings: FeatureSettings) -> None:
     np.testing.assert_allclose(got.intensity, want.intensity, atol=1e-6)
     np.testing.assert_allclose(got.energy, want.energy, rtol=1e-4)
     np.testing.assert_allclose(got.power, want.power, rtol=1e-4)
+    np.testing.assert_allclose(got.scatter, want.scatter, atol=1e-4)
     assert all(part.dtype == np.float32 for part in got)
 
 

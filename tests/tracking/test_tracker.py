@@ -38,7 +38,7 @@ def run(steps: Sequence[Sequence[float]], release_s: float = 1.0) -> Iterator[Tr
     """What is told for azimuths (steps, slots)."""
     tracker = Tracker(STEP_S, release_s)
     for index, azimuths in enumerate(steps):
-        yield tracker.step((index + 1) * STEP_S, sound(azimuths), 0.3)
+        yield tracker.step((index + 1) * STEP_S, sound(azimuths), 0.3, 0.1)
 
 
 def told(heard: Sequence[TrackedStep], state: str) -> list[Track]:
@@ -80,8 +80,8 @@ def test_silence_costs_certainty() -> None:
 def test_lost_sound_is_silence() -> None:
     tracker = Tracker(STEP_S, 1.0)
     for index in range(5):
-        before = tracker.step(index * STEP_S, sound([10.0]), 0.3)
-    after = tracker.step(60.0, sound([10.0]), 0.3)
+        before = tracker.step(index * STEP_S, sound([10.0]), 0.3, 0.1)
+    after = tracker.step(60.0, sound([10.0]), 0.3, 0.1)
     assert [track.state for track in after.tracks] == ["end"]
     assert after.tracks[0].id == before.tracks[0].id
     assert after.slots[0] is not None
@@ -119,12 +119,12 @@ def test_the_distance_is_smoothed_and_may_be_unknown() -> None:
     tracker, rng = Tracker(STEP_S, 1.0), np.random.default_rng(0)
     for index in range(60):
         away = float(np.exp(rng.normal(math.log(3.0), 0.2))) if index % 3 else NAN
-        heard = tracker.step((index + 1) * STEP_S, sound([5.0], None, away), 0.2)
+        heard = tracker.step((index + 1) * STEP_S, sound([5.0], None, away), 0.2, 0.1)
         assert heard.slots[0] is not None
         if index:
             assert not math.isnan(heard.slots[0].distance_m)
     assert heard.tracks[0].distance_m == pytest.approx(3.0, rel=0.15)
-    (unknown,) = Tracker(STEP_S, 1.0).step(STEP_S, sound([5.0], None, NAN), 0.2).slots
+    (unknown,) = Tracker(STEP_S, 1.0).step(STEP_S, sound([5.0], None, NAN), 0.2, 0.1).slots
     assert unknown is not None
     assert math.isnan(unknown.distance_m)
 
@@ -135,7 +135,7 @@ def test_ids_never_come_again() -> None:
     for turn in range(20):
         tracker.reset()
         for index in range(5):
-            heard = tracker.step(index * STEP_S, sound([turn * 50.0, turn * 50.0 + 90]), 0.3)
+            heard = tracker.step(index * STEP_S, sound([turn * 50.0, turn * 50.0 + 90]), 0.3, 0.1)
         seen += [track.id for track in heard.tracks]
     assert len(set(seen)) == len(seen) == 40
 
@@ -143,7 +143,7 @@ def test_ids_never_come_again() -> None:
 def test_wild_directions_leave_nothing_behind() -> None:
     tracker, rng = Tracker(STEP_S, 2.0), np.random.default_rng(3)
     alive = [
-        len(tracker.step(index * STEP_S, sound(rng.uniform(-180, 180, 1).tolist()), 1.0).tracks)
+        len(tracker.step(index * STEP_S, sound([rng.uniform(-180, 180)]), 1.0, 0.1).tracks)
         for index in range(2_000)
     ]
     assert max(alive) < 25

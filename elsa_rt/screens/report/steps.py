@@ -52,7 +52,7 @@ class PieceOfSteps(NamedTuple):
     direction: Floats  # (n, K, 3)
     activity: Floats  # (n, K)
     distance_m: Floats  # (n, K)
-    flows: NDArray[np.float64]  # (n, 4), the fields of `Flow`
+    flows: NDArray[np.float64]  # (n, 5), the fields of `Flow`
     columns: NDArray[np.uint8]  # (n, bands, 3)
     health: tuple[tuple[float, Health], ...]  # from which second of the recording on
     notices: tuple[str, ...]
@@ -126,7 +126,7 @@ class StepCollector:
         return PieceOfSteps(
             self._piece,
             **arrays,
-            flows=np.array(self._flows, np.float64).reshape(count, 4),
+            flows=np.array(self._flows, np.float64).reshape(count, len(Flow._fields)),
             columns=np.frombuffer(self._columns, np.uint8).reshape(count, -1, 3),
             health=tuple(self._health),
             notices=tuple(self._notices),
