@@ -26,6 +26,7 @@ TOOLS = {
     "evaluate-recall": ("export.evaluate.recall", "answers of a memory of a simulated home"),
     "evaluate-pairs": ("export.evaluate.two_sounds", "two sounds at once, with one slot and two"),
     "evaluate-levels": ("export.evaluate.levels", "how a bundle hears quiet microphones"),
+    "evaluate-rumble": ("export.evaluate.below_hearing", "DC and sound below hearing"),
     "evaluate-tracks": ("export.evaluate.tracks", "errors of directions and tracks"),
     "demo": ("export.scenes.demo", "the built-in demo scene"),
 }

@@ -42,7 +42,7 @@ def pick_channels(profile: Profile, channels: int, name: str) -> tuple[int, ...]
     if channels < 4:
         raise SourceError(
             f"{name} has {channels} channel{'s' if channels != 1 else ''}, four are needed: "
-            "record with a first-order ambisonic or tetrahedral microphone"
+            f"record with a first-order ambisonic or tetrahedral microphone{_joining(channels)}"
         )
     if wanted is None:
         return 1, 2, 3, 4
@@ -52,6 +52,18 @@ def pick_channels(profile: Profile, channels: int, name: str) -> tuple[int, ...]
             f"{channels} channels: choose four of 1..{channels} with --channels"
         )
     return wanted
+
+
+def _joining(channels: int) -> str:
+    """How the tracks of one microphone are joined, if its files have one or two each."""
+    if channels not in (1, 2):
+        return ""
+    count = 4 // channels
+    inputs = " ".join(f"-i {number}.wav" for number in range(1, count + 1))
+    return (
+        f"; the tracks of one are joined by ffmpeg {inputs} -filter_complex amerge=inputs={count} "
+        "four.wav"
+    )
 
 
 def encoding_stage(profile: Profile, rate: int) -> EncodingStage:

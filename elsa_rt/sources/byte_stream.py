@@ -66,7 +66,7 @@ class ByteStream:
                 break
             got += arrived
         self._ahead = got
-        return got
+        return got[:count]
 
 
 class Rewindable(io.RawIOBase):

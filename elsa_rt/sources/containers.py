@@ -24,18 +24,55 @@ _MAGIC = {
     b"RIFF": "WAV", b"RIFX": "WAV", b"RF64": "RF64", b"BW64": "BW64", b"riff": "W64",
     b"FORM": "AIFF", b".snd": "AU", b"caff": "CAF", b"fLaC": "FLAC", b"OggS": "Ogg",
     b"\x1aE\xdf\xa3": "Matroska", b"ID3\x02": "MP3", b"ID3\x03": "MP3", b"ID3\x04": "MP3",
+    b"wvpk": "WavPack", b"TTA1": "True Audio", b"\x7f\xfe\x80\x01": "DTS", b"0&\xb2u": "WMA",
 }  # fmt: skip
+PLAIN = ("WAV", "RF64", "BW64", "W64", "AIFF", "AU", "CAF")
+"""Containers of samples as they are, unless they say otherwise."""
+
 DECODED = ("FLAC", "Ogg")
 """Compressed containers that libsndfile decodes from a pipe."""
+
+FRAMES = 4
+"""So many in a row are looked at where a container has no header, only frames."""
+
+TS_SYNC, TS_BYTES = b"\x47", 188  # ISO 13818-1, of each packet
+FRAMED_BYTES = FRAMES * 8_192
+"""Within which that many frames lie (ISO 14496-3, 1.A.2: 8,191 bytes are the longest)."""
 
 _CAF_FORMS = {107: "fuma", 190: "ambix", 191: "n3d"}  # layout tags, by their upper half
 
 
 def container_of(head: bytes) -> str:
-    """Which container begins with ``head``, or "" where nothing tells."""
+    """Which container begins with ``head``, or "" where nothing tells.
+
+    Some hundred bytes tell all of them; fewer than `FRAMED_BYTES` not AAC and MPEG-TS.
+    """
     if head[4:8] == b"ftyp":
         return "MP4"
-    return _MAGIC.get(head[:4], "")
+    if head[:4] in _MAGIC:
+        return _MAGIC[head[:4]]
+    return _framed(head) if may_be_framed(head) else ""
+
+
+def may_be_framed(head: bytes) -> bool:
+    """Whether ``head`` begins as AAC in frames of its own (ADTS), or MPEG-TS."""
+    return head[:1] == TS_SYNC or (head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xF6 == 0xF0)
+
+
+def _framed(head: bytes) -> str:
+    """AAC or MPEG-TS, if as many frames follow one another as no samples do by chance."""
+    if all(head[at : at + 1] == TS_SYNC for at in range(0, FRAMES * TS_BYTES, TS_BYTES)):
+        return "MPEG-TS"
+    at = 0
+    for _ in range(FRAMES):
+        frame = head[at : at + 6]
+        if len(frame) < 6 or not may_be_framed(frame) or frame[:1] == TS_SYNC:
+            return ""
+        length = (frame[3] & 3) << 11 | frame[4] << 3 | frame[5] >> 5
+        if length < 7:
+            return ""
+        at += length
+    return "AAC"
 
 
 def read_layout(head: bytes) -> PcmLayout | None:

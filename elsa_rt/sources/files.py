@@ -21,8 +21,8 @@ from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.notices import OnNotice
 from elsa_rt.sources.base import BLOCK_S, Source
 from elsa_rt.sources.containers import HEAD_BYTES, container_of, honest_end, ogg_form, read_layout
+from elsa_rt.sources.conversion import conversion
 from elsa_rt.sources.declared import Declared
-from elsa_rt.sources.mp4 import read_ambisonics
 from elsa_rt.sources.pcm import PcmLayout, decode_pcm
 
 UNKNOWN_LENGTH = 0x7FFF_0000
@@ -190,30 +190,9 @@ def _open(path: bytes, name: str, config: Config, on_notice: OnNotice) -> SoundF
     except (sf.LibsndfileError, OSError, TypeError) as error:
         reason = getattr(error, "error_string", "") or str(error)
         raise SourceError(
-            f"cannot read {name} as sound ({reason.strip()}): {_conversion(path, name, head)}"
+            f"cannot read {name} as sound ({reason.strip()}): {conversion(path, name, head)}"
         ) from error
     return file_
-
-
-def _conversion(path: bytes, name: str, head: bytes) -> str:
-    """A command that makes a file of ``name`` which can be read; .wav, as FLAC ends at 8 tracks."""
-    given = name if not name.startswith("-") else f"./{name}"
-    new = f"{Path(given).stem}-converted.wav"
-    note = ""
-    declared = read_ambisonics(path)
-    if declared is not None and declared.kind == "IAMF":
-        note = " with ffmpeg 7.1 or later (IAMF; its ambisonics are AmbiX)"
-    elif declared is not None and not declared.channels:
-        note = " (it declares ambisonics, SA3D, in an order that is unknown here)"
-    elif declared is not None and declared.channels != (1, 2, 3, 4):
-        numbers = ",".join(map(str, declared.channels))
-        note = (
-            f" (it declares AmbiX, SA3D, in another order: then listen with --channels {numbers})"
-        )
-    elif container_of(head) == "MP4":
-        what = "it declares AmbiX, SA3D; " if declared is not None else ""
-        note = f" ({what}AAC of four channels puts W third: then listen with --channels 3,1,2,4)"
-    return f"convert it, e.g. ffmpeg -i {shlex.quote(given)} {shlex.quote(new)}{note}"
 
 
 def _raw(path: bytes, name: str, config: Config, size: int) -> PcmFile:

@@ -16,6 +16,7 @@ MOST_MOOV_BYTES = 64 << 20
 
 MOST_BOXES = 10_000
 IAMF_OBU = b"iamf"
+AAC_ENTRY = b"mp4a"
 
 
 class Ambisonics(NamedTuple):
@@ -28,6 +29,15 @@ class Ambisonics(NamedTuple):
 def is_iamf(head: bytes) -> bool:
     """Whether a file begins as a bare IAMF stream: with an IA Sequence Header."""
     return len(head) > 2 and head[0] >> 3 == 31 and IAMF_OBU in head[2:8]
+
+
+def holds_aac(path: str | bytes | Path) -> bool:
+    """Whether a track of the MP4 is MPEG-4 audio, which is AAC."""
+    try:
+        with open(path, "rb") as file:
+            return AAC_ENTRY in _moov(file)
+    except (OSError, struct.error):
+        return False
 
 
 def read_ambisonics(path: str | bytes | Path) -> Ambisonics | None:

@@ -19,7 +19,16 @@ from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.notices import OnNotice
 from elsa_rt.sources.base import BLOCK_S, MIN_BLOCK_S, Source
 from elsa_rt.sources.byte_stream import ByteStream, Rewindable
-from elsa_rt.sources.containers import DECODED, HEAD_BYTES, container_of, ogg_form, read_layout
+from elsa_rt.sources.containers import (
+    DECODED,
+    FRAMED_BYTES,
+    HEAD_BYTES,
+    PLAIN,
+    container_of,
+    may_be_framed,
+    ogg_form,
+    read_layout,
+)
 from elsa_rt.sources.declared import Declared
 from elsa_rt.sources.pcm import PcmLayout, decode_pcm
 
@@ -106,8 +115,8 @@ class PipeSource(Source):
     def _read_header(self, first: bytes) -> PcmLayout:
         """What comes, by its header or else by the settings."""
         declared = self._declared()
-        kind = container_of(first.ljust(8, b"\0"))
-        if not kind or (kind == "MP4" and declared):
+        kind = self._container(first)
+        if not kind:
             if declared is None:
                 raise UsageError(
                     f"raw samples on {self.name} carry no header: say what they are, e.g. "
@@ -126,22 +135,27 @@ class PipeSource(Source):
         )
         return layout
 
+    def _container(self, first: bytes) -> str:
+        """What begins with these bytes, or ""; what has frames alone is told by several."""
+        if may_be_framed(first):
+            first = self._bytes.peek(FRAMED_BYTES, HEARTBEAT_S)
+        return container_of(first.ljust(8, b"\0"))
+
     def _open_layout(self, kind: str) -> PcmLayout:
         size = LOOK_AT
-        while True:
-            head = self._peek(size)
-            layout = read_layout(head)
-            if layout is not None:
-                skipped = layout.offset
-                while skipped:
-                    skipped -= len(self._bytes.read(skipped) or b"") or skipped
-                return layout
+        head = self._peek(size) if kind in PLAIN else b""
+        while (layout := read_layout(head)) is None:
             if len(head) < size or size >= HEAD_BYTES:
                 raise SourceError(
                     f"{self.name} is {kind} that cannot be read from a pipe: send PCM, e.g. "
                     "ffmpeg -i INPUT -f wav - | elsa-rt listen -"
                 )
             size *= 4
+            head = self._peek(size)
+        skipped = layout.offset
+        while skipped:
+            skipped -= len(self._bytes.read(skipped) or b"") or skipped
+        return layout
 
     def _open_decoder(self, kind: str) -> PcmLayout:
         import soundfile as sf

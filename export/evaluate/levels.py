@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,19 +55,32 @@ def turned_down(trial: Staged, down_db: float) -> Staged:
     return trial._replace(foa=np.float32(10 ** (-down_db / 20)) * trial.foa)
 
 
-def measure(
-    bundle: ModelBundle, clips: Sequence[Clip], rooms: Sequence[TrialRoom],
-    prompts: NDArray[np.float32],
-) -> dict[float, list[Heard]]:  # fmt: skip
+class Material(NamedTuple):
+    """What a bundle is measured with."""
+
+    bundle: ModelBundle
+    clips: list[Clip]
+    rooms: list[TrialRoom]
+    prompts: NDArray[np.float32]  # (labels, D): the plain phrase of each label of training
+
+
+def measure(given: Material) -> dict[float, list[Heard]]:
     """Each clip at each of `DOWN_DB`."""
-    ear = TrialReader(bundle)
+    ear = TrialReader(given.bundle)
     found: dict[float, list[Heard]] = {down: [] for down in DOWN_DB}
-    for trial in tqdm(staged(clips, rooms, (SNR_DB,)), "clips", len(clips), disable=None):
+    for trial in trials(given):
         heard = [ear.hear(turned_down(trial, down)) for down in DOWN_DB]
         if heard[0].active.any():
             for down, one in zip(DOWN_DB, heard, strict=True):
-                found[down].append(judge(one, prompts))
+                found[down].append(judge(one, given.prompts))
     return found
+
+
+def trials(given: Material) -> Iterator[Staged]:
+    """Every clip in a room, with a bar of progress."""
+    yield from tqdm(
+        staged(given.clips, given.rooms, (SNR_DB,)), "clips", len(given.clips), disable=None
+    )
 
 
 def line(heard: Sequence[Heard]) -> str:
@@ -76,24 +89,25 @@ def line(heard: Sequence[Heard]) -> str:
     return f"{first.mean():.2f} | {five.mean():.2f} | {active.mean():.2f} | {np.median(off):.1f}°"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        "python -m export evaluate-levels", description=__doc__.split("\n")[0]
-    )
+def material(tool: str, about: str, argv: Sequence[str] | None) -> Material:
+    """What the command line of ``tool`` asks for: BUNDLE WORK [--clips N]."""
+    parser = argparse.ArgumentParser(f"python -m export {tool}", description=about)
     parser.add_argument("bundle", type=Path, metavar="BUNDLE")
     parser.add_argument("work", type=Path, metavar="WORK", help="directory of export prepare")
     parser.add_argument("--clips", type=int, default=CLIPS, help="(default: %(default)s)")
     args = parser.parse_args(argv)
+    if args.clips < 1:
+        raise UsageError(f"--clips {args.clips}: at least one is needed")
+    bundle, clips = ModelBundle.load(args.bundle), read_clips(args.work, 1)
+    order = np.random.default_rng(SEED).permutation(len(clips.known))[: args.clips]
+    prompts = reader_of(bundle, clips.labels[: clips.trained]).prompts
+    return Material(bundle, [clips.known[i] for i in order], simulated_rooms(args.work), prompts)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
     try:
-        if args.clips < 1:
-            raise UsageError(f"--clips {args.clips}: at least one is needed")
-        bundle, clips = ModelBundle.load(args.bundle), read_clips(args.work, 1)
-        order = np.random.default_rng(SEED).permutation(len(clips.known))[: args.clips]
-        prompts = reader_of(bundle, clips.labels[: clips.trained]).prompts
-        found = measure(
-            bundle, [clips.known[i] for i in order], simulated_rooms(args.work), prompts
-        )
+        found = measure(material("evaluate-levels", __doc__.split("\n")[0], argv))
     except ElsaError as problem:
         print(f"export evaluate-levels: {problem}", file=sys.stderr)
         return problem.exit_code

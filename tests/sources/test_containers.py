@@ -8,7 +8,6 @@ import re
 import struct
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -311,25 +310,6 @@ def test_a_pipe_that_stalls_is_told_within_five_seconds(sound: Samples) -> None:
     os.close(into)
     assert max(silent) >= 2
     assert "no sound has come for 2 s" in notices[0]
-
-
-@pytest.mark.parametrize(
-    "make",
-    [lambda name: name + "-x.mp4", lambda name: name + "; rm x.wav", lambda name: "-o " + name],
-)
-def test_a_printed_conversion_can_be_pasted(make: Callable[[str], str], tmp_path: Path) -> None:
-    import shlex
-
-    path = tmp_path / make("a b'c")
-    path.write_bytes(b"\0\0\0\x18ftypM4A " + bytes(64))
-    with pytest.raises(Exception, match="convert it") as failure:
-        FileSource(path, Config(), print)
-    text = str(failure.value)
-    command = text[text.index("ffmpeg") :].partition(" (AAC")[0]
-    words = shlex.split(command)
-    assert words[:2] == ["ffmpeg", "-i"]
-    assert words[2] == str(path)
-    assert words[3].endswith("-converted.wav")
 
 
 @pytest.mark.parametrize("address", ["rtsp://camera/audio", "https://example.org/a b.m4a"])

@@ -47,7 +47,7 @@ IAMF = bytes([0xF8, 6]) + b"iamf" + bytes(2)
         (mp4(sa3d((0, 1, 2, 3), ordering=1)), Ambisonics("SA3D", ()), "that is unknown here"),
         (mp4(sa3d((0, 1, 2, 3), normalisation=1)), Ambisonics("SA3D", ()), "unknown here"),
         (mp4(sa3d((0, 0, 2, 3))), Ambisonics("SA3D", ()), "unknown here"),
-        (mp4(b""), None, "AAC of four channels puts W third"),
+        (mp4(b""), None, "without names puts W third"),
         (mp4(box(b"iamf", bytes(28))), Ambisonics("IAMF", (1, 2, 3, 4)), "ffmpeg 7.1 or later"),
         (IAMF + bytes(100), Ambisonics("IAMF", (1, 2, 3, 4)), "ffmpeg 7.1 or later"),
     ],
