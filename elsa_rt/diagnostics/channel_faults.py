@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.diagnostics.channel_tally import steps_of
 from elsa_rt.diagnostics.comparison import HISTORY_S, named
+from elsa_rt.diagnostics.delays import LEAST, delayed
 from elsa_rt.diagnostics.neighbours import (
     BANDS,
     HUM_BANDS,
@@ -88,13 +89,13 @@ class _Names:
     """What channels are called."""
 
     def __init__(self, numbers: Sequence[int]) -> None:
-        self._numbers = numbers
+        self.numbers = numbers
 
     def of(self, at: int) -> str:
-        return f"channel {self._numbers[at]}"
+        return f"channel {self.numbers[at]}"
 
     def those(self, which: NDArray[np.bool_]) -> str:
-        return named(self._numbers, which)
+        return named(self.numbers, which)
 
     @staticmethod
     def stands(row: NDArray[np.floating]) -> str:
@@ -207,6 +208,16 @@ def _dependent(
                 "or mixer copies it: use a hw: device, and the recorder's separate tracks",
             )
         )
+    if found:
+        return found
+    found = [
+        Fault(
+            "same",
+            f"{copy.told(names.numbers, rate)}: a driver mixes up its buffers, or a mixer delays a "
+            "copy: plug the microphone in again, use a hw: device",
+        )
+        for copy in delayed(samples[:, -max(rate, LEAST) :], alive)
+    ]
     if not found and mix.channels.any():
         found.append(
             Fault(

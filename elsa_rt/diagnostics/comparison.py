@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.diagnostics.channel_tally import FRAME_S, ChannelTally
+from elsa_rt.diagnostics.delays import LEAST, PAIRS, Delay, delayed
 from elsa_rt.diagnostics.neighbours import BANDS, HUM_BANDS, band_spectra, gain_errors, lacking
 from elsa_rt.diagnostics.still import repeated
 
 WINDOW_S = 1.0  # over which channels are judged
 HISTORY_S = 4.0  # that repetition, gains and bandwidth are judged by
+TURNS = 3  # in which all pairs of channels are looked at for delayed copies
 SURE = 2  # windows in a row that must show another gain or bandwidth
 
 Told = Iterator[tuple[str, str]]  # kinds of faults, and their text
@@ -27,6 +29,8 @@ class Comparison:
         self._tally = ChannelTally(rate, round(HISTORY_S / FRAME_S))
         self._spectra = deque[NDArray[np.complex128]](maxlen=round(HISTORY_S / WINDOW_S))
         self._seen = {"gain": 0, "narrow": 0, "hum": 0}  # windows in a row
+        self._turn = 0
+        self._copies: list[list[Delay]] = [[] for _ in range(TURNS)]
 
     def add(self, samples: NDArray[np.float32]) -> None:
         """Take finite samples (4, n)."""
@@ -50,6 +54,7 @@ class Comparison:
             if repeating:
                 yield from repeating
                 return
+            yield from self._delayed(history[:, -max(window, LEAST) :], used)
         if seconds >= 3 * WINDOW_S:
             yield from self._compared(used)
 
@@ -73,6 +78,19 @@ class Comparison:
             f"{again} on {named(self._numbers, found.channels)} while others go on: a converter "
             "hangs: plug the microphone in again",
         )
+
+    def _delayed(self, newest: NDArray[np.float32], used: NDArray[np.bool_]) -> Told:
+        """A third of the pairs of channels is looked at each time, so that no step waits long."""
+        self._turn = (self._turn + 1) % TURNS
+        self._copies[self._turn] = delayed(newest, used, PAIRS[self._turn :: TURNS])
+        copies = [copy for some in self._copies for copy in some]
+        if copies:
+            which = "; ".join(copy.told(self._numbers, self._rate) for copy in copies)
+            yield (
+                "same",
+                f"{which}, as no microphone's is: a driver mixes up its buffers, or a mixer delays "
+                "a copy: plug the microphone in again, and prefer a hw: device",
+            )
 
     def _compared(self, used: NDArray[np.bool_]) -> Told:
         lost = lacking(self._spectra, used)

@@ -50,7 +50,7 @@ def mixed(covariance: NDArray[np.float64]) -> Mix:
         return Mix(which, copies)
     spread = np.sqrt(power[alive])
     correlation = covariance[np.ix_(alive, alive)] / np.outer(spread, spread)
-    limit = np.maximum(DEPENDENT, _rounding_share(power[alive]))
+    limit = np.maximum(DEPENDENT, rounding_share(power[alive]))
     for row in range(len(alive)):
         for column in range(row + 1, len(alive)):
             new = 1 - correlation[row, column] ** 2
@@ -62,7 +62,7 @@ def mixed(covariance: NDArray[np.float64]) -> Mix:
     return Mix(which, copies)
 
 
-def _rounding_share(power: NDArray[np.float64]) -> NDArray[np.float64]:
+def rounding_share(power: NDArray[np.float64]) -> NDArray[np.float64]:
     """Share of each channel's power that rounding may have added, where that is small."""
     share = ROUNDING**2 / power
     return np.where(share < ABOVE_ROUNDING**-2, share, 0.0)

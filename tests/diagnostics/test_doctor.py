@@ -91,6 +91,17 @@ def test_a_dead_channel_fails(
     assert "channel 2 is dead" in checks["signal"][0]["found"]
 
 
+def test_a_copy_that_comes_later_fails(
+    capsules: Samples, bundle: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    samples = capsules.copy()
+    samples[3] = np.roll(samples[0], 480)
+    path = wav(tmp_path / "later.wav", samples)
+    checks = examined(capsys, 1, bundle, path, "--format", "a-format")
+    assert checks["signal"][0]["state"] == "failure"
+    assert "channel 4 is channel 1 480 samples (10.0 ms) later" in checks["signal"][0]["found"]
+
+
 def test_a_damaged_model_fails_and_the_page_says_so(tmp_path: Path, capsys: Capture) -> None:
     broken = make_bundle(tmp_path / "broken")
     (broken / "audio_encoder.onnx").write_bytes(b"no model")

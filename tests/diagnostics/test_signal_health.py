@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from elsa_rt.audio.block import Block
+from elsa_rt.diagnostics.delays import delayed
 from elsa_rt.diagnostics.signal_health import SignalHealth
 
 RATE = 48_000
@@ -243,6 +244,48 @@ def test_copies_and_sums_are_told_however_they_are_rounded(
     if bits:
         samples = (np.round(samples * 2 ** (bits - 1)) / 2 ** (bits - 1)).astype(np.float32)
     assert "same" in kinds(samples)
+
+
+@pytest.mark.parametrize("samples_later", [1, 7, 64, 480, 4_096, -1_024])
+@pytest.mark.parametrize("bits", [16, 24, 0])
+@pytest.mark.parametrize("gain", [1.0, -0.4])
+def test_a_copy_that_comes_later_is_told(samples_later: int, bits: int, gain: float) -> None:
+    samples = plane_wave()
+    samples[2] = np.float32(gain) * np.roll(samples[1], samples_later)
+    if bits:
+        samples = (np.round(samples * 2 ** (bits - 1)) / 2 ** (bits - 1)).astype(np.float32)
+    seen = kinds(samples)
+    assert set(seen) == {"same"}
+    assert seen["same"] <= 5
+    first, later = (2, 3) if samples_later > 0 else (3, 2)
+    how = ", inverted," if gain < 0 else ""
+    told = f"channel {later} is channel {first}{how} {abs(samples_later):,} samples"
+    assert any(notice.startswith(told) for notice in notices(samples))
+
+
+@pytest.mark.parametrize("spacing_m", [0.0144, 0.05])
+def test_capsules_that_hear_a_wave_one_after_the_other_are_no_copies(spacing_m: float) -> None:
+    rng = np.random.default_rng(5)
+    count = 6 * RATE
+    spectrum = np.fft.rfft(0.2 * rng.standard_normal(count))
+    hertz = np.fft.rfftfreq(count, 1 / RATE)
+    for whole in (False, True):  # samples between the capsules
+        late = np.arange(4) * (round(spacing_m / 343 * RATE) / RATE if whole else spacing_m / 343)
+        wave = np.fft.irfft(spectrum * np.exp(-2j * np.pi * hertz * late[:, None]), count)
+        samples = (wave + 1e-4 * rng.standard_normal((4, count))).astype(np.float32)
+        assert "same" not in kinds(samples, capsules=True)
+
+
+@pytest.mark.parametrize("hertz", [50, 440, 1_000, 3_000])
+def test_a_tone_is_not_its_own_copy(hertz: float) -> None:
+    at = 2 * np.pi * hertz * np.arange(6 * RATE) / RATE
+    samples = 0.2 * np.sin(at + np.arange(4)[:, None])  # as capsules hear it
+    assert delayed(samples, np.ones(4, bool)) == []
+
+
+def test_blips_of_the_last_bit_are_no_copies() -> None:
+    blips = np.random.default_rng(2).random((4, 6 * RATE)) < 1e-4
+    assert "same" not in kinds((blips / 2**15).astype(np.float32))
 
 
 @pytest.mark.parametrize("decibels", [-26, -16, 16])

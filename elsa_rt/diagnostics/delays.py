@@ -1,0 +1,101 @@
+"""Channels that carry another's signal later: a driver that mixes up its buffers, for one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsa_rt.diagnostics.neighbours import DEPENDENT, rounding_share
+
+MOST = 4_800  # samples later at most; buffers of drivers are 4,096 or fewer
+PIECE = 1_024  # samples that are looked for in the other channels
+LENGTH = 4_096  # samples around it that must be the same
+LEAST = LENGTH + 2 * MOST + 1  # samples that are needed
+SIZE = 10_752  # of the transform: PIECE and MOST on both sides, and a product of small primes
+ALIKE = 0.99  # correlation of the piece that is worth a close look
+LIVELY = 0.25  # of the steps must differ from 0: few blips are alike by chance
+TONE_LINES, TONE_SHARE = 12, 0.97  # of the power in so few lines: a tone, which is its own delay
+
+PAIRS = tuple(combinations(range(4), 2))
+
+
+class Delay(NamedTuple):
+    """One channel is another's signal, so many samples later."""
+
+    channel: int  # index of the later one
+    of: int
+    samples: int
+    inverted: bool
+
+    def told(self, numbers: Sequence[int], rate: int) -> str:
+        """In words, with channels as the device counts them."""
+        later = f"{self.samples:,} samples ({1000 * self.samples / rate:.1f} ms) later"
+        how = ", inverted," if self.inverted else ""
+        return f"channel {numbers[self.channel]} is channel {numbers[self.of]}{how} {later}"
+
+
+def delayed(
+    samples: NDArray[np.floating],
+    used: NDArray[np.bool_],
+    pairs: Sequence[tuple[int, int]] = PAIRS,
+) -> list[Delay]:
+    """Delayed copies among the ``used`` channels of ``samples`` (4, n), at any gain.
+
+    The loudest piece of one is looked for in the other of each of the ``pairs``. Two microphones
+    never hear the same but for a delay: each has noise of its own.
+    """
+    if samples.shape[1] < LEAST or not used.any():
+        return []
+    steps = np.diff(samples, axis=1)  # no DC, and high tones count
+    side = (LENGTH - PIECE) // 2
+    at = MOST + side + _loudest(steps[used], MOST + side)
+    around = steps[:, at - MOST : at + PIECE + MOST]
+    level = np.sqrt((steps[:, at : at + PIECE] ** 2).sum(axis=1))
+    found = []
+    for one, other in pairs:
+        if not (used[one] and used[other] and level[[one, other]].all()):
+            continue
+        wanted = np.fft.rfft(steps[one, at : at + PIECE], SIZE).conj()
+        alike = np.fft.irfft(wanted * np.fft.rfft(around[other], SIZE), SIZE)[: 2 * MOST + 1]
+        alike /= level[one] * _levels(around[other])
+        lag = int(np.abs(alike).argmax()) - MOST
+        if lag and abs(alike[lag + MOST]) > ALIKE and _is_copy(
+            steps[one, at - side :][:LENGTH], steps[other, at - side + lag :][:LENGTH]
+        ):  # fmt: skip
+            pair = (other, one) if lag > 0 else (one, other)
+            found.append(Delay(*pair, abs(lag), bool(alike[lag + MOST] < 0)))
+    return found
+
+
+def _loudest(steps: NDArray[np.floating], margin: int) -> int:
+    """Where the loudest piece begins, of those with ``margin`` on both sides, from the first."""
+    inner = steps[:, margin : steps.shape[1] - margin]
+    count = inner.shape[1] // PIECE
+    pieces = inner[:, : count * PIECE].reshape(len(inner), count, PIECE)
+    return PIECE * int(np.einsum("cnk,cnk->n", pieces, pieces).argmax())
+
+
+def _levels(around: NDArray[np.floating]) -> NDArray[np.float64]:
+    """What a piece of each place of ``around`` (n,) is normalised by."""
+    energy = np.cumsum(np.square(around, dtype=np.float64))
+    energy[PIECE:] -= energy[:-PIECE]
+    return np.asarray(np.sqrt(np.maximum(energy[PIECE - 1 :], 1e-9 * energy.max())))
+
+
+def _is_copy(one: NDArray[np.floating], other: NDArray[np.floating]) -> bool:
+    """Whether nothing is new in ``other`` (n,) but what rounding adds."""
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    power = np.array([(one**2).mean(), (other**2).mean()])
+    if min(map(np.count_nonzero, (one, other))) < LIVELY * one.size or _is_tone(one):
+        return False
+    new = 1 - float((one * other).mean()) ** 2 / float(power.prod())
+    return bool(new < max(DEPENDENT, *rounding_share(power)))
+
+
+def _is_tone(row: NDArray[np.floating]) -> bool:
+    power = np.sort(np.abs(np.fft.rfft(row * np.hanning(row.size))) ** 2)[::-1]
+    return bool(power[:TONE_LINES].sum() >= TONE_SHARE * power.sum())
