@@ -8,20 +8,17 @@ import numpy as np
 import pytest
 
 from elsa_rt.encoder.bundle import ModelBundle
-from export.evaluate.alerts.feedback import (
+from export.evaluate.alerts.feedback.figures import MARKS, feedback_markdown, summary
+from export.evaluate.alerts.feedback.homes import (
     COUNTED_NIGHTS,
     LOOK_ALIKES,
     MARKED_NIGHTS,
-    MARKS,
     TRUE_ELSEWHERE,
     TRUE_THERE,
     Home,
-    HomeRule,
-    feedback_markdown,
-    mistaken,
-    simulate,
 )
-from export.evaluate.alerts.feedback import _summary as summary
+from export.evaluate.alerts.feedback.rule import HomeRule
+from export.evaluate.alerts.feedback.simulation import mistaken, simulate
 from export.scenes.home_hours import HomeRecording
 
 STEPS = 12

@@ -2,7 +2,7 @@
 
     python -m tests.faults                   run every fault, print the table
     python -m tests.faults --write           and put it into the page
-    python -m tests.faults broker_killed     run some
+    python -m tests.faults broker_killed     run some; with --write their rows alone are made anew
 
 Each fault is injected for real into ``elsa-rt listen`` as a process that hears the built-in scene,
 over and over. Seconds are of the wall clock. Alerts that are lost are counted against the sounds
@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 from tests.faults import devices, files, network, pipes
-from tests.faults.table import Row, write
+from tests.faults.table import Row, line, write
 
 FAULTS = (*devices.FAULTS, *pipes.FAULTS, *files.FAULTS, *network.FAULTS)
 
@@ -46,9 +46,9 @@ def main() -> int:
             rows.append(fault(directory))
         finally:
             shutil.rmtree(directory, ignore_errors=True)
-        print(f"| {' | '.join(rows[-1])} |", flush=True)
-    if given.write and not given.only:
-        write(rows)
+        print(line(rows[-1]), flush=True)
+    if given.write:
+        write(rows, whole=not given.only)
     return 1 if any(map(is_wrong, rows)) else 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,18 +33,31 @@ def seconds(value: float | None) -> str:
     return "never" if value is None else f"{value:.1f} s"
 
 
-def lines(rows: list[Row]) -> Iterator[str]:
-    """Markdown."""
-    yield "| fault | detected after | recovered after | lost | alerts lost | told |"
-    yield "|---|---|---|---|---|---|"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
+HEAD = (
+    "| fault | detected after | recovered after | lost | alerts lost | told |",
+    "|---|---|---|---|---|---|",
+)
 
 
-def write(rows: list[Row]) -> None:
-    """Put the table into the page."""
-    page = PAGE.read_text("utf-8")
+def line(row: Row) -> str:
+    """A line of the table."""
+    return f"| {' | '.join(row)} |"
+
+
+def merged(page: str, rows: Sequence[Row], *, whole: bool) -> str:
+    """The ``page`` with ``rows`` in its table: alone, or each in place of what was there of it."""
     before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    made = "".join(f"{line}\n" for line in lines(rows))
-    PAGE.write_text(before + BEGIN + made + END + after, "utf-8")
+    there, _, after = rest.partition(END)
+    table = {} if whole else {_fault(one): one for one in there.splitlines()[len(HEAD) :]}
+    table |= {row.fault: line(row) for row in rows}
+    made = "".join(f"{one}\n" for one in (*HEAD, *table.values()))
+    return before + BEGIN + made + END + after
+
+
+def _fault(one: str) -> str:
+    return one.split(" | ")[0].removeprefix("| ")
+
+
+def write(rows: Sequence[Row], *, whole: bool) -> None:
+    """Put the table, or some rows of it, into the page."""
+    PAGE.write_text(merged(PAGE.read_text("utf-8"), rows, whole=whole), "utf-8")

@@ -25,7 +25,8 @@ from elsa_rt.encoder.bundle import SCORES, ModelBundle
 from elsa_rt.errors import ElsaError
 from elsa_rt.scoring.statistics import Statistics
 from export.bundles.manifest import rehash
-from export.evaluate.alerts.feedback import feedback_markdown, feedback_report
+from export.evaluate.alerts.feedback.figures import feedback_markdown
+from export.evaluate.alerts.feedback.simulation import feedback_report
 from export.evaluate.alerts.measure import Judge, false_alarms, place_gate, targets_found
 from export.evaluate.alerts.report import Report, markdown, report_of
 from export.scenes.home import KINDS, PAUSE_S, STREAM_S, World
