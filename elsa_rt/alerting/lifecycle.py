@@ -9,7 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.scoring.confirmation import Confirmation, Flags, RuleMapping, Times
+from elsa_rt.scoring.confirmation import (
+    Confirmation,
+    Flags,
+    RuleMapping,
+    Times,
+    sure_above,
+)
 
 
 class Transitions(NamedTuple):
@@ -23,9 +29,9 @@ class Transitions(NamedTuple):
 class AlertLifecycle:
     """Confirmation, hysteresis, cooldown and rate limit of p alerts.
 
-    Scores start an alert as `Confirmation` says. It ends when they have stayed below the lower
-    threshold for the time of release. Until its cooldown is over, and while it alerted as often as
-    ``at_most`` allows, none starts.
+    Scores start an alert as `elsa_rt.scoring.confirmation` says. It ends when they have stayed
+    below the lower threshold for the time of release. Until its cooldown is over, and while it
+    alerted as often as ``at_most`` allows, none starts.
 
     Parameters
     ----------
@@ -43,6 +49,7 @@ class AlertLifecycle:
         self, start: NDArray[np.floating], end: NDArray[np.floating], times: Times
     ) -> None:
         self.start, self.end = np.asarray(start, float), np.asarray(end, float)
+        self._sure = np.where(times.hasty, sure_above(self.start), np.inf)
         self._times = times
         self._confirmation = Confirmation(times.confirm)
         self.reset()
@@ -92,7 +99,7 @@ class AlertLifecycle:
         required = self.required if required is None else required
         ready = self.is_open | (time_s > np.maximum(self._ready_s, self._limited_s))
         holds = ready & (score >= required)
-        confirmed = self._confirmation.step(holds)
+        confirmed = self._confirmation.step(holds) | (holds & (score >= self._sure))
         ended = self.is_open & (self._confirmation.steps_below >= self._times.release)
         started = ~self.is_open & confirmed
         if ended.any():

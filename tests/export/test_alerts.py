@@ -22,6 +22,7 @@ from elsa_rt.scoring.false_alarm_rate import FalseAlarmCurves
 from elsa_rt.scoring.scorer import Match
 from elsa_rt.scoring.statistics import Statistics
 from elsa_rt.scoring.thresholds import thresholds
+from elsa_rt.tuning.gate import Timing
 from export.bundles.score_statistics import main as calibrate
 from export.evaluate.alerts.gate import starts_of
 from export.evaluate.alerts.measure import RATES, false_alarms
@@ -155,7 +156,7 @@ def test_starts_are_those_of_the_gate(seed: int) -> None:
         for alert in gate.step((step + 1) * STEP_S, match, sound, [None]):
             if alert.state == "start":
                 wanted.append((step, int(str(alert.rule)[1:])))
-    found = starts_of(scores, start, end, int(times.confirm[0]), int(times.release[0]))
+    found = starts_of(scores, start, end, Timing.of(times, 0))
     assert len(wanted) > 3
     assert list(zip(found.step.tolist(), found.column.tolist(), strict=True)) == wanted
 

@@ -92,14 +92,15 @@ def alerts_of_the_gate(
     return [alert.time_s for alert in alerts if alert.state == "start"]
 
 
+@pytest.mark.parametrize("confirm_s", [None, 0.3])
 @pytest.mark.parametrize("seed", range(4))
-def test_many_thresholds_at_once_are_as_many_gates(seed: int) -> None:
+def test_many_thresholds_at_once_are_as_many_gates(seed: int, confirm_s: float | None) -> None:
     rng = np.random.default_rng(seed)
     time_s = STEP_S * np.arange(1, 401)
     score = rng.random(400).astype(np.float32) ** 2
-    rule = Rule("x", ("x",), confirm_s=0.3, release_s=0.4, cooldown_s=float(rng.integers(0, 2)))
-    times = times_of([rule], Config(), STEP_S)
-    timing = Timing(int(times.confirm[0]), int(times.release[0]), float(times.cooldown_s[0]))
+    cooldown_s = float(rng.integers(0, 2))
+    rule = Rule("x", ("x",), confirm_s=confirm_s, release_s=0.4, cooldown_s=cooldown_s)
+    timing = Timing.of(times_of([rule], Config(), STEP_S), 0)
     start = np.array([0.05, 0.3, 0.5, 0.7])
     course = courses(time_s, score, start, np.minimum(start, 0.35), timing)
     for lane, threshold in enumerate(start):

@@ -21,16 +21,14 @@ def starts_of(
     scores: NDArray[Any],
     start: NDArray[np.floating],
     end: NDArray[np.floating],
-    confirm: int,
-    release: int,
+    timing: Timing,
 ) -> Starts:
-    """When `elsa_rt.alerting.gate.AlertGate` would start alerts, without a cooldown.
+    """When `elsa_rt.alerting.gate.AlertGate` would start alerts.
 
     Parameters
     ----------
     scores : (steps, c), a column for each rule and threshold
     start, end : (c,)
-    confirm, release : steps
     """
     steps = np.arange(len(scores), dtype=float)
-    return Starts(*courses(steps, scores, start, end, Timing(confirm, release, 0)).starts.nonzero())
+    return Starts(*courses(steps, scores, start, end, timing).starts.nonzero())

@@ -18,6 +18,7 @@ from elsa_rt.scoring.confirmation import confirmed_threshold, times_of
 from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.statistics import Statistics
 from elsa_rt.scoring.thresholds import thresholds
+from elsa_rt.tuning.gate import Timing
 from export.data.clips import kinds, phrases
 from export.evaluate.alerts.gate import Starts, starts_of
 from export.scenes.home_hours import HomeRecording
@@ -48,13 +49,12 @@ class Judge:
         config, statistics = Config(), Statistics.load(bundle)
         bank = PromptBank.encode(bundle, prompts, config)
         self._scorer = Scorer(bank, statistics, config, bundle.step_s)
-        times = times_of(bank.rules, config, bundle.step_s)
-        self.confirm, self.release = int(times.confirm[0]), int(times.release[0])
+        self._timing = Timing.of(times_of(bank.rules, config, bundle.step_s), 0)
         found = [
             thresholds(bank.rules, config.changed(false_alarms_per_hour=rate), self._scorer.curves)
             for rate in RATES
         ]
-        bare = [_bare_threshold(statistics, bank, rate, self.confirm) for rate in RATES]
+        bare = [_bare_threshold(statistics, bank, rate, self._timing.confirm) for rate in RATES]
         starts = [*(start for start, _ in found), *(np.full(len(labels), cos) for cos in bare)]
         ends = [*(end for _, end in found), *(np.full(len(labels), cos - BARE_END) for cos in bare)]
         self.start, self.end = np.concatenate(starts), np.concatenate(ends)
@@ -70,9 +70,7 @@ class Judge:
         some = np.arange(len(self.start))
         if only is not None:
             some = some[only :: len(self.labels)]
-        starts = starts_of(
-            scores[:, some], self.start[some], self.end[some], self.confirm, self.release
-        )
+        starts = starts_of(scores[:, some], self.start[some], self.end[some], self._timing)
         return Starts(starts.step, some[starts.column])
 
 

@@ -11,7 +11,7 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.rule import rules_of
-from elsa_rt.scoring.confirmation import confirmed_threshold, times_of
+from elsa_rt.scoring.confirmation import confirmed_threshold, sure_above, times_of
 from elsa_rt.scoring.feedback import FeedbackStore
 from elsa_rt.scoring.feedback_gate import FeedbackGate
 from elsa_rt.scoring.marks import AlertSounds, spread
@@ -35,7 +35,9 @@ class HomeRule:
         self._scorer = Scorer(bank, self._statistics, config, bundle.step_s)
         start, end = thresholds(bank.rules, config, self._scorer.curves)
         needed = self._scorer.curves.needed
-        self.start, self.end = float(needed(start)[0]), float(needed(end)[0])
+        self.start, self.end, self._sure = (
+            float(needed(score)[0]) for score in (start, end, sure_above(start))
+        )
         self._confirm = int(times_of(bank.rules, config, bundle.step_s).confirm[0])
 
     def gate(self, store: FeedbackStore) -> FeedbackGate:
@@ -52,13 +54,18 @@ class HomeRule:
 
     def margin(self, logit: NDArray[np.float64]) -> float:
         """Log odds by which the best run is above the threshold; an alert from 0 on."""
-        return float(confirmed_threshold(logit, self._confirm).max() - self.start)
+        return float(self._above(logit).max())
+
+    def _above(self, logit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same of each step, by a run of steps or by one that is sure."""
+        run = confirmed_threshold(logit, self._confirm) - self.start
+        return np.maximum(run, logit - self._sure)
 
     def judge(
         self, store: FeedbackStore, heard: HomeRecording, logit: NDArray[np.float64], verdict: str
     ) -> None:
         """Mark the alert of a stream, as `elsa_rt.alerting.alert_sounds` would keep it."""
-        first = int(np.argmax(confirmed_threshold(logit, self._confirm) >= self.start))
+        first = int(np.argmax(self._above(logit) >= 0))
         after = np.arange(len(logit)) >= first
         held = np.flatnonzero((logit >= self.start) | (after & (logit >= self.end)))
         sounds = self._statistics.compress(heard.embedding.astype(np.float32)[held])
