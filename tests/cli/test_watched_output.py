@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import threading
 import time
+from types import SimpleNamespace
 
+import pytest
+
+from elsa_rt.cli import watched_output
 from elsa_rt.cli.watched_output import WatchedOutput
+from tests.support.hearings import until
 
 
-def test_a_stuck_reader_is_told_while_it_is_stuck() -> None:
+def test_a_stuck_reader_is_told_while_it_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(watched_output, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
     reading, writing = os.pipe()
     said: list[str] = []
     told = threading.Event()
@@ -21,12 +28,16 @@ def test_a_stuck_reader_is_told_while_it_is_stuck() -> None:
     with os.fdopen(writing, "w") as stream, WatchedOutput(stream, notice, 0.2).watching() as out:
         out.write("a line\n")
         out.flush()
-        time.sleep(0.5)
+        now_s[0] = 100.0
+        time.sleep(0.5)  # the watcher looks every 0.1 s
         assert said == [], "nothing is being written"
 
         def read() -> None:
+            until(lambda: out._since is not None)
+            now_s[0] += 0.3
             assert told.wait(20)
             assert len(said) == 1
+            now_s[0] += 2.0
             left = 200_007  # all that is written
             while left:
                 left -= len(os.read(reading, left))
@@ -37,6 +48,6 @@ def test_a_stuck_reader_is_told_while_it_is_stuck() -> None:
         out.flush()
         reader.join()
     assert "its reader has taken no line for 0.2 s, and listening waits for it" in said[0]
-    assert said[1].startswith("standard output is read again; listening waited ")
+    assert said[1] == "standard output is read again; listening waited 2.3 s for it"
     assert len(said) == 2
     os.close(reading)

@@ -96,6 +96,13 @@ def test_a_plan_for_something_else(change: dict[str, object], said: str) -> None
         find_plan(PlanKey(**{**KEY.__dict__, **change}))
 
 
+@pytest.mark.parametrize("name", ["engine_version", "capability"])
+def test_a_plan_that_does_not_say_what_it_was_built_for(name: str) -> None:
+    keep_plan(PlanKey(**{**KEY.__dict__, name: ""}), b"plan")
+    with pytest.raises(PlanError, match="was built for .*, here is "):
+        find_plan(KEY)
+
+
 def test_a_plan_for_any_gpu_of_its_kind() -> None:
     made = PlanKey(**{**KEY.__dict__, "gpu": "", "driver": "", "cuda": ""})
     keep_plan(made, b"plan")

@@ -52,6 +52,7 @@ def test_failure_is_told_with_its_last_words() -> None:
 def test_one_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     notices: list[str] = []
     mark = tmp_path / "alive"
+    mark.write_text("not begun when it was ended")
     loop = f"trap '' TERM; (while :; do date +%s%N > {mark}; sleep 0.02; done)"
     output = opened(notices, "sh", "-c", loop, timeout_s=0.3)
     output.show(hearing(1.0, alert("a1")))

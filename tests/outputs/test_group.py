@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from threading import Barrier
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,15 +15,15 @@ from elsa_rt.hearing import Hearing
 from elsa_rt.outputs.base import Output, Surroundings
 from elsa_rt.outputs.controls import Controls
 from elsa_rt.outputs.group import OutputGroup
-from tests.support.hearings import BANG, GLASS, Rules, alert, hearing
+from tests.support.hearings import BANG, GLASS, LIMIT_S, Rules, alert, hearing
 
 
 class Kept:
     """Keeps what it gets; some are faulty."""
 
-    def __init__(self, *, faulty: bool = False, close_s: float = 0.0) -> None:
+    def __init__(self, *, faulty: bool = False, before_close: Barrier | None = None) -> None:
         self.got: list[Any] = []
-        self.faulty, self.close_s, self.closed = faulty, close_s, False
+        self.faulty, self.before_close, self.closed = faulty, before_close, False
 
     def show(self, hearing: Hearing) -> None:
         if self.faulty:
@@ -34,7 +34,8 @@ class Kept:
         self.got.append(text)
 
     def close(self) -> None:
-        time.sleep(self.close_s)
+        if self.before_close is not None:
+            self.before_close.wait(LIMIT_S)
         self.closed = True
 
 
@@ -85,12 +86,11 @@ def test_one_that_cannot_open_closes_those_that_are_open() -> None:
 
 
 def test_they_close_at_the_same_time() -> None:
-    slow = [Kept(close_s=0.4) for _ in range(5)]
-    began = time.monotonic()
+    together = Barrier(5)  # nobody passes it before all have come
+    slow = [Kept(before_close=together) for _ in range(5)]
     with OutputGroup([Settings(one) for one in slow], Surroundings(pytest.fail)):
         pass
     assert all(one.closed for one in slow)
-    assert time.monotonic() - began < 1.9  # not 5 times 0.4 s
 
 
 def test_sound_goes_to_those_that_want_it() -> None:

