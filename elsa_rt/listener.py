@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -277,6 +277,12 @@ class Listener:
         rules = len(self.config.rules)
         model = f"{self.bundle.name} {self.bundle.version}"
         return f"<Listener {rules} rules, {model} on {self._encoder.engine}, {self._steps} steps>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Listener hears one stream and cannot be pickled or copied: make one where it is "
+            "needed; its AudioEncoder can be passed to other processes"
+        )
 
     def push(self, block: Block | ArrayLike, rate: int | None = None) -> list[Hearing]:
         """Hear ``block``; returns a hearing for every step that it completed, perhaps none.

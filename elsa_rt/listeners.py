@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from numpy.typing import ArrayLike
 
@@ -165,6 +165,12 @@ class Listeners(Mapping[str, Listener]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "Listeners hear their streams and cannot be pickled or copied: make them where they "
+            "are needed; their AudioEncoder can be passed to other processes"
+        )
 
     def __repr__(self) -> str:
         return f"<Listeners {', '.join(self)}>"

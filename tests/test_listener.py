@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+import pickle
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -438,6 +440,15 @@ def test_what_is_no_block(encoder: AudioEncoder, bank: PromptBank) -> None:
         listen(encoder, bank).push(Block(np.zeros((4, 100), np.float32), RATE), 8_000)
     with pytest.raises(SourceError, match="2 channels, four are needed"):
         listen(encoder, bank).push(Block(np.zeros((2, 100), np.float32), RATE))
+
+
+@pytest.mark.parametrize("again", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_it_is_not_copied(
+    again: Callable[[object], object], encoder: AudioEncoder, bank: PromptBank
+) -> None:
+    listener = Listener(bank, encoder=encoder, on_notice=ignore)
+    with pytest.raises(TypeError, match="hears one stream .* make one where it is needed"):
+        again(listener)
 
 
 def test_settings_by_name(encoder: AudioEncoder, bank: PromptBank) -> None:

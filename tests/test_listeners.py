@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,11 @@ def test_the_engine_runs_once_for_all(
     heard = together.push({"one": block}, RATE)  # but not for longer than a step
     assert [len(hearings) for hearings in heard.values()] == [1, 0]
     assert runs[5:] == [[1]]
+
+
+def test_they_are_not_copied(encoder: AudioEncoder) -> None:
+    with pytest.raises(TypeError, match="hear their streams and cannot be pickled"):
+        pickle.dumps(make(encoder, dict.fromkeys(rooms())))
 
 
 def test_sources_are_heard_to_the_end_of_the_last(encoder: AudioEncoder) -> None:

@@ -29,7 +29,8 @@ from elsa_rt.notices import OnNotice, log_notice
 class AudioEncoder:
     """The loaded model, immutable: share one among any number of streams.
 
-    ``engine`` is what runs it. Its first step, the slow one, is done here.
+    ``engine`` is what runs it. Its first step, the slow one, is done here. A pickle of it, as for
+    another process, is loaded there anew.
 
     Raises
     ------
@@ -63,6 +64,12 @@ class AudioEncoder:
             self.engine = window.engine
             self._open = partial(WindowedStream, bundle, bundle.window, window)
         self._open().step(*_silent_step(bundle))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return AudioEncoder, (self.bundle, self.config)
+
+    def __deepcopy__(self, memo: object) -> AudioEncoder:
+        return self
 
     def settings_in(self, config: Config) -> Config:
         """``config`` with the settings that this encoder was loaded with.

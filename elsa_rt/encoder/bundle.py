@@ -108,6 +108,14 @@ class ModelBundle:
             _check_hash(directory / name, expected)
         return bundle
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle is the place of the bundle: it is read and checked again."""
+        return ModelBundle.load, (self.path,)
+
+    def __deepcopy__(self, memo: object) -> ModelBundle:
+        """Itself: it never changes."""
+        return self
+
     @property
     def step_samples(self) -> int:
         """Samples of a step at the model's rate."""

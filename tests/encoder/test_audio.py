@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import tracemalloc
 from pathlib import Path
 
@@ -99,6 +101,16 @@ def test_sounds_are_copies(encoder: AudioEncoder) -> None:
     stream.step(mel(50, 9))
     for values, kept in zip(first, before, strict=True):
         np.testing.assert_array_equal(values, kept)
+
+
+def test_a_pickle_is_loaded_where_it_arrives(encoder: AudioEncoder) -> None:
+    again = pickle.loads(pickle.dumps(encoder))
+    assert again is not encoder
+    assert again.config == encoder.config
+    assert again.bundle.files == encoder.bundle.files
+    for heard, others in zip(OnMel(encoder).step(mel(30)), OnMel(again).step(mel(30)), strict=True):
+        np.testing.assert_array_equal(heard.embedding, others.embedding)
+    assert copy.deepcopy(encoder) is encoder  # immutable
 
 
 def test_memory_stays_flat(encoder: AudioEncoder) -> None:
