@@ -2,8 +2,8 @@
 
     python -m export kernels
 
-Run it on a machine of each kind: it writes the file of that one. A test says when a kernel has
-changed since.
+Any machine writes the files of all kinds: Numba translates a kernel into LLVM's language, which
+LLVM optimises and compiles for each. A test says when a kernel has changed since.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import argparse
 import importlib
 import os
 import pkgutil
-import platform
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -22,14 +22,17 @@ from numpy.typing import NDArray
 
 import elsa_rt
 from elsa_rt.jit.kernel import Kernel
-from elsa_rt.jit.numba_compiler import compile_kernel
-from elsa_rt.jit.object_file import address_of, load
+from elsa_rt.jit.numba_compiler import llvm_text
+from elsa_rt.jit.object_file import MACHINES, Image, address_of
 from elsa_rt.jit.shipped import TARGETS, file_of
 
 ROOMS = (
     "elsa_rt.features", "elsa_rt.encoder.compiled", "elsa_rt.microphones", "elsa_rt.diagnostics",
     "elsa_rt.scoring", "elsa_rt.outputs",
 )  # fmt: skip
+
+WANTED = {"NUMBA_OPT": "0"}
+"""Environment variables: Numba, which knows this processor alone, optimises nothing."""
 
 
 def kernels() -> Iterator[Kernel]:
@@ -43,29 +46,64 @@ def kernels() -> Iterator[Kernel]:
                     yield value
 
 
+def object_code(text: str, machine: str) -> bytes:
+    """The object file of a ``text`` in LLVM's language, for a ``machine`` of `TARGETS`.
+
+    The passes are those of Numba, for the other processor.
+
+    Raises
+    ------
+    OSError
+        It needs more than `elsa_rt.jit.object_file` can load.
+    """
+    import llvmlite.binding as llvm
+
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    kind = TARGETS[machine]
+    target = llvm.Target.from_triple(f"{machine}-unknown-linux-gnu").create_target_machine(
+        cpu=kind.name, features=kind.features, opt=3, reloc="static", codemodel="large"
+    )
+    module = llvm.parse_assembly(text)
+    module.triple, module.data_layout = target.triple, str(target.target_data)
+    for level in (0, 3):
+        tuning = llvm.create_pipeline_tuning_options(level)
+        tuning.loop_vectorization, tuning.slp_vectorization = level > 0, False
+        builder = llvm.create_pass_builder(target, tuning)
+        passes = builder.getModulePassManager()
+        if not level:  # loops that are turned first are more often made vectors of
+            passes.add_loop_rotate_pass()
+            passes.add_instruction_combine_pass()
+            passes.add_jump_threading_pass()
+        passes.add_refprune_pass()
+        passes.run(module, builder)
+    code = bytes(target.emit_object(module))
+    Image(code, MACHINES[machine]).at(0, address_of)
+    return code
+
+
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write the file for the processors of this machine's kind."""
+    """Write the file of each kind of processors."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.parse_args(argv)
-    machine = platform.machine()
-    target = TARGETS.get(machine)
-    if target is None:
-        raise SystemExit(f"error: no kind of processors is called {machine}: see elsa_rt.jit")
-    wanted = {"NUMBA_CPU_NAME": target.name, "NUMBA_CPU_FEATURES": target.features}
-    if not wanted.items() <= os.environ.items():  # Numba reads them when it is imported
+    if not WANTED.items() <= os.environ.items():  # Numba reads them when it is imported
         command = [sys.executable, "-m", "export.kernels"]
-        sys.exit(subprocess.run(command, env=os.environ | wanted, check=False).returncode)
-    found: dict[str, NDArray[np.generic]] = {}
+        sys.exit(subprocess.run(command, env=os.environ | WANTED, check=False).returncode)
+    found: defaultdict[str, dict[str, NDArray[np.generic]]] = defaultdict(dict)
     for kernel in kernels():
-        made = compile_kernel(kernel.load(), kernel.arguments)
-        load(made, address_of)  # which refuses what needs Numba to run
-        found[f"{kernel.digest}.code"] = np.frombuffer(made.code, np.uint8)
-        found[f"{kernel.digest}.name"] = np.array(made.name)
-        print(f"{kernel.module} {kernel.function}: {len(made.code):,} bytes")
-    file = file_of(machine)
-    file.parent.mkdir(exist_ok=True)
-    np.savez_compressed(file, **found)  # type: ignore[arg-type]
-    print(f"{file.relative_to(next(iter(elsa_rt.__path__)))}: {file.stat().st_size:,} bytes")
+        text, name = llvm_text(kernel.load(), kernel.arguments)
+        sizes = []
+        for machine in TARGETS:
+            code = np.frombuffer(object_code(text, machine), np.uint8)
+            found[machine][f"{kernel.digest}.code"] = code
+            found[machine][f"{kernel.digest}.name"] = np.array(name)
+            sizes.append(f"{machine} {code.size:,}")
+        print(f"{kernel.module} {kernel.function}, bytes: {', '.join(sizes)}", flush=True)
+    for machine, arrays in found.items():
+        file = file_of(machine)
+        file.parent.mkdir(exist_ok=True)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        print(f"{file.relative_to(next(iter(elsa_rt.__path__)))}: {file.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

@@ -55,19 +55,32 @@ def called(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compile_kernel(function: Callable[..., Any], arguments: Sequence[str]) -> ObjectFile:
-    """Compile ``function`` with arguments of the types of `Kernel.arguments`.
+    """Compile ``function`` for this processor, with arguments of the types of `Kernel.arguments`.
 
     The compiled function takes a row of int64 in which the arguments stand: an integer as it is,
     an array as its address and its shape.
     """
-    numba: Any = import_module("numba")
-    types = numba.types
-    entry = numba.cfunc(types.int64(types.CPointer(types.int64)), error_model="numpy")(
-        _entry(function, arguments)
-    )
+    entry = _compiled_entry(function, arguments)
     library = entry._library
     code = library._codegen._tm.emit_object(library._final_module)
     return ObjectFile(code, entry._wrapper_name)
+
+
+def llvm_text(function: Callable[..., Any], arguments: Sequence[str]) -> tuple[str, str]:
+    """The same in LLVM's language, and the name of the compiled function in it.
+
+    It is of no processor where Numba optimises nothing: environment variable ``NUMBA_OPT=0``.
+    """
+    entry = _compiled_entry(function, arguments)
+    return str(entry._library._final_module), entry._wrapper_name
+
+
+def _compiled_entry(function: Callable[..., Any], arguments: Sequence[str]) -> Any:
+    numba: Any = import_module("numba")
+    types = numba.types
+    return numba.cfunc(types.int64(types.CPointer(types.int64)), error_model="numpy")(
+        _entry(function, arguments)
+    )
 
 
 def _entry(function: Callable[..., Any], arguments: Sequence[str]) -> Callable[..., Any]:
