@@ -5,7 +5,8 @@
 # make lint      ruff, its format, and mypy
 # make guide     the site of the guide, into build/guide; a broken link fails
 # make test-home-assistant    the MQTT output with a real Home Assistant, of which it installs 1 GB
-# make test-extras    resolve the extras for every Python and for ARM; minutes, needs the network
+# make test-extras    resolve what is needed for every Python and for ARM; minutes, needs the network
+# make check-arm    what 64-bit ARM hears, emulated, beside this machine; eight minutes, network
 # make pictures  the pictures of guide and README, photographed anew
 # make faults    inject faults into a running elsa-rt; the table goes into the guide
 # make soak      half an hour of sound at full pace (HOURS=24 for more; REALTIME=1 from a microphone)
@@ -36,7 +37,7 @@ RUN_PACKAGES := python3-venv libportaudio2
 TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl \
 	chromium-headless-shell fonts-dejavu-core ffmpeg strace
 
-.PHONY: faults soak sweep fuzz audit sbom lock test-extras test-home-assistant demo listen test test-fast lint guide pictures bench \
+.PHONY: faults soak sweep fuzz audit sbom lock test-extras check-arm test-home-assistant demo listen test test-fast lint guide pictures bench \
 	bench-alternatives bench-device bench-outputs bench-record \
 	bench-memory bench-screens bench-archive bench-release release-before gate gpu-check
 
@@ -64,6 +65,11 @@ guide: $(VENV)/.installed-for-tests
 
 test-extras: $(VENV)/.installed-for-tests
 	$(BIN)/python -m tests.extras
+
+check-arm: $(VENV)/.installed
+	.ci/system-packages qemu-user-static mmdebstrap
+	$(BIN)/python -m pip install --quiet packaging
+	$(BIN)/python -m tests.arm $(ARGS)
 
 # the newest Home Assistant that Python 3.13 runs; it asks for patch releases that it does not need
 HOME_ASSISTANT := $(VENV)-home-assistant

@@ -1,4 +1,4 @@
-"""Resolve the extras for outputs from wheels alone, on Python 3.10 to 3.13, x86-64 and ARM.
+"""Resolve elsa-rt and its extras for outputs from wheels alone, on Python 3.10 to 3.13, x86-64 and ARM.
 
     python -m tests.extras            all, and the locked requirements of the service; ends with 1
                                       if one does not resolve
@@ -27,6 +27,9 @@ ROOT = Path(__file__).parents[2]
 
 EXTRAS = ("mqtt", "osc", "prometheus", "mcap", "ros2", "web")
 
+ITSELF = "elsa-rt"
+"""What elsa-rt asks for without any extra."""
+
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 PLATFORMS = {"x86_64": "x86-64", "aarch64": "ARM"}
@@ -51,13 +54,18 @@ def requirements(extra: str) -> list[str]:
     return list(project()["optional-dependencies"][extra])
 
 
-def resolves(names: list[str], python: str, machine: str) -> tuple[bool, str]:
-    """Whether pip finds wheels of ``names`` and all that they need; and its last words if not."""
+def install_command(python: str, machine: str, folder: str) -> list[str]:
+    """Command of pip that puts wheels for another Python and machine into ``folder``."""
     platforms = [f"manylinux_{version}_{machine}" for version in GLIBC]
     platforms.append(f"manylinux2014_{machine}")
-    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--target", "unused"]
-    command += ["--only-binary", ":all:", "--python-version", python, "--ignore-installed"]
-    command += [word for name in platforms for word in ("--platform", name)]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", folder]
+    command += ["--only-binary", ":all:", "--python-version", python]
+    return command + [word for name in platforms for word in ("--platform", name)]
+
+
+def resolves(names: list[str], python: str, machine: str) -> tuple[bool, str]:
+    """Whether pip finds wheels of ``names`` and all that they need; and its last words if not."""
+    command = [*install_command(python, machine, "unused"), "--dry-run", "--ignore-installed"]
     done = subprocess.run([*command, *names], capture_output=True, text=True)
     lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
     return done.returncode == 0, lines[-1] if lines else ""
@@ -88,8 +96,8 @@ def lock_resolves(path: Path, python: str, machine: str) -> tuple[bool, str]:
 def main(extras: list[str]) -> int:
     """Print a line for each extra, Python and machine."""
     failed = 0
-    for extra in extras or EXTRAS:
-        names = requirements(extra)
+    for extra in extras or (ITSELF, *EXTRAS):
+        names = dependencies() if extra == ITSELF else requirements(extra)
         for name in names:
             Requirement(name)
         for machine, called in PLATFORMS.items():

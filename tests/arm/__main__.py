@@ -1,0 +1,116 @@
+"""Compare what a 64-bit ARM processor hears with what this machine hears; 1 where they differ.
+
+    python -m tests.arm [ENGINE ...]    compiled, onnx, own (kernels that ARM compiles itself)
+
+`qemu-aarch64` runs the instructions of a Cortex-A76, the processor of a Raspberry Pi 5, one by
+one: it tells whether numbers are right, and nothing of speed. Debian's Python for ARM and wheels
+for ARM are laid into build/arm once: 500 MB, two minutes of network. The check itself takes five.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tests.extras.__main__ import ROOT, dependencies, install_command
+
+ENGINES = ("compiled", "onnx", "own")
+FOLDER = ROOT / "build/arm"
+PROCESSOR = "cortex-a76"
+PYTHON = "3.11"  # of Debian 12
+DEBIAN = ("python3", "libstdc++6", "libportaudio2")
+NEEDED = {"qemu-aarch64-static": "qemu-user-static", "mmdebstrap": "mmdebstrap"}
+MOST = 1e-4  # difference of any output
+
+CPUINFO = """\
+processor	: 0
+Features	: fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc \
+dcpop asimddp
+CPU implementer	: 0x41
+CPU architecture: 8
+CPU variant	: 0x4
+CPU part	: 0xd0b
+CPU revision	: 1
+
+"""
+"""Of a Raspberry Pi 5: the emulator shows that of this machine, at which ONNX Runtime crashes."""
+
+
+def main(engines: Sequence[str]) -> int:
+    """Run the command; returns its exit code."""
+    unknown = [name for name in engines if name not in ENGINES]
+    if unknown:
+        print(f"error: {unknown[0]} is none of {', '.join(ENGINES)}", file=sys.stderr)
+        return 2
+    for program, package in NEEDED.items():
+        if shutil.which(program) is None:
+            print(f"error: {program} is missing: apt-get install {package}", file=sys.stderr)
+            return 1
+    root = FOLDER / "root"
+    if not (root / "site/.whole").exists():
+        make_root(root)
+    emulated = ["qemu-aarch64-static", "-cpu", PROCESSOR, "-L", str(root)]
+    emulated += [str(root / f"usr/bin/python{PYTHON}"), "-B"]
+    print("| | | largest difference | |\n|---|---|--:|---|", flush=True)
+    wrong = 0
+    for engine in engines or ENGINES:
+        here = heard([sys.executable], engine, FOLDER / f"{engine}-here.npz", [ROOT])
+        there = heard(emulated, engine, FOLDER / f"{engine}-arm.npz", [ROOT, root / "site"])
+        for name, apart in differences(here, there):
+            wrong += not apart <= MOST
+            verdict = "WITHIN" if apart <= MOST else "EXCEEDS"
+            print(f"| {engine} | {name} | {apart:.1e} | {verdict} |", flush=True)
+    return 1 if wrong else 0
+
+
+def make_root(root: Path) -> None:
+    """Lay the files of Debian's Python for ARM into ``root``, and wheels for it into its ``site``.
+
+    Nothing of it is run, so it needs no emulator in the kernel and no rights.
+    """
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    subprocess.run(
+        ["mmdebstrap", "--quiet", "--architectures=arm64", "--variant=extract",
+         f"--include={','.join(DEBIAN)}", "bookworm", str(root)], check=True,
+    )  # fmt: skip
+    (root / "proc").mkdir(exist_ok=True)
+    (root / "proc/cpuinfo").write_text(CPUINFO, encoding="ascii")
+    subprocess.run(
+        [*install_command(PYTHON, "aarch64", str(root / "site")), *dependencies()], check=True
+    )
+    (root / "site/.whole").touch()
+
+
+def heard(python: Sequence[str], engine: str, file: Path, paths: Sequence[Path]) -> Path:
+    """The file of what ``python`` hears, nothing of which was kept from before."""
+    cache = FOLDER / "cache"
+    shutil.rmtree(cache, ignore_errors=True)
+    path = os.pathsep.join(map(str, paths))
+    environment = {**os.environ, "PYTHONPATH": path, "ELSA_RT_CACHE": str(cache)}
+    command = [*python, "-m", "tests.arm.hear", engine, str(file)]
+    subprocess.run(command, env=environment, cwd=ROOT, check=True)
+    return file
+
+
+def differences(here: Path, there: Path) -> Iterator[tuple[str, float]]:
+    """The largest difference of each array; infinite where words or what is unknown differ."""
+    with np.load(here) as mine, np.load(there) as other:
+        for name in mine.files:
+            one, two = mine[name], other[name]
+            if one.shape != two.shape or one.dtype.kind == "U":
+                yield name, 0.0 if np.array_equal(one, two) else np.inf
+            elif not np.array_equal(np.isnan(one), np.isnan(two)):
+                yield name, np.inf
+            else:
+                yield name, float(np.nan_to_num(np.abs(one - two)).max(initial=0.0))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
