@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.diagnostics.format_check import format_doubt, one_wave_rules
+from elsa_rt.diagnostics.format_check import doubt_of, one_wave_rules, spectra_for
 from elsa_rt.features.high_pass import HighPass
 
 AFTER_S = 4.0  # of sound, as much as is looked at
@@ -18,6 +18,7 @@ GIVE_UP_S = (
 QUIET_AFTER_S = 10.0
 QUIET_DBFS = -60.0  # of the loudest tenth of a second: 40 dB below what the model is used to
 LEVEL_S = 0.1
+PIECES = 20  # of one look
 
 
 class FirstLook:
@@ -40,20 +41,36 @@ class FirstLook:
         """Whether nothing is left to be said."""
         return self._format_is_known and self._quiet_is_known
 
-    def step(self, history: NDArray[np.float32], rate: int, position_s: float) -> Iterator[str]:
-        """Look at ``history`` (4, n), the newest seconds at ``position_s``; what is due."""
+    def step(
+        self, history: NDArray[np.float32], rate: int, position_s: float
+    ) -> Iterator[str | None]:
+        """Look at ``history`` (4, n), the newest seconds at ``position_s``, piece by piece.
+
+        After each of `PIECES` pieces of about the same work comes a None, so that no step of the
+        stream has to wait for all of it; behind them comes what is due. It is over before the
+        next look begins, and ``history`` is read in the first half.
+        """
         if history.shape[1] < AFTER_S * rate * 0.99:
             return
-        sound = HighPass(rate).step(history)
-        levels = _levels_dbfs(sound, rate)
-        if not self._format_is_known and np.median(levels.max(axis=0)) > LOUD_ENOUGH_DBFS:
-            doubt = format_doubt(sound, rate, self._form)
+        sound, levels = [], []
+        high_pass = HighPass(rate)
+        for part in _parts(history, rate):
+            sound.append(high_pass.step(part))
+            levels.append(_levels_dbfs(sound[-1], rate))
+            yield None
+        loudest = np.concatenate(levels, axis=1).max(axis=0)
+        if not self._format_is_known and np.median(loudest) > LOUD_ENOUGH_DBFS:
+            spectra = spectra_for(rate)
+            for part in sound:
+                spectra.add(part)
+                yield None
+            doubt = doubt_of(spectra.mean, self._form)
             late = position_s >= GIVE_UP_S
-            self._format_is_known = bool(doubt) or late or not one_wave_rules(sound, rate)
+            self._format_is_known = bool(doubt) or late or not one_wave_rules(spectra.mean)
             if doubt:
                 yield f"{doubt} (elsa-rt doctor says more)"
         if not self._quiet_is_known:
-            self._levels += levels.max(axis=0).tolist()
+            self._levels += loudest.tolist()
             if position_s >= QUIET_AFTER_S:
                 self._quiet_is_known = True
                 yield from self._quiet()
@@ -68,6 +85,14 @@ class FirstLook:
                 "of sounds get unsure below -60 dBFS and are lost below -80: turn the gain up, "
                 "all four channels alike"
             )
+
+
+def _parts(sound: NDArray[np.float32], rate: int) -> Iterator[NDArray[np.float32]]:
+    """``sound`` (4, n) in half of `PIECES` parts, each but the last some whole `LEVEL_S`."""
+    level = max(1, round(LEVEL_S * rate))
+    size = -(-sound.shape[1] // (PIECES // 2 * level)) * level
+    for begin in range(0, sound.shape[1], size):
+        yield sound[:, begin : begin + size]
 
 
 def _levels_dbfs(sound: NDArray[np.float32], rate: int) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.diagnostics.cross_spectra import cross_spectra, frequency_band, mean_coherence
+from elsa_rt.diagnostics.cross_spectra import CrossSpectra, frequency_band, mean_coherence
 
 LOW_HZ, HIGH_HZ = 200.0, 1_000.0  # capsules are nearly in one point here
 ALIKE = 0.45  # mean coherence of A-format is 0.67 in a diffuse field, of B-format 0
@@ -19,37 +19,47 @@ WAVE_SHARE = 0.7  # of the power of X, Y, Z that W foretells: one wave rules the
 LOUDER_DB = {"ambix": 1.5, "fuma": 4.0}  # than W no channel is
 
 
-def one_wave_rules(samples: NDArray[np.floating], rate: int) -> bool:
-    """Whether the channels of ``samples`` (4, n) are alike, as in any format when one wave rules.
+def spectra_for(rate: int) -> CrossSpectra:
+    """Where the cross-spectra gather that `doubt_of` and `one_wave_rules` judge by."""
+    band = np.flatnonzero(frequency_band(rate, LOW_HZ, HIGH_HZ))
+    return CrossSpectra(slice(int(band[0]), int(band[-1]) + 1))
+
+
+def one_wave_rules(spectra: NDArray[np.complex128]) -> bool:
+    """Whether the channels of `spectra_for` are alike, as in any format when one wave rules.
 
     Then a wrong format may look right; sound from several directions tells more.
     """
-    spectra = cross_spectra(samples)
-    return _alikeness(spectra, frequency_band(rate, LOW_HZ, HIGH_HZ)) > ALIKE
+    return _alikeness(spectra) > ALIKE
 
 
-def _alikeness(spectra: NDArray[np.complex128], band: NDArray[np.bool_]) -> float:
+def _alikeness(spectra: NDArray[np.complex128]) -> float:
     """Mean coherence of two different channels, 0..1."""
-    return float((np.abs(mean_coherence(spectra, band)).sum() - 4) / 12)
+    return float((np.abs(mean_coherence(spectra)).sum() - 4) / 12)
 
 
 def format_doubt(samples: NDArray[np.floating], rate: int, form: str) -> str | None:
-    """Why ``samples`` (4, n) of everyday noise are not in format ``form``, or None.
+    """Why ``samples`` (4, n) of everyday noise are not in format ``form``, or None."""
+    gathered = spectra_for(rate)
+    gathered.add(samples)
+    return doubt_of(gathered.mean, form)
+
+
+def doubt_of(spectra: NDArray[np.complex128], form: str) -> str | None:
+    """Why the sound of ``spectra`` (f, 4, 4), see `spectra_for`, is not in format ``form``, or None.
 
     Capsules are about as loud as each other and alike. Of B-format the powers of X, Y and Z make
     that of W in AmbiX and twice that in FuMa, in any sound field that is not mostly one standing
     wave.
     """
-    spectra = cross_spectra(samples)
-    band = frequency_band(rate, LOW_HZ, HIGH_HZ)
-    diagonal = np.einsum("fcc->fc", spectra).real[band]
+    diagonal = np.einsum("fcc->fc", spectra).real
     power = np.mean(diagonal / (diagonal.sum(axis=1, keepdims=True) + 1e-30), axis=0)
     if not (power > 1e-6).all():
         return None  # a dead channel, which is said elsewhere
     level = 10 * np.log10(power)
-    alike = _alikeness(spectra, band)
+    alike = _alikeness(spectra)
     if form != "a-format":
-        return _doubt_of_b_format(spectra, band, power, alike, form)
+        return _doubt_of_b_format(spectra, power, alike, form)
     loudest = int(level.argmax())
     if alike < APART and level[loudest] - np.delete(level, loudest).max() > EVEN_DB:
         return (
@@ -62,7 +72,6 @@ def format_doubt(samples: NDArray[np.floating], rate: int, form: str) -> str | N
 
 def _doubt_of_b_format(
     spectra: NDArray[np.complex128],
-    band: NDArray[np.bool_],
     power: NDArray[np.float64],
     alike: float,
     form: str,
@@ -75,7 +84,7 @@ def _doubt_of_b_format(
             "or --microphone"
         )
     wanted = W_AGAINST_XYZ_DB[form]
-    waves = _wave_ratio_db(spectra, band)
+    waves = _wave_ratio_db(spectra)
     told = f"declared {form}, "
     capsules = ", or is it A-format?" if alike > ALIKE else ""  # one wave is alike in all channels
     loudest = int(level.argmax())
@@ -114,18 +123,17 @@ def _doubt_of_b_format(
     return None
 
 
-def _wave_ratio_db(spectra: NDArray[np.complex128], band: NDArray[np.bool_]) -> float | None:
+def _wave_ratio_db(spectra: NDArray[np.complex128]) -> float | None:
     """How much stronger X, Y, Z together are than W in what they share with it, in dB.
 
     Only frequencies count at which one wave rules: noise of the channels and sound from all sides
     share nothing with W. None where there are too few.
     """
-    part = spectra[band]
-    power = np.einsum("fcc->fc", part).real + 1e-30
-    shared = np.abs(part[:, 1:, 0]) ** 2 / power[:, :1]  # power of each that W foretells
+    power = np.einsum("fcc->fc", spectra).real + 1e-30
+    shared = np.abs(spectra[:, 1:, 0]) ** 2 / power[:, :1]  # power of each that W foretells
     share = shared.sum(axis=1) / power[:, 1:].sum(axis=1)
     waves = share > WAVE_SHARE
-    if np.count_nonzero(waves) < 0.25 * len(part):
+    if np.count_nonzero(waves) < 0.25 * len(spectra):
         return None
     ratio = shared[waves].sum(axis=1) / power[waves, 0]
     return float(10 * np.log10(np.median(ratio)))

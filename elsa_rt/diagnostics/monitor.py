@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 from elsa_rt.audio.block import Block, SourceStatus
-from elsa_rt.diagnostics.first_look import FirstLook
+from elsa_rt.diagnostics.first_look import PIECES, FirstLook
 from elsa_rt.diagnostics.signal_health import SignalHealth
 from elsa_rt.health import Health, HealthEvent, HealthState
 from elsa_rt.microphones.profile import Profile
@@ -14,7 +17,9 @@ DEAF_S = 3.0
 """After so long without sound a stream is deaf: its open alerts end."""
 
 LOOK_S = 2.0
-"""So often the beginning of a stream is looked at, until all is known of it."""
+"""So often the beginning of a stream is looked at, until all is known of it.
+
+A look takes as long, a piece at a time."""
 
 SPOILING = {"stuck", "deaf", "dead", "mute", "same", "repeat", "gain", "narrow", "clip"}
 """Faults of channels with which neither the format nor the level of all can be judged."""
@@ -37,6 +42,8 @@ class HealthMonitor:
         self._signal = SignalHealth(profile.channels, profile.silent, capsules=capsules)
         self._first = FirstLook(profile.format)
         self._looked_s = 0.0
+        self._look: Iterator[str | None] = iter(())
+        self._pieces = 0.0  # of the look that are due
         self._told = Health()
         self._status = SourceStatus()
         self._lost = 0
@@ -54,20 +61,30 @@ class HealthMonitor:
         if self._status.resumed:
             self._signal.reset()
             self._looked_s = 0.0
+            self._look = iter(())
         if self._waiting:
             return []
         if self._status.resumed:  # the gap is no loss of a busy computer, and is told elsewhere
             block = replace(block, dropped=0)
-        said = self._signal.step(block)
+        said = self._look_on(block)  # before the block takes the place of what is looked at
+        said += self._signal.step(block)
         if not self._first.done and self._signal.now_s >= self._looked_s + LOOK_S:
-            self._looked_s = self._signal.now_s
+            said += filter(None, self._look)
+            self._looked_s, self._pieces = self._signal.now_s, 0.0
             if not SPOILING & self._signal.faults.keys():
-                said += self._first.step(self._signal.history, block.rate, self._looked_s)
+                self._look = self._first.step(self._signal.history, block.rate, self._looked_s)
         return said
+
+    def _look_on(self, block: Block) -> list[str]:
+        """The pieces of a look that are due with ``block``; what they come to."""
+        self._pieces += PIECES * block.samples.shape[1] / (block.rate * LOOK_S)
+        said = islice(self._look, math.ceil(self._pieces))
+        self._pieces -= math.ceil(self._pieces)
+        return [text for text in said if text]
 
     def finish(self) -> list[str]:
         """At the end of the stream: what was counted since it was last said."""
-        return self._signal.finish()
+        return [*filter(None, self._look), *self._signal.finish()]
 
     def fail(self, reason: str) -> None:
         """The source ended with an error; nothing more will come."""
