@@ -88,8 +88,13 @@ class AlertRecorder:
         alerts that another one stands for. ``margin`` tells by how much log odds a rule is above
         its threshold.
         """
+        compressed: dict[int, Sounds] = {}  # by slot
         for rule in np.flatnonzero(holds).tolist():
-            self._keep(rule, sound.embedding[match.slot[rule]])
+            if self._is_due(rule):
+                slot = int(match.slot[rule])
+                if slot not in compressed:
+                    compressed[slot] = self._statistics.compress(sound.embedding[[slot]])[0]
+                self._keep(rule, compressed[slot])
             self._margin[rule] = max(self._margin.get(rule, 0.0), margin(rule))
         self.tell(time_s, alerts, joined)
         for rule in [rule for rule in self._steps if not pending[rule]]:
@@ -129,14 +134,15 @@ class AlertRecorder:
                 self._on_notice(f"{error}; until then alerts can be judged here alone")
             self._failed = True
 
-    def _keep(self, rule: int, embedding: np.ndarray) -> None:
-        steps = self._steps.setdefault(rule, [])
+    def _is_due(self, rule: int) -> bool:
+        """Whether this step of a rule is one that is kept."""
         stride = self._stride.setdefault(rule, 1)
-        skipped = self._skipped.get(rule, 0) + 1
-        self._skipped[rule] = skipped % stride
-        if skipped % stride:
-            return
-        steps.append(self._statistics.compress(embedding[None])[0])
+        self._skipped[rule] = (self._skipped.get(rule, 0) + 1) % stride
+        return self._skipped[rule] == 0
+
+    def _keep(self, rule: int, heard: Sounds) -> None:
+        steps = self._steps.setdefault(rule, [])
+        steps.append(heard)
         if len(steps) > MAX_STEPS:
             del steps[1::2]
-            self._stride[rule] = 2 * stride
+            self._stride[rule] *= 2

@@ -19,6 +19,7 @@ TURNS = 3  # in which all pairs of channels are looked at for delayed copies
 SURE = 2  # windows in a row that must show another gain or bandwidth
 
 Told = Iterator[tuple[str, str]]  # kinds of faults, and their text
+Pieces = Iterator[tuple[str, str] | None]  # the same, and a None behind each piece of the work
 
 
 class Comparison:
@@ -40,12 +41,14 @@ class Comparison:
         """Covariance (4, 4) of the samples since this was last asked for."""
         return self._tally.covariance()
 
-    def step(self, history: NDArray[np.float32], window: int, used: NDArray[np.bool_]) -> Told:
+    def step(self, history: NDArray[np.float32], window: int, used: NDArray[np.bool_]) -> Pieces:
         """Faults of the newest samples ``history`` (4, n) of the channels that are ``used``.
 
-        The last ``window`` of them have not been compared yet.
+        The last ``window`` of them have not been compared yet. ``history`` must stay as it is
+        until the last piece.
         """
         self._spectra.append(band_spectra(history[:, -window:]))
+        steps = self._tally.steps()
         if not used.any():
             return
         seconds = history.shape[1] / self._rate
@@ -54,9 +57,11 @@ class Comparison:
             if repeating:
                 yield from repeating
                 return
+            yield None
             yield from self._delayed(history[:, -max(window, LEAST) :], used)
         if seconds >= 3 * WINDOW_S:
-            yield from self._compared(used)
+            yield None
+            yield from self._compared(steps, used)
 
     def _repeating(self, history: NDArray[np.float32], used: NDArray[np.bool_]) -> Told:
         found = repeated(history, self._rate, used)
@@ -92,7 +97,7 @@ class Comparison:
                 "a copy: plug the microphone in again, and prefer a hw: device",
             )
 
-    def _compared(self, used: NDArray[np.bool_]) -> Told:
+    def _compared(self, steps: NDArray[np.float64], used: NDArray[np.bool_]) -> Told:
         lost = lacking(self._spectra, used)
         if self._sure("narrow", bool(lost.narrow.any())):
             yield (
@@ -109,7 +114,7 @@ class Comparison:
                 "open cable or a capsule without power gives",
             )
         whole = used & ~lost.narrow & ~lost.hum
-        off = gain_errors(self._tally.steps(), whole, capsules=self._capsules)
+        off = gain_errors(steps, whole, capsules=self._capsules)
         if self._sure("gain", bool(off.any())):
             loud = ", ".join(
                 f"channel {number} is {abs(value):.0f} dB {'louder' if value > 0 else 'weaker'}"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 DEPENDENT = 1e-7  # share of power that is new in a channel; a microphone's own noise is more
 ROUNDING = 0.75 / 2**15  # of full scale: what rounding to 16 bits leaves of an exact mix
 ABOVE_ROUNDING = 50.0  # times as strong a signal must be for that to count
+INDEPENDENT = 1e-3  # share of power that is new in a channel, far above all that counts as none
 ALIVE = 1e-12  # power, -120 dB of full scale
 
 QUIET_SHARE = 0.25  # of the frames, the quietest: there the own noise and the room are heard
@@ -46,7 +47,7 @@ def mixed(covariance: NDArray[np.float64]) -> Mix:
     alive = np.flatnonzero(power > ALIVE)
     which = np.zeros(count, np.bool_)
     copies: list[tuple[int, int, float]] = []
-    if len(alive) < 2:
+    if len(alive) < 2 or (len(alive) == count and _independent(covariance)):  # most often
         return Mix(which, copies)
     spread = np.sqrt(power[alive])
     correlation = covariance[np.ix_(alive, alive)] / np.outer(spread, spread)
@@ -60,6 +61,16 @@ def mixed(covariance: NDArray[np.float64]) -> Mix:
                 which[list(pair[:2])] = True
     which[alive] |= _new_share(correlation) < limit
     return Mix(which, copies)
+
+
+def _independent(covariance: NDArray[np.float64]) -> bool:
+    """Whether every channel of ``covariance`` (c, c) has much that the others do not foretell."""
+    try:
+        inverse = np.linalg.inv(covariance)
+    except np.linalg.LinAlgError:
+        return False
+    share = 1 / (inverse.diagonal() * covariance.diagonal())
+    return bool(share.min() > INDEPENDENT)
 
 
 def rounding_share(power: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -139,7 +150,10 @@ def lacking(spectra: Sequence[NDArray[np.complex128]], used: NDArray[np.bool_]) 
     if not spectra or used.sum() < 3:
         return Lacking(narrow, hum)
     chosen = np.flatnonzero(used).tolist()
-    for channel in chosen:
+    levels = _levels(spectra[-1])
+    below = levels < levels[chosen].max(axis=0) - NARROW_DB
+    weak = np.count_nonzero(below, axis=1) >= NARROW_BANDS  # without that there is no edge
+    for channel in np.flatnonzero(used & weak).tolist():
         others = [k for k in chosen if k != channel]
         highest = 0
         for one in reversed(spectra):  # one that shows no edge is enough, most often the newest
@@ -152,10 +166,14 @@ def lacking(spectra: Sequence[NDArray[np.complex128]], used: NDArray[np.bool_]) 
     return Lacking(narrow, hum)
 
 
+def _levels(spectra: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """Of each channel in each band (c, `BANDS`), in dB."""
+    return np.asarray(10 * np.log10(np.einsum("ccb->cb", spectra).real + 1e-20))
+
+
 def _edge(spectra: NDArray[np.complex128], channel: int, others: Sequence[int]) -> int:
     """The band above which ``channel`` has nothing of what the ``others`` have, or 0."""
-    power = np.einsum("ccb->cb", spectra).real + 1e-20
-    levels = 10 * np.log10(power)
+    levels = _levels(spectra)
     level = levels[channel]
     usual = np.median(levels[others], axis=0)
     against = level - usual
@@ -174,6 +192,7 @@ def _edge(spectra: NDArray[np.complex128], channel: int, others: Sequence[int]) 
     rest = where[1:]  # the first may lie on the slope
     if np.ptp(level[rest]) > FLAT_DB and (against[rest] > -2 * NARROW_DB).any():
         return 0
+    power = np.einsum("ccb->cb", spectra).real + 1e-20
     shared = np.abs(spectra[channel, others]) ** 2 / (power[channel] * power[others])
     if shared[:, rest].mean(axis=1).max() > STRANGE**2:
         return 0

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.block import Block
-from elsa_rt.diagnostics.comparison import HISTORY_S, WINDOW_S, Comparison, dead_kind, named
+from elsa_rt.diagnostics.comparison import HISTORY_S, WINDOW_S, Comparison, Pieces, dead_kind, named
 from elsa_rt.diagnostics.neighbours import mixed
 from elsa_rt.diagnostics.rails import rail_counts
 from elsa_rt.diagnostics.still import still
@@ -63,7 +63,7 @@ class SignalHealth:
         self._heard = SlidingWindow(4, 0)
         self._filled = self._gathered = self._since = 0
         self._still_s = 0.0
-        self._to_compare: NDArray[np.bool_] | None = None
+        self._comparing: Pieces = iter(())
 
     @property
     def faults(self) -> dict[str, str]:
@@ -93,7 +93,7 @@ class SignalHealth:
         while at < samples.shape[1]:
             take = min(self._window - self._gathered, samples.shape[1] - at)
             if self._since + take > self._heard.samples - HISTORY_S * self._rate:
-                said += self._compare()  # what is to be compared would be overwritten
+                said += self._compare(whole=True)  # what is compared would be overwritten
             self._gather(samples[:, at : at + take])
             at += take
             if self._gathered == self._window:
@@ -102,7 +102,7 @@ class SignalHealth:
 
     def finish(self) -> list[str]:
         """At the end of the stream: what was counted since it was last said."""
-        said = self._compare()
+        said = self._compare(whole=True)
         if self._rate and self._gathered:
             self._count_clipping(self._newest(self._gathered))
             self._gathered = 0
@@ -168,21 +168,23 @@ class SignalHealth:
         self._count_clipping(window, ~stuck)
         said = [*self._counted(), *self._still(window, stuck)]
         covariance = self._comparison.covariance()
-        self._to_compare = self._used & ~stuck
-        return [*said, *self._mixed(covariance)] if self._to_compare.any() else said
+        moving = self._used & ~stuck
+        history = self._newest(min(self._filled, round(HISTORY_S * self._rate)))
+        self._comparing = self._comparison.step(history, self._window, moving)
+        return [*said, *self._mixed(covariance)] if moving.any() else said
 
-    def _compare(self) -> list[str]:
-        """Compare the channels of the window that was judged last, with the next block.
+    def _compare(self, *, whole: bool = False) -> list[str]:
+        """Go on comparing the channels of the window that was judged last: a piece, or all.
 
         So no block has to wait for all that is looked at once a second.
         """
-        moving, self._to_compare = self._to_compare, None
-        if moving is None:
-            return []
-        count = min(self._filled - self._since, round(HISTORY_S * self._rate))
-        history = self._newest(count, before=self._since)
-        found = self._comparison.step(history, self._window, moving)
-        return [notice for kind, text in found for notice in self._said(kind, text)]
+        said = list[str]()
+        for found in self._comparing:
+            if found is not None:
+                said += self._said(*found)
+            elif not whole:
+                break
+        return said
 
     def _count_clipping(
         self, window: NDArray[np.float32], moving: NDArray[np.bool_] | None = None

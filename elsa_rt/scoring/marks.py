@@ -113,5 +113,7 @@ class Mark:
 
 def spread(sounds: list[Sounds]) -> Sounds:
     """At most `SOUNDS` of ``sounds``, evenly spread, as one array (n, 64)."""
-    some = np.unique(np.linspace(0, len(sounds) - 1, min(SOUNDS, len(sounds))).round().astype(int))
-    return np.stack([sounds[index] for index in some])
+    if len(sounds) <= SOUNDS:
+        return np.stack(sounds)
+    apart = (len(sounds) - 1) / (SOUNDS - 1)
+    return np.stack([sounds[round(index * apart)] for index in range(SOUNDS)])
