@@ -47,21 +47,19 @@ class Comparison:
         The last ``window`` of them have not been compared yet. ``history`` must stay as it is
         until the last piece.
         """
-        self._spectra.append(band_spectra(history[:, -window:]))
         steps = self._tally.steps()
-        if not used.any():
-            return
         seconds = history.shape[1] / self._rate
-        if seconds >= 2 * WINDOW_S:
-            repeating = list(self._repeating(history, used))
-            if repeating:
-                yield from repeating
-                return
-            yield None
-            yield from self._delayed(history[:, -max(window, LEAST) :], used)
+        compared = used.any() and seconds >= 2 * WINDOW_S
+        repeating = list(self._repeating(history, used)) if compared else []
+        yield from repeating
+        yield None
+        self._spectra.append(band_spectra(history[:, -window:]))
+        if not compared or repeating:
+            return
         if seconds >= 3 * WINDOW_S:
-            yield None
             yield from self._compared(steps, used)
+        yield None
+        yield from self._delayed(history[:, -max(window, LEAST) :], used)
 
     def _repeating(self, history: NDArray[np.float32], used: NDArray[np.bool_]) -> Told:
         found = repeated(history, self._rate, used)

@@ -67,7 +67,7 @@ def frequency_band(rate: int, low_hz: float, high_hz: float) -> NDArray[np.bool_
 def mean_coherence(
     spectra: NDArray[np.complex128], band: NDArray[np.bool_] | None = None
 ) -> NDArray[np.complexfloating[Any]]:
-    """Coherence (4, 4) over ``band``, by default all of it, every frequency with the same weight."""
+    """Coherence (4, 4) over ``band``, by default over all; each frequency has the same weight."""
     part = spectra if band is None else spectra[band]
     diagonal = np.sqrt(np.einsum("fcc->fc", part).real + 1e-30)
     return np.asarray(np.mean(part / (diagonal[:, :, None] * diagonal[:, None, :]), axis=0))

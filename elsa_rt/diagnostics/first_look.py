@@ -18,7 +18,8 @@ GIVE_UP_S = (
 QUIET_AFTER_S = 10.0
 QUIET_DBFS = -60.0  # of the loudest tenth of a second: 40 dB below what the model is used to
 LEVEL_S = 0.1
-PIECES = 20  # of one look
+LEVEL_PIECES, FORMAT_PIECES = 10, 15
+PIECES = LEVEL_PIECES + FORMAT_PIECES  # of one look
 
 
 class FirstLook:
@@ -52,16 +53,18 @@ class FirstLook:
         """
         if history.shape[1] < AFTER_S * rate * 0.99:
             return
-        sound, levels = [], []
-        high_pass = HighPass(rate)
-        for part in _parts(history, rate):
-            sound.append(high_pass.step(part))
-            levels.append(_levels_dbfs(sound[-1], rate))
+        level = max(1, round(LEVEL_S * rate))
+        high_pass, sound, levels = HighPass(rate), np.empty_like(history), []
+        for part, filtered in zip(
+            *(_parts(whole, LEVEL_PIECES, level) for whole in (history, sound)), strict=True
+        ):
+            filtered[:] = high_pass.step(part)
+            levels.append(_levels_dbfs(filtered, level))
             yield None
         loudest = np.concatenate(levels, axis=1).max(axis=0)
         if not self._format_is_known and np.median(loudest) > LOUD_ENOUGH_DBFS:
             spectra = spectra_for(rate)
-            for part in sound:
+            for part in _parts(sound, FORMAT_PIECES):
                 spectra.add(part)
                 yield None
             doubt = doubt_of(spectra.mean, self._form)
@@ -87,17 +90,15 @@ class FirstLook:
             )
 
 
-def _parts(sound: NDArray[np.float32], rate: int) -> Iterator[NDArray[np.float32]]:
-    """``sound`` (4, n) in half of `PIECES` parts, each but the last some whole `LEVEL_S`."""
-    level = max(1, round(LEVEL_S * rate))
-    size = -(-sound.shape[1] // (PIECES // 2 * level)) * level
+def _parts(sound: NDArray[np.float32], count: int, unit: int = 1) -> Iterator[NDArray[np.float32]]:
+    """``sound`` (4, n) in ``count`` parts at most, each but the last of whole ``unit`` samples."""
+    size = -(-sound.shape[1] // (count * unit)) * unit
     for begin in range(0, sound.shape[1], size):
         yield sound[:, begin : begin + size]
 
 
-def _levels_dbfs(sound: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
-    """Levels (4, frames) of ``sound`` (4, n), each `LEVEL_S` long."""
-    size = max(1, round(LEVEL_S * rate))
+def _levels_dbfs(sound: NDArray[np.float32], size: int) -> NDArray[np.float64]:
+    """Levels (4, frames) of ``sound`` (4, n), of each ``size`` samples."""
     count = sound.shape[1] // size
     frames = sound[:, : count * size].reshape(len(sound), count, size)
     power = np.mean(np.square(frames, dtype=np.float64), axis=2)

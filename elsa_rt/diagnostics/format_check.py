@@ -46,7 +46,7 @@ def format_doubt(samples: NDArray[np.floating], rate: int, form: str) -> str | N
 
 
 def doubt_of(spectra: NDArray[np.complex128], form: str) -> str | None:
-    """Why the sound of ``spectra`` (f, 4, 4), see `spectra_for`, is not in format ``form``, or None.
+    """Why the sound of ``spectra`` (f, 4, 4) of `spectra_for` is not in format ``form``, or None.
 
     Capsules are about as loud as each other and alike. Of B-format the powers of X, Y and Z make
     that of W in AmbiX and twice that in FuMa, in any sound field that is not mostly one standing

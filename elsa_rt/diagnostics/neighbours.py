@@ -151,8 +151,8 @@ def lacking(spectra: Sequence[NDArray[np.complex128]], used: NDArray[np.bool_]) 
         return Lacking(narrow, hum)
     chosen = np.flatnonzero(used).tolist()
     levels = _levels(spectra[-1])
-    below = levels < levels[chosen].max(axis=0) - NARROW_DB
-    weak = np.count_nonzero(below, axis=1) >= NARROW_BANDS  # without that there is no edge
+    usual = np.sort(levels[chosen], axis=0)[2]  # or more than that, for a weak one of three or four
+    weak = np.count_nonzero(levels < usual - NARROW_DB, axis=1) >= NARROW_BANDS  # or it has no edge
     for channel in np.flatnonzero(used & weak).tolist():
         others = [k for k in chosen if k != channel]
         highest = 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.diagnostics.still import Extremes
+
 RUN = 3  # samples in a row at the rail are no peak but a cut one
 LEAST = 0.02  # of full scale between the middle and a rail: smaller steps are those of the bits
 TOLERANCES = (1e-4, 4e-3)  # of the rail: digital ones are sharp, analogue ones are not
@@ -12,7 +14,9 @@ FEW = 4096  # samples tell the middle as well as all
 CROWDED = 4  # times as many samples at the rail as in the three tolerances below it
 
 
-def rail_counts(samples: NDArray[np.floating]) -> NDArray[np.int64]:
+def rail_counts(
+    samples: NDArray[np.floating], extremes: Extremes | None = None
+) -> NDArray[np.int64]:
     """How many of ``samples`` (c, n) stand at a rail of their channel: int (c,).
 
     A rail is the highest or lowest value, if samples stand there in runs and hardly any just
@@ -20,43 +24,47 @@ def rail_counts(samples: NDArray[np.floating]) -> NDArray[np.int64]:
     tolerances lie within one. Nor is a channel at one that never moves.
     """
     counts = np.zeros(len(samples), np.int64)
+    if samples.shape[1] < RUN:
+        return counts
+    lows, highs = (samples.min(axis=1), samples.max(axis=1)) if extremes is None else extremes
     for channel, row in enumerate(samples):
-        if row.size < RUN:
-            continue
-        low, high = float(row.min()), float(row.max())
+        low, high = float(lows[channel]), float(highs[channel])
         width = max(TOLERANCES) * max(abs(low), abs(high), high - low)
-        near = (row >= high - width) | (row <= low + width)
-        if np.count_nonzero(near) < RUN:
+        sides = (
+            (1, high, np.flatnonzero(row >= high - width)),
+            (-1, -low, np.flatnonzero(row <= low + width)),
+        )
+        if max(at.size for *_, at in sides) < RUN:
             continue
         middle = float(np.median(row[:: 1 + row.size // FEW]))
-        for side in (row, -row):
-            counts[channel] += _at_rail(side, middle if side is row else -middle)
+        for sign, top, at in sides:
+            counts[channel] += _at_rail(row, sign, top, sign * middle, at)
     return counts
 
 
-def _at_rail(x: NDArray[np.floating], middle: float) -> int:
-    top = float(x.max())
+def _at_rail(
+    row: NDArray[np.floating], sign: int, top: float, middle: float, at: NDArray[np.intp]
+) -> int:
+    """Samples at the rail ``top`` of ``sign`` times ``row``; those near it are ``at`` indices."""
     if top - middle < LEAST:
         return 0
+    values = sign * row[at]
     for tolerance in TOLERANCES:
         width = tolerance * max(abs(top), top - middle)
-        near = x >= top - width
-        standing = _longest_runs(near)
+        near = at[values >= top - width]
+        standing = _in_runs(near)
         if standing == 0:
             continue
-        below = np.count_nonzero(x >= top - 4 * width) - np.count_nonzero(near)
+        below = np.count_nonzero(sign * row >= top - 4 * width) - near.size
         if standing >= CROWDED * below:
             return standing
     return 0
 
 
-def _longest_runs(near: NDArray[np.bool_]) -> int:
-    """Samples of ``near`` that stand in runs of `RUN` or more."""
-    starts = near[: len(near) - RUN + 1].copy()
-    for later in range(1, RUN):
-        starts &= near[later : len(near) - RUN + 1 + later]
-    if not starts.any():  # most often
+def _in_runs(at: NDArray[np.intp]) -> int:
+    """How many of ascending indices stand in runs of `RUN` or more."""
+    if not (at[RUN - 1 :] - at[: max(0, at.size - RUN + 1)] == RUN - 1).any():  # most often
         return 0
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], near, [False]]).astype(np.int8)))
-    lengths = edges[1::2] - edges[::2]
+    ends = np.flatnonzero(np.diff(at) != 1)
+    lengths = np.diff(np.concatenate([[-1], ends, [at.size - 1]]))
     return int(lengths[lengths >= RUN].sum())

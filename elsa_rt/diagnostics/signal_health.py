@@ -11,7 +11,7 @@ from elsa_rt.audio.block import Block
 from elsa_rt.diagnostics.comparison import HISTORY_S, WINDOW_S, Comparison, Pieces, dead_kind, named
 from elsa_rt.diagnostics.neighbours import mixed
 from elsa_rt.diagnostics.rails import rail_counts
-from elsa_rt.diagnostics.still import still
+from elsa_rt.diagnostics.still import Extremes, still
 from elsa_rt.encoder.window import SlidingWindow
 from elsa_rt.microphones.to_foa import unusable
 
@@ -164,8 +164,9 @@ class SignalHealth:
         """Judge the window that is full."""
         window = self._newest(self._gathered)
         self._gathered = self._since = 0
-        stuck = still(window)
-        self._count_clipping(window, ~stuck)
+        extremes = window.min(axis=1), window.max(axis=1)
+        stuck = still(window, extremes)
+        self._count_clipping(window, ~stuck, extremes)
         said = [*self._counted(), *self._still(window, stuck)]
         covariance = self._comparison.covariance()
         moving = self._used & ~stuck
@@ -187,9 +188,12 @@ class SignalHealth:
         return said
 
     def _count_clipping(
-        self, window: NDArray[np.float32], moving: NDArray[np.bool_] | None = None
+        self,
+        window: NDArray[np.float32],
+        moving: NDArray[np.bool_] | None = None,
+        extremes: Extremes | None = None,
     ) -> None:
-        counts = rail_counts(window)
+        counts = rail_counts(window, extremes)
         if moving is not None:
             counts = counts * moving
         self._clips += int(counts.sum())

@@ -16,9 +16,13 @@ TONE_SHARE = 0.97  # of a period's power in few lines: a tone that was made, no 
 TONE_LINES = 12
 
 
-def still(samples: NDArray[np.floating]) -> NDArray[np.bool_]:
+Extremes = tuple[NDArray[np.floating], NDArray[np.floating]]
+"""The lowest and the highest sample (c,) of each channel, where they are known already."""
+
+
+def still(samples: NDArray[np.floating], extremes: Extremes | None = None) -> NDArray[np.bool_]:
     """Which channels of ``samples`` (c, n) stand at one value, or toggle between two neighbours."""
-    low, high = samples.min(axis=1), samples.max(axis=1)
+    low, high = (samples.min(axis=1), samples.max(axis=1)) if extremes is None else extremes
     found = high - low <= LAST_BIT
     for channel in np.flatnonzero(found):
         row = samples[channel]

@@ -1,7 +1,7 @@
 """What this machine hears in the demo scene, as arrays in a file, to be compared with another's.
 
-    python -m tests.arm.hear ENGINE FILE    compiled, onnx, or own: the kernels that this machine
-                                            compiles itself, on noise
+python -m tests.arm.hear ENGINE FILE    compiled, onnx, or own: the kernels that this machine
+                                        compiles itself, on noise
 """
 
 from __future__ import annotations

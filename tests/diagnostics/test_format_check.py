@@ -7,8 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import decode_matrix, direction_from_angles, plane_wave
+from elsa_rt.audio.block import Block
+from elsa_rt.config import Config
 from elsa_rt.diagnostics.first_look import FirstLook
 from elsa_rt.diagnostics.format_check import format_doubt
+from elsa_rt.diagnostics.monitor import HealthMonitor
+from elsa_rt.microphones.library import profile_of
 
 RATE = 48_000
 
@@ -59,6 +63,27 @@ def test_a_doubt_is_said_once_while_listening() -> None:
         said += filter(None, look.step(samples, RATE, 5.0 * at))
     assert len(said) == 1
     assert "--format fuma" in said[0]
+
+
+def notices(sound: NDArray[np.floating], block: int) -> list[str]:
+    """What a health monitor says of the format of ``sound`` that comes in blocks."""
+    monitor = HealthMonitor(profile_of(Config()))
+    said = []
+    for at in range(0, sound.shape[1], block):
+        said += monitor.step(Block(sound[:, at : at + block].astype(np.float32), RATE, at))
+    return [text for text in [*said, *monitor.finish()] if "--format" in text]
+
+
+@pytest.mark.parametrize("block", [63, 481, 3_840, RATE, 2 * RATE])
+def test_a_look_is_at_the_same_sound_however_long_it_takes(block: int) -> None:
+    """It goes on while other sound comes, which is in AmbiX as declared."""
+    fuma = np.linalg.inv(decode_matrix("fuma")) @ wave(60)[:, : 4 * RATE + 4_800]
+    length = -(-4 * RATE // block) * block  # the look begins here
+    (alone,) = notices(fuma[:, : 4 * RATE], 4 * RATE)
+    (said,) = notices(np.concatenate([fuma[:, :length], wave(-60)[:, : 3 * RATE]], axis=1), block)
+    assert "--format fuma" in said
+    if length == 4 * RATE:
+        assert said == alone
 
 
 @pytest.mark.parametrize(("level", "told"), [(0.1, False), (1e-4, True)])

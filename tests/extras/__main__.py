@@ -1,4 +1,6 @@
-"""Resolve elsa-rt and its extras for outputs from wheels alone, on Python 3.10 to 3.13, x86-64 and ARM.
+"""Resolve elsa-rt and its extras for outputs from wheels alone.
+
+For Python 3.10 to 3.13, on x86-64 and on ARM.
 
     python -m tests.extras            all, and the locked requirements of the service; ends with 1
                                       if one does not resolve

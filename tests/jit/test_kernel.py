@@ -14,6 +14,7 @@ from elsa_rt.features.intensity import ANALYSE, IntensityFeatures
 from elsa_rt.jit import kernel as kernels
 from elsa_rt.jit import processor, shipped
 from elsa_rt.jit.kernel import Kernel
+from elsa_rt.jit.object_file import MACHINES, Image, address_of
 from export.kernels import kernels as all_kernels
 
 RUN = """
@@ -66,11 +67,22 @@ def test_what_is_shipped_gives_the_same_as_what_is_compiled(tmp_path: Path) -> N
     np.testing.assert_allclose(numbers, compiled, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("machine", sorted(path.stem for path in shipped.FOLDER.glob("*.npz")))
+@pytest.mark.parametrize("machine", shipped.TARGETS)
 def test_every_kernel_is_shipped_as_its_source_stands(machine: str) -> None:
     with np.load(shipped.file_of(machine)) as kept:
         there = {name.partition(".")[0] for name in kept.files}
     assert there == {kernel.digest for kernel in all_kernels()}, "run python -m export kernels"
+
+
+@pytest.mark.parametrize("machine", shipped.TARGETS)
+def test_what_is_shipped_can_be_loaded_by_its_kind_of_processors(machine: str) -> None:
+    """Every relocation is known, and every function it calls is one of the C library."""
+    for kernel in all_kernels():
+        with np.load(shipped.file_of(machine)) as kept:
+            code, name = kept[f"{kernel.digest}.code"].tobytes(), str(kept[f"{kernel.digest}.name"])
+        image = Image(code, MACHINES[machine])
+        assert len(image.at(0x7F12_3456_7000, address_of)) == image.size
+        assert 0 <= image.offset_of(name) < image.size
 
 
 def test_without_machine_code_numba_calls_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
