@@ -24,7 +24,7 @@ Arrays = dict[str, NDArray[np.generic]]
 
 def demo(engine: str) -> Arrays:
     """Every step of the demo scene: what the model gave, directions, scores, and the alerts."""
-    config = Config().changed(engine=engine)
+    config = Config().changed(engine=engine)  # type: ignore[arg-type]
     listener = Listener(demo_prompts(), demo_path(), config, on_notice=lambda _: None)
     if listener.engine != engine:
         raise SystemExit(f"error: {listener.engine} runs in place of {engine}")
@@ -42,7 +42,7 @@ def demo(engine: str) -> Arrays:
 
 def own() -> Arrays:
     """Features and channel tally by kernels that are compiled here, though they are shipped."""
-    shipped.find = lambda *_: None  # type: ignore[assignment]
+    shipped.find = lambda *_: None
     foa = np.random.default_rng(1).normal(0, 0.1, (4, 6400)).astype(np.float32)
     frames, tally = IntensityFeatures().step(foa), ChannelTally(32_000, 4)
     tally.add(foa)
