@@ -1,6 +1,8 @@
 """Compare what a 64-bit ARM processor hears with what this machine hears; 1 where they differ.
 
-    python -m tests.arm [ENGINE ...]    compiled, onnx, own (kernels that ARM compiles itself)
+    python -m tests.arm [PART ...]    of compiled, onnx: the demo scene, by one of the engines
+                                      text: embeddings of its prompts
+                                      own: kernels that the processor compiles for itself
 
 `qemu-aarch64` runs the instructions of a Cortex-A76, the processor of a Raspberry Pi 5, one by
 one: it tells whether numbers are right, and nothing of speed. Debian's Python for ARM and wheels
@@ -20,13 +22,14 @@ import numpy as np
 
 from tests.extras.__main__ import ROOT, dependencies, install_command
 
-ENGINES = ("compiled", "onnx", "own")
+PARTS = ("compiled", "onnx", "text", "own")
 FOLDER = ROOT / "build/arm"
 PROCESSOR = "cortex-a76"
 PYTHON = "3.11"  # of Debian 12
 DEBIAN = ("python3", "libstdc++6", "libportaudio2")
 NEEDED = {"qemu-aarch64-static": "qemu-user-static", "mmdebstrap": "mmdebstrap"}
 MOST = 1e-4  # difference of any output
+HEARD = "heard.npz"
 
 CPUINFO = """\
 processor	: 0
@@ -42,11 +45,11 @@ CPU revision	: 1
 """Of a Raspberry Pi 5: the emulator shows that of this machine, at which ONNX Runtime crashes."""
 
 
-def main(engines: Sequence[str]) -> int:
+def main(parts: Sequence[str]) -> int:
     """Run the command; returns its exit code."""
-    unknown = [name for name in engines if name not in ENGINES]
+    unknown = [name for name in parts if name not in PARTS]
     if unknown:
-        print(f"error: {unknown[0]} is none of {', '.join(ENGINES)}", file=sys.stderr)
+        print(f"error: {unknown[0]} is none of {', '.join(PARTS)}", file=sys.stderr)
         return 2
     for program, package in NEEDED.items():
         if shutil.which(program) is None:
@@ -59,13 +62,19 @@ def main(engines: Sequence[str]) -> int:
     emulated += [str(root / f"usr/bin/python{PYTHON}"), "-B"]
     print("| | | largest difference | |\n|---|---|--:|---|", flush=True)
     wrong = 0
-    for engine in engines or ENGINES:
-        here = heard([sys.executable], engine, FOLDER / f"{engine}-here.npz", [ROOT])
-        there = heard(emulated, engine, FOLDER / f"{engine}-arm.npz", [ROOT, root / "site"])
-        for name, apart in differences(here, there):
+    for part in parts or PARTS:
+        here, there = FOLDER / "here", FOLDER / "there"
+        for folder in (here, there):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        hear([sys.executable], part, here, [ROOT])
+        if part not in ("text", "own"):  # so that scores tell of the processor, not of the text
+            shutil.copytree(here / "texts", there / "texts")
+        hear(emulated, part, there, [ROOT, root / "site"])
+        for name, apart in differences(here / HEARD, there / HEARD):
             wrong += not apart <= MOST
             verdict = "WITHIN" if apart <= MOST else "EXCEEDS"
-            print(f"| {engine} | {name} | {apart:.1e} | {verdict} |", flush=True)
+            print(f"| {part} | {name} | {apart:.1e} | {verdict} |", flush=True)
     return 1 if wrong else 0
 
 
@@ -88,15 +97,12 @@ def make_root(root: Path) -> None:
     (root / "site/.whole").touch()
 
 
-def heard(python: Sequence[str], engine: str, file: Path, paths: Sequence[Path]) -> Path:
-    """The file of what ``python`` hears, nothing of which was kept from before."""
-    cache = FOLDER / "cache"
-    shutil.rmtree(cache, ignore_errors=True)
+def hear(python: Sequence[str], part: str, folder: Path, paths: Sequence[Path]) -> None:
+    """Write what ``python`` hears into ``folder``, which is its cache as well."""
     path = os.pathsep.join(map(str, paths))
-    environment = {**os.environ, "PYTHONPATH": path, "ELSA_RT_CACHE": str(cache)}
-    command = [*python, "-m", "tests.arm.hear", engine, str(file)]
+    environment = {**os.environ, "PYTHONPATH": path, "ELSA_RT_CACHE": str(folder)}
+    command = [*python, "-m", "tests.arm.hear", part, str(folder / HEARD)]
     subprocess.run(command, env=environment, cwd=ROOT, check=True)
-    return file
 
 
 def differences(here: Path, there: Path) -> Iterator[tuple[str, float]]:

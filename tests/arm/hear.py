@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from elsa_rt.config import Config
 from elsa_rt.demo import demo_path, demo_prompts
 from elsa_rt.diagnostics.channel_tally import ChannelTally
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.text import encode_texts
 from elsa_rt.features.intensity import IntensityFeatures
 from elsa_rt.jit import shipped
 from elsa_rt.listener import Listener
@@ -40,6 +42,12 @@ def demo(engine: str) -> Arrays:
     }
 
 
+def text() -> Arrays:
+    """Embeddings of the prompts, by an encoder of 8 bits."""
+    found = encode_texts(ModelBundle.load(), demo_prompts(), 1)
+    return {"embedding": found.embedding}
+
+
 def own() -> Arrays:
     """Features and channel tally by kernels that are compiled here, though they are shipped."""
     shipped.find = lambda *_: None
@@ -52,5 +60,6 @@ def own() -> Arrays:
 
 
 if __name__ == "__main__":
-    engine, file = sys.argv[1:]
-    np.savez(Path(file), **(own() if engine == "own" else demo(engine)))  # type: ignore[arg-type]
+    part, file = sys.argv[1:]
+    arrays = own() if part == "own" else text() if part == "text" else demo(part)
+    np.savez(Path(file), **arrays)  # type: ignore[arg-type]
