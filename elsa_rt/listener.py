@@ -35,7 +35,7 @@ from elsa_rt.features.energy_flow import EnergyFlow, Flow
 from elsa_rt.features.high_pass import HighPass
 from elsa_rt.features.intensity import Frames, IntensityFeatures
 from elsa_rt.health import Health
-from elsa_rt.hearing import Alert, Hearing, RuleStatistics
+from elsa_rt.hearing import Alert, Hearing, Label, RuleStatistics
 from elsa_rt.hints import check_callable, coerce
 from elsa_rt.listening.asynchronous import hear
 from elsa_rt.listening.background import Callbacks, Listening
@@ -182,8 +182,9 @@ class Listener:
         self._steps += 1
         time_s, dropped = self._intake.time_of(self._steps * self.bundle.step_samples)
         matched = self._matcher.step(time_s, sound, self._frame.in_world(time_s, sound), flow)
-        hearing = hearing_of(time_s, dropped + self._dropped_before, sound, flow, matched)
-        return self._with_labels(self._with_health(self._frame.place(hearing)))
+        labels = self._labels_of(sound)
+        hearing = hearing_of(time_s, dropped + self._dropped_before, sound, flow, matched, labels)
+        return self._with_health(self._frame.place(hearing))
 
     def _with_health(self, hearing: Hearing) -> Hearing:
         health = self._monitor.health
@@ -194,11 +195,12 @@ class Listener:
             return hearing
         return replace(hearing, state=health.state, health=event)
 
-    def _with_labels(self, hearing: Hearing) -> Hearing:
-        if self.known is None or hearing.activity < QUIET:
-            return hearing
-        labels = self.known.nearest(hearing.embedding, self.config.known_sounds or 0)
-        return replace(hearing, labels=labels)
+    def _labels_of(self, sound: EncoderOutput) -> tuple[Label, ...]:
+        """The known sounds nearest to the loudest one, unless it is background."""
+        loudest = int(sound.activity.argmax())
+        if self.known is None or sound.activity[loudest] < QUIET:
+            return ()
+        return self.known.nearest(sound.embedding[loudest], self.config.known_sounds or 0)
 
     def __iter__(self) -> Iterator[Hearing]:
         """Open the source, hear it to its end, and close it whatever happens."""

@@ -11,11 +11,16 @@ from elsa_rt.audio.ambisonics import angles_from_direction
 from elsa_rt.audio.direction_words import direction_words
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.features.energy_flow import Flow
-from elsa_rt.hearing import HeardSound, Hearing, Track
+from elsa_rt.hearing import HeardSound, Hearing, Label, Track
 
 
 def hearing_of(
-    time_s: float, dropped: int, sound: EncoderOutput, flow: Flow, matched: Matched
+    time_s: float,
+    dropped: int,
+    sound: EncoderOutput,
+    flow: Flow,
+    matched: Matched,
+    labels: tuple[Label, ...] = (),
 ) -> Hearing:
     """The hearing of the step that ended at ``time_s``; its directions are in the axes heard in."""
     sounds = heard_sounds(sound, matched.slots)
@@ -40,6 +45,7 @@ def hearing_of(
         reasons=matched.reasons,
         near_misses=matched.near_misses,
         sounds=sounds,
+        labels=labels,
     )
 
 

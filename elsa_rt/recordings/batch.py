@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.audio.block import Block
 from elsa_rt.config import Config
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.lanes import BatchedStreams
@@ -18,7 +17,7 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.features.energy_flow import EnergyFlow, Flow
 from elsa_rt.features.intensity import Frames, IntensityFeatures
 from elsa_rt.microphones.library import profile_of
-from elsa_rt.recordings.pieces import LEAD_S, Piece
+from elsa_rt.recordings.pieces import Piece
 from elsa_rt.recordings.reading import PieceReader, PieceStep
 
 STREAMS = 16
@@ -45,15 +44,6 @@ class PieceListener(Protocol):
         ...
 
 
-@runtime_checkable
-class BlockListener(Protocol):
-    """What takes the samples of the file as well, before the steps that they complete."""
-
-    def take_block(self, block: Block) -> None:
-        """Take the next samples, those of the lead first."""
-        ...
-
-
 P = TypeVar("P", bound=PieceListener)
 
 
@@ -76,8 +66,6 @@ class PieceBatch:
         What the recordings' channels are.
     streams : int
         Pieces that are heard at a time; one after the other where the engine runs one stream.
-    lead_s : float, seconds
-        How much before each piece is heard.
     """
 
     def __init__(
@@ -85,9 +73,8 @@ class PieceBatch:
         encoder: AudioEncoder,
         config: Config,
         streams: int = STREAMS,
-        lead_s: float = LEAD_S,
     ) -> None:
-        self._bundle, self._lead_s = encoder.bundle, lead_s
+        self._bundle = encoder.bundle
         self._profile = profile_of(config)
         self._streams = encoder.streams(streams)
         if not isinstance(self._streams, BatchedStreams):
@@ -141,14 +128,8 @@ class PieceBatch:
         self._features[number].reset()
         self._streams.lanes[number].reset()
         listener = listener_of(piece)
-        reader = PieceReader(
-            piece,
-            self._bundle,
-            self._profile,
-            self._features[number],
-            self._lead_s,
-            listener.take_block if isinstance(listener, BlockListener) else None,
-        )
+        features = self._features[number]
+        reader = PieceReader(piece, self._bundle, self._profile, features)
         flow = EnergyFlow(self._bundle.step_frames)
         return _Slot(PieceDone(piece, listener), reader, flow, self._bundle.step_s)
 

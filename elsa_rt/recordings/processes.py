@@ -30,7 +30,7 @@ def on_processes(hear: Hear[T], todo: Sequence[Piece], jobs: int = 0) -> Iterato
     Parameters
     ----------
     hear : callable
-        It and its results are pickled; a result comes for every piece.
+        It and its results are pickled.
     todo : sequence of Piece
     jobs : int
 
@@ -57,7 +57,7 @@ def on_processes(hear: Hear[T], todo: Sequence[Piece], jobs: int = 0) -> Iterato
     for worker in workers:
         worker.start()
     try:
-        yield _results(results, workers, len(todo))
+        yield _results(results, workers)
     finally:
         for worker in workers:
             worker.terminate()
@@ -76,9 +76,9 @@ def _work(hear: Hear[T], pieces: Any, results: Any, streams: int) -> None:
     results.put(None)
 
 
-def _results(results: Any, workers: Sequence[Any], count: int) -> Iterator[Any]:
-    done = 0
-    while done < count:
+def _results(results: Any, workers: Sequence[Any]) -> Iterator[Any]:
+    working = len(workers)
+    while working:
         try:
             found = results.get(timeout=ALIVE_S)
         except queue.Empty:
@@ -86,12 +86,13 @@ def _results(results: Any, workers: Sequence[Any], count: int) -> Iterator[Any]:
             if died:
                 raise ElsaError(
                     f"hearing recordings: a worker process ended with exit code {died[0]} (-9: out "
-                    f"of memory?): the {done} pieces that were done are kept; go on with the same "
-                    "command, with fewer processes: --jobs 1"
+                    "of memory?): what was done before is kept; go on with the same command, with "
+                    "fewer processes: --jobs 1"
                 ) from None
             continue
         if isinstance(found, ElsaError):
             raise found
-        if found is not None:
-            done += 1
+        if found is None:
+            working -= 1
+        else:
             yield found

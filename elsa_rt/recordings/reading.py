@@ -22,10 +22,10 @@ READ_S = 2.0
 
 
 class PieceStep(NamedTuple):
-    """One step of the model before it is run."""
+    """One step of the model before it is run, or several."""
 
     frames: Frames
-    foa: NDArray[np.float32]  # AmbiX (4, step_samples) at the model's rate
+    foa: NDArray[np.float32]  # AmbiX (4, step_samples each) at the model's rate
 
 
 class PieceReader:
@@ -71,20 +71,24 @@ class PieceReader:
     def __iter__(self) -> Iterator[PieceStep]:
         """Yield every step; silence completes the last one."""
         hops, count = self._bundle.step_frames, self._bundle.step_samples
-        waiting = np.empty((4, 0), np.float32)
-        for foa in self._foa():
-            waiting = np.concatenate([waiting, foa], axis=1)
-            whole = waiting.shape[1] // count
-            if not whole:
-                continue
-            frames = self._features.step(waiting[:, : whole * count])
-            for index in range(whole):
+        for frames, foa in self.runs():
+            for index in range(foa.shape[1] // count):
                 part = slice(index * hops, (index + 1) * hops)
                 yield PieceStep(
                     Frames(*(column[part] for column in frames)),
-                    waiting[:, index * count : (index + 1) * count],
+                    foa[:, index * count : (index + 1) * count],
                 )
-            waiting = waiting[:, whole * count :]
+
+    def runs(self) -> Iterator[PieceStep]:
+        """The same, all steps that were read at once in one: frames and samples of one or more."""
+        count = self._bundle.step_samples
+        waiting = np.empty((4, 0), np.float32)
+        for foa in self._foa():
+            waiting = np.concatenate([waiting, foa], axis=1)
+            whole = waiting.shape[1] // count * count
+            if whole:
+                yield PieceStep(self._features.step(waiting[:, :whole]), waiting[:, :whole])
+                waiting = waiting[:, whole:]
         if waiting.shape[1] >= self._features.block:
             last = np.pad(waiting, ((0, 0), (0, count - waiting.shape[1])))
             yield PieceStep(self._features.step(last), last)

@@ -62,7 +62,7 @@ def events(found: Collected) -> list[tuple[Any, ...]]:
 def test_pieces_give_the_report_of_the_whole(
     jobs: int, long: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hear, "PIECE_S", (16.0, 16.0))
+    monkeypatch.setattr(hear, "length_of_pieces", lambda *_: 16.0)
     notices: list[list[str]] = [[], []]
     whole = heard(hear_whole, long, bundle, notices[0])
     parted = heard(hear_parted, long, bundle, notices[1], jobs=jobs)
@@ -87,7 +87,7 @@ def test_pieces_give_the_report_of_the_whole(
 def test_what_is_damaged_is_heard_up_to_there(
     long: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(hear, "PIECE_S", (16.0, 16.0))
+    monkeypatch.setattr(hear, "length_of_pieces", lambda *_: 16.0)
     samples, rate = soundfile.read(long, dtype="int16")
     path = tmp_path / "damaged.flac"
     soundfile.write(path, samples, rate)
@@ -116,10 +116,14 @@ def test_only_long_recordings_are_parted(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "length_s"), [(720, 300), (3600, 300), (7200, 450), (86_400, 1080), (86_397, 1080)]
-)
-def test_pieces_are_whole_steps_and_fill_every_lane(seconds: float, length_s: float) -> None:
-    assert length_of_pieces(seconds, 0.08, 2) == length_s
+    ("jobs", "seconds", "length_s"),
+    [(1, 86_400, 86_400), (2, 400, 300), (2, 720, 360), (2, 7200, 3600), (2, 86_397, 3600),
+     (7, 86_400, 3086)],
+)  # fmt: skip
+def test_pieces_are_whole_steps_and_shared_by_all(
+    jobs: int, seconds: float, length_s: float
+) -> None:
+    assert length_of_pieces(seconds, 0.08, jobs) == length_s
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 
 from elsa_rt.audio.block import Block
 from elsa_rt.diagnostics.monitor import HealthMonitor
+from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.health import Health
 from elsa_rt.hearing import Hearing
 from elsa_rt.listener import Listener
@@ -23,7 +25,7 @@ from elsa_rt.parallel import usable_cores
 from elsa_rt.recordings.pieces import pieces_of, read_header
 from elsa_rt.recordings.processes import on_processes
 from elsa_rt.screens.report.collect import Collected
-from elsa_rt.screens.report.steps import STREAMS, PieceOfSteps, hear_steps
+from elsa_rt.screens.report.steps import Labels, PartOfSteps, hear_steps
 from elsa_rt.sources.files import FileSource
 
 OnProgress = Callable[[float], None]
@@ -32,9 +34,9 @@ OnProgress = Callable[[float], None]
 LONG_S = 900.0
 """From this length on a recording is heard in pieces."""
 
-PIECE_S = (300.0, 1200.0)
-"""Shortest and longest piece: the lead before each is heard twice, and all steps of the pieces
-that are heard at a time are kept until their turn comes."""
+PIECE_S = (300.0, 3600.0)
+"""Shortest and longest piece: the lead before each is heard twice, and what is heard of a piece is
+kept until those before it are done, 60 MB of an hour."""
 
 
 def is_parted(source: FileSource, listener: Listener) -> bool:
@@ -45,12 +47,11 @@ def is_parted(source: FileSource, listener: Listener) -> bool:
 def length_of_pieces(seconds: float, step_s: float, jobs: int) -> float:
     """Seconds of each piece of a recording: whole steps and whole seconds.
 
-    All are of one length and fill all lanes, so that none waits for others in the end.
+    Every process hears as many as the others, so that none waits for others in the end.
     """
     shortest, longest = PIECE_S
-    lanes = STREAMS * jobs
-    rounds = math.ceil(seconds / (lanes * longest))
-    wanted = max(seconds / (lanes * rounds), shortest)
+    rounds = math.ceil(seconds / (jobs * longest)) if jobs > 1 else 1
+    wanted = max(seconds / (jobs * rounds), shortest)
     unit = math.lcm(round(1000 * step_s), 1000) / 1000
     return math.ceil(wanted / unit) * unit
 
@@ -83,52 +84,61 @@ def hear_parted(
     config = listener.config.changed(rules=(), prompts=())
     said = Once(listener.on_notice)
     last = None
-    with on_processes(partial(hear_steps, config), pieces, jobs) as coming:
-        for piece in in_order(coming):
-            for notice in piece.notices:
+    hear = partial(hear_steps, config, listener.known)
+    with on_processes(hear, pieces, jobs) as coming:
+        for part in in_order(coming):
+            for notice in part.notices:
                 said(notice)
-            found.take_columns(piece.columns)
-            for hearing in listener.hear(piece, recording.channels, recording.rate):
+            if part.steps is not None:
+                found.take_columns(part.steps.columns)
+            for hearing in listener.hear(part, recording.channels, recording.rate):
                 if last is not None:
                     found.take(last)
                 last = hearing
-            on_progress(piece.piece.seconds)
-            if piece.error:
-                listener.on_notice(f"{piece.error}: the rest of it is not heard")
+            on_progress(part.seconds)
+            if part.error:
+                listener.on_notice(f"{part.error}: the rest of it is not heard")
                 break
     if last is not None:
         found.take(listener.ended(last))
 
 
-def in_order(coming: Iterable[PieceOfSteps]) -> Iterator[PieceOfSteps]:
-    """Pieces by their number, whichever is done first."""
-    waiting: dict[int, PieceOfSteps] = {}
+def in_order(coming: Iterable[PartOfSteps]) -> Iterator[PartOfSteps]:
+    """Parts in the order of time, whichever is done first; those of one piece are in order."""
+    waiting: defaultdict[int, deque[PartOfSteps]] = defaultdict(deque)
     due = 0
     for one in coming:
-        waiting[one.piece.index] = one
-        while due in waiting:
-            yield waiting.pop(due)
-            due += 1
+        waiting[one.piece.index].append(one)
+        while waiting[due]:
+            part = waiting[due].popleft()
+            yield part
+            due += part.is_last
 
 
 class StepListener(Listener):
     """A listener that is told by others what the model heard in each step."""
 
-    def hear(self, piece: PieceOfSteps, channels: int, rate: int) -> Iterator[Hearing]:
-        """The hearings of the steps of ``piece``, which follows those before."""
+    _labels: Labels = ()
+
+    def hear(self, part: PartOfSteps, channels: int, rate: int) -> Iterator[Hearing]:
+        """The hearings of the steps of ``part``, which follows those before."""
         if not self._intake.begun:
             first = Block(np.zeros((channels, 0), np.float32), rate)
             self._intake.admit(first)
             self._intake.note(first)
             self._begin(first)
             self._monitor = self._told = ToldHealth(self._microphone)
-        changes = [*piece.health]
-        end_s = piece.piece.begin_s
-        for sound, flow in piece.steps():
-            end_s += self.bundle.step_s
-            while changes and changes[0][0] < end_s:
-                self._told.now = changes.pop(0)[1]
+            self._changes = deque[tuple[float, Health]]()
+        self._changes += part.health
+        names = () if self.known is None else self.known.names
+        for sound, flow, self._labels in part.heard(names):
+            end_s = (self._steps + 1) * self.bundle.step_s
+            while self._changes and self._changes[0][0] < end_s:
+                self._told.now = self._changes.popleft()[1]
             yield self._match(sound, flow)
+
+    def _labels_of(self, sound: EncoderOutput) -> Labels:
+        return self._labels
 
     def ended(self, last: Hearing) -> Hearing:
         """``last`` with the ends of the open alerts: the recording is over."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Iterable, Iterator
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,74 +15,169 @@ from elsa_rt.config import Config
 from elsa_rt.diagnostics.monitor import HealthMonitor
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.encoder.output import EncoderOutput
-from elsa_rt.features.energy_flow import Flow
-from elsa_rt.features.intensity import Frames
+from elsa_rt.encoder.output import QUIET, EncoderOutput, EncoderStream
+from elsa_rt.errors import ElsaError
+from elsa_rt.features.energy_flow import EnergyFlow, Flow
+from elsa_rt.features.intensity import IntensityFeatures
 from elsa_rt.health import Health
+from elsa_rt.hearing import Label
 from elsa_rt.microphones.library import profile_of
 from elsa_rt.microphones.profile import Profile
-from elsa_rt.recordings.batch import HeardStep, PieceBatch
 from elsa_rt.recordings.pieces import Piece
+from elsa_rt.recordings.reading import PieceReader, PieceStep
+from elsa_rt.scoring.known_sounds import KnownSounds
 from elsa_rt.screens.web.spectrum import DirectionSpectrum
 
 LEAD_S = 120.0
 """Seconds before a piece that are heard first. The bundled model gets used to the background over
 some 80 s: from here on embeddings of sounds are those of the whole recording (cosine of .998)."""
 
-STREAMS = 8
-"""Pieces that step together; more would be hardly faster, and each takes memory."""
-
-AT_ONCE = 50
-"""Columns of the spectrogram that are made at once."""
+SENT_S = 60.0
+"""Seconds of sound after which what was heard is sent on: it is matched while more is heard."""
 
 LOOK_S = 0.5
 """Seconds of sound between two looks at the health of the signal."""
 
-KEPT = {"embedding": np.float16, "direction": np.float32, "activity": np.float32,
-        "distance_m": np.float32}  # fmt: skip
-"""How the outputs of the model are kept until they are matched, and sent."""
-
 Floats = NDArray[np.float32]
 
 
-class PieceOfSteps(NamedTuple):
-    """All steps of a piece, n of them, in which K sounds are heard at once."""
+class Steps(NamedTuple):
+    """n steps that follow each other, in which K sounds are heard at once."""
 
-    piece: Piece
     embedding: NDArray[np.float16]  # (n, K, D)
     direction: Floats  # (n, K, 3)
     activity: Floats  # (n, K)
     distance_m: Floats  # (n, K)
     flows: NDArray[np.float64]  # (n, 5), the fields of `Flow`
+    labels: NDArray[np.int16]  # (n, L), the nearest known sounds of the loudest, or -1
+    probabilities: Floats  # (n, L) of them
     columns: NDArray[np.uint8]  # (n, bands, 3)
+
+    @classmethod
+    def joined(cls, parts: Iterable[Steps]) -> Steps:
+        """All steps of ``parts``."""
+        return cls(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+class PartOfSteps(NamedTuple):
+    """Some of the steps of a piece, in their order."""
+
+    piece: Piece
+    seconds: float  # of the recording
+    is_last: bool  # of the piece
+    steps: Steps | None  # None where there is no step
     health: tuple[tuple[float, Health], ...]  # from which second of the recording on
     notices: tuple[str, ...]
     error: str
 
-    def steps(self) -> Iterator[tuple[EncoderOutput, Flow]]:
-        """What the model and the energy flow told in each step."""
-        embedding = self.embedding.astype(np.float32)
-        outputs = zip(embedding, self.direction, self.activity, self.distance_m, strict=True)
-        for output, flow in zip(outputs, self.flows.tolist(), strict=True):
-            yield EncoderOutput(*output), Flow(*flow)
+    def heard(self, names: tuple[str, ...]) -> Iterator[tuple[EncoderOutput, Flow, Labels]]:
+        """What the model and the energy flow told in each step, and the known sounds by name."""
+        if self.steps is None:
+            return
+        embedding = self.steps.embedding.astype(np.float32)
+        outputs = zip(embedding, *self.steps[1:4], strict=True)
+        flows = self.steps.flows.tolist()
+        labels, likely = self.steps.labels.tolist(), self.steps.probabilities.tolist()
+        for output, flow, which, how in zip(outputs, flows, labels, likely, strict=True):
+            named = tuple(Label(names[k], p) for k, p in zip(which, how, strict=True) if k >= 0)
+            yield EncoderOutput(*output), Flow(*flow), named
 
 
-class StepCollector:
-    """Gathers the steps of one piece (a `PieceListener` and a `BlockListener`)."""
+Labels = tuple[Label, ...]
 
-    def __init__(self, bundle: ModelBundle, profile: Profile, piece: Piece) -> None:
-        self._piece, self._half_s = piece, bundle.step_s / 2
-        self._spectrum = DirectionSpectrum(bundle.features, bundle.step_frames)
+
+class StepHearer:
+    """Hears pieces one after the other: all that of a step depends on no rule.
+
+    Parameters
+    ----------
+    config : Config
+    known : KnownSounds, optional
+        What names sounds, ``config.known_sounds`` of them.
+    """
+
+    def __init__(self, config: Config, known: KnownSounds | None) -> None:
+        encoder = AudioEncoder(ModelBundle.load(config.bundle), config)
+        self._bundle = bundle = encoder.bundle
+        self._profile = profile_of(config)
+        self._features = IntensityFeatures(bundle.features, self._profile.coincidence_hz)
+        self._stream: EncoderStream = encoder.streams().lanes[0]
+        self._known, self._labels = known, config.known_sounds or 0
+
+    def hear(self, piece: Piece) -> Iterator[PartOfSteps]:
+        """Yield the steps of ``piece`` in parts."""
+        self._features.reset()
+        self._stream.reset()
+        step_s = self._bundle.step_s
+        watch = SignalWatch(self._profile, piece)
+        lead_s = round(LEAD_S / step_s) * step_s
+        reader = PieceReader(piece, self._bundle, self._profile, self._features, lead_s, watch.step)
+        flow, spectrum = self._flow(), self._spectrum()
+        at = round((reader.begin_s - piece.begin_s) / step_s)  # steps, of the piece's own
+        end = sys.maxsize if math.isinf(piece.end_s) else round(piece.length_s / step_s)
+        parts, sent_s, error = list[Steps](), 0.0, ""
+        try:
+            for run in reader.runs():
+                steps = self._steps(run, flow, spectrum)
+                first, at = at, at + len(steps.flows)
+                own = slice(max(-first, 0), max(end - first, 0))
+                if at > 0:
+                    parts.append(Steps(*(column[own] for column in steps)))
+                if at >= end:
+                    break
+                if (at * step_s) - sent_s >= SENT_S:
+                    yield watch.part(at * step_s - sent_s, parts)
+                    parts, sent_s = [], at * step_s
+        except ElsaError as failed:
+            error = str(failed)
+        yield watch.part(piece.seconds - sent_s, parts, is_last=True, error=error)
+
+    def _flow(self) -> EnergyFlow:
+        return EnergyFlow(self._bundle.step_frames)
+
+    def _spectrum(self) -> DirectionSpectrum:
+        return DirectionSpectrum(self._bundle.features, self._bundle.step_frames)
+
+    def _steps(self, run: PieceStep, flow: EnergyFlow, spectrum: DirectionSpectrum) -> Steps:
+        sounds = self._stream.step(*run)
+        embedding, direction, activity, distance_m = map(np.stack, zip(*sounds, strict=True))
+        kept = embedding.astype(np.float16)
+        return Steps(
+            kept, direction, activity, distance_m,
+            np.array(flow.step(run.frames), np.float64),
+            *self._named(kept, activity),
+            np.frombuffer(b"".join(spectrum.step(run.frames)), np.uint8)
+            .reshape(len(sounds), spectrum.bands, 3),
+        )  # fmt: skip
+
+    def _named(
+        self, embedding: NDArray[np.float16], activity: Floats
+    ) -> tuple[NDArray[np.int16], Floats]:
+        """Columns ``labels`` and ``probabilities`` of `Steps`."""
+        count = min(self._labels, len(self._known.names)) if self._known is not None else 0
+        labels = np.full((len(activity), count), -1, np.int16)
+        probabilities = np.zeros((len(activity), count), np.float32)
+        active = np.flatnonzero(activity.max(axis=1) >= QUIET)
+        if self._known is not None and count and active.size:
+            loudest = embedding[active, activity[active].argmax(axis=1)].astype(np.float32)
+            probability = self._known.probabilities(loudest)
+            best = np.argsort(-probability, axis=1, kind="stable")[:, :count]
+            labels[active] = best
+            probabilities[active] = np.take_along_axis(probability, best, axis=1)
+        return labels, probabilities
+
+
+class SignalWatch:
+    """Watches the signal of a piece, and makes its parts."""
+
+    def __init__(self, profile: Profile, piece: Piece) -> None:
+        self._piece = piece
         self._monitor = HealthMonitor(profile)
-        self._parts = {name: bytearray() for name in EncoderOutput._fields}
-        self._shapes: list[tuple[int, ...]] = []
-        self._flows: list[Flow] = []
-        self._columns = bytearray()
-        self._mel: list[Frames] = []
+        self._now: Health | None = None
         self._health: list[tuple[float, Health]] = []
         self._notices: list[str] = []
 
-    def take_block(self, block: Block) -> None:
+    def step(self, block: Block) -> None:
         """Look at the signal."""
         count = max(1, round(LOOK_S * block.rate))
         for at in range(0, block.samples.shape[1], count):
@@ -92,53 +188,27 @@ class StepCollector:
                 continue
             self._notices += said
             health = self._monitor.health
-            if not self._health or self._health[-1][1] != health:
+            if health != self._now:
+                self._now = health
                 self._health.append((start / block.rate, health))
 
-    def take(self, step: HeardStep) -> bool:
-        """Take the next step; False once the piece is complete."""
-        if step.time_s - self._half_s < self._piece.begin_s:
-            return True
-        self._shapes = [values.shape for values in step.sound]
-        for name, values in step.sound._asdict().items():
-            self._parts[name] += values.astype(KEPT[name]).tobytes()
-        self._flows.append(step.flow)
-        self._mel.append(step.frames)
-        if len(self._mel) == AT_ONCE:
-            self._draw()
-        return step.time_s + self._half_s < self._piece.end_s
-
-    def _draw(self) -> None:
-        if self._mel:
-            frames = Frames(*map(np.concatenate, zip(*self._mel, strict=True)))
-            self._columns += b"".join(self._spectrum.step(frames))
-            self._mel.clear()
-
-    def finish(self, error: str) -> PieceOfSteps:
-        """The steps that were taken, and why there are no more."""
-        self._draw()
-        count = len(self._flows)
-        shapes = self._shapes or [(1,)] * len(self._parts)
-        arrays: dict[str, Any] = {
-            name: np.frombuffer(part, KEPT[name]).reshape(count, *shape)
-            for (name, part), shape in zip(self._parts.items(), shapes, strict=True)
-        }
-        return PieceOfSteps(
-            self._piece,
-            **arrays,
-            flows=np.array(self._flows, np.float64).reshape(count, len(Flow._fields)),
-            columns=np.frombuffer(self._columns, np.uint8).reshape(count, -1, 3),
-            health=tuple(self._health),
-            notices=tuple(self._notices),
-            error=error,
-        )
+    def part(
+        self, seconds: float, parts: list[Steps], *, is_last: bool = False, error: str = ""
+    ) -> PartOfSteps:
+        """The next part of the piece, of the steps ``parts``."""
+        told = tuple(self._health), tuple(self._notices)
+        self._health, self._notices = [], []
+        steps = Steps.joined(parts) if parts else None
+        return PartOfSteps(self._piece, seconds, is_last, steps, *told, error)
 
 
-def hear_steps(config: Config, pieces: Iterable[Piece], streams: int) -> Iterator[PieceOfSteps]:
-    """Load the model of ``config`` and hear ``pieces``, so many ``streams`` at a time."""
-    encoder = AudioEncoder(ModelBundle.load(config.bundle), config)
-    lead_s = round(LEAD_S / encoder.bundle.step_s) * encoder.bundle.step_s
-    batch = PieceBatch(encoder, config, min(streams, STREAMS), lead_s)
-    collector = partial(StepCollector, encoder.bundle, profile_of(config))
-    for done in batch.hear(pieces, collector):
-        yield done.listener.finish(done.error)
+def hear_steps(
+    config: Config, known: KnownSounds | None, pieces: Iterable[Piece], streams: int
+) -> Iterator[PartOfSteps]:
+    """Load the model of ``config`` and hear ``pieces``, one after the other.
+
+    More ``streams`` at a time would be no faster, and the parts would come later.
+    """
+    hearer = StepHearer(config, known)
+    for piece in pieces:
+        yield from hearer.hear(piece)
