@@ -199,17 +199,15 @@ def test_a_prompt_is_added_and_fires_and_is_kept_in_the_file(page: Page, rules: 
     assert text.endswith("  - id: a-person-speaking\n    prompt: a person speaking\n")
 
 
-def test_a_region_is_drawn_with_the_finger(page: Page, rules: Path) -> None:
+def test_a_region_is_drawn_with_the_mouse(page: Page, rules: Path) -> None:
     page.click(".rule .name >> text=glass breaking")
     expect(page.locator("#edit-expected")).to_contain_text("Alerts from a score of")
     counted = re.compile(r"near miss(es)?\. Expected of background alone")
     expect(page.locator("#edit-counted")).to_contain_text(counted)
-    box = page.locator("#region").bounding_box()
-    assert box is not None
-    x, y, reach = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, box["width"] * 0.38
+    (x, y), reach = dial_of(page)
     page.mouse.move(x - reach, y)  # from the left
     page.mouse.down()
-    for dx, dy in ((-0.9, 0.4), (-0.7, 0.7), (-0.4, 0.9), (0, 1)):  # round to behind
+    for dx, dy in ROUND_TO_BEHIND:
         page.mouse.move(x + dx * reach, y + dy * reach)
     page.mouse.up()
     assert page.input_value("#edit-from") == "90"
@@ -222,6 +220,94 @@ def test_a_region_is_drawn_with_the_finger(page: Page, rules: Path) -> None:
     page.click("#edit-save")
     expect(page.locator("#editor")).to_be_hidden()
     assert "azimuth_deg" not in rules.read_text()
+
+
+ROUND_TO_BEHIND = ((-0.9, 0.4), (-0.7, 0.7), (-0.4, 0.9), (0.0, 1.0))
+"""From the left of the dial on."""
+
+
+def dial_of(page: Page) -> tuple[tuple[float, float], float]:
+    """Middle of the dial that regions are drawn on, and how far its rim is."""
+    box = page.locator("#region").bounding_box()
+    assert box is not None
+    return (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2), box["width"] * 0.38
+
+
+def test_a_region_is_drawn_with_the_finger(browser: Browser, served: str) -> None:
+    phone: Any = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
+    with browser.new_context(**phone) as context:
+        page = context.new_page()
+        page.goto(served)
+        page.tap(".rule .name >> text=glass breaking")
+        expect(page.locator("#edit-expected")).to_contain_text("Alerts from a score of")
+        page.locator("#region").scroll_into_view_if_needed()
+        (x, y), reach = dial_of(page)
+        scrolled = "[document.getElementById('editor').scrollTop, scrollY]"
+        before = page.evaluate(scrolled)
+        fingers = context.new_cdp_session(page)
+
+        def touch(kind: str, *places: tuple[float, float]) -> None:
+            points = [{"x": x + dx * reach, "y": y + dy * reach, "id": number}
+                      for number, (dx, dy) in enumerate(places)]  # fmt: skip
+            fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        touch("touchStart", (-1.0, 0.0))
+        for place in ROUND_TO_BEHIND[:2]:
+            touch("touchMove", place)
+        touch("touchStart", ROUND_TO_BEHIND[1], (0.6, -0.6))  # a second finger draws nothing
+        for place in ROUND_TO_BEHIND[2:]:
+            touch("touchMove", place, (0.9, 0.2))
+        touch("touchEnd")
+        assert page.input_value("#edit-from") == "90"
+        assert page.input_value("#edit-to") in ("180", "-180")
+        assert page.evaluate(scrolled) == before  # the finger drew, and moved nothing else
+        page.tap("#editor button[value=cancel]")
+        expect(page.locator("#editor")).to_be_hidden()
+
+
+def test_a_button_that_is_pressed_twice_sends_once(page: Page, rules: Path) -> None:
+    page.fill("#prompt", "a kettle that whistles")
+    page.dblclick("#add button")
+    expect(page.locator(".rule", has_text="a kettle that whistles")).to_have_count(1)
+    expect(page.locator("#prompt")).to_have_value("")
+    page.click(".rule .name >> text=a kettle that whistles")
+    expect(page.locator("#edit-expected")).to_contain_text("Alerts from a score of")
+    page.dblclick("#edit-remove")
+    expect(page.locator("#editor")).to_be_hidden()
+    expect(page.locator(".rule", has_text="a kettle that whistles")).to_have_count(0)
+    assert "kettle" not in rules.read_text()
+    expect(page.locator("#toast.shown")).to_have_count(0)
+
+
+def test_what_others_change_meanwhile_is_shown_and_kept(page: Page, rules: Path) -> None:
+    page.fill("#prompt", "a cat")
+    page.press("#prompt", "Enter")
+    page.click(".rule .name >> text=a cat")
+    page.fill("#edit-not", "a baby crying")
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.click(".rule .name >> text=a cat")
+    other.fill("#edit-from", "-30")
+    other.fill("#edit-to", "30")
+    other.press("#edit-to", "Tab")
+    other.click("#edit-save")
+    expect(other.locator("#editor")).to_be_hidden()
+    expect(page.locator("#edit-other")).to_contain_text("changed elsewhere meanwhile, and is shown")
+    expect(page.locator("#edit-to")).to_have_value("30")
+    assert page.input_value("#edit-not") == "a baby crying"
+    page.click("#edit-save")
+    expect(page.locator("#editor")).to_be_hidden()
+    text = rules.read_text()
+    assert "region: {azimuth_deg: [-30, 30]}" in text
+    assert "a baby crying" in text
+    page.click(".rule .name >> text=a cat")
+    expect(page.locator("#edit-other")).to_be_hidden()
+    other.click(".rule .name >> text=a cat")
+    other.click("#edit-remove")
+    expect(page.locator("#edit-other")).to_contain_text("removed elsewhere meanwhile")
+    expect(page.locator("#edit-save")).to_be_disabled()
+    page.keyboard.press("Escape")
+    assert "a cat" not in rules.read_text()
 
 
 def test_the_slider_says_what_to_expect(page: Page, rules: Path) -> None:

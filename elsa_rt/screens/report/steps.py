@@ -122,7 +122,7 @@ class StepHearer:
                 first, at = at, at + len(steps.flows)
                 own = slice(max(-first, 0), max(end - first, 0))
                 if at > 0:
-                    parts.append(Steps(*(column[own] for column in steps)))
+                    parts.append(Steps._make(column[own] for column in steps))
                 if at >= end:
                     break
                 if (at * step_s) - sent_s >= SENT_S:

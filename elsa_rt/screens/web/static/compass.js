@@ -231,12 +231,14 @@ export class RegionDial {
     this.onChange = onChange;
     this.sectors = [];
     canvas.addEventListener("pointerdown", (event) => {
+      if (this.pointer !== undefined) return;  // a second finger draws nothing
+      this.pointer = event.pointerId;
       canvas.setPointerCapture(event.pointerId);
       this.from = this.azimuthOf(event);
       this.turned = 0; this.last = this.from;
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (this.from === undefined) return;
+      if (event.pointerId !== this.pointer) return;
       const here = this.azimuthOf(event);
       this.turned += wrapped(here - this.last);
       this.last = here;
@@ -246,7 +248,9 @@ export class RegionDial {
       this.onChange(width > 0 ? ends : ends.reverse());
     });
     for (const name of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(name, () => { this.from = undefined; });
+      canvas.addEventListener(name, (event) => {
+        if (event.pointerId === this.pointer) this.pointer = undefined;
+      });
     }
   }
 

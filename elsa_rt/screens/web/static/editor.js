@@ -5,7 +5,9 @@ import { make } from "./rules.js";
 
 const element = (id) => document.getElementById(id);
 const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 const ASK_MS = 300;
+const EDITED = ["prompts", "but_not", "region", "false_alarms_per_hour"];
 
 const few = (value) => value === null ? "?" : Number(value.toPrecision(2)).toString();
 const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
@@ -60,7 +62,8 @@ export class Editor {
     element("editor-title").textContent = rule.label;
     element("edit-prompts").value = rule.prompts.join("\n");
     element("edit-not").value = rule.but_not.join("\n");
-    element("edit-error").hidden = true;
+    element("edit-error").hidden = element("edit-other").hidden = true;
+    this.lock(false);
     element("edit-expected").replaceChildren();
     this.region = rule.region;
     this.rate = rule.false_alarms_per_hour;
@@ -68,6 +71,40 @@ export class Editor {
     this.showRegion();
     this.dialog.showModal();
     this.ask();
+  }
+
+  /** `rules` as they are now: somebody else may have changed or removed the one that is open. */
+  update(rules) {
+    this.rules = rules;
+    if (!this.dialog.open || this.sending) return;
+    const now = rules.find((rule) => rule.id === this.rule.id), other = element("edit-other");
+    if (!now) {
+      other.textContent = "This rule was removed elsewhere meanwhile, or has another sentence now.";
+      this.lock(true);
+    } else {
+      const kept = this.changes(), changed = EDITED.filter((field) => !same(now[field], this.rule[field]));
+      if (!changed.length) return;
+      this.rule = now;
+      element("editor-title").textContent = now.label;
+      if (!kept.prompts) element("edit-prompts").value = now.prompts.join("\n");
+      if (!kept.but_not) element("edit-not").value = now.but_not.join("\n");
+      if (!("region" in kept) && changed.includes("region")) {
+        this.region = now.region;
+        this.showRegion();
+      }
+      this.rate = now.false_alarms_per_hour;
+      const both = changed.some((field) => field in kept);
+      other.textContent = "This rule was changed elsewhere meanwhile" +
+        (both ? "; Save replaces that by what you chose here." : ", and is shown as it is now.");
+      this.ask();
+    }
+    other.hidden = false;
+  }
+
+  /** Nothing can be saved of a rule that is no more. */
+  lock(gone) {
+    this.gone = gone;
+    for (const id of ["edit-save", "edit-remove"]) element(id).disabled = gone;
   }
 
   /** Sectors from and to in degrees, or null for what the words say. */
@@ -82,13 +119,15 @@ export class Editor {
     element("edit-from").value = sectors.length ? Math.round(sectors[0][0]) : "";
     element("edit-to").value = sectors.length ? Math.round(sectors[0][1]) : "";
     element("edit-anywhere").disabled = !sectors.length;
-    this.dial.sectors = sectors.length ? sectors : this.expected?.sectors ?? [];
+    this.showSectors();
   }
+
+  /** On the dial alone: a number that is being typed stays. */
+  showSectors() { this.dial.sectors = this.region ?? this.expected?.sectors ?? []; }
 
   /** What differs from the rule, as the server takes it. */
   changes() {
     const found = {};
-    const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
     const prompts = lines(element("edit-prompts").value);
     const but = lines(element("edit-not").value);
     if (!same(prompts, this.rule.prompts)) found.prompts = prompts;
@@ -106,6 +145,7 @@ export class Editor {
   }
 
   async ask() {
+    if (this.gone) return;
     const changes = this.changes();
     delete changes.false_alarms_per_hour;
     const turn = (this.turn = (this.turn ?? 0) + 1);
@@ -124,7 +164,7 @@ export class Editor {
     if (!this.moved) slider.value = nearest(this.rates, this.rate);
     const sound = this.expected.what.join(" / ");
     element("edit-place").textContent = `${sound ? `“${sound}”, ` : ""}${this.expected.place}`;
-    this.showRegion();
+    this.showSectors();
     this.tell(true);
   }
 
@@ -159,20 +199,26 @@ export class Editor {
   }
 
   async save() {
-    try {
-      const changes = this.changes();
-      if (Object.keys(changes).length) {
-        await this.socket.ask("change", { rule: this.rule.id, changes });
-      }
-      this.dialog.close();
-    } catch (error) { this.error(error); }
+    const changes = this.changes();
+    if (!Object.keys(changes).length) return this.dialog.close();
+    await this.send("change", { rule: this.rule.id, changes });
   }
 
-  async remove() {
+  async remove() { await this.send("remove", { rule: this.rule.id }); }
+
+  /** The rules as they are then come before the reply, and are no news. */
+  async send(what, fields) {
+    if (this.gone) return;
+    this.sending = true;
     try {
-      await this.socket.ask("remove", { rule: this.rule.id });
+      await this.socket.ask(what, fields);
       this.dialog.close();
-    } catch (error) { this.error(error); }
+    } catch (error) {
+      this.error(error);
+    } finally {
+      this.sending = false;
+      this.update(this.rules);
+    }
   }
 
   error(error) {

@@ -54,6 +54,7 @@ function hello(message) {
 
 function setRules({ rules: list, all_muted: allMuted }) {
   rules.set(list, allMuted);
+  editor.update(list);
   const open = alerts.open, told = allMuted ? [] : list.filter((rule) => !rule.muted);
   compass.setRegions(told.map((rule) =>
     ({ id: rule.id, sectors: rule.sectors, alerting: open.has(rule.id) })));

@@ -9,6 +9,7 @@ export class Socket {
     this.onState = onState;
     this.wait = FIRST_WAIT_MS;
     this.calls = new Map();
+    this.asked = new Map();   // what waits for its reply, by what was asked
     this.next = 1;
     this.open();
     addEventListener("online", () => this.retry());
@@ -61,8 +62,19 @@ export class Socket {
     }
   }
 
-  /** Ask for something; resolves with the reply, rejects with the server's sentence. */
+  /**
+   * Ask for something; resolves with the reply, rejects with the server's sentence.
+   * The same again before the reply, of a button that was pressed twice, is asked once.
+   */
   ask(what, fields = {}) {
+    const key = JSON.stringify([what, fields]);
+    const waiting = this.asked.get(key) ??
+      this.send(what, fields).finally(() => this.asked.delete(key));
+    this.asked.set(key, waiting);
+    return waiting;
+  }
+
+  send(what, fields) {
     const call = this.next++;
     return new Promise((done, failed) => {
       if (this.socket.readyState !== WebSocket.OPEN) {
