@@ -39,6 +39,7 @@ def test_unknown_names_are_attribute_errors() -> None:
         "elsa_rt",
         "elsa_rt.config, elsa_rt.errors, elsa_rt.hearing, elsa_rt.audio.block, elsa_rt.notices",
         "elsa_rt.audio.ambisonics, elsa_rt.audio.direction_words, elsa_rt.prompts.bank",
+        "elsa_rt.memory.memory",
     ],
 )
 def test_importing_is_cheap(modules: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from elsa_rt.cli.options import Commands, add_command
 from elsa_rt.config import Config
 from elsa_rt.errors import UsageError
+from elsa_rt.wording import counted
 
 if TYPE_CHECKING:
     from elsa_rt.rules.rule import Rule
@@ -112,9 +113,7 @@ def _show(file: RulesFile) -> None:
         console.print(Text(f"\nalerts also go to: {told}"))
     count = len(file.rules)
     zone = f", times of {file.time_zone}" if file.time_zone else ""
-    console.print(
-        Text(f"\n{file.path}: {count} rule{'s' * (count > 1)}, no mistake{zone}", "green")
-    )
+    console.print(Text(f"\n{file.path}: {counted(count, 'rule')}, no mistake{zone}", "green"))
 
 
 def _what(rule: Rule, config: Config) -> str:
@@ -123,7 +122,7 @@ def _what(rule: Rule, config: Config) -> str:
 
     parts = [" / ".join(dict.fromkeys(sounds_in(rule, config)))] if rule.prompts else []
     if rule.examples:
-        parts.append(f"{len(rule.examples)} example{'s' * (len(rule.examples) > 1)}")
+        parts.append(counted(len(rule.examples), "example"))
     if rule.level_dbfs is not None:
         parts.append(f"{rule.level_dbfs:g} dBFS or more")
     excluded = excluded_by(rule, config)

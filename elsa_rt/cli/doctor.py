@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from elsa_rt.cli.options import Commands, add_command, add_settings, settings, writable
 from elsa_rt.config import MODEL, SIGNAL, Config
 from elsa_rt.errors import UsageError
+from elsa_rt.wording import counted
 
 if TYPE_CHECKING:
     from elsa_rt.diagnostics.check import Check
@@ -117,6 +118,6 @@ def _show(checks: list[Check]) -> None:
     if failed:
         console.print(Text(f"\n{failed} failed", "bold red"))
     elif warned:
-        console.print(Text(f"\nit works, with {warned} warning{'s' * (warned > 1)}", "yellow"))
+        console.print(Text(f"\nit works, with {counted(warned, 'warning')}", "yellow"))
     else:
         console.print(Text("\nall is well", "bold green"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from elsa_rt.cli.options import Commands, add_command
 from elsa_rt.cli.recall import add_store, store_of
 from elsa_rt.errors import UsageError
+from elsa_rt.wording import counted
 
 MORE = """\
 What is forgotten is gone from the disk: the database is written anew without it, its log is
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         with Store.open(path, write=True) as store:
             sources = _sources(store, arguments.place)
             removed = forget(store, before_s=before_s, ids=arguments.event, sources=sources)
-    print(f"{path}: {removed:,} row{'s' * (removed != 1)} forgotten")
+    print(f"{path}: {counted(removed, 'row')} forgotten")
     for copy in sorted(Path(path).expanduser().glob(f"{FILE}.damaged-*")):
         print(f"elsa-rt: {copy} may hold such rows still: rm {copy}", file=sys.stderr)
     return 0

@@ -7,6 +7,7 @@ import argparse
 from elsa_rt.cli.options import Commands, add_command
 from elsa_rt.cli.recall import add_store, store_of
 from elsa_rt.errors import UsageError
+from elsa_rt.wording import counted
 
 MORE = """\
   elsa-rt memory info --store past                    rows, sources, models, size
@@ -67,7 +68,7 @@ def _merge(path: str, others: list[str]) -> int:
             else:
                 with Store.open(path, create=True) as store:
                     count = merge(store, source)
-        print(f"{path}: {count:,} row{'s' * (count != 1)} of {other} taken")
+        print(f"{path}: {counted(count, 'row')} of {other} taken")
     return 0
 
 
@@ -84,7 +85,7 @@ def _export(path: str, names: list[str]) -> int:
         )
     with Store.open(path) as store:
         count = export_parquet(store, names[0])
-    print(f"{names[0]}: {count:,} rows")
+    print(f"{names[0]}: {counted(count, 'row')}")
     return 0
 
 
@@ -99,7 +100,7 @@ def _repair(path: str) -> int:
         )
     count, aside = repair(path)
     if aside is None:
-        print(f"{path}: nothing is damaged, {count:,} rows")
+        print(f"{path}: nothing is damaged, {counted(count, 'row')}")
     else:
-        print(f"{path}: {count:,} rows saved; the damaged file is {aside}")
+        print(f"{path}: {counted(count, 'row')} saved; the damaged file is {aside}")
     return 0

@@ -14,6 +14,7 @@ from elsa_rt.cli.recall import add_store, store_of
 from elsa_rt.config import MODEL, SIGNAL, Config
 from elsa_rt.errors import UsageError
 from elsa_rt.screens.plain import clock
+from elsa_rt.wording import counted
 
 if TYPE_CHECKING:
     from elsa_rt.memory.job import Report
@@ -102,7 +103,7 @@ def summary(report: Report, path: str) -> str:
     """What was done, in a line."""
     if not (report.recordings or report.rows or report.already or report.failed):
         return f"{path}: nothing was to be heard"
-    files = f"{report.recordings} recording{'s' * (report.recordings != 1)}"
+    files = counted(report.recordings, "recording")
     text = f"{path}: {files}, {clock(report.seconds)} of sound, {report.rows:,} rows"
     if report.already:
         text += f"; {report.already} were there already"

@@ -14,6 +14,7 @@ from elsa_rt.cli.sound import add_prompts, asked_prompts
 from elsa_rt.config import ALERTS, MODEL, SIGNAL
 from elsa_rt.errors import UsageError
 from elsa_rt.sources.open import is_path
+from elsa_rt.wording import counted
 
 MORE = """\
 It hears the recording and writes one HTML file: when and where each prompt alerted, what came near
@@ -101,15 +102,11 @@ def run(arguments: argparse.Namespace) -> int:
     with replacing(target) as part:
         part.write_text(page(found, listener.config.rules, about), encoding="utf-8")
     print(
-        f"{target}: {_counted(len(found.alerts), 'alert')}, "
-        f"{_counted(len(found.near), 'near miss', 'es')}, "
-        f"{_counted(len(found.heard), 'known sound')}"
+        f"{target}: {counted(len(found.alerts), 'alert')}, "
+        f"{counted(len(found.near), 'near miss', 'es')}, "
+        f"{counted(len(found.heard), 'known sound')}"
     )
     return 0
-
-
-def _counted(count: int, what: str, plural: str = "s") -> str:
-    return f"{count:,} {what}{plural if count != 1 else ''}"
 
 
 @contextlib.contextmanager

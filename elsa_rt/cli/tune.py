@@ -15,6 +15,7 @@ from elsa_rt.cli.rules import add_config, load_rules_config
 from elsa_rt.config import ALERTS, MODEL, SIGNAL
 from elsa_rt.errors import UsageError
 from elsa_rt.files import replacing
+from elsa_rt.wording import counted
 
 if TYPE_CHECKING:
     from elsa_rt.rules_file.reader import RulesFile
@@ -142,4 +143,4 @@ def _write(file: RulesFile, found: list[Tuned]) -> None:
             read_rules(part)
     except OSError as error:
         raise UsageError(f"writing {path}: {error.strerror}: see that it is writable") from None
-    print(f"{file.path}: alert_start of {len(starts)} rule{'s' * (len(starts) > 1)} is written")
+    print(f"{file.path}: alert_start of {counted(len(starts), 'rule')} is written")

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.files import replacing
 from elsa_rt.memory.row import KINDS, SOUNDS, Kind
-from elsa_rt.memory.scan import BUCKETS, LEFT_OUT, NO_DIRECTION, products
+from elsa_rt.memory.scan import BUCKETS, LEFT_OUT, NO_DIRECTION, Bounds, inside
 from elsa_rt.memory.store import Store
 from elsa_rt.memory.vector_code import COMPONENTS
 
@@ -118,6 +118,8 @@ class CoarseIndex:
         size = len(self)
         if not size or not count:
             return np.empty(0, np.intp)
+        from elsa_rt.memory.scan_kernels import products  # loads Numba, where vectors are compared
+
         query = np.round(factors * (32767 / max(float(np.abs(factors).max()), 1e-12)))
         query = query.astype(np.int16)
         most = 128 * int(np.abs(query.astype(np.int64)).sum()) + 1
@@ -147,9 +149,11 @@ class CoarseIndex:
 
     def matching(self, wanted: Filter) -> NDArray[np.intp]:
         """Positions of all rows that ``wanted`` lets through."""
-        return self.best(np.zeros(COMPONENTS, np.float32), wanted, len(self))
+        if not len(self):
+            return np.empty(0, np.intp)
+        return np.flatnonzero(inside(self.rows, self._bounds(wanted)))
 
-    def _bounds(self, wanted: Filter) -> tuple[Any, ...]:
+    def _bounds(self, wanted: Filter) -> Bounds:
         tags = np.zeros(256, np.bool_)
         for kind in wanted.kinds:
             for model in range(MAX_MODELS) if wanted.models is None else wanted.models:
@@ -160,7 +164,7 @@ class CoarseIndex:
             sources[[number for number in wanted.sources if number < sources.size]] = True
         centre, half = wanted.azimuth_arc()
         low, high = wanted.elevation_deg
-        return (
+        return Bounds(
             int(min(max(wanted.since_s, 0), END_S)), int(np.ceil(min(wanted.until_s, END_S))),
             sources, centre, half, int(np.floor(low)), int(np.ceil(high)), tags,
         )  # fmt: skip

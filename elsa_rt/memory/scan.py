@@ -1,11 +1,11 @@
-"""The compiled loops of a search. They validate nothing: `coarse_index` and `memory` do."""
+"""What the first pass of a search compares; its loops are `elsa_rt.memory.scan_kernels`."""
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
-
-from elsa_rt.jit.numba_compiler import called
 
 NO_DIRECTION = -32768
 """Azimuth of a row that has none."""
@@ -19,75 +19,35 @@ STEEP_DEG = 60
 BUCKETS = 4096
 
 
-@called
-def products(
-    codes: NDArray[np.int8],
-    query: NDArray[np.int16],
-    at: NDArray[np.uint32],
-    source: NDArray[np.uint32],
-    azimuth: NDArray[np.int16],
-    elevation: NDArray[np.int8],
-    tag: NDArray[np.uint8],
-    since: int,
-    until: int,
-    sources: NDArray[np.bool_],
-    centre: int,
-    half: int,
-    low: int,
-    high: int,
-    tags: NDArray[np.bool_],
-    shift: int,
-    found: NDArray[np.int32],
-    counts: NDArray[np.int64],
-) -> None:
-    """Write the products (n,) of ``codes`` (n, 64) with ``query`` (64,), and their histogram.
+class Bounds(NamedTuple):
+    """Which rows count, in the numbers of `elsa_rt.memory.coarse_index.ROW`."""
 
-    A row counts that begins in ``since <= at < until``, of a source and a tag that are True, at an
-    azimuth within ``half`` of ``centre`` (tenths of a degree) and an elevation in ``low..high``;
-    the others are `LEFT_OUT`. Bucket b of ``counts`` holds products p of ``(p >> shift) + 2048``.
+    since: int
+    until: int
+    sources: NDArray[np.bool_]  # by number; empty where all count
+    centre: int  # tenths of a degree
+    half: int
+    low: int  # degrees
+    high: int
+    tags: NDArray[np.bool_]  # (256,)
+
+
+def inside(rows: NDArray[Any], bounds: Bounds) -> NDArray[np.bool_]:
+    """Which of ``rows`` (n,) begin in ``since <= at < until`` and are of a source and a tag that
+    are True, at an azimuth within ``half`` of ``centre`` and an elevation in ``low..high``.
     """
-    everywhere = half >= 1800
-    for i in range(codes.shape[0]):
-        found[i] = LEFT_OUT
-        if not tags[tag[i]] or at[i] < since or at[i] >= until:
-            continue
-        if sources.size and not sources[source[i]]:
-            continue
-        if elevation[i] < low or elevation[i] > high:
-            continue
-        if not everywhere and abs(elevation[i]) < STEEP_DEG:
-            if azimuth[i] == NO_DIRECTION:
-                continue
-            apart = abs(int(azimuth[i]) - centre)
-            if min(apart, 3600 - apart) > half:
-                continue
-        total = np.int32(0)
-        row = codes[i]
-        for k in range(64):
-            total += np.int32(row[k]) * np.int32(query[k])
-        found[i] = total
-        counts[(total >> shift) + BUCKETS // 2] += 1
-
-
-@called
-def fine_products(
-    codes: NDArray[np.uint8],
-    factors: NDArray[np.float32],
-    table: NDArray[np.float32],
-    spread: NDArray[np.float32],
-    found: NDArray[np.float32],
-) -> None:
-    """Write the products (n,) of fine codes (n, bytes) with a query.
-
-    ``factors`` (64,) are of the components; ``table`` (quads, 256) holds the product of a query
-    with each byte of four 2-bit levels; ``spread`` (n,) scales the latter.
-    """
-    for i in range(codes.shape[0]):
-        row = codes[i]
-        coarse = np.float32(0)
-        for k in range(64):
-            coarse += np.float32(np.int8(row[k])) * factors[k]
-        rest = np.float32(0)
-        for k in range(table.shape[0]):
-            rest += table[k, row[66 + k]]
-        found[i] = coarse + spread[i] * rest
+    found = bounds.tags[rows["tag"]]
+    if rows.size and (bounds.since > 0 or bounds.until <= rows["at"].max()):
+        found &= (rows["at"] >= bounds.since) & (rows["at"] < bounds.until)
+    if bounds.sources.size:
+        found &= bounds.sources[rows["source"]]
+    elevation = rows["elevation"]
+    if (bounds.low, bounds.high) != (-90, 90):
+        found &= (elevation >= bounds.low) & (elevation <= bounds.high)
+    if bounds.half < 1800:
+        azimuth = rows["azimuth"]
+        apart = np.abs(azimuth.astype(np.int32) - bounds.centre)
+        near = np.minimum(apart, 3600 - apart) <= bounds.half
+        steep = np.abs(elevation.astype(np.int16)) >= STEEP_DEG
+        found &= steep | (near & (azimuth != NO_DIRECTION))
+    return found

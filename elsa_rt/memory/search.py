@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from elsa_rt.audio.ambisonics import direction_from_angles
 from elsa_rt.memory.coarse_index import CoarseIndex, Filter
 from elsa_rt.memory.row import Kind
-from elsa_rt.memory.scan import NO_DIRECTION, fine_products
+from elsa_rt.memory.scan import NO_DIRECTION
 from elsa_rt.memory.store import Model, Store, StoredRow
 from elsa_rt.memory.vector_code import COMPONENTS, LEVEL_POWER, LEVELS, VectorCode
 
@@ -201,6 +201,8 @@ def _products(code: VectorCode, vector: Floats, packed: NDArray[np.uint8]) -> Fl
     if packed.shape[1] == COMPONENTS:
         return np.asarray(packed.view(np.int8).astype(np.float32) @ factors + offset, np.float32)
     found = np.empty(len(packed), np.float32)
+    from elsa_rt.memory.scan_kernels import fine_products  # loads Numba
+
     fine_products(packed, factors.astype(np.float32), _table(vector), _spread(packed), found)
     return found + np.float32(offset)
 

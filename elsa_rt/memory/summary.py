@@ -8,6 +8,7 @@ from datetime import datetime
 from elsa_rt.memory.forgetting import size_bytes
 from elsa_rt.memory.row import KINDS
 from elsa_rt.memory.store import Store
+from elsa_rt.wording import counted
 
 SOURCES_SHOWN = 12
 
@@ -35,11 +36,6 @@ def summary_of(path: str) -> Iterator[str]:
             yield f"source    {name}: {counted(rows, 'row')} of {length(seconds)}, {state}"
         if len(sources) > SOURCES_SHOWN:
             yield "          and older ones"
-
-
-def counted(count: int, what: str) -> str:
-    """'1 row', '2,000 rows'."""
-    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def length(seconds: float) -> str:

@@ -14,6 +14,7 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.notices import OnNotice
 from elsa_rt.rules_file.keys import file_key
 from elsa_rt.rules_file.reader import RulesFile, read_rules
+from elsa_rt.wording import counted
 
 LOOK_S = 1.0
 """Time between two looks; a change counts once it has rested for one of them."""
@@ -124,7 +125,7 @@ def _difference(old: RulesFile, new: RulesFile) -> str:
     before, after = ({rule.id: rule for rule in file.rules} for file in (old, new))
     changed = sum(before[id] != after[id] for id in before.keys() & after.keys())
     added, removed = len(after.keys() - before.keys()), len(before.keys() - after.keys())
-    counts = [f"{len(after)} rule{'s' * (len(after) > 1)} now"]
+    counts = [f"{counted(len(after), 'rule')} now"]
     counts += [f"{n} {what}" for n, what in
                ((added, "new"), (changed, "changed"), (removed, "removed")) if n]  # fmt: skip
     return ", ".join(counts)

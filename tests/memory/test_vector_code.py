@@ -83,3 +83,10 @@ def test_the_first_pass_finds_the_best_rows_that_the_filter_lets_through(
     assert len(found) < 40
     np.testing.assert_array_equal(index.matching(wanted), allowed)
     assert index.best(factors, wanted, 10**6).size == allowed.size
+    rows["elevation"] = rng.integers(-90, 91, count)  # steep ones have every azimuth
+    for some in (
+        Filter(),
+        Filter(azimuth_deg=(-30, 30)),
+        Filter(elevation_deg=(10, 80), until_s=1_500),
+    ):
+        np.testing.assert_array_equal(index.matching(some), index.best(factors, some, 10**6))

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from elsa_rt.memory.archive.dataset import MARK, lance_gate, open_dataset
 from elsa_rt.memory.row import KINDS
-from elsa_rt.memory.summary import SOURCES_SHOWN, counted, length
+from elsa_rt.memory.summary import SOURCES_SHOWN, length
+from elsa_rt.wording import counted
 
 ROWS_AT_ONCE = 65_536
 
@@ -38,8 +39,8 @@ def summary_of_archive(uri: str) -> Iterator[str]:
         models.add(mark["model_name"])
     fragments = len(dataset.get_fragments())
     yield (
-        f"archive   {uri}, {_size(uri)}version {dataset.version}, {fragments} "
-        f"fragment{'s' * (fragments != 1)}, {'with' if indexed else 'without'} an index"
+        f"archive   {uri}, {_size(uri)}version {dataset.version}, "
+        f"{counted(fragments, 'fragment')}, {'with' if indexed else 'without'} an index"
     )
     counts = ", ".join(counted(kinds[kind], kind) for kind in KINDS)
     yield f"rows      {sum(kinds[kind] for kind in KINDS):,}: {counts}"
