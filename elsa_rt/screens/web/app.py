@@ -29,14 +29,17 @@ SEND_S = 10.0
 PULSE_S = 2.0
 """A viewer that was told nothing for so long is told the health."""
 
+LOOK_S = 1.0
+"""Time between two looks at that."""
+
 MAX_VIEWERS = 32
 
 TOO_MANY = 4429
 """WebSocket close code of one viewer too many."""
 
 
-LOST = (WebSocketDisconnect, asyncio.TimeoutError, TimeoutError, RuntimeError, OSError)
-"""How a connection ends: closed, dead, or closed while something was being sent."""
+LOST = (WebSocketDisconnect, RuntimeError, OSError)
+"""How a connection ends: closed, or closed while something was being sent."""
 
 
 def page_app(page: LivePage, hub: Hub, host: str, token: str | None) -> Guard:
@@ -66,7 +69,11 @@ def page_app(page: LivePage, hub: Hub, host: str, token: str | None) -> Guard:
         viewer = Viewer()
         hub.viewers.add(viewer)
         try:
-            await _first_to_end(_tell(websocket, viewer, page), _obey(websocket, viewer, commands))
+            await _first_to_end(
+                _tell(websocket, viewer, page),
+                _obey(websocket, viewer, commands),
+                _watch(viewer, page),
+            )
         finally:
             hub.viewers.discard(viewer)
 
@@ -86,17 +93,29 @@ def page_app(page: LivePage, hub: Hub, host: str, token: str | None) -> Guard:
 
 async def _tell(websocket: WebSocket, viewer: Viewer, page: LivePage) -> None:
     """Send the whole state, then what happens; the whole state again if a viewer falls behind."""
-    await _send(websocket, page.hello())
+    await _send(websocket, viewer, page.hello())
     while True:
-        try:
-            told = await asyncio.wait_for(viewer.get(), PULSE_S)
-        except asyncio.TimeoutError:  # nothing is heard at present: say how it is all the same
-            told = [page.pulse()]
-        for text in told:
-            await _send(websocket, text)
+        for text in await viewer.get():
+            await _send(websocket, viewer, text)
         if viewer.behind:
             viewer.behind = False
-            await _send(websocket, page.hello())
+            await _send(websocket, viewer, page.hello())
+
+
+async def _watch(viewer: Viewer, page: LivePage) -> None:
+    """End where a viewer takes nothing; tell it how it is where nothing is heard at present.
+
+    One look a second does for both: a timer around each message costs more than the message.
+    """
+    clock = asyncio.get_running_loop().time
+    viewer.since_s = clock()
+    while True:
+        await asyncio.sleep(LOOK_S)
+        for_s = clock() - viewer.since_s
+        if viewer.sending and for_s > SEND_S:
+            return
+        if not viewer.sending and for_s > PULSE_S:
+            viewer.put("health", page.pulse())
 
 
 async def _obey(websocket: WebSocket, viewer: Viewer, commands: Commands) -> None:
@@ -105,8 +124,11 @@ async def _obey(websocket: WebSocket, viewer: Viewer, commands: Commands) -> Non
         viewer.put("reply", await asyncio.to_thread(commands.run, text))
 
 
-async def _send(websocket: WebSocket, text: str) -> None:
-    await asyncio.wait_for(websocket.send_text(text), SEND_S)
+async def _send(websocket: WebSocket, viewer: Viewer, text: str) -> None:
+    clock = asyncio.get_running_loop().time
+    viewer.sending, viewer.since_s = True, clock()
+    await websocket.send_text(text)
+    viewer.sending, viewer.since_s = False, clock()
 
 
 async def _first_to_end(*parts: Coroutine[Any, Any, None]) -> None:

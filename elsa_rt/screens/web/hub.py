@@ -22,11 +22,16 @@ class Viewer:
         Messages were lost: the whole state has to be sent again.
     skipped : int
         Hearings that were replaced before they were sent.
+    sending : bool
+        A message is on its way.
+    since_s : float
+        When the last one was begun, or was taken; seconds of the event loop.
     """
 
     def __init__(self) -> None:
         self.behind = False
         self.skipped = 0
+        self.sending, self.since_s = False, 0.0
         self._waiting: deque[str] = deque()
         self._latest: str | None = None
         self._ready = asyncio.Event()

@@ -92,7 +92,7 @@ class LivePage:
         self._heard: deque[dict[str, Any]] = deque(maxlen=HEARD_KEPT)
         self._notices: deque[dict[str, Any]] = deque(maxlen=NOTICES_KEPT)
         self._load, self._health_due = LoadMeter(), 0.0
-        self._health: dict[str, Any] = {"state": "HEALTHY", "reasons": []}
+        self._last: dict[str, Any] = {}  # of the health: the level, and what has ended
         self._started = time.monotonic()
         self._steps = 0
         self._rules_stale = True
@@ -144,8 +144,8 @@ class LivePage:
             self._fresh.clear()
             for heard in self._heard_log.finish():
                 self._take_heard(asdict(heard), time.time())
-            self._health = self._health | {"over": what}
-            self._publish("health", self._health)
+            self._last["over"] = what
+            self._publish("health", self._health())
 
     def judged(self, alert_id: str, verdict: str) -> None:
         """Remember what was said of an alert, and tell every viewer."""
@@ -157,6 +157,7 @@ class LivePage:
     def hello(self) -> str:
         """Everything that a page needs to start, as a message."""
         with self._lock:
+            self._look_for_clips()
             return _text(
                 "hello",
                 self._about
@@ -168,7 +169,7 @@ class LivePage:
                     "notices": list(self._notices),
                     "columns": list(self._columns),
                     "bands": self._spectrum.bands,
-                    "health": self._health,
+                    "health": self._health(),
                     "file": str(self.book.file.path) if self.book.file else None,
                     "at": time.time(),
                 },
@@ -201,14 +202,14 @@ class LivePage:
     def pulse(self) -> str:
         """The health at this moment as a message, for when no hearing comes."""
         with self._lock:
-            self._health |= self._vitals()
-            return _text("health", self._health)
+            return _text("health", self._health())
 
     def _take_health(self, hearing: Hearing) -> None:
         self._health_due = time.monotonic() + HEALTH_S
-        self._health = self._vitals() | {"level_dbfs": round(hearing.level_dbfs, 1)}
-        self._publish("health", self._health)
-        self._look_for_clips()
+        self._last["level_dbfs"] = round(hearing.level_dbfs, 1)
+        if self.hub.watched:
+            self._publish("health", self._health())
+            self._look_for_clips()
 
     def _look_for_clips(self) -> None:
         """Tell of clips that were written since the last look."""
@@ -217,7 +218,7 @@ class LivePage:
                 fields["clip"] = True
                 self._publish("alert", fields)
 
-    def _vitals(self) -> dict[str, Any]:
+    def _health(self) -> dict[str, Any]:
         health = self.listener.health
         return {
             "state": health.state,
@@ -230,6 +231,7 @@ class LivePage:
             "listening_s": round(time.monotonic() - self._started),
             "viewers": len(self.hub.viewers),
             "statistics": {one.rule: one.as_dict() for one in self.listener.statistics},
+            **self._last,
         }
 
     def _rules(self) -> dict[str, Any]:

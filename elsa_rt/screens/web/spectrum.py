@@ -17,6 +17,9 @@ from elsa_rt.features.intensity import FeatureSettings, Frames
 BANDS = 40
 """Bands of a column, the lowest first."""
 
+PARTS = 4
+"""Channels of the features that make a column: power, and active intensity in x, y, z."""
+
 LEVEL_DB = (-100.0, -20.0)
 """Mel power in dB that is drawn as 0 and as 255."""
 
@@ -36,42 +39,29 @@ class DirectionSpectrum:
         self._step, self._gain = step_frames, np.float32(settings.mel_gain)
         self._starts = np.linspace(0, settings.mels, min(BANDS, settings.mels) + 1).astype(int)[:-1]
         self.bands = len(self._starts)
-        self._sums = np.zeros((4, self.bands))  # power, and x, y, z of intensity
-        self._filled = 0
+        self._mels = settings.mels
+        self.reset()
 
     def reset(self) -> None:
         """Forget the column that was begun."""
-        self._sums[:] = 0
-        self._filled = 0
+        self._waiting = np.empty((0, PARTS, self._mels), np.float32)
 
     def step(self, frames: Frames) -> list[bytes]:
         """Take frames; returns the columns that they completed, 3 bytes a band each."""
-        mel, made = frames.mel, list[bytes]()
-        if self._filled:
-            head = min(self._step - self._filled, len(mel))
-            self._sums += self._summed(mel[None, :head])[:, 0]
-            self._filled += head
-            mel = mel[head:]
-            if self._filled < self._step:
-                return made
-            made += columns(self._sums[:, None], self._step)
-            self.reset()
+        mel = np.concatenate([self._waiting, frames.mel[:, :PARTS]])
         whole = len(mel) // self._step
-        if whole:
-            steps = mel[: whole * self._step].reshape(whole, self._step, *mel.shape[1:])
-            made += columns(self._summed(steps), self._step)
-        rest = mel[whole * self._step :]
-        if len(rest):
-            self._sums += self._summed(rest[None])[:, 0]
-            self._filled = len(rest)
-        return made
+        self._waiting = mel[whole * self._step :]
+        if not whole:
+            return []
+        steps = mel[: whole * self._step].reshape(whole, self._step, PARTS, self._mels)
+        return columns(self._summed(steps), self._step)
 
     def _summed(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Sums (4, n, bands) over the hops of n columns (n, hops, 8, mels)."""
+        """Sums (4, n, bands) over the hops of n columns (n, hops, 4, mels)."""
         power = np.exp(mel[:, :, 0])  # (n, hops, mels)
         parts = np.empty((4, len(mel), mel.shape[3]), np.float32)
         power.sum(axis=1, out=parts[0])
-        (power[:, :, None] * mel[:, :, 1:4]).sum(axis=1, out=parts[1:].transpose(1, 0, 2))
+        (power[:, :, None] * mel[:, :, 1:]).sum(axis=1, out=parts[1:].transpose(1, 0, 2))
         return np.add.reduceat(parts, self._starts, axis=2) / self._gain
 
 
