@@ -30,10 +30,12 @@ from elsa_rt.health import HEALTH_STATES
 from elsa_rt.listener import Listener
 from elsa_rt.outputs.clip_shelf import ClipShelf
 from elsa_rt.outputs.clips import ClipsSettings
+from elsa_rt.rules.region import Region
 from elsa_rt.screens.rule_book import RuleBook
 from elsa_rt.screens.web import live
 from elsa_rt.screens.web.app import page_app
 from elsa_rt.screens.web.commands import Commands
+from elsa_rt.screens.web.expectation import place_of
 from elsa_rt.screens.web.guard import is_loopback, token_for
 from elsa_rt.screens.web.hub import KEPT_MESSAGES, Hub, Viewer
 from elsa_rt.screens.web.live import LivePage
@@ -204,7 +206,7 @@ def test_prompts_are_added_changed_muted_explained_and_removed(served: Served) -
         assert ask(viewer, do="add", call=1, prompt="hiss behind me")["rule"] == "hiss-behind-me"
         served.hear(0.5)
         told = take(viewer, "rules")["rules"]
-        assert told[2]["place"].startswith("azimuth from 125")
+        assert told[2]["place"] == "behind"
         assert told[2]["start"] is not None  # it is listened by
         found = ask(viewer, do="explain", call=2, rule="hum", changes={"prompts": ["hiss"]})
         expected = found["expected"]
@@ -419,3 +421,18 @@ def test_no_path_leaves_the_directory_of_clips(name: str, tmp_path: Path) -> Non
     shelf = ClipShelf([ClipsSettings(str(tmp_path / "clips"))])
     assert shelf.find(name, "x") is None
     assert shelf.find("hum", name) is None
+
+
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [
+        (Region(), "anywhere"),
+        (Region(azimuth_deg=(125, -125)), "behind"),
+        (Region(azimuth_deg=(-145, -35), distance_m=(0, 1)), "right, from 0 to 1 m"),
+        (Region(azimuth_deg=(-30, 20)), "−30° to 20°"),
+        (Region(elevation_deg=(40, 90)), "elevation from 40° to 90°"),
+        (Region.union(Region(azimuth_deg=one) for one in ((35, 145), (-55, 55))), "left or front"),
+    ],
+)  # fmt: skip
+def test_a_region_is_told_in_few_words(region: Region, words: str) -> None:
+    assert place_of(region) == words

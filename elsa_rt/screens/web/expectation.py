@@ -8,15 +8,18 @@ hence a share of 20 % does not mean that every fifth loud one is missed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.audio.ambisonics import wrapped_deg
+from elsa_rt.audio.direction_words import REACH_DEG, SECTORS
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.prompts.bank import PromptBank
-from elsa_rt.rules.region import Region
+from elsa_rt.rules.region import EVERYWHERE, Region
 from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.background import background_peaks, labels_meant
 from elsa_rt.scoring.confirmation import times_of
@@ -29,6 +32,12 @@ from elsa_rt.scoring.statistics import Statistics
 
 RATES = np.geomspace(0.01, 100, 25)
 """False alarms an hour that the slider offers."""
+
+NAMED = {
+    (wrapped_deg(centre - REACH_DEG), wrapped_deg(centre + REACH_DEG)): word
+    for word, centre in SECTORS
+}
+"""What the sectors are called that words in prompts stand for."""
 
 MIN_PIECES = 4
 """Pieces with the rule's own sound below which no share of misses is told."""
@@ -51,7 +60,7 @@ def expect(bundle: ModelBundle, rule: Rule, config: Config) -> dict[str, Any]:
     missed, counted = _missed(bank, statistics, config, bundle.step_s, levels)
     return {
         "what": list(found.what),
-        "place": found.region.words,
+        "place": place_of(found.region),
         "sectors": sectors(found.region),
         "means": list(found.means),
         "nearest": [[name, round(likeness, 2)] for name, likeness in found.nearest],
@@ -61,6 +70,21 @@ def expect(bundle: ModelBundle, rule: Rule, config: Config) -> dict[str, Any]:
         "missed_of": counted,
         "notices": [*bank.notices, *found.notices],
     }
+
+
+def place_of(region: Region) -> str:
+    """A region in few words: "behind", "20° to 90°, above", "anywhere"."""
+    return " or ".join(_part_in_words(part) for part in region.parts)
+
+
+def _part_in_words(part: Region) -> str:
+    said = []
+    if part.azimuth_deg != EVERYWHERE.azimuth_deg:
+        said.append(NAMED.get(part.azimuth_deg, "{:g}° to {:g}°".format(*part.azimuth_deg)))
+    rest = replace(part, azimuth_deg=EVERYWHERE.azimuth_deg)
+    if rest != EVERYWHERE or not said:
+        said.append(rest.words)
+    return ", ".join(said).replace("-", "\N{MINUS SIGN}")
 
 
 def sectors(region: Region) -> list[list[float]]:

@@ -28,7 +28,7 @@ from elsa_rt.outputs.clip_shelf import ClipShelf
 from elsa_rt.screens.heard import HeardLog
 from elsa_rt.screens.load import LoadMeter
 from elsa_rt.screens.rule_book import RuleBook
-from elsa_rt.screens.web.expectation import sectors
+from elsa_rt.screens.web.expectation import place_of, sectors
 from elsa_rt.screens.web.hub import LATEST, Hub
 from elsa_rt.screens.web.spectrum import DirectionSpectrum, as_text
 from elsa_rt.version import __version__
@@ -255,7 +255,7 @@ class LivePage:
                     "examples": len(rule.examples),
                     "region": None if rule.region is None else sectors(rule.region),
                     "sectors": sectors(region),
-                    "place": region.words,
+                    "place": place_of(region),
                     "false_alarms_per_hour": self.book.rate_of(rule),
                     "scored": rule.alert_start is not None,
                     "level_dbfs": rule.level_dbfs,

@@ -34,8 +34,10 @@ export class Compass {
 
   setRegions(regions) { this.regions = regions; this.stale = true; }
 
-  /** Light the regions of the rules that alert: `open` has their ids. */
+  /** Light what alerts alone: the regions of the rules in `open`, and the sounds of their alerts. */
   light(open) {
+    const tracks = new Set([...open.values()].map((alert) => alert.track));
+    for (const [id, sound] of this.sounds) sound.alerting &&= tracks.has(id);
     for (const region of this.regions) {
       if (region.alerting !== open.has(region.id)) {
         region.alerting = !region.alerting;
@@ -220,7 +222,12 @@ function places(unit, rim, sound, x, y, long) {
     const half = Math.sqrt(Math.max(0, most ** 2 - top ** 2)) - long / 2;
     if (half > 0) found.push([Math.min(Math.max(x, -half), half) - long / 2, top]);
   }
-  return found.length ? found : [[Math.max(-most, Math.min(x - long / 2, most - long)), y]];
+  if (found.length) return found;
+  for (let top = y + 6.5 * inwards * unit; top * inwards < 0; top += inwards * unit) {
+    const half = Math.sqrt(most ** 2 - top ** 2) - long / 2;  // a long one, where it is wide enough
+    if (half > 0) return [[Math.min(Math.max(x, -half), half) - long / 2, top]];
+  }
+  return [[Math.max(-most, Math.min(x - long / 2, most - long)), y]];
 }
 
 /** Draws and edits a region: drag along the rim, or set `sectors`. */

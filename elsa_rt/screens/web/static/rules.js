@@ -44,7 +44,7 @@ export class Rules {
     const row = this.rows.get(rule.id);
     if (this.list.children[index] !== row.item) this.list.insertBefore(row.item, this.list.children[index] ?? null);
     row.item.dataset.rule = rule.id;
-    row.name.textContent = rule.label;
+    row.name.textContent = row.name.title = rule.label;
     row.name.setAttribute("aria-label", `${rule.label}, change`);
     row.mute.textContent = rule.muted ? "unmute" : "mute";
     row.mute.setAttribute("aria-label", `${rule.muted ? "unmute" : "mute"} ${rule.label}`);
