@@ -27,13 +27,14 @@ def summary_of(path: str) -> Iterator[str]:
             yield f"to        {datetime.fromtimestamp(last / 1000):%Y-%m-%d %H:%M:%S}"
         for model in store.models().values():
             yield f"model     {model.name}, {model.hash[:12]}"
+        rows = dict(store.query("SELECT source, count(*) FROM events GROUP BY source"))
         sources = store.query(
-            "SELECT name, rows, seconds, live, done FROM sources ORDER BY id DESC LIMIT ?",
+            "SELECT id, name, seconds, live, done FROM sources ORDER BY id DESC LIMIT ?",
             (SOURCES_SHOWN + 1,),
         )
-        for name, rows, seconds, live, done in sources[:SOURCES_SHOWN]:
+        for number, name, seconds, live, done in sources[:SOURCES_SHOWN]:
             state = "live" if live else "whole" if done else "in part"
-            yield f"source    {name}: {counted(rows, 'row')} of {length(seconds)}, {state}"
+            yield f"source    {name}: {counted(rows.get(number, 0), 'row')} of {length(seconds)}, {state}"
         if len(sources) > SOURCES_SHOWN:
             yield "          and older ones"
 

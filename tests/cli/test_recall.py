@@ -106,6 +106,8 @@ def test_forgetting_and_looking_after(past: Path, tmp_path: Path, capsys: Captur
     assert main(["memory", "merge", str(past), "--store", str(merged)]) == 0
     assert main(["forget", "--event", "1", "--store", str(past)]) == 0
     assert "1 row forgotten" in capsys.readouterr().out
+    assert main(["memory", "info", "--store", str(past)]) == 0
+    assert "scene.wav: 2 rows of 6 s, whole" in capsys.readouterr().out
     assert main(["forget", "--before", "now", "--store", str(past)]) == 0
     assert "2 rows forgotten" in capsys.readouterr().out
     with Store.open(merged) as store:
