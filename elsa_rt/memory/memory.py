@@ -18,7 +18,7 @@ from elsa_rt.memory.bounds import When, between, called, inside, widened
 from elsa_rt.memory.coarse_index import END_S, Filter
 from elsa_rt.memory.given import check_given
 from elsa_rt.memory.question import Question, ask_vector, ask_words
-from elsa_rt.memory.rarity import MOST_PAST, rarity, reason_of
+from elsa_rt.memory.rarity import MOST_PAST, rarity, reason_of, span_of
 from elsa_rt.memory.recollection import Recollection
 from elsa_rt.memory.row import SOUNDS, Kind
 from elsa_rt.memory.search import Found, LocalSearch, Searchable
@@ -31,6 +31,10 @@ COUNTED = 100_000
 
 MOST_UNUSUAL = 5_000
 """Rows of the time asked for that are compared with the past; the most active ones."""
+
+
+ENOUGH_DAYS = 1.0
+"""A shorter past does not tell what is usual."""
 
 
 class Memory:
@@ -223,6 +227,11 @@ class Memory:
         mine = mine.take(np.arange(len(mine.id))[-MOST_UNUSUAL:])
         vectors, others = (self._search.coordinates(rows, newest) for rows in (mine, past))
         rare = rarity(mine, vectors, past, others, every)
+        if rare.days < ENOUGH_DAYS:
+            self._say(
+                f"all that is remembered here spans {span_of(rare.days)}: what is unusual shows "
+                "once a day or more is"
+            )
         order = np.argsort(rare.rate, kind="stable")
         answer = self._answers.of(Judged.without_score(mine, order), top, False, zone)
         reasons = {int(id_): reason_of(rare, index) for index, id_ in enumerate(mine.id)}

@@ -74,7 +74,7 @@ def rarity(
 
 def reason_of(found: Rarity, index: int) -> str:
     """Why the row ``index`` is not usual, or how usual it is."""
-    span = _span(found.days)
+    span = span_of(found.days)
     alike, there, then = (int(n[index]) for n in (found.alike, found.there, found.then))
     if not alike:
         return f"nothing like it in {span}"
@@ -87,8 +87,9 @@ def reason_of(found: Rarity, index: int) -> str:
     return f"the like {alike} times in {span}, {where}, {when}"
 
 
-def _span(days: float) -> str:
-    if days >= 2:
-        return f"{days:.0f} days"
-    hours = 24 * days
-    return f"{hours:.0f} hours" if hours >= 2 else f"{60 * hours:.0f} minutes"
+def span_of(days: float) -> str:
+    """A span in words: "3 days", "5 hours", "20 minutes", "30 seconds"."""
+    for name, share in (("days", 1), ("hours", 24), ("minutes", 1440)):
+        if days * share >= 2:
+            return f"{days * share:.0f} {name}"
+    return f"{86_400 * days:.0f} seconds"

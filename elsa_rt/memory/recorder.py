@@ -41,6 +41,9 @@ MAX_WAITING = 2_000
 TIDY_S = 86_400.0
 """Time between two looks at what is too old or too much; the index is made anew after each."""
 
+LISTENED = "run-"
+"""How the uid of what was listened to begins."""
+
 CLOCK_STEP_S = 2.0
 """A clock that goes back by more is said."""
 
@@ -107,7 +110,7 @@ class Recorder:
         self._live, self._began_s, self._clock = live, began_s, clock
         self._retention, self._say, self._namer = retention, on_notice, namer
         self._clip_of = clip_of
-        self._uid = f"run-{uuid.uuid4().hex}"
+        self._uid = f"{LISTENED}{uuid.uuid4().hex}"
         self._opened_s = clock() if live else began_s
         self._gatherer = Gatherer(bundle.step_s)
         self._events: list[Event] = []

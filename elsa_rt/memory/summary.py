@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from elsa_rt.memory.forgetting import size_bytes
+from elsa_rt.memory.recorder import LISTENED
 from elsa_rt.memory.row import KINDS
 from elsa_rt.memory.store import Store
 from elsa_rt.wording import counted
@@ -29,12 +30,14 @@ def summary_of(path: str) -> Iterator[str]:
             yield f"model     {model.name}, {model.hash[:12]}"
         rows = dict(store.query("SELECT source, count(*) FROM events GROUP BY source"))
         sources = store.query(
-            "SELECT id, name, seconds, live, done FROM sources ORDER BY id DESC LIMIT ?",
+            "SELECT id, name, seconds, live, done, uid FROM sources ORDER BY id DESC LIMIT ?",
             (SOURCES_SHOWN + 1,),
         )
-        for number, name, seconds, live, done in sources[:SOURCES_SHOWN]:
+        for number, name, seconds, live, done, uid in sources[:SOURCES_SHOWN]:
             state = "live" if live else "whole" if done else "in part"
-            yield f"source    {name}: {counted(rows.get(number, 0), 'row')} of {length(seconds)}, {state}"
+            state = "listened to" if uid.startswith(LISTENED) and not live else state
+            count = counted(rows.get(number, 0), "row")
+            yield f"source    {name}: {count} of {length(seconds)}, {state}"
         if len(sources) > SOURCES_SHOWN:
             yield "          and older ones"
 

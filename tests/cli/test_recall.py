@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from pathlib import Path
 from xml.etree import ElementTree
@@ -159,6 +160,8 @@ def test_listening_keeps_rows_by_option_and_by_rules_file(
         assert main([*asked, "--top", "1", "--json"]) == 0
         row = json.loads(capsys.readouterr().out)
         assert (row["alerts"][0]["prompt"], row["source"]) == ("hum", "scene.wav")
+    assert main(["memory", "info", "--store", str(tmp_path / "given")]) == 0
+    assert re.search(r"scene\.wav: \d rows of 6 s, listened to\n", capsys.readouterr().out)
 
 
 def test_an_archive_answers_the_same_words(

@@ -239,6 +239,16 @@ def test_what_is_rare_in_the_past_of_a_place_is_not_usual(tmp_path: Path) -> Non
     assert list(reasons)[-1] == "kind 0 90"
     assert "never from there" in reasons["kind 0 -90"]
     assert "30 times in 29 days" in reasons["kind 0 -90"]
+    said: list[str] = []
+    young = tmp_path / "young"
+    with Store.open(young, create=True) as store, store.changing():
+        model = store.model_id(model_of(bundle))
+        source = store.source_id(Origin("run", "hall", True), model)
+        store.add(source, model, [row(0, 0.02, 90), row(1, 0.01, 0)])
+    with Memory.open(young, on_notice=said.append) as memory:
+        assert memory.unusual().rows[0].reason == "nothing like it in 14 minutes"
+    (notice,) = said  # so short a past does not tell what is usual
+    assert "spans 14 minutes" in notice
 
 
 def test_rows_that_were_forgotten_since_are_no_answer(store: Path, bundle: Path) -> None:
