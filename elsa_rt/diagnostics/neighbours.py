@@ -69,8 +69,9 @@ def _independent(covariance: NDArray[np.float64]) -> bool:
         inverse = np.linalg.inv(covariance)
     except np.linalg.LinAlgError:
         return False
-    share = 1 / (inverse.diagonal() * covariance.diagonal())
-    return bool(share.min() > INDEPENDENT)
+    # what is foretold makes a variance so many times as great, once at least: less is no inverse
+    inflation = inverse.diagonal() * covariance.diagonal()
+    return bool(inflation.min() > 0.5 and inflation.max() * INDEPENDENT < 1)
 
 
 def rounding_share(power: NDArray[np.float64]) -> NDArray[np.float64]:
