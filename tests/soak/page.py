@@ -6,8 +6,10 @@ from pathlib import Path
 
 import elsa_rt.guide
 from tests.soak.curve import Point, read_curve
+from tests.soak.picture import soak_picture
 
 PAGE = Path(elsa_rt.guide.__file__).parent / "reliability.md"
+PICTURE = PAGE.parent / "images" / "soak.svg"
 BEGIN, END = "<!-- made by python -m tests.soak --write -->\n", "<!-- end of the soak -->\n"
 TITLES = {
     "fastest": "As fast as it goes",
@@ -29,13 +31,16 @@ def row(point: Point) -> str:
 
 
 def write(directory: Path) -> None:
-    """Put every second point of each curve into the page."""
-    made = ""
-    for name, title in TITLES.items():
-        path = directory / f"{name}.jsonl"
-        if path.is_file():
-            points = read_curve(path)
-            made += f"{title}:\n\n{HEAD}" + "".join(map(row, points[1::2])) + "\n"
+    """Put every second point of each curve into the page, and all of them into its picture."""
+    soaks = {
+        title: read_curve(directory / f"{name}.jsonl")
+        for name, title in TITLES.items()
+        if (directory / f"{name}.jsonl").is_file()
+    }
+    made = f"![Memory, cost of a step and delay](images/{PICTURE.name})\n\n"
+    for title, points in soaks.items():
+        made += f"{title}:\n\n{HEAD}" + "".join(map(row, points[1::2])) + "\n"
+    PICTURE.write_text(soak_picture(soaks), "utf-8")
     page = PAGE.read_text("utf-8")
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
