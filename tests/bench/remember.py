@@ -15,7 +15,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
 from elsa_rt.config import Config
@@ -30,9 +29,12 @@ CORES = 2
 
 def write_recording(path: Path, minutes: int) -> None:
     """The built-in scene again and again, four channels."""
-    scene, rate = soundfile.read(demo_path(), dtype="float32")
-    frames = minutes * 60 * rate
-    soundfile.write(path, np.tile(scene, (frames // len(scene) + 1, 1))[:frames], rate)
+    scene, rate = soundfile.read(demo_path(), dtype="int16")
+    left = minutes * 60 * rate
+    with soundfile.SoundFile(path, "w", rate, scene.shape[1], "PCM_16") as file:
+        while left:
+            file.write(scene[:left])
+            left -= min(left, len(scene))
 
 
 def processor_s() -> float:
