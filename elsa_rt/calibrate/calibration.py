@@ -17,6 +17,7 @@ from elsa_rt.calibrate.solve import ClapSpectra, Solution, solve
 from elsa_rt.errors import SourceError
 from elsa_rt.microphones.encoding import encoding_spectra
 from elsa_rt.microphones.profile import Profile
+from elsa_rt.wording import counted
 
 NOISE_GAIN_ERROR_DB = 0.5  # no noise in a room comes quite evenly from everywhere
 CLAP_GAIN_ERROR_DB = 0.2  # no capsule is quite its model
@@ -85,8 +86,9 @@ def split_claps(
     if not each or over:
         times = ", ".join(f"{onset / rate:.1f}" for onset in onsets) or "none"
         raise SourceError(
-            f"{len(onsets)} claps were found (at {times} s), {len(directions)} directions were "
-            "announced: as many claps from each are needed, 0.5 s apart and louder than the room"
+            f"{counted(len(onsets), 'clap')} found (at {times} s), "
+            f"{counted(len(directions), 'direction')} announced: as many claps from "
+            "each are needed, 0.5 s apart and louder than the room"
         )
     return [
         Take(at, samples, tuple(onsets[number * each : (number + 1) * each]))

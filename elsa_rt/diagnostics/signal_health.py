@@ -14,6 +14,7 @@ from elsa_rt.diagnostics.rails import rail_counts
 from elsa_rt.diagnostics.still import Extremes, still
 from elsa_rt.encoder.window import SlidingWindow
 from elsa_rt.microphones.to_foa import unusable
+from elsa_rt.wording import counted
 
 STILL_S = 3.0  # without any movement on any channel before it is said
 SLACK_S = 0.25  # for which what was judged is kept beyond its history
@@ -139,16 +140,16 @@ class SignalHealth:
         if self._lost and self._due("lost"):
             yield self._told(
                 "lost",
-                f"lost {self._lost:,} samples ({1000 * self._lost / self._rate:.0f} ms) of the "
-                f"microphone, {self._lost_in_all:,} in all: the computer was too busy, "
+                f"lost {counted(self._lost, 'sample')} ({1000 * self._lost / self._rate:.0f} ms) "
+                f"of the microphone, {self._lost_in_all:,} in all: the computer was too busy, "
                 "close other programs",
             )
             self._lost = 0
         if self._bad and self._due("bad"):
             yield self._told(
                 "bad",
-                f"{self._bad:,} samples were NaN, infinite or beyond all scale and became "
-                "silence: check what produces the signal",
+                f"{counted(self._bad, 'sample')} {'was' if self._bad == 1 else 'were'} NaN, "
+                "infinite or beyond all scale and became silence: check what produces the signal",
             )
             self._bad = 0
         if self._clips and self._due("clip"):

@@ -15,6 +15,7 @@ from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.output import TRACKED
 from elsa_rt.errors import UsageError
 from elsa_rt.features.intensity import IntensityFeatures
+from elsa_rt.wording import counted
 
 TURNS_DEG = (0.0, 90.0, 180.0, -90.0)
 """An example is heard from all around, so that where it was recorded does not count."""
@@ -79,8 +80,8 @@ def _read(path: Path, rate: int) -> NDArray[np.float32]:
     bad = ~np.isfinite(samples)
     if bad.any():
         raise UsageError(
-            f"the example {path}: {int(bad.sum()):,} of its samples are NaN or infinite: record or "
-            "export it again"
+            f"the example {path} holds {counted(int(bad.sum()), 'sample')} of NaN or infinity: "
+            "record or export it again"
         )
     if channels == 1:
         samples = samples * plane_wave(direction_from_angles(0.0, 0.0))

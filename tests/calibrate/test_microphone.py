@@ -187,7 +187,7 @@ def test_an_echo_is_no_clap_and_silence_has_none(recording: Recording) -> None:
 
 
 def test_four_claps_for_five_places(recording: Recording) -> None:
-    with pytest.raises(SourceError, match=r"4 claps were found .* 5 directions were announced"):
+    with pytest.raises(SourceError, match=r"4 claps found .* 5 directions announced"):
         split_claps(recording.claps[:, : 4 * RATE + 10_000], RATE, PLACES)
 
 
@@ -319,9 +319,7 @@ def test_what_the_command_refuses(files: Path, own: Path, capsys: Capture) -> No
     assert "is a .yaml file" in refused(
         2, "--claps", claps, "--output", str(own.parent.parent / "x")
     )
-    assert "claps were found" in refused(
-        1, "--claps", claps, "--directions", "front left right above"
-    )
+    assert "claps found" in refused(1, "--claps", claps, "--directions", "front left right above")
     assert "did you mean" in refused(2, "--claps", claps, "--microphone", "tetraheder")
     wrong = "above right left front behind"
     message = refused(1, "--claps", claps, "--directions", wrong)

@@ -77,6 +77,9 @@ def test_unusable_samples() -> None:
     said = notices(samples)
     assert len(said) == 1
     assert said[0].startswith("6 samples were NaN")
+    samples = noise()
+    samples[2, 100] = np.nan
+    assert notices(samples)[0].startswith("1 sample was NaN")
 
 
 def test_dead_channel() -> None:
