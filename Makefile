@@ -6,7 +6,7 @@
 # make guide     the site of the guide, into build/guide; a broken link fails
 # make test-home-assistant    the MQTT output with a real Home Assistant, of which it installs 1 GB
 # make test-extras    resolve what is needed for every Python and for ARM; minutes, needs the network
-# make check-arm    what 64-bit ARM hears, emulated, beside this machine; eight minutes, network
+# make check-arm    what 64-bit ARM hears, emulated, beside this machine; minutes, network
 # make pictures  the pictures of guide and README, photographed anew
 # make faults    inject faults into a running elsa-rt; the table goes into the guide
 # make soak      half an hour of sound at full pace (HOURS=24 for more; REALTIME=1 from a microphone)

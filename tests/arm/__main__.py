@@ -6,7 +6,7 @@
 
 `qemu-aarch64` runs the instructions of a Cortex-A76, the processor of a Raspberry Pi 5, one by
 one: it tells whether numbers are right, and nothing of speed. Debian's Python for ARM and wheels
-for ARM are laid into build/arm once: 500 MB, two minutes of network. The check itself takes five.
+for ARM are laid into build/arm once: 500 MB, two minutes of network. The check takes two more.
 """
 
 from __future__ import annotations

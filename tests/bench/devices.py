@@ -50,8 +50,8 @@ def table(lines: list[dict[str, Any]]) -> Iterator[str]:
         delay = f"{1000 * delays[len(delays) // 2]:.0f} ms" if delays else "none"
         streams = f", {line['streams']} streams" if line["streams"] > 1 else ""
         mode = f", {line['power_mode']}" if line["power_mode"] else ""
-        package = {"onnx": "onnxruntime", "compiled": "numba"}.get(line["engine"], line["engine"])
-        version = line["versions"].get(package, "")
+        package = "onnxruntime" if line["engine"] == "onnx" else line["engine"]
+        version = line["elsa_rt"] if package == "compiled" else line["versions"].get(package, "")
         yield (
             f"| {line['device']}, {line['cores']} cores{mode} "
             f"| {line['engine']} {version} {line['precision']}{streams} "

@@ -32,6 +32,12 @@ def test_the_newest_line_of_each_device() -> None:
     )
 
 
+def test_the_version_is_that_of_what_runs_the_model() -> None:
+    """The compiled engine is of elsa-rt itself."""
+    (*_, row) = table(newest([line(engine="compiled", elsa_rt="0.4.2")]))
+    assert "| compiled 0.4.2 auto |" in row
+
+
 def test_the_table_goes_between_its_marks() -> None:
     assert in_page(f"a\n{BEGIN}old\n{END}b\n", ["new"]) == f"a\n{BEGIN}new\n{END}b\n"
     with pytest.raises(SystemExit, match="lacks"):

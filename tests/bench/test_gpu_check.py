@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.engines import load_model
+from elsa_rt.encoder.step import StepRun
 from export.bundles.parity import Answers
 from tests.bench import gpu_check
 from tests.support.fake_cuda import install
@@ -71,6 +74,19 @@ def test_it_stops_when_its_time_is_over(many: Path, monkeypatch: pytest.MonkeyPa
     report = gpu_check.check("tensorrt", ModelBundle.load(many), 0, lambda: 0)
     assert report["batches"] == [{"streams": 1, "skipped": "no time was left"}]
     assert "no time was left" in "\n".join(gpu_check.table(report))
+
+
+def test_no_engine_is_begun_that_its_time_may_not_reach(many: Path) -> None:
+    asked, left = list[int](), iter([450.0, 450.0, 280.0, 280.0])
+
+    def load(_: str, streams: int) -> StepRun:
+        asked.append(streams)
+        config = Config(engine="onnx")
+        return load_model(ModelBundle.load(many), config, streams, lambda _: None).stream()
+
+    rows = gpu_check.batches(ModelBundle.load(many), load, "fp32", lambda: 0, lambda: next(left))
+    assert [row.get("skipped") for row in rows] == [None, "no time was left"]
+    assert asked == [1]
 
 
 def test_a_machine_without_a_gpu_is_told(
