@@ -21,7 +21,7 @@ from elsa_rt.files import cache_directory, replacing
 from elsa_rt.version import __version__
 
 MOST_FILES = 64
-"""Of one kind; the one that was not written for longest goes first."""
+"""Of one kind, unless told; the one that was not written for longest goes first."""
 
 _failures: list[str] = []
 
@@ -49,14 +49,17 @@ def load(kind: str, key: str) -> dict[str, NDArray[Any]] | None:
         return None
 
 
-def save(kind: str, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Keep ``arrays`` under ``key``, readable by their owner alone: prompts are private."""
+def save(kind: str, key: str, arrays: Mapping[str, NDArray[Any]], most: int = MOST_FILES) -> None:
+    """Keep ``arrays`` under ``key``, readable by their owner alone: prompts are private.
+
+    Of the kind ``most`` are kept.
+    """
     try:
         path = _path(kind, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path, private=True) as part, part.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
-        _forget(sorted(path.parent.glob("*.npz"), key=_written)[:-MOST_FILES])
+        _forget(sorted(path.parent.glob("*.npz"), key=_written)[:-most])
     except (OSError, ElsaError) as error:
         _failures[:] = [f"the cache cannot be written ({error}): the next start takes as long"]
     _give_back()

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt import cache
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from elsa_rt.encoder.compiled.onnx_file import has_external_data
@@ -19,6 +21,7 @@ from elsa_rt.encoder.step import OUTPUTS, check_signature, compare, frames_shape
 from elsa_rt.encoder.turns import Shape, States, Turns
 from elsa_rt.encoder.window import WindowSettings
 from elsa_rt.errors import BundleError, ElsaError, EngineError
+from elsa_rt.jit import processor
 
 # from 1.32 on it keeps a device id and reports to its maker: a microphone must not
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -30,6 +33,9 @@ except ImportError as error:
     ) from None
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+REWRITTEN = "graphs"
+"""Of the cache, see `keep_rewritten`."""
 
 STREAMS = "streams"
 """Name of the free dimension of a graph that may hear several streams."""
@@ -66,8 +72,8 @@ def open_session(
 ) -> ort.InferenceSession:
     """Load ``path`` for ``streams``; ``arena`` keeps freed memory for the next run.
 
-    Of a ``bundle`` the bytes are loaded that were hashed; a graph with data in another file, which
-    no hash covers, is refused.
+    Of a ``bundle`` the bytes are loaded that were hashed, or what `keep_rewritten` made of them; a
+    graph with data in another file, which no hash covers, is refused.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -86,7 +92,12 @@ def open_session(
             "pip uninstall onnxruntime && pip install onnxruntime-gpu"
         )
     with onnx_gate(f"loading {path}"):
-        graph = str(path) if bundle is None else _whole(path, bundle)
+        kept = None if bundle is None else cache.load(REWRITTEN, _key(path, bundle))
+        if kept is not None:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+            graph: str | bytes = kept["graph"].tobytes()
+        else:
+            graph = str(path) if bundle is None else _whole(path, bundle)
         session = ort.InferenceSession(graph, options, providers=[wanted])
         got = session.get_providers()
     if got[0] != wanted:  # it falls back without a word
@@ -95,6 +106,29 @@ def open_session(
             "and cuDNN (nvidia-smi, ldconfig -p | grep cudnn), or use --provider cpu"
         )
     return session
+
+
+def keep_rewritten(path: Path, bundle: ModelBundle) -> None:
+    """Keep the graph ``path`` as ONNX Runtime rewrites it for this processor at each loading.
+
+    It gives the same numbers and is loaded in a quarter of the time.
+    """
+    key = _key(path, bundle)
+    if cache.load(REWRITTEN, key) is not None:
+        return
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    with onnx_gate(f"rewriting {path}"), TemporaryDirectory() as folder:
+        made = Path(folder) / path.name
+        options.optimized_model_filepath = str(made)
+        ort.InferenceSession(_whole(path, bundle), options, providers=[PROVIDERS["cpu"]])
+        graph = np.frombuffer(made.read_bytes(), np.uint8)
+    cache.save(REWRITTEN, key, {"graph": graph}, most=2)
+
+
+def _key(path: Path, bundle: ModelBundle) -> str:
+    about = bundle.files.get(path.name, "")
+    return cache.digest(path.name, about, ort.__version__, processor.description())
 
 
 def _whole(path: Path, bundle: ModelBundle) -> bytes:

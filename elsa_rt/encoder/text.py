@@ -108,7 +108,7 @@ def _encode(
     """
     from elsa_rt.encoder.onnx import onnx_gate, open_session  # not for texts that are kept
 
-    tokenizer = _load_tokenizer(bundle)
+    tokenizer = _tokenizer(bundle)
     session = open_session(bundle.file(TEXT_ENCODER), threads, arena=False, bundle=bundle)
     asked = ["embedding", *(["vocabulary", "place"] if bundle.names else [])]
     unasked = np.full(1, np.nan, np.float32)
@@ -156,7 +156,7 @@ class Words(NamedTuple):
 
 def read_words(bundle: ModelBundle, texts: Sequence[str]) -> list[Words]:
     """Words of each of ``texts`` as the vocabulary of ``bundle`` splits them."""
-    tokenizer = bundle.memo.get("tokenizer", lambda: _load_tokenizer(bundle))
+    tokenizer = _tokenizer(bundle)
     return [
         Words(
             bool(tokens.overflowing),
@@ -170,7 +170,19 @@ def read_words(bundle: ModelBundle, texts: Sequence[str]) -> list[Words]:
 
 def read_vocabulary(bundle: ModelBundle) -> dict[str, int]:
     """The tokens that the text encoder of ``bundle`` knows, and their numbers."""
-    return dict(_load_tokenizer(bundle).get_vocab())
+    return dict(_tokenizer(bundle).get_vocab())
+
+
+def warm_up(bundle: ModelBundle) -> None:
+    """Keep what makes the next loading of the text encoder of ``bundle`` a quick one."""
+    from elsa_rt.encoder.onnx import keep_rewritten
+
+    keep_rewritten(bundle.file(TEXT_ENCODER), bundle)
+
+
+def _tokenizer(bundle: ModelBundle) -> Tokenizer:
+    found: Tokenizer = bundle.memo.get("tokenizer", lambda: _load_tokenizer(bundle))
+    return found
 
 
 def _load_tokenizer(bundle: ModelBundle) -> Tokenizer:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from elsa_rt.encoder import onnx
 from elsa_rt.encoder import text as module
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.text import MAX_TOKENS, encode_texts, read_words
@@ -42,6 +44,23 @@ def test_truncation_and_unknown_words_are_told(path: Path) -> None:
     found = encode_texts(ModelBundle.load(path), texts, 1)
     assert found.truncated.tolist() == [False, True, False, False]
     assert found.unknown.tolist() == [0, 0, 0.5, 1]
+
+
+def test_an_encoder_that_was_kept_rewritten_says_the_same(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELSA_RT_CACHE", str(tmp_path / "cache"))
+    bundle, texts = ModelBundle.load(path), ["hum", "the dog on the left"]
+    plain = encode_texts(bundle, texts, 1).embedding
+    module.warm_up(bundle)
+    (kept,) = (tmp_path / "cache/graphs").iterdir()
+    shutil.rmtree(tmp_path / "cache/texts")
+    with monkeypatch.context() as without:
+        without.setattr(onnx, "_whole", None)  # the graph of the bundle is not loaded
+        np.testing.assert_array_equal(encode_texts(bundle, texts, 1).embedding, plain)
+    shutil.rmtree(tmp_path / "cache/texts")
+    kept.write_bytes(kept.read_bytes()[:-1000])  # a damaged one is none
+    np.testing.assert_array_equal(encode_texts(bundle, texts, 1).embedding, plain)
 
 
 def test_bad_tokenizer(path: Path) -> None:
