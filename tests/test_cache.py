@@ -30,6 +30,12 @@ print(x.tolist())
 """
 
 
+@pytest.fixture(autouse=True)
+def _own_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails here is not told to the tests that come after in this process."""
+    monkeypatch.setattr(cache, "_failures", [])
+
+
 def run(program: str, directory: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "ELSA_RT_CACHE": str(directory)}
     command = [sys.executable, "-c", LITTLE + program]
