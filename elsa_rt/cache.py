@@ -61,8 +61,13 @@ def save(kind: str, key: str, arrays: Mapping[str, NDArray[Any]], most: int = MO
             np.savez(file, **arrays)  # type: ignore[arg-type]
         _forget(sorted(path.parent.glob("*.npz"), key=_written)[:-most])
     except (OSError, ElsaError) as error:
-        _failures[:] = [f"the cache cannot be written ({error}): the next start takes as long"]
+        fail(error)
     _give_back()
+
+
+def fail(error: Exception) -> None:
+    """Take note that something could not be kept."""
+    _failures[:] = [f"the cache cannot be written ({error}): the next start takes as long"]
 
 
 def _give_back() -> None:

@@ -118,11 +118,15 @@ def keep_rewritten(path: Path, bundle: ModelBundle) -> None:
         return
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    with onnx_gate(f"rewriting {path}"), TemporaryDirectory() as folder:
-        made = Path(folder) / path.name
-        options.optimized_model_filepath = str(made)
-        ort.InferenceSession(_whole(path, bundle), options, providers=[PROVIDERS["cpu"]])
-        graph = np.frombuffer(made.read_bytes(), np.uint8)
+    try:
+        with onnx_gate(f"rewriting {path}"), TemporaryDirectory() as folder:
+            made = Path(folder) / path.name
+            options.optimized_model_filepath = str(made)
+            ort.InferenceSession(_whole(path, bundle), options, providers=[PROVIDERS["cpu"]])
+            graph = np.frombuffer(made.read_bytes(), np.uint8)
+    except (ElsaError, OSError) as error:  # no room, most likely
+        cache.fail(error)
+        return
     cache.save(REWRITTEN, key, {"graph": graph}, most=2)
 
 
