@@ -11,7 +11,7 @@ import soundfile
 
 from elsa_rt.cli import main
 from elsa_rt.config import Config
-from elsa_rt.screens.report import hear
+from elsa_rt.screens.report import hear, steps
 from elsa_rt.screens.report.collect import Collected
 from elsa_rt.screens.report.hear import (
     StepListener,
@@ -63,6 +63,7 @@ def test_pieces_give_the_report_of_the_whole(
     jobs: int, long: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hear, "length_of_pieces", lambda *_: 16.0)
+    monkeypatch.setattr(steps, "SENT_S", 5.0)  # each piece in several parts
     notices: list[list[str]] = [[], []]
     whole = heard(hear_whole, long, bundle, notices[0])
     parted = heard(hear_parted, long, bundle, notices[1], jobs=jobs)
