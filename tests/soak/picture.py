@@ -32,7 +32,7 @@ def soak_picture(soaks: Mapping[str, Sequence[Point]]) -> str:
     columns = [(LEFT + (COLUMN + GAP) * i, *soak) for i, soak in enumerate(soaks.items())]
     parts = [text(24, 34, "Soak", "ink strong")]
     for x, title, points in columns:
-        told = f"{title.partition(',')[0]}, {points[-1].sound_h:.0f} h"
+        told = f"{title.partition(',')[0]}, {round(points[-1].sound_h, 1):g} h"
         parts.append(text(x, 58, told, "ink"))
     for row, measure in enumerate(MEASURES):
         top, bottom = TOP + ROW * row, TOP + ROW * (row + 1) - 22
