@@ -58,7 +58,6 @@ class Comparison:
             return
         if seconds >= 3 * WINDOW_S:
             yield from self._compared(steps, used)
-        yield None
         yield from self._delayed(history[:, -max(window, LEAST) :], used)
 
     def _repeating(self, history: NDArray[np.float32], used: NDArray[np.bool_]) -> Told:
@@ -82,10 +81,14 @@ class Comparison:
             "hangs: plug the microphone in again",
         )
 
-    def _delayed(self, newest: NDArray[np.float32], used: NDArray[np.bool_]) -> Told:
+    def _delayed(self, newest: NDArray[np.float32], used: NDArray[np.bool_]) -> Pieces:
         """A third of the pairs of channels is looked at each time, so that no step waits long."""
         self._turn = (self._turn + 1) % TURNS
-        self._copies[self._turn] = delayed(newest, used, PAIRS[self._turn :: TURNS])
+        found = list[Delay]()
+        for pair in PAIRS[self._turn :: TURNS]:
+            yield None
+            found += delayed(newest, used, [pair])
+        self._copies[self._turn] = found
         copies = [copy for some in self._copies for copy in some]
         if copies:
             which = "; ".join(copy.told(self._numbers, self._rate) for copy in copies)
