@@ -22,6 +22,7 @@ NEAREST = 10  # names that make a prompt's vector
 SHARPNESS = 20.0  # inverse temperature of their shares
 LABELS_LAG = 0.02  # a label must be so much nearer than a class to count as much
 PLACE_SHARE = 0.7  # length of what speaks of a place, beside the unit vector of the sound
+LEARNT_SHARE = 0.15  # length of the embedding that training gave the sentence, beside it
 
 _LAYERS = """
 <ir_version: 10, opset_import: ["" : 20]>
@@ -58,7 +59,9 @@ vocabulary (float[n, w] sentence, float[n, d] learnt_embedding)
     whereabouts = MatMul(place_learnt, learnt_along)
     place_weight = Mul(place, place_share)
     placed = Mul(whereabouts, place_weight)
-    whole = Add(sound_unit, placed)
+    known = Mul(learnt_embedding, learnt_share)
+    looked_up = Add(sound_unit, placed)
+    whole = Add(looked_up, known)
     whole_length = ReduceL2<keepdims = 1>(whole, last_axis)
     embedding = Div(whole, whole_length)
 }
@@ -132,6 +135,7 @@ def _constants(names: Names, places: PlaceWords) -> dict[str, NDArray[np.generic
         "learnt_across": np.ascontiguousarray(places.learnt.T, np.float32),
         "learnt_along": places.learnt.astype(np.float32),
         "place_share": np.array(PLACE_SHARE, np.float32),
+        "learnt_share": np.array(LEARNT_SHARE, np.float32),
         "last_axis": np.array([-1], np.int64),
         "middle_axis": np.array([1], np.int64),
     }

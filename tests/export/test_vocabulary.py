@@ -17,6 +17,7 @@ from export.bundles.vocabulary_fit import PlaceWords, label_vectors, place_words
 from export.bundles.vocabulary_graph import (
     LABELS_LAG,
     LEARNT,
+    LEARNT_SHARE,
     NEAREST,
     PLACE_SHARE,
     SENTENCE,
@@ -190,7 +191,7 @@ def by_hand(sentence: np.ndarray, names: Names, places: PlaceWords) -> tuple[np.
     place = 1 / (1 + np.exp(-(sentence @ places.gate + places.gate_bias)))
     learnt = np.eye(WIDTH, SPACE).T @ sentence
     where = (learnt - places.learnt_middle) @ places.learnt.T @ places.learnt
-    whole = sound + PLACE_SHARE * place * where
+    whole = sound + PLACE_SHARE * place * where + LEARNT_SHARE * learnt
     return whole / np.linalg.norm(whole), vocabulary, place
 
 
