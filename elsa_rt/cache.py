@@ -9,8 +9,9 @@ import contextlib
 import ctypes
 import hashlib
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,21 @@ def _written(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:  # another process removed it
         return 0.0
+
+
+@contextlib.contextmanager
+def workplace() -> Iterator[Path]:
+    """A directory inside the cache that is gone afterwards.
+
+    Raises
+    ------
+    OSError
+        There is no room for it.
+    """
+    home = cache_directory()
+    home.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=home) as folder:
+        yield Path(folder)
 
 
 def _path(kind: str, key: str) -> Path:

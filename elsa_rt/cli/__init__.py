@@ -82,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if debug:
             traceback.print_exc()
+        _drop_unwritten()
         return _fail(f"{error}: {_cure(error)}", 1)
     except MemoryError as error:
         if debug:
@@ -142,9 +143,21 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
+def _drop_unwritten() -> None:
+    """Let what standard output cannot take lead nowhere."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _lead_nowhere()
+
+
 def _reader_left() -> int:
+    _lead_nowhere()
+    return 0
+
+
+def _lead_nowhere() -> None:
     # the interpreter flushes stdout once more at its exit, and must find nobody to complain to
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
-    return 0

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -119,8 +118,8 @@ def keep_rewritten(path: Path, bundle: ModelBundle) -> None:
     options = ort.SessionOptions()
     options.log_severity_level = 3
     try:
-        with onnx_gate(f"rewriting {path}"), TemporaryDirectory() as folder:
-            made = Path(folder) / path.name
+        with onnx_gate(f"rewriting {path}"), cache.workplace() as folder:
+            made = folder / path.name
             options.optimized_model_filepath = str(made)
             ort.InferenceSession(_whole(path, bundle), options, providers=[PROVIDERS["cpu"]])
             graph = np.frombuffer(made.read_bytes(), np.uint8)

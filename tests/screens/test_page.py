@@ -261,7 +261,7 @@ def test_a_region_is_drawn_with_the_finger(browser: Browser, served: str) -> Non
         assert page.input_value("#edit-from") == "90"
         assert page.input_value("#edit-to") in ("180", "-180")
         assert page.evaluate(scrolled) == before  # the finger drew, and moved nothing else
-        page.tap("#editor button[value=cancel]")
+        page.keyboard.press("Escape")  # a tap on a button would scroll first, which swallows it
         expect(page.locator("#editor")).to_be_hidden()
 
 
