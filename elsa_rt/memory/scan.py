@@ -1,4 +1,4 @@
-"""What the first pass of a search compares; its loops are `elsa_rt.memory.scan_kernels`."""
+"""What the first pass of a search compares; its loop is `elsa_rt.memory.scan_kernels`."""
 
 from __future__ import annotations
 

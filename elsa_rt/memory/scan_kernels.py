@@ -1,4 +1,4 @@
-"""The compiled loops of a search. They validate nothing: `coarse_index` and `memory` do."""
+"""The compiled loop of a search. It validates nothing: `coarse_index` does."""
 
 from __future__ import annotations
 
@@ -56,27 +56,3 @@ def products(
             total += np.int32(row[k]) * np.int32(query[k])
         found[i] = total
         counts[(total >> shift) + BUCKETS // 2] += 1
-
-
-@called
-def fine_products(
-    codes: NDArray[np.uint8],
-    factors: NDArray[np.float32],
-    table: NDArray[np.float32],
-    spread: NDArray[np.float32],
-    found: NDArray[np.float32],
-) -> None:
-    """Write the products (n,) of fine codes (n, bytes) with a query.
-
-    ``factors`` (64,) are of the components; ``table`` (quads, 256) holds the product of a query
-    with each byte of four 2-bit levels; ``spread`` (n,) scales the latter.
-    """
-    for i in range(codes.shape[0]):
-        row = codes[i]
-        coarse = np.float32(0)
-        for k in range(64):
-            coarse += np.float32(np.int8(row[k])) * factors[k]
-        rest = np.float32(0)
-        for k in range(table.shape[0]):
-            rest += table[k, row[66 + k]]
-        found[i] = coarse + spread[i] * rest

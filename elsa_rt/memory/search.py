@@ -13,12 +13,15 @@ from elsa_rt.memory.coarse_index import CoarseIndex, Filter
 from elsa_rt.memory.row import Kind
 from elsa_rt.memory.scan import NO_DIRECTION
 from elsa_rt.memory.store import Model, Store, StoredRow
-from elsa_rt.memory.vector_code import COMPONENTS, LEVEL_POWER, LEVELS, VectorCode
+from elsa_rt.memory.vector_code import VectorCode
 
 Floats = NDArray[np.float32]
 
 LEAST_CANDIDATES, SHARE_OF_CANDIDATES = 4_000, 0.002
 """Rows that the second pass looks at: so many, or this share of all where that is more."""
+
+DECODED_AT_ONCE = 2_048
+"""Embeddings: some 8 MB."""
 
 
 class Found(NamedTuple):
@@ -182,46 +185,7 @@ def _found(rows: NDArray[Any]) -> Found:
 def similarities(code: VectorCode, vectors: Floats, codes: list[bytes]) -> Floats:
     """Products (n, vectors) of ``codes``, as unit vectors, with ``vectors`` (vectors, D)."""
     found = np.empty((len(codes), len(vectors)), np.float32)
-    sizes = np.array([len(each) for each in codes], int)
-    for size in (COMPONENTS, code.fine_bytes):
-        chosen = np.flatnonzero(sizes == size)
-        packed = np.frombuffer(b"".join([codes[k] for k in chosen]), np.uint8).reshape(-1, size)
-        # what the code loses makes a decoded embedding shorter than 1, by some per cent
-        to_mean = _products(code, code.mean, packed)
-        square = 2 * to_mean - code.mean @ code.mean + _residual_power(code, packed)
-        length = np.sqrt(np.maximum(square, 1e-6))
-        for column, vector in enumerate(vectors):
-            found[chosen, column] = _products(code, vector, packed) / length
+    for at in range(0, len(codes), DECODED_AT_ONCE):
+        some = slice(at, at + DECODED_AT_ONCE)
+        found[some] = code.decode(codes[some]) @ vectors.T
     return found
-
-
-def _products(code: VectorCode, vector: Floats, packed: NDArray[np.uint8]) -> Floats:
-    """Products (n,) of ``vector`` (D,) with codes (n, bytes) of one kind."""
-    factors, offset = code.query(vector)
-    if packed.shape[1] == COMPONENTS:
-        return np.asarray(packed.view(np.int8).astype(np.float32) @ factors + offset, np.float32)
-    found = np.empty(len(packed), np.float32)
-    from elsa_rt.memory.scan_kernels import fine_products  # loads Numba
-
-    fine_products(packed, factors.astype(np.float32), _table(vector), _spread(packed), found)
-    return found + np.float32(offset)
-
-
-def _residual_power(code: VectorCode, packed: NDArray[np.uint8]) -> Floats:
-    """Squared lengths (n,) of decoded embeddings less the mean."""
-    parts = packed[:, :COMPONENTS].view(np.int8).astype(np.float32) * code.scale
-    square = (parts**2).sum(axis=1)
-    if packed.shape[1] > COMPONENTS:
-        square += LEVEL_POWER * code.dimensions * _spread(packed) ** 2
-    return np.asarray(square, np.float32)
-
-
-def _spread(packed: NDArray[np.uint8]) -> Floats:
-    spread = packed[:, COMPONENTS : COMPONENTS + 2].copy().view(np.float16)
-    return np.asarray(spread[:, 0], np.float32)
-
-
-def _table(vector: Floats) -> Floats:
-    """Products (D / 4, 256) of four dimensions of ``vector`` with each byte of their levels."""
-    bytes_ = np.arange(256)[:, None] >> np.array([0, 2, 4, 6]) & 3
-    return np.ascontiguousarray(vector.reshape(-1, 4) @ LEVELS[bytes_].T, np.float32)

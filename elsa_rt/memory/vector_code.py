@@ -28,11 +28,10 @@ FULL = 127.0
 
 LEVELS = np.array([-1.5104, -0.4528, 0.4528, 1.5104], np.float32)
 
-LEVEL_POWER = 0.8825
-"""Mean square of the levels that a normal variable takes."""
-
 BOUNDARY = 0.9816
 """Magnitude between two levels, in units of the root mean square."""
+
+_QUADS = LEVELS[np.arange(256)[:, None] >> np.array([0, 2, 4, 6]) & 3]  # (256, 4), of each byte
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +77,16 @@ class VectorCode:
     def decode(self, codes: Sequence[bytes]) -> Floats:
         """Embeddings (n, D) of ``codes``, of unit length."""
         found = np.empty((len(codes), self.dimensions), np.float32)
-        for row, code in zip(found, codes, strict=True):
-            parts = np.frombuffer(code, np.int8, COMPONENTS).astype(np.float32)
-            row[:] = self.mean + (parts * self.scale) @ self.basis
-            if len(code) == self.fine_bytes:
-                row += _residual(code)
-            row /= max(float(np.linalg.norm(row)), 1e-9)
+        sizes = np.array([len(each) for each in codes], int)
+        for size in (COMPONENTS, self.fine_bytes):
+            chosen = np.flatnonzero(sizes == size)
+            packed = np.frombuffer(b"".join([codes[k] for k in chosen.tolist()]), np.uint8)
+            packed = packed.reshape(-1, size)
+            parts = packed[:, :COMPONENTS].view(np.int8).astype(np.float32)
+            rows = (parts * self.scale) @ self.basis + self.mean
+            if size > COMPONENTS:
+                rows += _residual(packed)
+            found[chosen] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
         return found
 
     def query(self, vector: Floats) -> tuple[Floats, float]:
@@ -94,8 +97,9 @@ class VectorCode:
         return self.basis @ vector * self.scale, float(self.mean @ vector)
 
 
-def _residual(code: bytes) -> Floats:
-    spread = np.frombuffer(code, np.float16, 1, COMPONENTS).astype(np.float32)
-    packed = np.frombuffer(code, np.uint8, offset=COMPONENTS + 2)
-    levels = packed[:, None] >> np.array([0, 2, 4, 6], np.uint8) & 3
-    return np.asarray(spread * LEVELS[levels.ravel()], np.float32)
+def _residual(packed: NDArray[np.uint8]) -> Floats:
+    """What fine codes (n, bytes) add to their components, (n, D)."""
+    spread = packed[:, COMPONENTS : COMPONENTS + 2].copy().view(np.float16).astype(np.float32)
+    quads = packed[:, COMPONENTS + 2 :]
+    levels = _QUADS[quads].reshape(len(quads), 4 * quads.shape[1])
+    return np.asarray(spread * levels, np.float32)
