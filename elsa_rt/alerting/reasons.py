@@ -107,9 +107,10 @@ class Reasons:
         places: Sequence[_Place],
     ) -> Reason:
         slot, one = self._scorer.best_at(rule, stages.sound)
-        needed, start = self._needed[rule], self._start[rule]
+        start = float(self._start[rule])
         odds = [float(stage[slot, one]) for stage in stages]
-        cause, text = self._of_stages(rule, odds, needed, slot, sound)
+        score = self._scorer.curves.score_of(rule, odds[0])
+        cause, text = self._of_stages(rule, odds, score, slot, sound)
         if cause is None:
             cause, text = self._of_gates(rule, time_s, match, start, level_dbfs)
         place = places[slot]
@@ -117,8 +118,8 @@ class Reasons:
             rule=self._rules[rule].id,
             prompt=self._rules[rule].label,
             cause=cause,
-            score=self._scorer.curves.score_of(rule, odds[0]),
-            threshold=float(start),
+            score=score,
+            threshold=start,
             text=text,
             azimuth_deg=place.azimuth_deg,
             elevation_deg=place.elevation_deg,
@@ -126,13 +127,13 @@ class Reasons:
         )
 
     def _of_stages(
-        self, rule: int, odds: list[float], needed: float, slot: int, sound: EncoderOutput
+        self, rule: int, odds: list[float], score: float, slot: int, sound: EncoderOutput
     ) -> tuple[Cause | None, str]:
         """The first stage of the scores after which they do not suffice any more."""
         of_sound, adapted, active, placed, told = odds
+        needed = float(self._needed[rule])
         if of_sound < needed:
-            score, start = self._scorer.curves.score_of(rule, of_sound), float(self._start[rule])
-            return "score", f"score {score:.2f}, {start:.2f} is needed"
+            return "score", f"score {score:.2f}, {self._start[rule]:.2f} is needed"
         if adapted < needed:
             lost = of_sound - adapted
             return "background", f"the room sounds like it all the time: {lost:.1f} log odds less"

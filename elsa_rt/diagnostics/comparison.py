@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.diagnostics.channel_tally import FRAME_S, ChannelTally
-from elsa_rt.diagnostics.delays import LEAST, PAIRS, Delay, delayed
+from elsa_rt.diagnostics.delays import LEAST, PAIRS, Delay, look
 from elsa_rt.diagnostics.neighbours import BANDS, HUM_BANDS, band_spectra, gain_errors, lacking
 from elsa_rt.diagnostics.still import repeated
 
@@ -23,7 +23,13 @@ Pieces = Iterator[tuple[str, str] | None]  # the same, and a None behind each pi
 
 
 class Comparison:
-    """Compares the four channels ``numbers`` of a stream with each other and with their past."""
+    """Compares the four channels ``numbers`` of a stream with each other and with their past.
+
+    Attributes
+    ----------
+    reads : bool
+        Whether what `step` was given will still be read.
+    """
 
     def __init__(self, numbers: Sequence[int], rate: int, *, capsules: bool) -> None:
         self._numbers, self._rate, self._capsules = numbers, rate, capsules
@@ -32,6 +38,7 @@ class Comparison:
         self._seen = {"gain": 0, "narrow": 0, "hum": 0}  # windows in a row
         self._turn = 0
         self._copies: list[list[Delay]] = [[] for _ in range(TURNS)]
+        self.reads = False
 
     def add(self, samples: NDArray[np.float32]) -> None:
         """Take finite samples (4, n)."""
@@ -45,8 +52,12 @@ class Comparison:
         """Faults of the newest samples ``history`` (4, n) of the channels that are ``used``.
 
         The last ``window`` of them have not been compared yet. ``history`` must stay as it is
-        until the last piece.
+        while it is `reads`: for three pieces at most.
         """
+        self.reads = True
+        return self._pieces(history, window, used)
+
+    def _pieces(self, history: NDArray[np.float32], window: int, used: NDArray[np.bool_]) -> Pieces:
         steps = self._tally.steps()
         seconds = history.shape[1] / self._rate
         compared = used.any() and seconds >= 2 * WINDOW_S
@@ -82,12 +93,16 @@ class Comparison:
         )
 
     def _delayed(self, newest: NDArray[np.float32], used: NDArray[np.bool_]) -> Pieces:
-        """A third of the pairs of channels is looked at each time, so that no step waits long."""
+        """A third of the pairs of channels is looked at each time, so that it costs little."""
         self._turn = (self._turn + 1) % TURNS
         found = list[Delay]()
-        for pair in PAIRS[self._turn :: TURNS]:
-            yield None
-            found += delayed(newest, used, [pair])
+        yield None
+        for copy in look(newest, used, PAIRS[self._turn :: TURNS]):
+            self.reads = False
+            if copy is None:
+                yield None
+            else:
+                found.append(copy)
         self._copies[self._turn] = found
         copies = [copy for some in self._copies for copy in some]
         if copies:

@@ -11,7 +11,7 @@ WINDOW = 1024
 HOP = WINDOW // 2
 AT_ONCE = 32  # windows that are transformed together: they stay in the processor's cache
 
-_HANNING = np.hanning(WINDOW)
+_HANNING = np.hanning(WINDOW).astype(np.float32)
 
 
 class CrossSpectra:
@@ -27,7 +27,7 @@ class CrossSpectra:
         self._bins = bins
         self._total = np.zeros((bins.stop - bins.start, 4, 4), complex)
         self._count = 0
-        self._rest = np.empty((4, 0))
+        self._rest = np.empty((4, 0), np.float32)
 
     def add(self, samples: NDArray[np.floating]) -> None:
         """Take samples (4, n) that follow those before."""

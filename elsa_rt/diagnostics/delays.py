@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -14,7 +14,8 @@ from elsa_rt.diagnostics.neighbours import DEPENDENT, rounding_share
 MOST = 4_800  # samples later at most; buffers of drivers are 4,096 or fewer
 PIECE = 1_024  # samples that are looked for in the other channels
 LENGTH = 4_096  # samples around it that must be the same
-LEAST = LENGTH + 2 * MOST + 1  # samples that are needed
+MARGIN = MOST + (LENGTH - PIECE) // 2  # samples on both sides of the piece that are compared
+LEAST = PIECE + 2 * MARGIN + 1  # samples that are needed
 SIZE = 10_752  # of the transform: PIECE and MOST on both sides, and a product of small primes
 ALIKE = 0.99  # correlation of the piece that is worth a close look
 LIVELY = 0.25  # of the steps must differ from 0: few blips are alike by chance
@@ -38,37 +39,51 @@ class Delay(NamedTuple):
         return f"channel {numbers[self.channel]} is channel {numbers[self.of]}{how} {later}"
 
 
-def delayed(
+def delayed(samples: NDArray[np.floating], used: NDArray[np.bool_]) -> list[Delay]:
+    """Delayed copies among the ``used`` channels of ``samples`` (4, n), at any gain.
+
+    The loudest piece of one is looked for in the others. Two microphones never hear the same but
+    for a delay: each has noise of its own.
+    """
+    return [found for found in look(samples, used) if found is not None]
+
+
+def look(
     samples: NDArray[np.floating],
     used: NDArray[np.bool_],
     pairs: Sequence[tuple[int, int]] = PAIRS,
-) -> list[Delay]:
-    """Delayed copies among the ``used`` channels of ``samples`` (4, n), at any gain.
+) -> Iterator[Delay | None]:
+    """`delayed` of some ``pairs`` of channels, with a None behind each piece of the work.
 
-    The loudest piece of one is looked for in the other of each of the ``pairs``. Two microphones
-    never hear the same but for a delay: each has noise of its own.
+    ``samples`` are read before the first.
     """
     if samples.shape[1] < LEAST or not used.any():
-        return []
+        return
     steps = np.diff(samples, axis=1)  # no DC, and high tones count
-    side = (LENGTH - PIECE) // 2
-    at = MOST + side + _loudest(steps[used], MOST + side)
-    around = steps[:, at - MOST : at + PIECE + MOST]
-    level = np.sqrt((steps[:, at : at + PIECE] ** 2).sum(axis=1))
-    found = []
+    at = MARGIN + _loudest(steps[used], MARGIN)
+    steps = steps[:, at - MARGIN : at + PIECE + MARGIN].copy()
+    yield None
+    level = np.sqrt((steps[:, MARGIN : MARGIN + PIECE] ** 2).sum(axis=1))
     for one, other in pairs:
         if not (used[one] and used[other] and level[[one, other]].all()):
             continue
-        wanted = np.fft.rfft(steps[one, at : at + PIECE], SIZE).conj()
-        alike = np.fft.irfft(wanted * np.fft.rfft(around[other], SIZE), SIZE)[: 2 * MOST + 1]
-        alike /= level[one] * _levels(around[other])
+        around = steps[other, MARGIN - MOST : MARGIN + PIECE + MOST]
+        alike = _products(steps[one, MARGIN : MARGIN + PIECE], around)
+        yield None
+        alike /= level[one] * _levels(around)
         lag = int(np.abs(alike).argmax()) - MOST
         if lag and abs(alike[lag + MOST]) > ALIKE and _is_copy(
-            steps[one, at - side :][:LENGTH], steps[other, at - side + lag :][:LENGTH]
+            steps[one, MOST:][:LENGTH], steps[other, MOST + lag :][:LENGTH]
         ):  # fmt: skip
             pair = (other, one) if lag > 0 else (one, other)
-            found.append(Delay(*pair, abs(lag), bool(alike[lag + MOST] < 0)))
-    return found
+            yield Delay(*pair, abs(lag), bool(alike[lag + MOST] < 0))
+        yield None
+
+
+def _products(piece: NDArray[np.floating], around: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Products (2 `MOST` + 1,) of ``piece`` with each place of ``around``."""
+    spectrum = np.fft.rfft(piece, SIZE).conj() * np.fft.rfft(around, SIZE)
+    return np.asarray(np.fft.irfft(spectrum, SIZE)[: 2 * MOST + 1])
 
 
 def _loudest(steps: NDArray[np.floating], margin: int) -> int:

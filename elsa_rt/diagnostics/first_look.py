@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.diagnostics.format_check import doubt_of, one_wave_rules, spectra_for
+from elsa_rt.diagnostics.median import median
 from elsa_rt.features.high_pass import HighPass
 
 AFTER_S = 4.0  # of sound, as much as is looked at
@@ -62,7 +63,7 @@ class FirstLook:
             levels.append(_levels_dbfs(filtered, level))
             yield None
         loudest = np.concatenate(levels, axis=1).max(axis=0)
-        if not self._format_is_known and np.median(loudest) > LOUD_ENOUGH_DBFS:
+        if not self._format_is_known and median(loudest) > LOUD_ENOUGH_DBFS:
             spectra = spectra_for(rate)
             for part in _parts(sound, FORMAT_PIECES):
                 spectra.add(part)
@@ -79,7 +80,8 @@ class FirstLook:
                 yield from self._quiet()
 
     def _quiet(self) -> Iterator[str]:
-        loud, floor = np.quantile(self._levels, [0.99, 0.1])
+        ordered = np.sort(self._levels)
+        loud, floor = np.interp([0.99, 0.1], np.linspace(0, 1, len(ordered)), ordered)
         self._levels.clear()
         if -199 < loud < QUIET_DBFS:
             yield (

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.diagnostics.cross_spectra import CrossSpectra, frequency_band, mean_coherence
+from elsa_rt.diagnostics.median import median
 
 LOW_HZ, HIGH_HZ = 200.0, 1_000.0  # capsules are nearly in one point here
 ALIKE = 0.45  # mean coherence of A-format is 0.67 in a diffuse field, of B-format 0
@@ -136,4 +137,4 @@ def _wave_ratio_db(spectra: NDArray[np.complex128]) -> float | None:
     if np.count_nonzero(waves) < 0.25 * len(spectra):
         return None
     ratio = shared[waves].sum(axis=1) / power[waves, 0]
-    return float(10 * np.log10(np.median(ratio)))
+    return float(10 * np.log10(median(ratio)))

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.diagnostics.median import median
+
 DEPENDENT = 1e-7  # share of power that is new in a channel; a microphone's own noise is more
 ROUNDING = 0.75 / 2**15  # of full scale: what rounding to 16 bits leaves of an exact mix
 ABOVE_ROUNDING = 50.0  # times as strong a signal must be for that to count
@@ -115,7 +117,7 @@ def gain_errors(
             return off
     for channel in np.flatnonzero(used):
         others = [k for k in np.flatnonzero(used) if k != channel]
-        difference = float(level[channel] - np.median(level[others]))
+        difference = float(level[channel] - median(level[others]))
         if abs(difference) > GAIN_DB and np.ptp(level[others]) < GAIN_DB:
             off[channel] = difference
     return off
@@ -176,7 +178,7 @@ def _edge(spectra: NDArray[np.complex128], channel: int, others: Sequence[int]) 
     """The band above which ``channel`` has nothing of what the ``others`` have, or 0."""
     levels = _levels(spectra)
     level = levels[channel]
-    usual = np.median(levels[others], axis=0)
+    usual = median(levels[others])
     against = level - usual
     if np.count_nonzero(against < -NARROW_DB) < NARROW_BANDS:
         return 0
@@ -198,4 +200,4 @@ def _edge(spectra: NDArray[np.complex128], channel: int, others: Sequence[int]) 
     if shared[:, rest].mean(axis=1).max() > STRANGE**2:
         return 0
     below = against[1 : edge - 1] if edge > HUM_BANDS else against[:1]
-    return edge if np.median(below) > -LIKE_DB else 0
+    return edge if median(below) > -LIKE_DB else 0

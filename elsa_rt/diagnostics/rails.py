@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.diagnostics.median import median
 from elsa_rt.diagnostics.still import Extremes
 
 RUN = 3  # samples in a row at the rail are no peak but a cut one
@@ -34,9 +35,9 @@ def rail_counts(
             (1, high, np.flatnonzero(row >= high - width)),
             (-1, -low, np.flatnonzero(row <= low + width)),
         )
-        if max(at.size for *_, at in sides) < RUN:
+        if not any(_in_runs(at) for *_, at in sides):
             continue
-        middle = float(np.median(row[:: 1 + row.size // FEW]))
+        middle = float(median(row[:: 1 + row.size // FEW]))
         for sign, top, at in sides:
             counts[channel] += _at_rail(row, sign, top, sign * middle, at)
     return counts

@@ -93,8 +93,9 @@ class SignalHealth:
         at = 0
         while at < samples.shape[1]:
             take = min(self._window - self._gathered, samples.shape[1] - at)
-            if self._since + take > self._heard.samples - HISTORY_S * self._rate:
-                said += self._compare(whole=True)  # what is compared would be overwritten
+            late = self._since + take > self._heard.samples - HISTORY_S * self._rate
+            if late and self._comparison.reads:  # what is compared would be overwritten
+                said += self._compare(whole=True)
             self._gather(samples[:, at : at + take])
             at += take
             if self._gathered == self._window:
@@ -163,12 +164,13 @@ class SignalHealth:
 
     def _judge(self) -> list[str]:
         """Judge the window that is full."""
+        said = self._compare(whole=True)  # where blocks are long
         window = self._newest(self._gathered)
         self._gathered = self._since = 0
         extremes = window.min(axis=1), window.max(axis=1)
         stuck = still(window, extremes)
         self._count_clipping(window, ~stuck, extremes)
-        said = [*self._counted(), *self._still(window, stuck)]
+        said += [*self._counted(), *self._still(window, stuck)]
         covariance = self._comparison.covariance()
         moving = self._used & ~stuck
         history = self._newest(min(self._filled, round(HISTORY_S * self._rate)))
@@ -178,7 +180,7 @@ class SignalHealth:
     def _compare(self, *, whole: bool = False) -> list[str]:
         """Go on comparing the channels of the window that was judged last: a piece, or all.
 
-        So no block has to wait for all that is looked at once a second.
+        No block has to wait for all that is looked at once a second.
         """
         said = list[str]()
         for found in self._comparing:

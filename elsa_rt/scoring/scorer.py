@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -96,6 +97,7 @@ class Scorer:
         self._sounds = len(meaning.owner)  # of the rules, at least one each
         self._owner = meaning.owner
         self._firsts = np.searchsorted(meaning.owner, np.arange(len(bank.rules) + 1))
+        self._bounds = list(pairwise(self._firsts.tolist()))
         self._against, excluded = meaning.against
         self._anything = np.array(meaning.anything, np.intp)
         both = len(excluded) > 0
@@ -150,16 +152,18 @@ class Scorer:
 
     def best_at(self, rule: int, stage: NDArray[np.float32]) -> tuple[int, int]:
         """The slot and the sound of a rule that are highest in a stage (K, v)."""
-        first, end = self._firsts[rule], self._firsts[rule + 1]
-        slot, one = np.unravel_index(stage[:, first:end].argmax(), (len(stage), end - first))
-        return int(slot), int(first + one)
+        first, end = self._bounds[rule]
+        if len(stage) == end - first == 1:  # most often
+            return 0, first
+        slot, one = divmod(int(stage[:, first:end].argmax()), end - first)
+        return slot, first + one
 
     def outside_deg(self, rule: int, sound: EncoderOutput, slot: int) -> float:
         """Degrees by which a slot lies outside of the region of a rule."""
         if self._gate is None:
             return 0.0
         off_deg, _ = self._gate.outside(sound.direction[[slot]], sound.distance_m[[slot]])
-        return float(off_deg[0, self._firsts[rule] : self._firsts[rule + 1]].min())
+        return float(off_deg[0, slice(*self._bounds[rule])].min())
 
     def reset(self) -> None:
         """The next step is the first of a stream."""

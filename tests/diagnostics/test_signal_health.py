@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from elsa_rt.audio.block import Block
+from elsa_rt.diagnostics.comparison import TURNS, Comparison
 from elsa_rt.diagnostics.delays import delayed
 from elsa_rt.diagnostics.signal_health import SignalHealth
 
@@ -264,6 +265,30 @@ def test_a_copy_that_comes_later_is_told(samples_later: int, bits: int, gain: fl
     how = ", inverted," if gain < 0 else ""
     told = f"channel {later} is channel {first}{how} {abs(samples_later):,} samples"
     assert any(notice.startswith(told) for notice in notices(samples))
+
+
+@pytest.mark.parametrize("block", [63, 3_840, RATE, 5 * RATE])
+def test_a_copy_that_comes_later_is_told_however_the_sound_is_cut(block: int) -> None:
+    samples = plane_wave(10.0)
+    samples[2] = np.roll(samples[1], 480)
+    assert set(kinds(samples, block)) == {"same"}
+
+
+def test_what_is_compared_is_read_in_three_pieces_at_most() -> None:
+    samples = plane_wave(4.0)
+    samples[2] = np.roll(samples[1], 480)
+    comparison = Comparison((1, 2, 3, 4), RATE, capsules=True)
+    comparison.add(samples)
+    for turn in range(TURNS):
+        history, said, pieces = samples.copy(), set[str](), 0
+        for found in comparison.step(history, RATE, np.ones(4, bool)):
+            said |= {found[0]} if found else set()
+            pieces += comparison.reads
+            if not comparison.reads:  # other sound has come
+                history[:] = np.nan
+        assert pieces <= 3
+        assert "same" in said or turn < TURNS - 1
+    assert "same" in said
 
 
 @pytest.mark.parametrize("spacing_m", [0.0144, 0.05])
