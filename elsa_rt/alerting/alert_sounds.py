@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from elsa_rt.alerting.gate import Joined
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.errors import ElsaError
@@ -89,7 +87,7 @@ class AlertRecorder:
         its threshold.
         """
         compressed: dict[int, Sounds] = {}  # by slot
-        for rule in np.flatnonzero(holds).tolist():
+        for rule in holds.nonzero()[0].tolist():
             if self._is_due(rule):
                 slot = int(match.slot[rule])
                 if slot not in compressed:

@@ -137,9 +137,9 @@ class AlertGate:
         self.joined = []
         change = self.life.step(time_s, match.score, self._required(match, tracks))
         self.holds = change.holds
-        ended = [self._close(rule, time_s) for rule in np.flatnonzero(change.ended).tolist()]
+        ended = [self._close(rule, time_s) for rule in change.ended.nonzero()[0].tolist()]
         self._evidence.step(time_s, match, sound, change.holds, self.life.pending)
-        started = np.flatnonzero(change.started).tolist()
+        started = change.started.nonzero()[0].tolist()
         slots = {rule: int(match.slot[rule]) for rule in (*self._open, *started)}
         places = {
             rule: tracks[slot] or untracked(time_s, sound, slot)

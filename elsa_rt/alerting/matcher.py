@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from itertools import repeat
 from typing import NamedTuple
 
-import numpy as np
-
 from elsa_rt.alerting.alert_sounds import AlertRecorder
 from elsa_rt.alerting.gate import AlertGate
 from elsa_rt.alerting.level_gate import LevelGate
@@ -210,7 +208,7 @@ class Matcher:
 
     def _alerting(self) -> list[str]:
         """The rules that have an open alert."""
-        return [self._ids[rule] for rule in np.flatnonzero(self._alerts.is_open).tolist()]
+        return [self._ids[rule] for rule in self._alerts.is_open.nonzero()[0].tolist()]
 
     def _leave(self, time_s: float) -> tuple[Alert, ...]:
         """The ends of alerts whose rules are no more."""

@@ -31,9 +31,14 @@ given in metres, too rough to be put into a word."""
 
 def azimuth_words(azimuth_deg: float) -> tuple[str, ...]:
     """One or two of front, behind, left, right; any angle, left is positive."""
-    return tuple(
-        word for word, centre in SECTORS if abs(wrapped_deg(azimuth_deg - centre)) < REACH_DEG
+    azimuth_deg = wrapped_deg(azimuth_deg)
+    off_deg = abs(azimuth_deg)
+    words: tuple[str, ...] = (
+        ("front",) if off_deg < REACH_DEG else ("behind",) if off_deg > 180 - REACH_DEG else ()
     )
+    if ALONE_DEG < off_deg < 180 - ALONE_DEG:
+        words += ("left",) if azimuth_deg > 0 else ("right",)
+    return words
 
 
 def elevation_word(elevation_deg: float) -> str | None:

@@ -65,8 +65,9 @@ def _period(row: NDArray[np.floating], rate: int) -> int:
     template = row[at : at + TEMPLATE]
     if np.ptp(template) == 0 or at <= TEMPLATE:
         return 0
-    found = np.flatnonzero(row[:at] == template[0])
-    for step in range(1, TEMPLATE):
+    rare = int(np.abs(template).argmax())  # a value that hardly ever comes
+    found = np.flatnonzero(row[rare : at + rare] == template[rare])
+    for step in range(TEMPLATE):
         found = found[row[found + step] == template[step]]
         if not found.size:
             return 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from elsa_rt.audio.ambisonics import angles_from_direction
+from elsa_rt.audio.ambisonics import angles_of
 from elsa_rt.features.intensity import Frames
 
 SILENCE_DBFS = -120.0
@@ -39,26 +39,24 @@ class EnergyFlow:
 
     def reset(self) -> None:
         """Forget all frames; the next is the first."""
-        self._sums = np.zeros(5)
-        self._filled = 0
+        self._waiting = np.empty((0, 6), np.float32)
 
     def step(self, frames: Frames) -> list[Flow]:
         """Take frames; returns the flow of every step that they completed."""
-        hops = np.column_stack([frames.intensity, frames.energy, frames.power])
-        flows = []
-        for hop, scatter in zip(hops, frames.scatter.tolist(), strict=True):
-            self._sums += hop
-            self._filled += 1
-            if self._filled == self.block:
-                flows.append(self._flow(scatter))
-                self.reset()
-        return flows
+        new = np.column_stack([frames.intensity, frames.energy, frames.power, frames.scatter])
+        hops = np.concatenate([self._waiting, new]) if len(self._waiting) else new
+        whole = len(hops) // self.block
+        self._waiting = hops[whole * self.block :]
+        if not whole:
+            return []
+        steps = hops[: whole * self.block].reshape(whole, self.block, 6).astype(np.float64)
+        scatter = steps[:, -1, 5].tolist()  # that of the last hop knows of those before
+        return list(map(self._flow, steps[:, :, :5].sum(axis=1).tolist(), scatter))
 
-    def _flow(self, scatter: float) -> Flow:
-        intensity: NDArray[np.float64] = self._sums[:3]
-        energy, power = float(self._sums[3]), float(self._sums[4]) / self.block
-        azimuth, elevation = angles_from_direction(intensity)
-        directed = float(np.linalg.norm(intensity)) / energy if energy > 0 else 0.0
-        level = 10 * math.log10(power) if power > 0 else SILENCE_DBFS
+    def _flow(self, sums: Sequence[float], scatter: float) -> Flow:
+        x, y, z, energy, power = sums
+        azimuth, elevation = angles_of(x, y, z)
+        directed = math.sqrt(x * x + y * y + z * z) / energy if energy > 0 else 0.0
+        level = 10 * math.log10(power / self.block) if power > 0 else SILENCE_DBFS
         diffuseness = min(max(1 - directed, 0.0), 1.0)
         return Flow(azimuth, elevation, diffuseness, max(level, SILENCE_DBFS), scatter)
