@@ -156,20 +156,18 @@ class StatefulStream:
                 f"audio encoder: frames of shape {mel.shape} came in, "
                 f"(hops, {self._frames.shape[2]}, {self._frames.shape[3]}) are needed"
             )
-        sounds = []
+        heard = []
         while len(mel):
             take = min(self.block - self._filled, len(mel))
             self._frames[0, self._filled : self._filled + take] = mel[:take]
             self._filled += take
             mel = mel[take:]
             if self._filled == self.block:
-                sounds.append(self._hear())
+                heard.append(self._run.run(self._frames))
                 self._filled = 0
-        return sounds
-
-    def _hear(self) -> EncoderOutput:
-        (sound,) = _sounds(self._path, self._run.run(self._frames))
-        return sound
+        if len(heard) > 1:
+            return _sounds(self._path, list(map(np.concatenate, zip(*heard, strict=True))))
+        return _sounds(self._path, heard[0]) if heard else []
 
 
 class StreamBatch:
@@ -200,7 +198,7 @@ class StreamBatch:
 
 
 def _sounds(path: Path, heard: list[NDArray[np.float32]]) -> list[EncoderOutput]:
-    """A sound for each stream of ``heard``, arrays (streams, K, ...)."""
+    """A sound for each stream or step of ``heard``, arrays (n, K, ...)."""
     # a NaN would stay in the state, and the stream be deaf from here on; the sum of squares is
     # finite where all values are, and found in a quarter of the time
     if not all(math.isfinite(np.vdot(values, values)) for values in heard):
