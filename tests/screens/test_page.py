@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ElementHandle, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
@@ -222,6 +222,8 @@ def test_a_region_is_drawn_with_the_mouse(page: Page, rules: Path) -> None:
     assert "azimuth_deg" not in rules.read_text()
 
 
+PHONE: Any = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
+
 ROUND_TO_BEHIND = ((-0.9, 0.4), (-0.7, 0.7), (-0.4, 0.9), (0.0, 1.0))
 """From the left of the dial on."""
 
@@ -234,8 +236,7 @@ def dial_of(page: Page) -> tuple[tuple[float, float], float]:
 
 
 def test_a_region_is_drawn_with_the_finger(browser: Browser, served: str) -> None:
-    phone: Any = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
-    with browser.new_context(**phone) as context:
+    with browser.new_context(**PHONE) as context:
         page = context.new_page()
         page.goto(served)
         page.tap(".rule .name >> text=glass breaking")
@@ -263,6 +264,51 @@ def test_a_region_is_drawn_with_the_finger(browser: Browser, served: str) -> Non
         assert page.evaluate(scrolled) == before  # the finger drew, and moved nothing else
         page.keyboard.press("Escape")  # a tap on a button would scroll first, which swallows it
         expect(page.locator("#editor")).to_be_hidden()
+
+
+def test_a_new_alert_moves_no_row_under_a_finger(browser: Browser, served: str) -> None:
+    with browser.new_context(**PHONE) as context:
+        page = context.new_page()
+        page.goto(served)
+        rows, newer = page.locator("#alerts li"), page.locator("#newer")
+        expect(rows.first).to_be_visible(timeout=1000 * SCENE_S)
+        touched = rows.first.element_handle()
+        assert touched is not None
+        touched.scroll_into_view_if_needed()
+        before = place_of(touched)
+        fingers = context.new_cdp_session(page)
+        point = {"x": before["x"] + 60, "y": before["y"] + 12}
+        fingers.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+        expect(newer).to_have_text(re.compile(r"[1-9]\d* newer"), timeout=1000 * SCENE_S)
+        assert place_of(touched) == before
+        fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        expect(newer).to_be_hidden()
+        assert place_of(touched)["y"] > before["y"]
+
+
+def test_a_new_alert_moves_no_row_of_a_list_that_was_scrolled(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 600})
+    rows, newer = page.locator("#alerts li"), page.locator("#newer")
+    page.wait_for_function(
+        "() => { const list = document.getElementById('alerts');"
+        " return list.scrollHeight > list.clientHeight + 20; }",
+        timeout=3_000 * SCENE_S,
+    )
+    page.locator("#alerts").evaluate("list => { list.scrollTop = 10; }")
+    shown = rows.nth(1).element_handle()
+    assert shown is not None
+    before = place_of(shown)
+    expect(newer).to_be_visible(timeout=1000 * SCENE_S)
+    assert place_of(shown) == pytest.approx(before, abs=1)  # a row is no whole number of pixels
+    newer.click()
+    expect(newer).to_be_hidden()
+    assert page.locator("#alerts").evaluate("list => list.scrollTop") == 0
+
+
+def place_of(element: ElementHandle) -> dict[str, float]:
+    box = element.bounding_box()
+    assert box is not None
+    return {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
 
 
 def test_a_button_that_is_pressed_twice_sends_once(page: Page, rules: Path) -> None:
@@ -513,6 +559,7 @@ def test_that_was_false_silences_its_like(page: Page) -> None:
     false = page.get_by_role("button", name=name, exact=True)  # a newer alert may become the first
     false.click()
     expect(page.locator("#alerts li", has=false)).to_have_class(re.compile("false"))
+    page.mouse.move(0, 0)  # rows wait while a hand is on the list
     page.wait_for_timeout(3_000)  # a second ring of the same scene may have begun
     before = alerts.count()
     page.wait_for_timeout(1000 * SCENE_S)

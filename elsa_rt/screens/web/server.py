@@ -49,6 +49,8 @@ class WebServer:
         """Serve ``app`` from now on."""
         import uvicorn
 
+        from elsa_rt.screens.web.quiet_server import QuietServer
+
         config = uvicorn.Config(
             app,
             http="h11",
@@ -63,7 +65,7 @@ class WebServer:
             server_header=False,
             timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(config)
+        self._server = QuietServer(config)
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), name="web", daemon=True)
         self._thread.start()
@@ -80,7 +82,7 @@ class WebServer:
     ) -> None:
         self._hub.stop()
         if self._thread is not None:
-            self._server.should_exit = True
+            self._server.end()
             self._thread.join(STOP_S)
         self._socket.close()
 

@@ -3,12 +3,14 @@
 import { fit, textSize } from "./angles.js";
 import { Dial } from "./dial.js";
 import { make } from "./rules.js";
+import { SteadyList } from "./steady.js";
 
-const SHOWN = 100, TIMELINE_S = 600;
+const SHOWN = 100, KEPT = 300, TIMELINE_S = 600;
 
 export class Alerts {
-  constructor(list, none, canvas, { onJudge, onError }) {
+  constructor(list, none, canvas, newer, { onJudge, onError }) {
     Object.assign(this, { list, none, canvas, onJudge });
+    this.steady = new SteadyList(list, newer);
     this.alerts = new Map();
     this.rows = new Map();
     this.player = new Player(document.getElementById("player"), onError);
@@ -16,23 +18,32 @@ export class Alerts {
   }
 
   set(alerts) {
-    this.list.replaceChildren();
+    this.steady.clear();
     this.alerts.clear();
     this.rows.clear();
     for (const alert of alerts) this.take(alert);
   }
 
   take(alert) {
+    const [oldest] = this.alerts.values();
+    if (this.alerts.size >= KEPT && alert.begun < oldest.begun) return;  // it was let go before
     this.alerts.set(alert.id, alert);
     let row = this.rows.get(alert.id);
     if (!row) {
       row = this.row(alert.id);
       this.rows.set(alert.id, row);
-      this.list.prepend(row.item);
+      this.fill(row, alert);
+      this.steady.add(row.item);
       if (this.list.children.length > SHOWN) this.list.lastElementChild.remove();
+      if (this.alerts.size > KEPT) this.forget(oldest.id);
     }
     this.fill(row, alert);
     this.none.hidden = true;
+  }
+
+  forget(id) {
+    this.alerts.delete(id);
+    this.rows.delete(id);
   }
 
   /** Rules that alert at present, with the alert of each. */
@@ -97,6 +108,7 @@ export class Alerts {
   show(alert) {
     const row = alert && this.rows.get(alert.id);
     if (!row) return;
+    this.steady.release();
     row.item.scrollIntoView({ block: "nearest" });
     row.buttons[0][1].focus({ preventScroll: true, focusVisible: true });
   }

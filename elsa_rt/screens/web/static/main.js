@@ -15,7 +15,7 @@ const element = (id) => document.getElementById(id);
 
 const compass = new Compass(element("compass"));
 const strip = new Strip(element("strip"));
-const alerts = new Alerts(element("alerts"), element("none"), element("timeline"), 
+const alerts = new Alerts(element("alerts"), element("none"), element("timeline"), element("newer"),
   { onJudge: judge, onError: toast });
 const rules = new Rules(element("rules"), { onEdit: (rule) => editor.open(rule), onMute: mute });
 const socket = new Socket(take, connected);
