@@ -120,8 +120,8 @@ def killed(directory: Path) -> Row:
     whole, _, torn = read_lines(path)
     ids = [line["id"] for line in map(json.loads, path.read_text().splitlines())
            if line["type"] == "alert" and line["state"] == "start"]  # fmt: skip
-    return Row(f"kill -9, three times into one file of {whole} lines", "-", "next start",
-               f"{torn} torn lines, {len(ids) - len(set(ids))} ids twice",
+    return Row("kill -9, three times into one file", "-", "next start",
+               f"{torn} torn of {whole + torn} lines, {len(ids) - len(set(ids))} ids twice",
                "those open have no end", "-")  # fmt: skip
 
 
