@@ -206,6 +206,7 @@ def _from_a_person(
     from elsa_rt.calibrate.directions import check_spread
     from elsa_rt.calibrate.recording import FourChannelReader
     from elsa_rt.screens.guide import Guide
+    from elsa_rt.sources.device_names import bare_name
     from elsa_rt.sources.open import open_source
 
     if arguments.noise:
@@ -233,7 +234,7 @@ def _from_a_person(
                 style="yellow",
                 soft_wrap=True,
             )
-    return takes, noise, ear.rate, ear.numbers, ear.name.split(" (hw:")[0]
+    return takes, noise, ear.rate, ear.numbers, bare_name(ear.name)
 
 
 def _places(arguments: argparse.Namespace, base: Profile) -> list[Any]:

@@ -93,6 +93,7 @@ def _list(profiles: list[Profile]) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("name", "microphone", "format", "radius", "right up to", ""):
         table.add_column(title, no_wrap=title != "microphone")
+    table.columns[0].min_width = max((len(profile.name) for profile in profiles), default=0)
     for profile in profiles:
         note, colour = state(profile)
         limit = None if profile.refused else profile.coincidence_hz

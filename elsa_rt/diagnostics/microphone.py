@@ -41,10 +41,10 @@ OnRecording = Callable[[Recording], None]
 
 def check_device(source: str | None, config: Config) -> Iterator[Check]:
     """Whether there is such a microphone, and what it can do."""
-    from elsa_rt.sources.devices import find_device
+    from elsa_rt.sources.device_names import find_device
 
     try:
-        device = find_device(None if source == "mic" else source)
+        device = find_device(source)
     except ElsaError as error:
         yield Check("device", "failure", str(error))
         return

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -27,6 +28,7 @@ from elsa_rt.config import Config
 from elsa_rt.errors import DeviceError, ElsaError, UsageError
 from elsa_rt.notices import OnNotice
 from elsa_rt.sources.base import Source
+from elsa_rt.sources.device_names import Known, Wanted
 
 OPEN_S = 30.0
 """So long the child may take to open the microphone; some drivers take seconds."""
@@ -54,7 +56,7 @@ class ProcessSource(Source):
 
     live = True
 
-    def __init__(self, wanted: str | int | None, config: Config, on_notice: OnNotice) -> None:
+    def __init__(self, wanted: Wanted, config: Config, on_notice: OnNotice) -> None:
         self._say = on_notice
         self._closed = False
         self._ahead = b""
@@ -69,15 +71,16 @@ class ProcessSource(Source):
         )
         try:
             assert self._child.stdin is not None
-            self._child.stdin.write(
-                json.dumps({"wanted": wanted, "config": given}).encode() + b"\n"
-            )
+            named = asdict(wanted) if isinstance(wanted, Known) else wanted
+            self._child.stdin.write(json.dumps({"wanted": named, "config": given}).encode() + b"\n")
             self._child.stdin.flush()
             opened = self._next(OPEN_S, "opening the microphone")
         except BaseException:
             self.close()
             raise
-        self.name, self.rate, self.channels = opened["name"], opened["rate"], opened["channels"]
+        self.rate, self.channels = opened["rate"], opened["channels"]
+        self.known = _known(opened["known"])
+        self.name = self.known.name
 
     def close(self) -> None:
         """End the child; whoever iterates comes to the end."""
@@ -148,6 +151,10 @@ class ProcessSource(Source):
         raise DeviceError(f"{doing}: it was closed")
 
 
+def _known(given: dict[str, Any]) -> Known:
+    return Known(**given | {"others": tuple(given["others"])})
+
+
 def capture() -> None:
     """Run in the child: open what standard input asks for, and write what is heard."""
     line = sys.stdin.buffer.readline()
@@ -171,13 +178,18 @@ def capture() -> None:
     if given["channels"] is not None:
         given["channels"] = tuple(given["channels"])
     config = Config(**given)
+    wanted = asked["wanted"]
     try:
         profile = profile_of(config)
         source = MicrophoneSource(
-            asked["wanted"], config, profile, lambda text: send({"notice": text})
+            _known(wanted) if isinstance(wanted, dict) else wanted,
+            config,
+            profile,
+            lambda text: send({"notice": text}),
         )
         with source:
-            send({"name": source.name, "rate": source.rate, "channels": source.channels})
+            opened = {"rate": source.rate, "channels": source.channels}
+            send(opened | {"known": asdict(source.known)})
             for block in source:
                 send(
                     {
@@ -192,12 +204,17 @@ def capture() -> None:
         send({"error": str(error), "usage": isinstance(error, UsageError)})
     except BrokenPipeError:
         pass
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        said = f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
+        send({"error": f"capturing the microphone failed, {said}", "usage": False})
     os._exit(0)  # a sound library may hang while it ends
 
 
 def _end_with_parent() -> None:
     """End when the parent does: its end of standard input closes then."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1 << 12):
+        pass
     os._exit(0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,52 +56,50 @@ def portaudio() -> Any:
 
 def devices() -> list[DeviceInfo]:
     """Every device that can be recorded from, in PortAudio's order."""
+    return [
+        DeviceInfo(
+            index,
+            entry["name"],
+            api,
+            entry["max_input_channels"],
+            round(entry["default_samplerate"]),
+            _remixes(entry["name"], api),
+        )
+        for index, api, entry in _entries()
+        if isinstance(entry, dict) and entry["max_input_channels"] > 0
+    ]
+
+
+def unreadable_devices() -> list[str]:
+    """Devices whose name is no UTF-8, in words: sounddevice can neither describe nor open them."""
+    return [
+        f"{index}: {entry!r}, {api}: its name is no UTF-8, so it cannot be opened: rename it"
+        for index, api, entry in _entries()
+        if isinstance(entry, bytes)
+    ]
+
+
+def _entries() -> Iterator[tuple[int, str, dict[str, Any] | bytes]]:
+    """Index, system and description of every device, or its name where that is no UTF-8."""
     sd = portaudio()
     try:
-        apis = [api["name"] for api in sd.query_hostapis()]
-        return [
-            DeviceInfo(
-                index,
-                entry["name"],
-                apis[entry["hostapi"]],
-                entry["max_input_channels"],
-                round(entry["default_samplerate"]),
-                _remixes(entry["name"], apis[entry["hostapi"]]),
-            )
-            for index, entry in enumerate(sd.query_devices())
-            if entry["max_input_channels"] > 0
-        ]
+        systems = {index: api["name"] for api in sd.query_hostapis() for index in api["devices"]}
+        for index, api in sorted(systems.items()):
+            try:
+                yield index, api, sd.query_devices(index)
+            except UnicodeDecodeError as error:
+                yield index, api, error.object
     except sd.PortAudioError as error:
         raise DeviceError(f"cannot list the sound devices: {error}") from error
 
 
-def find_device(wanted: str | int | None) -> DeviceInfo:
-    """The device by index, by its whole name or a part of it; None is the default one.
-
-    Raises
-    ------
-    DeviceError
-        None or several fit; the message lists them.
-    """
-    there = devices()
-    if wanted is None:
-        return _default(there)
-    part = str(wanted).casefold()
-    fitting = [d for d in there if isinstance(wanted, str) and d.name.casefold() == part]
-    if not fitting and part.isdecimal():
-        fitting = [device for device in there if device.index == int(part)]
-    elif not fitting:
-        fitting = [d for d in there if part in f"{d.name}, {d.host_api}".casefold()]
-    if not fitting:
-        raise DeviceError(
-            f"no microphone fits {wanted!r}, and no file has that name; {_listing(there)}"
-        )
-    if len(fitting) > 1:
-        raise DeviceError(
-            f"microphone {wanted!r} fits {len(fitting)} devices, "
-            f"give more of the name or the number; {_listing(fitting)}"
-        )
-    return fitting[0]
+def default_index() -> int:
+    """Index of the default input device; -1 if there is none."""
+    sd = portaudio()
+    try:
+        return int(sd.query_devices(kind="input")["index"])
+    except (sd.PortAudioError, ValueError):  # of a name that is no UTF-8, too
+        return -1
 
 
 def supported(device: DeviceInfo, channels: int, rate: int) -> str:
@@ -123,24 +122,6 @@ def accepts(device: DeviceInfo, channels: int, rate: int) -> bool:
     except (sd.PortAudioError, ValueError):
         return False
     return True
-
-
-def _default(devices: list[DeviceInfo]) -> DeviceInfo:
-    sd = portaudio()
-    try:
-        index = sd.query_devices(kind="input")["index"]
-    except (sd.PortAudioError, ValueError):
-        index = -1
-    for device in devices:
-        if device.index == index:
-            return device
-    raise DeviceError(f"there is no default microphone; {_listing(devices)}")
-
-
-def _listing(devices: list[DeviceInfo]) -> str:
-    if not devices:
-        return "no device records at all: is one plugged in (arecord -l)?"
-    return "\n  ".join(["there are", *map(str, devices)])
 
 
 def _remixes(name: str, host_api: str) -> bool:

@@ -17,7 +17,8 @@ from elsa_rt.microphones.to_foa import pick_channels
 from elsa_rt.notices import OnNotice
 from elsa_rt.sources.base import BLOCK_S, MIN_BLOCK_S, Source
 from elsa_rt.sources.capture_clock import CaptureClock
-from elsa_rt.sources.devices import ANY_CHANNELS, DeviceInfo, find_device, portaudio, supported
+from elsa_rt.sources.device_names import Wanted, find_device, known
+from elsa_rt.sources.devices import ANY_CHANNELS, DeviceInfo, portaudio, supported
 from elsa_rt.sources.ring import Ring
 
 RING_S = 4.0
@@ -44,8 +45,8 @@ class MicrophoneSource(Source):
 
     Parameters
     ----------
-    wanted : str, int or None
-        Part of the device's name, its index, or None for the default one.
+    wanted : str, int, Known or None
+        What names the device, see `device_names`; None is the default one.
     profile : Profile
         That of ``config``, resolved.
 
@@ -58,10 +59,10 @@ class MicrophoneSource(Source):
     live = True
 
     def __init__(
-        self, wanted: str | int | None, config: Config, profile: Profile, on_notice: OnNotice
+        self, wanted: Wanted, config: Config, profile: Profile, on_notice: OnNotice
     ) -> None:
         device = find_device(wanted)
-        self.name = device.name
+        self.name, self.known = device.name, known(device)
         self.rate = config.rate or _native_rate(device, profile)
         self.channels = _count(device, config.input_channels, profile.channels)
         pick_channels(profile, self.channels, f"microphone {self.name}")

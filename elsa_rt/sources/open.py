@@ -3,7 +3,7 @@
     "-"                     raw PCM on standard input      `pipe.PipeSource`
     "scene.wav", "dir/x"    a file                         `files.FileSource`
     None, "mic"             the default input device       `microphone.MicrophoneSource`
-    "zylia", 3              a device by name part or index
+    "zylia", 3              a device, see `device_names`
     (samples, rate)         samples in memory              `array.ArraySource`
     any other `Source`      itself
 
@@ -65,7 +65,7 @@ def open_source(
     if source is None or isinstance(source, (int, np.integer)) or _is_device(source):
         from elsa_rt.sources.microphone import MicrophoneSource
 
-        wanted = None if source in (None, "mic") else coerce(source, int | str, "source")
+        wanted = None if source is None else coerce(source, int | str, "source")
         if not supervised:
             return MicrophoneSource(wanted, config, profile, on_notice)
         return _supervised(wanted, config, on_notice)
@@ -81,9 +81,10 @@ def open_source(
 def _supervised(wanted: str | int | None, config: Config, on_notice: OnNotice) -> Source:
     """A microphone that is opened by its name again; what was said of it is not said twice."""
     from elsa_rt.sources.capture_process import ProcessSource
+    from elsa_rt.sources.device_names import Wanted, is_card_id
     from elsa_rt.sources.supervised import SupervisedSource
 
-    name: list[str | int | None] = [wanted]
+    name: list[Wanted] = [wanted]
     said: set[str] = set()
 
     def once(notice: str) -> None:
@@ -93,7 +94,8 @@ def _supervised(wanted: str | int | None, config: Config, on_notice: OnNotice) -
 
     def open_device() -> Source:
         opened = ProcessSource(name[0], config, once)
-        name[0] = opened.name
+        if not is_card_id(wanted):
+            name[0] = opened.known
         return opened
 
     return SupervisedSource(open_device, on_notice, wait=config.wait_for_device)
@@ -144,7 +146,7 @@ def is_path(text: str) -> bool:
     """
     if _exists(text):
         return True
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) and not _is_device_name(text):
         raise UsageError(
             f"{text} is an address: elsa-rt opens no network connection; let ffmpeg fetch it: "
             f"ffmpeg -i {shlex.quote(text)} -f wav - | elsa-rt listen -"

@@ -52,7 +52,7 @@ class Microphone:
 
     def _play(self, name: str, path: Path) -> subprocess.Popen[bytes]:
         player = subprocess.Popen(
-            [sys.executable, str(PLAYER), name, str(path)],
+            [sys.executable, str(PLAYER), str(path), name],
             env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._players.append(player)

@@ -19,7 +19,7 @@ import tempfile
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,7 +53,7 @@ def alsa_lacks() -> str:
 
 @contextlib.contextmanager
 def virtual_microphone(
-    samples: NDArray[np.float32], rate: int, *, repeat: bool = False
+    samples: NDArray[np.float32], rate: int, *, repeat: bool = False, name: str = DEVICE
 ) -> Iterator[VirtualMicrophone]:
     """An ALSA device that plays ``samples`` (channels, n) at its own pace, then silence.
 
@@ -68,16 +68,16 @@ def virtual_microphone(
         fifo = Path(folder, "foa.fifo")
         os.mkfifo(fifo)
         config = Path(folder, "alsa.conf")
-        config.write_text(_alsa_config(fifo, channels, rate))
+        config.write_text(_alsa_config(fifo, channels, rate, name))
         period = round(rate * PERIOD_S) * channels * 2
         with _feeding(fifo, pcm.astype("<i2").T.tobytes(), period, repeat):
-            yield VirtualMicrophone(DEVICE, {**os.environ, "ALSA_CONFIG_PATH": str(config)}, rate)
+            yield VirtualMicrophone(name, {**os.environ, "ALSA_CONFIG_PATH": str(config)}, rate)
 
 
-def _alsa_config(fifo: Path, channels: int, rate: int) -> str:
+def _alsa_config(fifo: Path, channels: int, rate: int, name: str) -> str:
     return f"""<{ALSA_CONFIG}>
 pcm.foaraw {{ type file; slave.pcm {{ type null }}; file /dev/null; infile "{fifo}"; format "raw" }}
-pcm.{DEVICE} {{
+pcm."{name}" {{
     type plug
     slave {{ pcm "foaraw" format S16_LE channels {channels} rate {rate} }}
     route_policy copy
@@ -127,11 +127,14 @@ def _waiting(pipe: int) -> int:
 
 
 @contextlib.contextmanager
-def jack_microphone(samples: NDArray[np.float32], rate: int) -> Iterator[VirtualMicrophone]:
+def jack_microphone(
+    samples: NDArray[np.float32], rate: int, *, names: Sequence[str] = (DEVICE,)
+) -> Iterator[VirtualMicrophone]:
     """A JACK client that plays ``samples`` (channels, n) over and over, on a server of its own.
 
     The server's clock waits for nobody: a program that is held up overflows. End the program
-    before leaving: the server hangs on clients that are killed.
+    before leaving: the server hangs on clients that are killed. With several ``names`` as many
+    clients play, and the first is the device.
     """
     with tempfile.TemporaryDirectory(prefix="virtual-mic-") as folder, contextlib.ExitStack() as at:
         path = Path(folder, "samples.npy")
@@ -139,12 +142,12 @@ def jack_microphone(samples: NDArray[np.float32], rate: int) -> Iterator[Virtual
         server = JackServer()
         at.callback(server.close)
         server.start(rate)
-        player = [sys.executable, str(PLAYER), DEVICE, str(path)]
+        player = [sys.executable, str(PLAYER), str(path), *names]
         ready = at.enter_context(_running(player, server.environment)).stdout
         assert ready is not None
         if not ready.readline():
             raise RuntimeError(f"the player did not reach the JACK server {server.name}")
-        yield VirtualMicrophone(DEVICE, server.environment, rate)
+        yield VirtualMicrophone(names[0], server.environment, rate)
 
 
 @contextlib.contextmanager

@@ -1,10 +1,11 @@
-"""Plays an array as a JACK client, over and over: ``python jack_player.py NAME samples.npy``.
+"""Plays an array as JACK clients, over and over: ``python jack_player.py samples.npy NAME...``.
 
-Prints the time of the monotonic clock at which each pass begins.
+Prints the time of the monotonic clock at which each pass of the first begins.
 """
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import jack
 import numpy as np
+from numpy.typing import NDArray
 
 ENDS = {signal.SIGTERM, signal.SIGINT}
 
@@ -28,13 +30,11 @@ def connect(name: str) -> Any:
             time.sleep(0.05)
 
 
-def main(name: str, path: str) -> None:
-    """Play until terminated; the server hangs if a client goes without taking its leave."""
-    samples = np.load(path)
+def play(name: str, samples: NDArray[np.float32], begins: list[float]) -> Any:
+    """A client that plays once it is activated, and notes when each pass ``begins``."""
     client = connect(name)
     ports = [client.outports.register(f"channel{index + 1:02d}") for index in range(len(samples))]
     place = np.arange(client.blocksize)
-    begins: list[float] = []
 
     def process(frames: int) -> None:
         nonlocal place
@@ -45,8 +45,18 @@ def main(name: str, path: str) -> None:
         place += frames
 
     client.set_process_callback(process)
+    return client
+
+
+def main(path: str, first: str, *names: str) -> None:
+    """Play until terminated; the server hangs if a client goes without taking its leave."""
+    samples = np.load(path)
+    begins: list[float] = []
     told = 0
-    with client:
+    with contextlib.ExitStack() as clients:
+        clients.enter_context(play(first, samples, begins))
+        for name in names:
+            clients.enter_context(play(name, samples, []))
         while signal.sigtimedwait(ENDS, 0.05) is None:
             for begin in begins[told:]:
                 print(begin, flush=True)
