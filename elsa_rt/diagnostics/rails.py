@@ -11,6 +11,7 @@ from elsa_rt.diagnostics.still import Extremes
 RUN = 3  # samples in a row at the rail are no peak but a cut one
 LEAST = 0.02  # of full scale between the middle and a rail: smaller steps are those of the bits
 TOLERANCES = (1e-4, 4e-3)  # of the rail: digital ones are sharp, analogue ones are not
+STANDING = (RUN, 8)  # samples at such a rail: a steep peak may have four in the wider one by chance
 FEW = 4096  # samples tell the middle as well as all
 CROWDED = 4  # times as many samples at the rail as in the three tolerances below it
 
@@ -50,11 +51,11 @@ def _at_rail(
     if top - middle < LEAST:
         return 0
     values = sign * row[at]
-    for tolerance in TOLERANCES:
+    for tolerance, least in zip(TOLERANCES, STANDING, strict=True):
         width = tolerance * max(abs(top), top - middle)
         near = at[values >= top - width]
         standing = _in_runs(near)
-        if standing == 0:
+        if standing < least:
             continue
         below = np.count_nonzero(sign * row >= top - 4 * width) - near.size
         if standing >= CROWDED * below:

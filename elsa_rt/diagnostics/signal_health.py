@@ -51,13 +51,14 @@ class SignalHealth:
         self._chosen = np.array(self._numbers) - 1
         self._used = np.array([number not in silent for number in self._numbers])
         self._capsules = capsules
+        self._lost_in_all = 0
         self.reset()
 
     def reset(self) -> None:
-        """Forget all sound and what has been said."""
+        """Forget all sound and what has been said, but not what was lost in all."""
         self._silent_until: dict[str, float] = {}
         self._faults: dict[str, tuple[str, float]] = {}  # by kind: in words, and until when
-        self._bad = self._lost = self._lost_in_all = self._clips = 0
+        self._bad = self._lost = self._clips = 0
         self._clipped = np.zeros(4, bool)
         self._position = 0  # samples since the first, lost ones included
         self._rate = 0

@@ -12,6 +12,7 @@ from elsa_rt.audio.block import Block, SourceStatus
 from elsa_rt.errors import DeviceError
 from elsa_rt.notices import OnNotice
 from elsa_rt.sources.base import Source
+from elsa_rt.sources.second_opening import SecondOpening
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
 """Seconds between two tries to open it: they double, up to the longest."""
@@ -25,6 +26,7 @@ class SupervisedSource(Source):
 
     Time goes on by the monotonic clock: samples of a gap count as lost, and the first block after
     it says that the source was ``resumed``. While nothing comes, blocks without samples say so.
+    While nothing moves it is opened a second time, see `second_opening`.
 
     Parameters
     ----------
@@ -55,6 +57,7 @@ class SupervisedSource(Source):
         self._clock, self._sleep = clock, sleep
         self._closed = False
         self._restarts = 0
+        self._second = SecondOpening(open_device, clock)
         self._source: Source | None = None
         try:
             self._source = open_device()
@@ -69,6 +72,7 @@ class SupervisedSource(Source):
     def close(self) -> None:
         """Stop capturing; whoever iterates comes to the end."""
         self._closed = True
+        self._second.close()
         if self._source is not None:
             self._source.close()
 
@@ -97,12 +101,17 @@ class SupervisedSource(Source):
                         block = self._moved(block, offset, 0, False)
                     heard_s = (block.start + block.samples.shape[1]) / source.rate
                     yield block
-                if self._closed:
-                    return
-                reason = f"microphone {source.name} ended"
+                    if (moving := self._second.look(block)) is not None:
+                        self._change_to(moving)
+                        break
+                else:
+                    if self._closed:
+                        return
+                    reason = f"microphone {source.name} ended"
+                    self._lose(reason)
             except DeviceError as error:
                 reason = str(error)
-            self._lose(reason)
+                self._lose(reason)
 
     def _moved(self, block: Block, offset: int, gap: int, resumed: bool) -> Block:
         """``block`` in the time of this source."""
@@ -116,6 +125,21 @@ class SupervisedSource(Source):
             SourceStatus(status.silent_s, status.lag_s, resumed, self._restarts, status.reason),
         )
 
+    def _change_to(self, moving: Source) -> None:
+        """Listen to a second opening of the microphone, as nothing moved in the first."""
+        assert self._source is not None
+        self._source.close()
+        self._take(moving)
+        self._say(
+            f"microphone {self.name} gave nothing but a constant until it was opened again: what "
+            "it hears has gone and come back"
+        )
+
+    def _take(self, source: Source) -> None:
+        self._source = source
+        self._restarts += 1
+        self.name, self.rate, self.channels = source.name, source.rate, source.channels
+
     def _lose(self, reason: str) -> None:
         if self._source is not None:
             self._source.close()
@@ -127,13 +151,10 @@ class SupervisedSource(Source):
         lost_at, wait = self._clock(), FIRST_WAIT_S
         while not self._closed:
             try:
-                self._source = self._open_device()
+                self._take(self._open_device())
             except DeviceError as error:
                 reason = str(error).partition(";")[0]
             else:
-                self._restarts += 1
-                self.name, self.rate = self._source.name, self._source.rate
-                self.channels = self._source.channels
                 self._say(f"microphone {self.name} is heard again")
                 return
             until = self._clock() + wait * random.uniform(0.8, 1.2)

@@ -391,6 +391,15 @@ def test_clipping_at_a_rail_of_any_level(rail: float, wobble: float) -> None:
     assert set(kinds(samples)) == {"clip"}
 
 
+def test_one_steep_peak_with_a_flat_top_is_no_rail() -> None:
+    samples = noise(4.0) * 0.01
+    samples[3, RATE : RATE + 6] = [0.02, 0.0499, 0.05, 0.05, 0.0499, 0.02]
+    assert "clip" not in kinds(samples)
+    for again in range(2):
+        samples[3, (2 + again) * RATE // 2 + 9 :][:6] = [0.02, 0.0499, 0.05, 0.05, 0.0499, 0.02]
+    assert "clip" in kinds(samples)
+
+
 def test_samples_above_full_scale_are_no_clipping() -> None:
     time_s = np.arange(4 * RATE) / RATE
     samples = plane_wave(4.0) + 4 * np.sin(2 * np.pi * 440 * time_s) * [[1], [0.8], [0.3], [0.5]]

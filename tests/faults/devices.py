@@ -37,15 +37,33 @@ class Microphone:
         self._passes: list[tuple[float, float]] = []  # begin and end of each
         self._folder = tempfile.TemporaryDirectory(prefix="elsa-rt-scene-")
 
-    def start(self, rate: int = 48_000, others: int = 0) -> None:
+    def start(self, rate: int = 48_000, others: int = 0, name: str = NAME) -> None:
         """Start the server, ``others`` clients before the microphone, and the microphone."""
+        self._server.start(rate)
+        path = self._scene(rate)
+        for other in [f"Aardvark {number}" for number in range(others)]:
+            self._play(other, path)
+        self._plug_in(path, name)
+
+    def plug_in(self) -> None:
+        """Start the microphone alone, the server goes on."""
+        self._plug_in(self._scene(48_000), NAME)
+
+    def unplug(self) -> None:
+        """End the microphone in order, as a program that is started anew; the server goes on."""
+        player = self._players.pop()
+        player.terminate()
+        player.wait()
+        self._end_pass(time.monotonic())
+
+    def _scene(self, rate: int) -> Path:
         scene, scene_rate = soundfile.read(demo_path(), dtype="float32", always_2d=True)
         path = Path(self._folder.name, f"{rate}.npy")
         np.save(path, np.ascontiguousarray(soxr.resample(scene, scene_rate, rate).T))
-        self._server.start(rate)
-        for name in [f"Aardvark {number}" for number in range(others)]:
-            self._play(name, path)
-        player = self._play(NAME, path)
+        return path
+
+    def _plug_in(self, path: Path, name: str) -> None:
+        player = self._play(name, path)
         threading.Thread(target=self._note, args=(player,), daemon=True).start()
         while player.poll() is None and not (self._passes and self._passes[-1][1] == np.inf):
             time.sleep(0.05)
@@ -139,6 +157,59 @@ def another_number(directory: Path) -> Row:
     return _comes_back(directory, fault, 44_100, 2)
 
 
+def renamed(directory: Path) -> Row:
+    """The microphone comes back under another name, which must not be opened, then its own."""
+    fault = f"the microphone comes back under another name, {GAP_S:.0f} s later under its own"
+    if shutil.which("jackd") is None:
+        return missing(fault, JACK_MISSING)
+    microphone, run = _begin(directory)
+    try:
+        microphone.kill()
+        began = time.monotonic()
+        detected = run.wait_for(is_event("deaf"), began)
+        microphone.start(name="Cardioid")
+        time.sleep(GAP_S)
+        stranger = run.wait_for(is_event("hearing"), began, limit_s=0.1)
+        microphone.kill()
+        microphone.start()
+        back = time.monotonic()
+        recovered = run.wait_for(is_event("hearing"), began)
+        heard = began + (recovered or 0)
+        time.sleep(AFTER_S)
+        sounds = microphone.sounds()
+        told = "event, state, notice" if stranger is None else "never: another one was opened"
+        return Row(fault, seconds(detected), seconds(max(0.0, heard - back)), _lost(run, began),
+                   alerts_lost(sounds, run, [Gap(began, heard)]), told)  # fmt: skip
+    finally:
+        run.end()
+        microphone.close()
+
+
+def client_restarts(directory: Path) -> Row:
+    """The program that the sound server gets the microphone from ends and starts again."""
+    fault = f"the program of the microphone ends, the sound server goes on, {GAP_S:.0f} s"
+    if shutil.which("jackd") is None:
+        return missing(fault, JACK_MISSING)
+    microphone, run = _begin(directory)
+    try:
+        microphone.unplug()
+        began = time.monotonic()
+        detected = run.wait_for(is_event("deaf"), began)
+        time.sleep(max(0.0, began + GAP_S - time.monotonic()))
+        microphone.plug_in()
+        back = time.monotonic()
+        recovered = run.wait_for(is_event("hearing"), began)
+        heard = began + (recovered or 0)
+        time.sleep(AFTER_S)
+        sounds = microphone.sounds()
+        return Row(fault, seconds(detected), seconds(heard - back if recovered else None),
+                   "the silence, which is no loss", alerts_lost(sounds, run, [Gap(began, heard)]),
+                   "event, state, notice")  # fmt: skip
+    finally:
+        run.end()
+        microphone.close()
+
+
 def portaudio_aborts(directory: Path) -> Row:
     """The process that captures is ended as abort() ends it."""
     fault = "PortAudio aborts (SIGABRT in the process that captures)"
@@ -192,4 +263,11 @@ def stopped_listener(directory: Path) -> Row:
         microphone.close()
 
 
-FAULTS = (sound_server_killed, another_number, portaudio_aborts, stopped_listener)
+FAULTS = (
+    sound_server_killed,
+    another_number,
+    renamed,
+    client_restarts,
+    portaudio_aborts,
+    stopped_listener,
+)
