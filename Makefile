@@ -149,7 +149,6 @@ release-before: $(VENV)/.installed
 	rm -rf build/release && mkdir -p build/release
 	git archive $(RELEASE) elsa_rt calibration/microphones | tar -x -C build/release
 	cp -r build/release/calibration/microphones build/release/elsa_rt/microphones
-	$(BIN)/python -m pip install --quiet --no-deps --target build/release rocket-fft
 
 bench-release: release-before
 	$(BIN)/python -m tests.bench.release --before build/release $(ARGS)

@@ -12,7 +12,9 @@ from elsa_rt.interrupts import end_at_once, end_in_order
 def start() -> int:
     """Run the program; while it runs Ctrl-C ends in order what it interrupts."""
     try:
-        from elsa_rt.cli import main
+        from elsa_rt.cli import load, main
+
+        load(sys.argv[1:])
     except (ImportError, MemoryError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         print(

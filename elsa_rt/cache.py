@@ -44,7 +44,8 @@ def digest(*parts: str | bytes | NDArray[Any]) -> str:
 def load(kind: str, key: str) -> dict[str, NDArray[Any]] | None:
     """Arrays by name that `save` was given under ``key``; None where there are none."""
     try:
-        with np.load(_path(kind, key), allow_pickle=False) as stored:
+        # of a damaged file that it opened itself NumPy would leave open what it read
+        with _path(kind, key).open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except (OSError, ElsaError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return None
@@ -63,7 +64,7 @@ def save(kind: str, key: str, arrays: Mapping[str, NDArray[Any]], most: int = MO
         _forget(sorted(path.parent.glob("*.npz"), key=_written)[:-most])
     except (OSError, ElsaError) as error:
         fail(error)
-    _give_back()
+    give_back()
 
 
 def fail(error: Exception) -> None:
@@ -71,8 +72,8 @@ def fail(error: Exception) -> None:
     _failures[:] = [f"the cache cannot be written ({error}): the next start takes as long"]
 
 
-def _give_back() -> None:
-    """Return the memory of what was computed, tens of MB, to the system; C would keep it."""
+def give_back() -> None:
+    """Return the memory of what was loaded or computed, which C would keep, to the system."""
     with contextlib.suppress(OSError, AttributeError):  # only the C library of GNU can
         ctypes.CDLL(None).malloc_trim(0)
 

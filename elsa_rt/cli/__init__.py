@@ -1,5 +1,7 @@
 """The command ``elsa-rt``: a module a command, and the one gate that every error leaves through.
 
+The module of a command is loaded when it is asked for.
+
 Exit codes: 0 done, also when the reader of a pipe had enough; 1 it could not be done; 2 it was
 asked wrongly; 130 and 143 ended by Ctrl-C and SIGTERM, after the open alerts were ended.
 """
@@ -12,43 +14,19 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
-from elsa_rt.cli import (
-    bench,
-    calibrate,
-    check,
-    compile,
-    devices,
-    doctor,
-    embed,
-    embed_text,
-    explain,
-    feedback,
-    forget,
-    guide,
-    info,
-    init,
-    listen,
-    memory,
-    microphones,
-    recall,
-    remember,
-    replay,
-    report,
-    serve,
-    support,
-    tune,
-    warmup,
-)
 from elsa_rt.cli.options import Help, Parser
 from elsa_rt.errors import ElsaError, UsageError
 from elsa_rt.version import __version__
 
 COMMANDS = (
-    listen, init, serve, recall, remember, forget, memory, check, replay, report, feedback, tune,
-    explain, embed, embed_text, devices, microphones, calibrate, doctor, support, bench, compile,
-    warmup, info, guide,
+    "listen", "init", "serve", "recall", "remember", "forget", "memory", "check", "replay",
+    "report", "feedback", "tune", "explain", "embed", "embed-text", "devices", "microphones",
+    "calibrate", "doctor", "support", "bench", "compile", "warmup", "info", "guide",
 )  # fmt: skip
+"""Each is a module of this package."""
 
 DESCRIPTION = """\
 Hears what sounds where, and answers to your own sentences.
@@ -61,12 +39,13 @@ Hears what sounds where, and answers to your own sentences.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``elsa-rt`` with ``argv``, by default the process's own; returns the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
     debug = False
     try:
         _open_streams()
-        if nul := next((word for word in argv or () if "\0" in word), None):
+        if nul := next((word for word in argv if "\0" in word), None):
             raise UsageError(f"{nul!r} has a NUL in it, which no text and no file name may have")
-        arguments = parser().parse_args(argv)
+        arguments = parser(load(argv)).parse_args(argv)
         debug = arguments.debug
         code: int = arguments.run(arguments) or 0
         sys.stdout.flush()
@@ -97,8 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"internal error, {type(error).__name__}: {error}{cure}", 1)
 
 
-def parser() -> Parser:
-    """The parser of all commands."""
+def parser(commands: Sequence[str] = COMMANDS) -> Parser:
+    """The parser of ``commands``; the modules of others are not loaded."""
     top = Parser(
         prog="elsa-rt",
         description=DESCRIPTION,
@@ -107,10 +86,22 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"elsa-rt {__version__}")
     top.set_defaults(run=lambda _: top.print_help(), debug=False)
-    commands = top.add_subparsers(metavar="COMMAND")
-    for command in COMMANDS:
-        command.add(commands)
+    parsers = top.add_subparsers(metavar="COMMAND")
+    for name in commands:
+        _module_of(name).add(parsers)
     return top
+
+
+def load(argv: Sequence[str]) -> Sequence[str]:
+    """Load the command that ``argv`` begins with, all where it begins with none; their names."""
+    asked = argv[:1] if argv and argv[0] in COMMANDS else COMMANDS
+    for name in asked:
+        _module_of(name)
+    return asked
+
+
+def _module_of(command: str) -> Any:
+    return import_module(f"elsa_rt.cli.{command.replace('-', '_')}")
 
 
 def _open_streams() -> None:

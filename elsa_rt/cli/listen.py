@@ -99,6 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
         book = RuleBook(listener, file)
         if why := cache.failure():
             notices(why)
+        cache.give_back()
         stop.loaded()
         with open_source(source, config, notices, supervised=True) as opened:
             output: AbstractContextManager[HearingSink]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -168,9 +168,10 @@ def read_words(bundle: ModelBundle, texts: Sequence[str]) -> list[Words]:
     ]
 
 
-def read_vocabulary(bundle: ModelBundle) -> dict[str, int]:
-    """The tokens that the text encoder of ``bundle`` knows, and their numbers."""
-    return dict(_tokenizer(bundle).get_vocab())
+def token_numbers(bundle: ModelBundle) -> Callable[[str], int | None]:
+    """What gives the number of a token in the vocabulary of ``bundle``; None where it has none."""
+    found: Callable[[str], int | None] = _tokenizer(bundle).token_to_id
+    return found
 
 
 def warm_up(bundle: ModelBundle) -> None:

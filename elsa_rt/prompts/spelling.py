@@ -9,7 +9,7 @@ letter away ("alam").
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -21,6 +21,9 @@ COMMON = 6_000
 
 RARE = 18_000
 """From here on words are so rare that they may as well be a misspelt one."""
+
+ABSENT = 1 << 30
+"""The number of a word that is not in the vocabulary."""
 
 MIN_LETTERS = 3
 
@@ -58,13 +61,13 @@ class Lexicon:
 
     Parameters
     ----------
-    vocabulary : mapping of tokens to numbers
-        Pieces of words begin with ``##``.
+    number_of : callable
+        Gives the number of a word in the vocabulary, None where it is not there as a whole.
     sounds : names of known sounds
     """
 
-    def __init__(self, vocabulary: Mapping[str, int], sounds: Collection[str]) -> None:
-        self._vocabulary = vocabulary
+    def __init__(self, number_of: Callable[[str], int | None], sounds: Collection[str]) -> None:
+        self._number_of = number_of
         named = {word for name in sounds for word in _words(name.replace("_", " "))}
         self._sounds = named | sound_words() | set(MEANS)
 
@@ -75,7 +78,7 @@ class Lexicon:
             if len(word) < MIN_LETTERS or self._is_known(word):
                 continue
             meant = self._meant(word)
-            if meant is not None or word not in self._vocabulary:
+            if meant is not None or self._number(word) == ABSENT:
                 found[word] = Strange(word, meant)
         return list(found.values())
 
@@ -93,7 +96,7 @@ class Lexicon:
             return True
         if any(stem in self._sounds for stem in _stems(word)) or self._is_form(word):
             return True
-        return word not in self._vocabulary and self._is_compound(word)
+        return self._number(word) == ABSENT and self._is_compound(word)
 
     def _is_form(self, word: str) -> bool:
         return any(len(stem) >= MIN_LETTERS and self._number(stem) < RARE for stem in _stems(word))
@@ -106,7 +109,8 @@ class Lexicon:
         return any(max(self._number(word[:at]), self._number(word[at:])) < COMMON for at in cuts)
 
     def _number(self, word: str) -> int:
-        return self._vocabulary.get(word, 1 << 30)
+        number = self._number_of(word)
+        return ABSENT if number is None else number
 
     def _meant(self, word: str) -> str | None:
         """The known word that is one letter away: of a sound or a place first, then the commonest.
@@ -117,13 +121,13 @@ class Lexicon:
         for sounds in (near & self._sounds, set(filter(self._is_sound_form, near))):
             if sounds:
                 return min(sounds, key=lambda one: (self._number(one), one))
-        if word in self._vocabulary:
+        if self._number(word) != ABSENT:
             return None
         common = [one for one in near if len(one) > 2 and self._number(one) < COMMON]
         return min(common, key=lambda one: (self._number(one), one)) if common else None
 
     def _is_sound_form(self, word: str) -> bool:
-        known = self._number(word) < 1 << 30
+        known = self._number(word) != ABSENT
         return known and len(word) > 4 and any(stem in self._sounds for stem in _stems(word))
 
 

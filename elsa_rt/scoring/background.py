@@ -108,7 +108,7 @@ def per_rule(values: NDArray[Any], owner: NDArray[np.intp]) -> NDArray[Any]:
     """The highest of ``values`` (v, ...) of the sounds of each rule (p, ...)."""
     if not owner.size or owner[-1] + 1 == owner.size:
         return values
-    return np.asarray(np.maximum.reduceat(values, np.searchsorted(owner, np.unique(owner))))
+    return np.asarray(np.maximum.reduceat(values, np.searchsorted(owner, np.arange(owner[-1] + 1))))
 
 
 def false_alarm_curves(peaks: Sequence[Floats], hours: Sequence[float]) -> FalseAlarmCurves:

@@ -158,7 +158,8 @@ def fit_curve(
     tail_scale = widened * max(
         float((share * (logit[:first] - logit[first])).sum() / share.sum()), MIN_TAIL_SCALE
     )
-    knots = np.unique(np.geomspace(first + 1, order.size, KNOTS).astype(int)) - 1
+    knots = np.geomspace(first + 1, order.size, KNOTS).astype(int) - 1  # some are equal
+    knots = knots[np.diff(knots, prepend=-1) > 0]
     knots = np.concatenate([np.full(KNOTS - knots.size, knots[-1]), knots[::-1]])
     rising = np.maximum.accumulate(logit[knots] + 1e-6 * np.arange(KNOTS))
     return rising, log_rate[knots] - 1e-9 * np.arange(KNOTS), np.array(tail_scale)

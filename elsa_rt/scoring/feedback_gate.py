@@ -121,7 +121,7 @@ class FeedbackGate:
         if not match.any():
             return None
         shift = np.zeros((len(match), self._count))
-        for rule in np.unique(marks.rule).tolist():
+        for rule in sorted(set(marks.rule.tolist())):
             mine = marks.rule == rule
             # several weak marks add up, never to more than one strong one
             right, false = (

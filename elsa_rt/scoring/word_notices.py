@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.encoder.text import read_vocabulary
+from elsa_rt.encoder.text import token_numbers
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.prompts.checks import quoted
 from elsa_rt.prompts.spelling import Lexicon, Strange
@@ -39,7 +39,7 @@ def _of_rule(
     if not bank.doubtful:
         return []
     lexicon = bundle.memo.get(
-        "lexicon", lambda: Lexicon(read_vocabulary(bundle), statistics.names.labels)
+        "lexicon", lambda: Lexicon(token_numbers(bundle), statistics.names.labels)
     )
     rule, found = bank.rules[index], []
     for text in (*rule.prompts, *rule.but_not):

@@ -49,8 +49,9 @@ def listen(package: Path, scene: Path, cache: Path) -> Cost:
     command += [word for n in range(100) for word in ("--prompt", f"{PROMPTS[n % 10]}, {n}")]
     environment = {
         **os.environ, "PYTHONPATH": str(package), "ELSA_RT_CACHE": str(cache / "own"),
-        "NUMBA_CACHE_DIR": str(cache / "numba"),
+        "NUMBA_CACHE_DIR": str(cache / "numba"), "PYTHONPYCACHEPREFIX": str(cache / "compiled"),
     }  # fmt: skip
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as an installed package, it is compiled
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(
         command, env=environment, cwd=cache, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

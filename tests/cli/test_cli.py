@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -268,3 +270,18 @@ def test_without_a_prompt_listen_names_known_sounds(
                  "--bundle", str(bundle)]) == 0  # fmt: skip
     named = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {len(one["labels"]) for one in named if one["type"] == "hearing"} == {0, 1}
+
+
+def test_a_command_loads_no_other() -> None:
+    program = (
+        "import sys\n"
+        "from elsa_rt.cli import COMMANDS, main, parser\n"
+        "main(['embed-text', '--output', 'no such place/x.npz', 'a dog'])\n"
+        "names = [name.replace('-', '_') for name in COMMANDS]\n"
+        "print(*(name for name in names if f'elsa_rt.cli.{name}' in sys.modules))\n"
+        "print(len(parser()._subparsers._group_actions[0].choices) == len(COMMANDS))\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert said.stdout.splitlines() == ["embed_text", "True"]

@@ -26,7 +26,7 @@ sys.meta_path.insert(0, Interrupting())
 """
 """Sends Ctrl-C to its own process at the import of a module."""
 
-LOADED = ("elsa_rt.telemetry", "elsa_rt.version", "elsa_rt.cli", "numpy", "elsa_rt.cli.warmup")
+LOADED = ("elsa_rt.telemetry", "elsa_rt.version", "elsa_rt.cli", "numpy", "elsa_rt.cli.guide")
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,12 @@ from onnx import TensorProto, helper, numpy_helper
 from elsa_rt.config import Config
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, DEFAULT, ModelBundle
+from elsa_rt.encoder.compiled import model as compiled_model
 from elsa_rt.encoder.compiled.lowering import lower
 from elsa_rt.encoder.compiled.model import RUN, CompiledAudio
 from elsa_rt.encoder.compiled.onnx_file import read_graph
 from elsa_rt.encoder.onnx import OnnxAudio
+from elsa_rt.encoder.step import OUTPUTS
 from elsa_rt.errors import EngineError
 from export.bundles.lean import random_frames
 from export.bundles.manifest import rehash
@@ -80,6 +84,36 @@ def test_auto_takes_it_and_named_engines_are_kept(bundle: ModelBundle) -> None:
         assert AudioEncoder(bundle, Config(**settings)).engine == "onnx"  # type: ignore[arg-type]
     with pytest.raises(EngineError, match=r"compiled: it has no --precision fp16: use --engine on"):
         AudioEncoder(bundle, Config(engine="compiled", precision="fp16"))
+
+
+def test_a_program_is_kept_from_start_to_start(
+    bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELSA_RT_CACHE", str(tmp_path))
+    made = CompiledAudio(bundle, Config()).program.arrays()
+    (file,) = tmp_path.glob("programs/*.npz")
+    with monkeypatch.context() as patched:
+        patched.setattr(compiled_model, "lower", lambda *_: pytest.fail("it is made again"))
+        kept = CompiledAudio(bundle, Config()).program.arrays()
+    file.write_bytes(file.read_bytes()[:-1000])
+    again = CompiledAudio(bundle, Config()).program.arrays()
+    for name, array in made.items():
+        np.testing.assert_array_equal(kept[name], array)
+        np.testing.assert_array_equal(again[name], array)
+    assert len(file.read_bytes()) > 1_000_000
+
+
+def test_a_graph_is_forgotten_once_its_program_is_made(bundle: ModelBundle) -> None:
+    graph = read_graph(bundle.read(bundle.file(AUDIO_ENCODER)))
+    values = weakref.ref(max(graph.constants.values(), key=np.size))
+    gc.collect()
+    gc.disable()
+    try:
+        lower(graph, OUTPUTS)
+        del graph
+        assert values() is None
+    finally:
+        gc.enable()
 
 
 def test_without_machine_code_nobody_waits_for_a_compiler(

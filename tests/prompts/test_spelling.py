@@ -9,7 +9,7 @@ import pytest
 
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.encoder.text import read_vocabulary
+from elsa_rt.encoder.text import token_numbers
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.prompts.spelling import Lexicon
 from elsa_rt.scoring.statistics import Statistics
@@ -28,7 +28,7 @@ def statistics(shipped: ModelBundle) -> Statistics:
 
 @pytest.fixture(scope="module")
 def lexicon(shipped: ModelBundle, statistics: Statistics) -> Lexicon:
-    return Lexicon(read_vocabulary(shipped), statistics.names.labels)
+    return Lexicon(token_numbers(shipped), statistics.names.labels)
 
 
 @pytest.mark.parametrize(

@@ -51,12 +51,6 @@ class _Lowering:
         self._values = Values(graph)
         self._done: set[int] = set()  # nodes that went into others
         self._followed: set[str] = set()  # memories whose next rows were asked for
-        self._how: Mapping[str, Callable[[Node], None]] = {
-            "Slice": self._slice, "Split": self._split, "Transpose": self._transpose,
-            "Reshape": self._reshape, "Concat": self._concat, "Conv": self._conv,
-            "Gemm": lambda node: dense(self._values, node), "ReduceSum": self._sum,
-            "ReduceMean": self._mean, "ReduceL2": self._length, "Clip": self._clip,
-        }  # fmt: skip
 
     def program(self, outputs: Sequence[str]) -> Program:
         g = self._values
@@ -83,8 +77,8 @@ class _Lowering:
         elif kind in ONE_VALUE and node.attributes.get("approximate", "none") == "none":
             value = g[node.inputs[0]]
             g.map(ONE_VALUE[kind], g.room(node.outputs[0], value.shape), value)
-        elif kind in self._how:
-            self._how[kind](node)
+        elif kind in _HOW:
+            _HOW[kind](self, node)
         else:
             raise ValueError(f"an operation {kind}")
 
@@ -162,6 +156,9 @@ class _Lowering:
 
     # layers and sums
 
+    def _dense(self, node: Node) -> None:
+        dense(self._values, node)
+
     def _conv(self, node: Node) -> None:
         joined = convolution(self._values, node, *self._behind(node))
         if joined is not None:
@@ -217,3 +214,12 @@ def _axis(node: Node) -> int:
     if axis < 0:
         raise ValueError(f"an axis {axis}")
     return axis
+
+
+# no table of bound methods: a cycle would keep the whole graph until all garbage is collected
+_HOW: Mapping[str, Callable[[_Lowering, Node], None]] = {
+    "Slice": _Lowering._slice, "Split": _Lowering._split, "Transpose": _Lowering._transpose,
+    "Reshape": _Lowering._reshape, "Concat": _Lowering._concat, "Conv": _Lowering._conv,
+    "Gemm": _Lowering._dense, "ReduceSum": _Lowering._sum, "ReduceMean": _Lowering._mean,
+    "ReduceL2": _Lowering._length, "Clip": _Lowering._clip,
+}  # fmt: skip

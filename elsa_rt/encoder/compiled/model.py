@@ -7,17 +7,26 @@ third: its weights take three bytes, its code fits beside theirs, and nothing is
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt import cache
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from elsa_rt.encoder.compiled.lowering import lower
 from elsa_rt.encoder.compiled.onnx_file import read_graph
+from elsa_rt.encoder.compiled.program import Program
 from elsa_rt.encoder.step import OUTPUTS, check_signature, frames_shape, output_shapes
 from elsa_rt.errors import EngineError
 from elsa_rt.jit.kernel import Kernel
+
+PROGRAMS = "programs"
+"""Of the cache: programs are the same from start to start."""
+
+MAKERS = ("layers", "lowering", "onnx_file", "program", "tensors", "values")
+"""Modules that a graph goes through on its way to a program."""
 
 RUN = Kernel(
     "elsa_rt.encoder.compiled.kernels", "run", "i2 f1 i1 f2 i1 i1",
@@ -53,21 +62,41 @@ class CompiledAudio:
     def __init__(self, bundle: ModelBundle, config: Config, streams: int = 1) -> None:
         if reason := why_not(config):
             raise EngineError(f"--engine compiled: {reason}: use --engine onnx")
-        path = bundle.file(AUDIO_ENCODER)
-        try:
-            graph = read_graph(bundle.read(path))
-            self.program = lower(graph, OUTPUTS)
-        except ValueError as error:
-            raise EngineError(
-                f"loading {path}: no program can be made of it: {error}: use --engine onnx"
-            ) from None
-        check_signature(path, bundle, 1, graph.inputs, graph.outputs)
+        self.program = _kept(bundle) or _made(bundle)
         self.frames_shape = frames_shape(bundle, streams)
         self.output_shapes = output_shapes(bundle, streams)
 
     def stream(self) -> CompiledRun:
         """Fresh state."""
         return CompiledRun(self)
+
+
+def _made(bundle: ModelBundle) -> Program:
+    """The program of the audio encoder of ``bundle``, which is kept for later starts."""
+    path = bundle.file(AUDIO_ENCODER)
+    try:
+        graph = read_graph(bundle.read(path))
+        program = lower(graph, OUTPUTS)
+    except ValueError as error:
+        raise EngineError(
+            f"loading {path}: no program can be made of it: {error}: use --engine onnx"
+        ) from None
+    check_signature(path, bundle, 1, graph.inputs, graph.outputs)
+    cache.save(PROGRAMS, _key(bundle), program.arrays(), most=4)
+    return program
+
+
+def _kept(bundle: ModelBundle) -> Program | None:
+    arrays = cache.load(PROGRAMS, _key(bundle))
+    return None if arrays is None else Program.of_arrays(arrays)
+
+
+def _key(bundle: ModelBundle) -> str:
+    """What a program depends on: graph, manifest, and the sources of what makes and runs it."""
+    here = Path(__file__).parent
+    sources = [here.joinpath(f"{name}.py").read_bytes() for name in MAKERS]
+    shapes = f"{frames_shape(bundle, 1)} {output_shapes(bundle, 1)}"
+    return cache.digest(bundle.files[AUDIO_ENCODER], shapes, RUN.digest, *sources)
 
 
 class CompiledRun:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,27 @@ class Program(NamedTuple):
     floats: int
     frames: int
     outputs: Mapping[str, int]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it as arrays by name."""
+        return {
+            "operations": self.operations,
+            "constants": self.constants,
+            "weights": self.weights,
+            "floats": np.array(self.floats),
+            "frames": np.array(self.frames),
+            "outputs": np.array(list(self.outputs)),
+            "places": np.array(list(self.outputs.values())),
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Program:
+        """What `arrays` gave."""
+        outputs = zip(arrays["outputs"].tolist(), arrays["places"].tolist(), strict=True)
+        return cls(
+            arrays["operations"], arrays["constants"], arrays["weights"], int(arrays["floats"]),
+            int(arrays["frames"]), dict(outputs),
+        )  # fmt: skip
 
 
 @dataclass
