@@ -2,7 +2,8 @@
 
 False alarms are those of `elsa_rt.scoring.explain`. Misses are counted on the pieces of the
 background that hold the rule's own sound: of so many, the share whose highest confirmed score
-stays below the threshold, wherever they come from. They lie at all levels and distances of a home,
+stays below the threshold, and whose highest of all below that of which one step is enough,
+wherever they come from. They lie at all levels and distances of a home,
 hence a share of 20 % does not mean that every fifth loud one is missed.
 """
 
@@ -22,9 +23,13 @@ from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.region import EVERYWHERE, Region
 from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.background import background_peaks, labels_meant
-from elsa_rt.scoring.confirmation import times_of
+from elsa_rt.scoring.confirmation import sure_above, times_of
 from elsa_rt.scoring.explain import explain
-from elsa_rt.scoring.false_alarm_rate import score_of_rate
+from elsa_rt.scoring.false_alarm_rate import (
+    FalseAlarmCurves,
+    rate_of_score,
+    score_of_rate,
+)
 from elsa_rt.scoring.logits import logit_scale
 from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.site import load_site
@@ -53,11 +58,10 @@ def expect(bundle: ModelBundle, rule: Rule, config: Config) -> dict[str, Any]:
     """
     bank = PromptBank.encode(bundle, [rule], config)
     (found,) = explain(bank, bundle, config)
-    statistics = Statistics.load(bundle)
+    statistics = Statistics.of(bundle)
     site = None if config.site is None else load_site(config.site, bundle, statistics)
     curves = Scorer(bank, statistics, config, bundle.step_s, site).curves
-    levels = np.array([curves.level_of(np.array([rate]))[0] for rate in RATES])
-    missed, counted = _missed(bank, statistics, config, bundle.step_s, levels)
+    missed, counted = _missed(bank, statistics, config, bundle.step_s, curves)
     return {
         "what": list(found.what),
         "place": place_of(found.region),
@@ -97,9 +101,9 @@ def _missed(
     statistics: Statistics,
     config: Config,
     step_s: float,
-    levels: NDArray[np.float64],
+    curves: FalseAlarmCurves,
 ) -> tuple[list[float] | None, int]:
-    """Share of the rule's own sounds below each of ``levels``, and how many were counted."""
+    """Share of the rule's own sounds that is missed at each of `RATES`, and how many there are."""
     meant = labels_meant(bank.meaning.semantic, statistics.names, bank.meaning.said).any(axis=0)
     own = np.append(meant, False)  # -1: none
     background = statistics.background
@@ -113,10 +117,20 @@ def _missed(
         embedding=semantic, semantic=np.zeros_like(semantic), regions=(Region(),) * len(semantic)
     )
     vectors = np.concatenate([meaning.embedding, meaning.against[1]])
-    counts = times_of(bank.rules, config, step_s).confirm[meaning.owner].tolist()
-    scale = logit_scale(statistics, vectors)
-    peaks = background_peaks(statistics, background, meaning, scale, counts, step_s)[0, pieces]
-    return [round(float(np.mean(peaks < level)), 3) for level in levels], counted
+    times, scale = times_of(bank.rules, config, step_s), logit_scale(statistics, vectors)
+
+    def below(confirm: NDArray[np.int64], score: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which pieces (rates, n) have no run of ``confirm`` steps at a ``score`` (rates,)."""
+        counts = confirm[meaning.owner].tolist()
+        peaks = background_peaks(statistics, background, meaning, scale, counts, step_s)
+        found = [curves.level_of(np.array([rate]))[0] for rate in rate_of_score(score)]
+        return peaks[0, pieces] < np.where(np.isfinite(score), found, np.inf)[:, None]
+
+    start = score_of_rate(RATES)
+    missed = below(times.confirm, start)
+    if times.hasty[0]:
+        missed &= below(np.ones_like(times.confirm), sure_above(start))
+    return [round(float(share), 3) for share in missed.mean(axis=1)], counted
 
 
 def _number(value: float) -> float | None:

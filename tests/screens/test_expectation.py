@@ -1,0 +1,44 @@
+"""What the page says to expect of a rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from elsa_rt.config import Config
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.rules.rule import Rule
+from elsa_rt.scoring.statistics import Background, Statistics
+from elsa_rt.screens.web.expectation import RATES, expect
+
+DOG = "a dog barking"
+
+
+def shots(background: Background, label: int) -> Background:
+    """``background`` where each sound of a label lasts for its loudest step alone."""
+    activity = background.activity.copy()
+    ends = [*background.pieces[1:], len(activity)]
+    for begin, end, labels in zip(background.pieces, ends, background.piece_labels, strict=True):
+        if label in labels:
+            loudest = begin + int(activity[begin:end].argmax())
+            activity[begin:loudest] = 0
+            activity[loudest + 1 : end] = 0
+    return replace(background, activity=activity)
+
+
+def test_one_sure_step_misses_less_unless_the_rule_asks_for_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bundle = ModelBundle.load()
+    statistics = Statistics.of(bundle)
+    label = statistics.names.by_name["dog"]
+    short = replace(statistics, background=shots(statistics.background, label))
+    monkeypatch.setattr(Statistics, "of", lambda _: short)
+    rules = Rule("dog", (DOG,)), Rule("dog", (DOG,), confirm_s=0.2)
+    usual, patient = (expect(bundle, rule, Config()) for rule in rules)
+    assert usual["missed_of"] == patient["missed_of"] > 8
+    assert patient["missed"] == [1.0] * len(RATES)
+    assert usual["missed"][0] == 1.0  # at one false alarm in four days
+    assert usual["missed"][-1] < 0.95
+    assert usual["missed"] == sorted(usual["missed"], reverse=True)
