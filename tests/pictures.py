@@ -123,7 +123,7 @@ def photograph_past(browser: Browser, address: str, directory: Path) -> None:
         page.click("#history-open")
         page.fill("#history-text", "glass breaking behind me")
         page.press("#history-text", "Enter")
-        page.wait_for_selector("#history-picture .hours")
+        page.locator("#history-said", has_text="Heard").wait_for()
         page.locator("#history-text").blur()
         save(page, directory / "page-past.png")
 

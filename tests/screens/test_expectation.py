@@ -42,3 +42,11 @@ def test_one_sure_step_misses_less_unless_the_rule_asks_for_a_time(
     assert usual["missed"][0] == 1.0  # at one false alarm in four days
     assert usual["missed"][-1] < 0.95
     assert usual["missed"] == sorted(usual["missed"], reverse=True)
+
+
+def test_where_few_sounds_are_there_to_count_the_measured_share_is_told() -> None:
+    expected = expect(ModelBundle.load(), Rule("glass", ("glass breaking",)), Config())
+    assert expected["missed"] is None
+    assert 0 <= expected["missed_at_one"] < 0.9
+    unknown = expect(ModelBundle.load(), Rule("odd", ("gravel under a sledge",)), Config())
+    assert unknown["missed_at_one"] is None

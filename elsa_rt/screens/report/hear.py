@@ -118,7 +118,7 @@ def in_order(coming: Iterable[PartOfSteps]) -> Iterator[PartOfSteps]:
 class StepListener(Listener):
     """A listener that is told by others what the model heard in each step."""
 
-    _labels: Labels = ()
+    _labels: Labels | None = None  # of a step that others heard
 
     def hear(self, part: PartOfSteps, channels: int, rate: int) -> Iterator[Hearing]:
         """The hearings of the steps of ``part``, which follows those before."""
@@ -138,7 +138,7 @@ class StepListener(Listener):
             yield self._match(sound, flow)
 
     def _labels_of(self, sound: EncoderOutput) -> Labels:
-        return self._labels
+        return super()._labels_of(sound) if self._labels is None else self._labels
 
     def ended(self, last: Hearing) -> Hearing:
         """``last`` with the ends of the open alerts: the recording is over."""

@@ -50,6 +50,7 @@ th, td { padding: .35rem .8rem .35rem 0; text-align: left; border-bottom: 1px so
   vertical-align: top; } th { font-weight: 600; color: var(--faint); font-size: .85rem; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 .number + :not(.number) { padding-left: .8rem; }
+td:nth-child(2) { min-width: 9em; } td:last-child:not(.number) { min-width: 13em; }
 .dot { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .5em; }
 svg { width: 100%; height: auto; display: block; overflow: visible; }
 svg text { fill: var(--faint); font-size: 12px; } .grid { stroke: var(--line); fill: none; }
@@ -62,9 +63,10 @@ path.dots:not([stroke]) { stroke: var(--rest); opacity: .5; }
   image-rendering: auto; }
 @media (prefers-color-scheme: dark) { .spectrum { filter: invert(1) hue-rotate(180deg); } }
 footer { margin-top: 3rem; color: var(--faint); font-size: .85rem; }
-@media print { .spectrum { filter: none; } .wide { min-width: 0; } .polar { max-width: 13rem; }
+@media print { .spectrum { filter: none; } .wide { min-width: 0; } .polar { max-width: 11rem; }
   .dot { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  body { padding: 0; max-width: none; font-size: 10pt; } h2 { break-after: avoid; }
+  body { padding: 0; max-width: none; font-size: 10pt; } h2 { break-after: avoid; margin-top: 1.4rem; }
+  footer { margin-top: 1rem; }
   tr, svg, .spectrum { break-inside: avoid; } }
 """
 

@@ -91,7 +91,7 @@ class Picture:
             return [self._now_line(), *self._rules(width, rows - 1)]
         left = compass(dial - 2, self._marks(), self.signs)
         columns = 2 * (dial - 2)
-        left = [[Span("front".center(columns), "faint")], *left,
+        left = [[Span("front".center(columns + 1).rstrip(), "faint")], *left,
                 [Span("behind".center(columns), "faint")]]  # fmt: skip
         room = width - columns - 3
         right = [*self._now(room), [], *self._rules(room, rows - 5)]

@@ -72,6 +72,7 @@ def expect(bundle: ModelBundle, rule: Rule, config: Config) -> dict[str, Any]:
         "score": [_number(score) for score in score_of_rate(np.array(RATES))],
         "missed": missed,
         "missed_of": counted,
+        "missed_at_one": _number(found.missed),
         "notices": [*bank.notices, *found.notices],
     }
 
