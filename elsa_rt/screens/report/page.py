@@ -65,8 +65,8 @@ path.dots:not([stroke]) { stroke: var(--rest); opacity: .5; }
 footer { margin-top: 3rem; color: var(--faint); font-size: .85rem; }
 @media print { .spectrum { filter: none; } .wide { min-width: 0; } .polar { max-width: 11rem; }
   .dot { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  body { padding: 0; max-width: none; font-size: 10pt; } h2 { break-after: avoid; margin-top: 1.4rem; }
-  footer { margin-top: 1rem; }
+  body { padding: 0; max-width: none; font-size: 10pt; } footer { margin-top: 1rem; }
+  h2 { break-after: avoid; margin-top: 1.4rem; }
   tr, svg, .spectrum { break-inside: avoid; } }
 """
 
