@@ -30,7 +30,7 @@ from export.captions.spatial import claims_true
 from export.student.batches import Feed
 from export.student.model import Student, StudentSize
 from export.student.step_cache import Memories, gather, validation
-from export.student.train import average_into, schedule
+from export.student.trainer import average_into, schedule
 from export.towers.losses import (
     WEIGHTS,
     Temperature,

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from export.captions.bank import CaptionBank
 from export.scenes.studio import Studio
 from export.student.batches import stack
 from export.student.model import Student
+from export.towers.losses import TagHead, TagTargets
 from export.towers.output import StudentOutput
 from export.towers.text import TextProjection
 
@@ -30,7 +32,13 @@ class Validation:
         self.kinds = torch.from_numpy(captions.kinds)
 
     @torch.inference_mode()
-    def measure(self, student: Student, projection: TextProjection) -> dict[str, float]:
+    def measure(
+        self,
+        student: Student,
+        projection: TextProjection,
+        head: TagHead | None = None,
+        tags: TagTargets | None = None,
+    ) -> dict[str, float]:
         """Figures over all steps in which something sounds.
 
         Returns
@@ -38,7 +46,9 @@ class Validation:
         dict
             ``direction_deg`` and ``direction_mean_deg``: error of each step; ``label``: share of
             steps whose nearest phrase is of the right label, or of one that holds too;
-            ``activity``: share of all steps that are rightly told from background.
+            ``activity``: share of all steps that are rightly told from background; ``features``,
+            with ``head`` and ``tags`` of all clips: cosine of the tagger's features of the clean
+            clip to what ``head`` makes of the sound.
         """
         student.eval(), projection.eval()
         device = next(student.parameters()).device
@@ -53,12 +63,18 @@ class Validation:
             torch.cat([h.direction[:, :, 0] for h in heard])[active], self.truth.direction[active]
         )
         said = torch.cat([h.activity[:, :, 0] for h in heard]) > 0
-        return {
+        figures = {
             "direction_deg": float(off.median()),
             "direction_mean_deg": float(off.mean()),
             "label": float(right.float().mean()),
             "activity": float((said == active).float().mean()),
         }
+        if head is not None and tags is not None:
+            remembered = torch.cat([h.sound for h in heard])[active].to(device)
+            features = head.features(remembered).cpu()
+            taught = tags.features[self.truth.clip[active]]
+            figures["features"] = float(F.cosine_similarity(features, taught, dim=1).mean())
+        return figures
 
 
 def angle_deg(a: Tensor, b: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ WEIGHTS = {
     "distance": 0.3,
     "tags": 1.0,
     "features": 1.0,
+    "standing": 1.0,
     "tag_names": 4.0,
     "teacher": 1.0,
 }
@@ -151,15 +152,40 @@ def label_loss(
     return F.cross_entropy(logits, label)
 
 
-def tag_losses(head: TagHead, sound: Tensor, logits: Tensor, features: Tensor) -> dict[str, Tensor]:
-    """Distance of the student's tags and features to the tagger's for the clip that sounds.
+class TagTargets(NamedTuple):
+    """What the tagger says of n clean clips."""
 
-    ``features`` (n, 384) are standardised: most of a feature vector is what all sounds share.
+    logits: Tensor  # (n, 527)
+    features: Tensor  # (n, 384), standardised: most of a feature vector is what all sounds share
+    standing: Tensor  # (n, 527), the logits, standardised
+    middle: Tensor  # (527,) of all logits
+    spread: Tensor  # (527,)
+
+    @classmethod
+    def of(cls, logits: Tensor, features: Tensor) -> TagTargets:
+        """Targets from all clips' logits (n, 527) and features (n, 384)."""
+        standing = standardised(logits)
+        return cls(logits, standardised(features), standing, logits.mean(0), _spread(logits))
+
+    def rows(self, clip: Tensor) -> TagTargets:
+        """The targets of some clips."""
+        return self._replace(
+            logits=self.logits[clip], features=self.features[clip], standing=self.standing[clip]
+        )
+
+
+def tag_losses(head: TagHead, sound: Tensor, tags: TagTargets) -> dict[str, Tensor]:
+    """Distance of what ``head`` makes of ``sound`` (n, 384) to what the tagger says of its clip.
+
+    Posteriors tell which tags hold, standardised logits also which of the unlikely ones are near.
     """
-    cosine = F.cosine_similarity(head.features(sound), features, dim=-1)
+    said = head(sound)
+    features = F.cosine_similarity(head.features(sound), tags.features, dim=-1)
+    standing = F.cosine_similarity((said - tags.middle) / tags.spread, tags.standing, dim=-1)
     return {
-        "tags": 20 * F.binary_cross_entropy_with_logits(head(sound), logits.sigmoid()),
-        "features": 1 - cosine.mean(),
+        "tags": 20 * F.binary_cross_entropy_with_logits(said, tags.logits.sigmoid()),
+        "features": 1 - features.mean(),
+        "standing": 1 - standing.mean(),
     }
 
 
@@ -175,4 +201,8 @@ def tag_name_loss(sounds: Tensor, names: Tensor, scale: Tensor, standing: Tensor
 
 def standardised(values: Tensor) -> Tensor:
     """Columns of ``values`` (n, m) with mean 0 and deviation 1."""
-    return (values - values.mean(0)) / (values.std(0) + 1e-3)
+    return (values - values.mean(0)) / _spread(values)
+
+
+def _spread(values: Tensor) -> Tensor:
+    return values.std(0) + 1e-3

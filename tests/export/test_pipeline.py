@@ -13,6 +13,7 @@ import pytest
 
 from elsa_rt import Block, Listener, ModelBundle
 from export.bundles.bundle import trained
+from export.student import train
 from export.student.batches import Feed
 from export.student.model import Student
 from export.student.step_cache import gather
@@ -77,6 +78,41 @@ def test_training_resumes_where_it_stopped(workshop: Path) -> None:
     for name in dict(Student().named_parameters()):
         learns = not name.startswith(held)
         assert torch.equal(last[name], after["student"][name]) != learns, name
+
+
+def test_what_hears_the_kind_of_a_sound_is_trained_alone(workshop: Path, tmp_path: Path) -> None:
+    import torch
+
+    work = tmp_path / "work"
+    (work / "run").mkdir(parents=True)
+    for name in ("rooms.npz", "captions.npz"):
+        (work / name).symlink_to(workshop / "work" / name)
+    rng = np.random.default_rng(5)
+    with np.load(workshop / "work" / "clips.npz") as clips:
+        count = len(clips["label"])
+        said = {"logits": rng.normal(size=(count, 527)), "features": rng.normal(size=(count, 384))}
+        np.savez(work / "clips.npz", **clips, **said)
+    shutil.copy(workshop / "work" / "run" / "before-aligning.pt", work / "run" / "checkpoint.pt")
+    before = torch.load(work / "run" / "checkpoint.pt", weights_only=True)
+    run("train", work, "--steps", "4", "--validation", "4", "--sound-only")
+    after = torch.load(work / "run" / "checkpoint.pt", weights_only=True)
+    held = ("spatial.", "name.", "fuse.", "whereabouts.")
+    for name in dict(Student().named_parameters()):
+        learns = not name.startswith(held)
+        assert torch.equal(after["student"][name], before["student"][name]) != learns, name
+    assert all(map(torch.equal, after["projection"].values(), before["projection"].values()))
+    told = json.loads((work / "run" / "log.jsonl").read_text().splitlines()[-1])
+    assert set(told["losses"]) >= {"tags", "features", "standing"}
+    assert -1 <= told["validation"]["features"] <= 1
+
+
+def test_training_on_sound_alone_needs_the_tagger(
+    workshop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        train.main([str(workshop / "work"), "--steps", "9", "--sound-only"])
+    assert ended.value.code == 2
+    assert "export prepare with --tagger" in capsys.readouterr().err
 
 
 def test_aligning_leaves_what_is_heard_alone(workshop: Path) -> None:

@@ -36,7 +36,8 @@ from export.bundles.score_statistics import STREAMS
 from export.scenes.studio import Studio
 from export.student.batches import Feed, batches, some_steps, stack
 from export.student.model import Student
-from export.student.train import SAVE_EVERY_S, WARM_UP, average_into, schedule
+from export.student.train import SAVE_EVERY_S
+from export.student.trainer import WARM_UP, average_into, schedule
 from export.student.warm_start import measure_norms, student_of
 from export.towers.losses import WEIGHTS, TargetSteps, place_losses
 
