@@ -28,6 +28,7 @@ TOOLS = {
     "evaluate-levels": ("export.evaluate.levels", "how a bundle hears quiet microphones"),
     "evaluate-rumble": ("export.evaluate.below_hearing", "DC and sound below hearing"),
     "evaluate-tracks": ("export.evaluate.tracks", "errors of directions and tracks"),
+    "evaluate-speech": ("export.evaluate.speech", "how readily speech is alerted"),
     "demo": ("export.scenes.demo", "the built-in demo scene"),
 }
 
