@@ -30,14 +30,16 @@ from export.captions.spatial import claims_true
 from export.student.batches import Feed
 from export.student.model import Student, StudentSize
 from export.student.step_cache import Memories, gather, validation
-from export.student.trainer import average_into, schedule
+from export.student.trainer import average_into, schedule, tags_of
 from export.towers.losses import (
     WEIGHTS,
+    TagReader,
+    TagTargets,
     Temperature,
     contrast_loss,
+    kept_loss,
     label_loss,
     rival_loss,
-    standardised,
     tag_name_loss,
 )
 from export.towers.text import TextProjection
@@ -58,11 +60,7 @@ class Aligner:
     def __init__(self, work: Path, state: dict[str, Any], device: str) -> None:
         self.device = torch.device(device)
         self.captions = CaptionBank(work)
-        with np.load(work / "clips.npz") as clips:
-            stored = clips.get("logits")
-        self.standing = None
-        if stored is not None:
-            self.standing = standardised(torch.from_numpy(stored.astype(np.float32)))
+        self.tags = tags_of(work)
         kinds = torch.from_numpy(self.captions.kinds)
         self.wider = (kinds & ~torch.eye(len(kinds), dtype=torch.bool)).to(self.device)
         self.student = Student(StudentSize(**state["size"]))
@@ -81,7 +79,8 @@ class Aligner:
         self.heads = (student.name, student.whereabouts, student.fuse)
         for head in self.heads:
             head.requires_grad_(True)
-        parts = (*self.heads, self.projection, self.temperature)
+        self.reader = TagReader().to(self.device)
+        parts = (*self.heads, self.projection, self.temperature, self.reader)
         parameters = [p for part in parts for p in part.parameters()]
         self.optimizer = torch.optim.AdamW(parameters, LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         self.average = deepcopy(self.student)
@@ -122,11 +121,14 @@ class Aligner:
             "rivals": rival_loss(sounds, texts, scale, holds, 1 + 2 * RIVALS),
             "label": label_loss(sounds, phrases, scale, label, self.wider[label]),
         }
-        wordings = self.captions.tag_names(rng)
-        if wordings is not None and self.standing is not None:
-            names = self._read(wordings)
-            standing = self._there(self.standing[torch.from_numpy(memories.clip[rows])])
-            losses["tag_names"] = tag_name_loss(sounds, names, scale, standing)
+        if self.tags is not None:
+            clip = torch.from_numpy(memories.clip[rows])
+            tags = TagTargets(*map(self._there, self.tags.rows(clip)))
+            losses["kept"] = kept_loss(self.reader, sounds, tags)
+            wordings = self.captions.tag_names(rng)
+            if wordings is not None:
+                names = self._read(wordings)
+                losses["tag_names"] = tag_name_loss(sounds, names, scale, tags.standing)
         return losses
 
     @torch.inference_mode()

@@ -63,7 +63,7 @@ class StudentTrainer:
         self.captions = CaptionBank(work)
         # all captions, as the teacher reads them
         self.read = load(teacher).embed_text(self.captions.pooled) if teacher else None
-        self.tags = _tags_of(work)
+        self.tags = tags_of(work)
         kinds = torch.from_numpy(self.captions.kinds)
         self.wider = kinds & ~torch.eye(len(kinds), dtype=torch.bool)
         self.student = Student()
@@ -221,7 +221,7 @@ class StudentTrainer:
         return values.to(self.device, non_blocking=True)
 
 
-def _tags_of(work: Path) -> TagTargets | None:
+def tags_of(work: Path) -> TagTargets | None:
     """What the tagger says of each clip of ``work``; nothing where it was not asked."""
     with np.load(work / "clips.npz") as clips:
         if "logits" not in clips:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.settings import TAG_FEATURES, TAG_HIDDEN, TAGS
+from export.settings import EMBEDDING, TAG_FEATURES, TAG_HIDDEN, TAGS
 from export.towers.output import StudentOutput
 
 WEIGHTS = {
@@ -24,6 +24,7 @@ WEIGHTS = {
     "tags": 1.0,
     "features": 1.0,
     "standing": 1.0,
+    "kept": 4.0,
     "tag_names": 4.0,
     "teacher": 1.0,
 }
@@ -70,6 +71,23 @@ class TagHead(nn.Module):
         for layer, name in ((self.hidden, "c2"), (self.logits, "c5")):
             layer.weight.copy_(torch.from_numpy(weights[f"{name}w"].copy()))
             layer.bias.copy_(torch.from_numpy(weights[f"{name}b"].copy()))
+
+
+class TagReader(nn.Module):
+    """What the tagger would say, by straight lines from an embedding; dropped after training.
+
+    The vocabulary (`export.bundles.vocabulary_fit`) reads an embedding in this way, too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Linear(EMBEDDING, TAG_FEATURES)
+        self.standing = nn.Linear(EMBEDDING, TAGS)
+
+    def forward(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """Standardised features (n, 384) and logits (n, 527) of embeddings (n, 512)."""
+        scaled = EMBEDDING**0.5 * embedding  # of the length that the layers were made for
+        return torch.as_tensor(self.features(scaled)), torch.as_tensor(self.standing(scaled))
 
 
 class Temperature(nn.Module):
@@ -187,6 +205,13 @@ def tag_losses(head: TagHead, sound: Tensor, tags: TagTargets) -> dict[str, Tens
         "features": 1 - features.mean(),
         "standing": 1 - standing.mean(),
     }
+
+
+def kept_loss(reader: TagReader, embedding: Tensor, tags: TagTargets) -> Tensor:
+    """How far embeddings (n, 512) are from telling what the tagger says of their clips."""
+    features, standing = reader(embedding)
+    alike = F.cosine_similarity(features, tags.features, dim=-1)
+    return 2 - alike.mean() - F.cosine_similarity(standing, tags.standing, dim=-1).mean()
 
 
 def tag_name_loss(sounds: Tensor, names: Tensor, scale: Tensor, standing: Tensor) -> Tensor:

@@ -104,6 +104,8 @@ def test_what_hears_the_kind_of_a_sound_is_trained_alone(workshop: Path, tmp_pat
     told = json.loads((work / "run" / "log.jsonl").read_text().splitlines()[-1])
     assert set(told["losses"]) >= {"tags", "features", "standing"}
     assert -1 <= told["validation"]["features"] <= 1
+    said = run("align", work, "--scenes", "16", "--steps", "2", "--validation", "16")
+    assert 0 < json.loads(said.splitlines()[-1])["losses"]["kept"] < 4
 
 
 def test_training_on_sound_alone_needs_the_tagger(
