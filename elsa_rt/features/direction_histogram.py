@@ -34,10 +34,11 @@ class DirectionHistogram:
         """Sum of all weights."""
         return float(self._sums[3].sum())
 
-    def add(self, point: Floats, weight: Floats) -> None:
-        """Let fade what is there and add unit vectors (n, 3) with weights (n,)."""
+    def add(self, point: Floats, weight: Floats, cell: NDArray[np.int64]) -> None:
+        """Let fade what is there and add unit vectors (n, 3) with weights (n,); ``cell`` (n,) are
+        their `cells_of`.
+        """
         self._sums *= self._keep
-        cell = _cell(point)
         for i, values in enumerate((*point.T, None)):
             of_each = weight if values is None else weight * values
             self._sums[i] += np.bincount(cell, of_each, _FIRST[-1])
@@ -49,7 +50,7 @@ class DirectionHistogram:
         return (heavy[:3] / np.maximum(length, 1e-30)).T.copy(), heavy[3] / heavy[3].sum()
 
 
-def _cell(point: Floats) -> NDArray[np.int64]:
+def cells_of(point: Floats) -> NDArray[np.int64]:
     """Number of the cell of each unit vector (n, 3)."""
     up = np.arcsin(np.clip(point[:, 2], -1, 1)) / np.pi + 0.5
     ring = np.clip((up * RINGS).astype(np.int64), 0, RINGS - 1)

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.features.direction_histogram import DirectionHistogram
+from elsa_rt.features.direction_histogram import DirectionHistogram, cells_of
 from elsa_rt.features.intensity import FeatureSettings, direction_bands
+from elsa_rt.jit.kernel import Kernel
 
 Floats = NDArray[np.float32]
 
@@ -43,6 +44,9 @@ ENVELOPE_DB_S = 22.3
 """How fast the envelope of a band falls; a band counts the less, the further below it lies."""
 
 
+REFINE = Kernel("elsa_rt.features.two_directions_kernels", "refine", "f1 f2 f1 f2 f1 f1 i i")
+
+
 class TwoDirections(NamedTuple):
     """Two unit vectors (2, 3), the stronger first, and the shares (2,) of what comes from there."""
 
@@ -54,6 +58,11 @@ class TwoDirections(NamedTuple):
         """Angle between the two."""
         return math.degrees(math.acos(float(np.clip(np.dot(*self.direction), -1, 1))))
 
+    def strongest_first(self) -> TwoDirections:
+        """The same, the direction with the larger share first."""
+        order = np.argsort(-self.share)
+        return TwoDirections(self.direction[order], self.share[order])
+
 
 class DirectionMixture:
     """Follows the two directions of one stream, step by step.
@@ -62,6 +71,7 @@ class DirectionMixture:
     """
 
     def __init__(self, settings: FeatureSettings, step_frames: int) -> None:
+        self._fit = MixtureFit()
         self._bands = slice(*direction_bands(settings))
         frame_s = settings.hop / settings.rate
         self._fall = np.float32(ENVELOPE_DB_S * frame_s * math.log(10) / 10)
@@ -85,14 +95,14 @@ class DirectionMixture:
         length = np.sqrt((active**2).sum(2))
         weight = length**PLANE_POWER * np.exp(LOUDNESS_POWER * level - self._below(level))
         point = (active / np.maximum(length, 1e-6)[..., None]).reshape(-1, 3)
+        cell = cells_of(point)
         for histogram in (self._long, self._short):
-            histogram.add(point, weight.reshape(-1))
+            histogram.add(point, weight.reshape(-1), cell)
         if not self._long.total > 0:
             return self._found
-        found = fit(*self._long.gathered(), self._found.direction)
-        share = shares(*self._short.gathered(), found.direction)
-        order = np.argsort(-share)
-        self._found = TwoDirections(found.direction[order], share[order])
+        found = self._fit.directions(*self._long.gathered(), self._found.direction)
+        share = self._fit.shares(*self._short.gathered(), found.direction)
+        self._found = TwoDirections(found.direction, share).strongest_first()
         return self._found
 
     def _below(self, level: Floats) -> Floats:
@@ -106,57 +116,41 @@ class DirectionMixture:
         return below
 
 
-def fit(point: Floats, weight: Floats, start: NDArray[np.floating]) -> TwoDirections:
-    """Fit to unit vectors (n, 3) with weights (n,) that sum to 1, from directions (2, 3) on.
+class MixtureFit:
+    """Fits the mixture to unit vectors (n, 3) with weights (n,) that sum to 1."""
 
-    It starts twice, the second time from the mean and the heaviest gathering beside it, and the
-    likelier fit counts.
-    """
-    middle = start.astype(np.float32)
-    first = _unit(weight @ point)
-    rest = weight * ((point @ first) < math.cos(math.radians(40)))
-    starts = [middle, np.stack([first, _mode(point, rest, first)])]
-    found = [_rounds(point, weight, one) for one in starts]
-    likely = max(found, key=lambda one: one[2])
-    order = np.argsort(-likely[1])
-    return TwoDirections(likely[0][order].astype(float), likely[1][order].astype(float))
+    def __init__(self) -> None:
+        self._refine = REFINE.bind(np.array([CONCENTRATION], np.float32))
 
+    def directions(
+        self, point: Floats, weight: Floats, start: NDArray[np.floating]
+    ) -> TwoDirections:
+        """Directions and shares, from directions ``start`` (2, 3) on.
 
-def shares(point: Floats, weight: Floats, middle: NDArray[np.floating]) -> NDArray[np.float64]:
-    """What share (2,) of unit vectors (n, 3) with weights (n,) gathers around two directions."""
-    density = _density(point, middle.astype(np.float32))
-    share = np.array(START_SHARE, np.float32)
-    for _ in range(ROUNDS):
-        share = _mine(density, weight, share)[0].sum(0)
-        share = _bounded(share)
-    return share.astype(float)
+        It starts twice, the second time from the mean and the heaviest gathering beside it, and
+        the likelier fit counts.
+        """
+        first = _unit(weight @ point)
+        rest = weight * ((point @ first) < math.cos(math.radians(40)))
+        starts = [start, np.stack([first, _mode(point, rest, first)])]
+        found = [self._refined(point, weight, one, moves=True) for one in starts]
+        likely, _ = max(found, key=lambda one: one[1])
+        return likely.strongest_first()
 
+    def shares(
+        self, point: Floats, weight: Floats, middle: NDArray[np.floating]
+    ) -> NDArray[np.float64]:
+        """What share (2,) gathers around two directions that stay where they are."""
+        return self._refined(point, weight, middle, moves=False)[0].share
 
-def _rounds(point: Floats, weight: Floats, middle: Floats) -> tuple[Floats, Floats, float]:
-    share, likelihood = np.array(START_SHARE, np.float32), -math.inf
-    for _ in range(ROUNDS):
-        mine, likelihood = _mine(_density(point, middle), weight, share)
-        share = _bounded(mine.sum(0))
-        middle = np.stack([_unit(mine[:, k] @ point, middle[k]) for k in range(2)])
-    return middle, share, likelihood
-
-
-def _density(point: Floats, middle: Floats) -> Floats:
-    """Of each gathering (n, 2), over the density of what comes from everywhere."""
-    peak = 2 * CONCENTRATION / (1 - math.exp(-2 * CONCENTRATION))
-    return np.asarray(peak * np.exp(CONCENTRATION * (point @ middle.T - 1)), np.float32)
-
-
-def _mine(density: Floats, weight: Floats, share: Floats) -> tuple[Floats, float]:
-    """Weights (n, 2) that belong to each gathering, and the log likelihood."""
-    of_each = share * density
-    whole = of_each.sum(1) + (1 - share.sum())
-    return (weight / whole)[:, None] * of_each, float(weight @ np.log(whole))
-
-
-def _bounded(share: Floats) -> Floats:
-    """Something always comes from everywhere."""
-    return np.minimum(share, 0.98 * share / max(float(share.sum()), 1e-9))
+    def _refined(
+        self, point: Floats, weight: Floats, middle: NDArray[np.floating], *, moves: bool
+    ) -> tuple[TwoDirections, float]:
+        """A fit, and its log likelihood."""
+        direction, share = middle.astype(np.float32), np.array(START_SHARE, np.float32)
+        likelihood = np.zeros(1, np.float32)
+        self._refine(point, weight, direction, share, likelihood, ROUNDS, moves)
+        return TwoDirections(direction.astype(float), share.astype(float)), float(likelihood[0])
 
 
 def _mode(point: Floats, weight: Floats, other: Floats) -> Floats:
@@ -168,8 +162,8 @@ def _mode(point: Floats, weight: Floats, other: Floats) -> Floats:
     return np.asarray(point[heavy[int(near.argmax())]])
 
 
-def _unit(vector: Floats, instead: Floats | None = None) -> Floats:
+def _unit(vector: Floats) -> Floats:
     length = float(np.linalg.norm(vector))
     if length < 1e-9:
-        return np.array([1, 0, 0], np.float32) if instead is None else instead
+        return np.array([1, 0, 0], np.float32)
     return np.asarray(vector / length, np.float32)

@@ -15,7 +15,7 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.encoder.two_sounds import END_STEPS, Beam, TwoSoundStream, pattern
 from elsa_rt.features.intensity import Frames, IntensityFeatures
-from elsa_rt.features.two_directions import DirectionMixture, fit
+from elsa_rt.features.two_directions import DirectionMixture, MixtureFit
 
 Floats = NDArray[np.float32]
 LEFT, RIGHT = direction_from_angles(80, 0), direction_from_angles(-70, 10)
@@ -101,7 +101,9 @@ def test_a_mixture_finds_both_directions(share: float) -> None:
     points = np.concatenate([LEFT + noise[0], RIGHT + noise[1], rng.normal(size=(60, 3))])
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     weight = np.full(len(points), 1 / len(points), np.float32)
-    found = fit(points.astype(np.float32), weight, np.array([[1.0, 0, 0], [-1.0, 0, 0]]))
+    found = MixtureFit().directions(
+        points.astype(np.float32), weight, np.array([[1.0, 0, 0], [-1.0, 0, 0]])
+    )
     assert angle_deg(found.direction[0], LEFT) < 6
     assert angle_deg(found.direction[1], RIGHT) < 6
     assert found.share[1] == pytest.approx(share * 400 / 460, abs=0.08)

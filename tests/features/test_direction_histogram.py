@@ -9,8 +9,12 @@ import pytest
 
 from elsa_rt.audio.ambisonics import angle_deg, direction_from_angles
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.features.direction_histogram import DirectionHistogram
+from elsa_rt.features.direction_histogram import DirectionHistogram, cells_of
 from elsa_rt.features.two_directions import DirectionMixture
+
+
+def add(histogram: DirectionHistogram, point: np.ndarray) -> None:
+    histogram.add(point, np.ones(len(point), np.float32), cells_of(point))
 
 
 def points(*azimuths: float) -> np.ndarray:
@@ -22,7 +26,7 @@ def points(*azimuths: float) -> np.ndarray:
 def test_a_direction_comes_back_as_it_went_in(azimuth: float, elevation: float) -> None:
     histogram = DirectionHistogram(0.5)
     point = direction_from_angles(azimuth, elevation).astype(np.float32)
-    histogram.add(point[None], np.ones(1, np.float32))
+    add(histogram, point[None])
     found, weight = histogram.gathered()
     assert weight.tolist() == [1]
     assert angle_deg(found[0], point) < 0.1
@@ -31,7 +35,7 @@ def test_a_direction_comes_back_as_it_went_in(azimuth: float, elevation: float) 
 def test_what_came_before_fades() -> None:
     histogram = DirectionHistogram(0.5)
     for azimuth in (0, 90, 180):
-        histogram.add(points(azimuth), np.ones(1, np.float32))
+        add(histogram, points(azimuth))
     found, weight = histogram.gathered()
     of = {
         round(float(angle_deg(p, points(0)[0]))): float(w)
@@ -45,7 +49,7 @@ def test_what_came_before_fades() -> None:
 
 def test_near_directions_share_a_cell_and_far_ones_do_not() -> None:
     histogram = DirectionHistogram(1.0)
-    histogram.add(points(*np.arange(0.5, 360, 1.0)), np.ones(360, np.float32))
+    add(histogram, points(*np.arange(0.5, 360, 1.0)))
     found, weight = histogram.gathered()
     assert len(found) == 36
     np.testing.assert_allclose(weight, 1 / 36, rtol=1e-5)
