@@ -90,8 +90,8 @@ def test_what_hears_the_kind_of_a_sound_is_trained_alone(workshop: Path, tmp_pat
     rng = np.random.default_rng(5)
     with np.load(workshop / "work" / "clips.npz") as clips:
         count = len(clips["label"])
-        said = {"logits": rng.normal(size=(count, 527)), "features": rng.normal(size=(count, 384))}
-        np.savez(work / "clips.npz", **clips, **said)
+        logits, features = rng.normal(size=(count, 527)), rng.normal(size=(count, 384))
+        np.savez(work / "clips.npz", logits=logits, features=features, **clips)
     shutil.copy(workshop / "work" / "run" / "before-aligning.pt", work / "run" / "checkpoint.pt")
     before = torch.load(work / "run" / "checkpoint.pt", weights_only=True)
     run("train", work, "--steps", "4", "--validation", "4", "--sound-only")
@@ -104,8 +104,8 @@ def test_what_hears_the_kind_of_a_sound_is_trained_alone(workshop: Path, tmp_pat
     told = json.loads((work / "run" / "log.jsonl").read_text().splitlines()[-1])
     assert set(told["losses"]) >= {"tags", "features", "standing"}
     assert -1 <= told["validation"]["features"] <= 1
-    said = run("align", work, "--scenes", "16", "--steps", "2", "--validation", "16")
-    assert 0 < json.loads(said.splitlines()[-1])["losses"]["kept"] < 4
+    aligned = run("align", work, "--scenes", "16", "--steps", "2", "--validation", "16")
+    assert 0 < json.loads(aligned.splitlines()[-1])["losses"]["kept"] < 4
 
 
 def test_training_on_sound_alone_needs_the_tagger(
