@@ -162,6 +162,7 @@ gate: $(VENV)/.installed
 	else $(BIN)/python -m tests.bench.release --before build/release --pairs 3 --seconds 30; fi
 
 gpu-check: $(VENV)/.installed
+	$(BIN)/python -m tests.bench.gpu_check --look
 	$(BIN)/python -m pip install --quiet --editable '.[tensorrt-rtx]' scipy
 	$(BIN)/python -m tests.bench.gpu_check --json gpu-check.json $(ARGS)
 

@@ -1,4 +1,4 @@
-"""Threads that share the work of a start; NumPy and ONNX Runtime let them run at once."""
+"""Threads that share the work of a start; NumPy, hashes and ONNX Runtime let them run at once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ _Work = TypeVar("_Work")
 _Result = TypeVar("_Result")
 
 
-def in_parallel(work: Callable[[_Work], _Result], pieces: Sequence[_Work]) -> list[_Result]:
-    """``work`` on each of ``pieces``, in their order, by as many threads as there are cores."""
-    threads = min(MOST_THREADS, usable_cores(), len(pieces) // FEWEST)
+def in_parallel(
+    work: Callable[[_Work], _Result], pieces: Sequence[_Work], fewest: int = FEWEST
+) -> list[_Result]:
+    """``work`` on each of ``pieces``, in their order, by as many threads as there are cores.
+
+    Each thread has ``fewest`` pieces or more.
+    """
+    threads = min(MOST_THREADS, usable_cores(), len(pieces) // fewest)
     if threads < 2:
         return [work(piece) for piece in pieces]
     with ThreadPoolExecutor(threads) as pool:

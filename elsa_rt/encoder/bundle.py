@@ -20,6 +20,7 @@ from elsa_rt.features.intensity import FeatureSettings
 from elsa_rt.files import expanded
 from elsa_rt.hints import coerce
 from elsa_rt.memo import Memo
+from elsa_rt.parallel import in_parallel
 from elsa_rt.user_files.problems import FileError
 from elsa_rt.user_files.value_types import shown
 from elsa_rt.user_files.yaml_lines import load_plain
@@ -104,8 +105,7 @@ class ModelBundle:
         left_out = {n for n in OPTIONAL if n in bundle.files and not (directory / n).exists()}
         files = {name: digest for name, digest in bundle.files.items() if name not in left_out}
         bundle = replace(bundle, files=MappingProxyType(files))
-        for name, expected in bundle.files.items():
-            _check_hash(directory / name, expected)
+        in_parallel(lambda each: _check_hash(directory / each[0], each[1]), [*files.items()], 1)
         return bundle
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -143,10 +143,10 @@ class Statistics:
         )
 
     def save(self, path: Path) -> None:
-        """Write `scores.npz`."""
+        """Write `scores.npz`, not compressed: a wheel is, and a start would wait for it."""
         background = {field.name: getattr(self.background, field.name) for field in
                       fields(Background)}  # fmt: skip
-        np.savez_compressed(
+        np.savez(
             path,
             basis=self.basis.astype(np.float16),
             mean=self.mean,

@@ -243,15 +243,15 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, help="(default: the one inside elsa-rt)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report")
     parser.add_argument("--limit", type=float, default=LIMIT_S, help="s (default: %(default)s)")
+    parser.add_argument("--look", action="store_true", help="only say whether there is a GPU")
     options = parser.parse_args()
+    if not has_gpu():
+        return _failed("no NVIDIA GPU: use a machine with one, and its driver (nvidia-smi)")
+    if options.look:
+        return 0
     engines = [options.engine] if options.engine else installed()
-    if not has_gpu() or not engines:
-        lacks = "no NVIDIA GPU" if not has_gpu() else "no TensorRT"
-        cure = (
-            "use a machine with an NVIDIA GPU and its driver, pip install 'elsa-rt[tensorrt-rtx]'"
-        )
-        print(f"error: gpu-check found {lacks}: {cure}", file=sys.stderr)
-        return 1
+    if not engines:
+        return _failed("no TensorRT: pip install 'elsa-rt[tensorrt-rtx]'")
     try:
         report = check(engines[0], ModelBundle.load(options.bundle), options.limit, free_memory)
     except ElsaError as error:
@@ -261,6 +261,11 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0 if report["within"] else 1
+
+
+def _failed(lacks: str) -> int:
+    print(f"error: gpu-check found {lacks}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":
