@@ -66,20 +66,22 @@ def run(arguments: argparse.Namespace) -> int:
     notices = Notices()
     say_loading()
     from elsa_rt.files import replacing
+    from elsa_rt.recordings.pieces import read_header
     from elsa_rt.screens.report.collect import Collected
     from elsa_rt.screens.report.hear import StepListener, hear_parted, hear_whole, is_parted
     from elsa_rt.screens.report.page import About, page
-    from elsa_rt.sources.files import FileSource
+    from elsa_rt.sources.files import FileSource, shown
     from elsa_rt.sources.open import open_source
     from elsa_rt.version import __version__
 
     path = Path(arguments.recording)
     with open_source(path, config, notices) as source:
         if not isinstance(source, FileSource):
-            raise UsageError(f"report {path}: a file is needed, and this is a pipe")
+            raise UsageError(f"report {shown(path)}: a file is needed, and this is a pipe")
         listener = StepListener(None if file else prompts or None, config=config, on_notice=notices)
         bundle, told = listener.bundle, listener.known
-        length_s = source.frames / source.rate
+        recording = read_header(path, config)
+        length_s = recording.seconds
         found = Collected.start(
             bundle.features,
             bundle.step_frames,
@@ -87,13 +89,13 @@ def run(arguments: argparse.Namespace) -> int:
             round(length_s / bundle.step_s),
         )
         with _progress(length_s) as on_progress:
-            if is_parted(source, listener):
-                hear_parted(listener, path, found, on_progress, arguments.jobs)
+            if is_parted(recording):
+                hear_parted(listener, recording, found, on_progress, arguments.jobs)
             else:
                 hear_whole(listener, source, found, on_progress)
         found.finish()
     about = About(
-        recording=Path(arguments.recording).name,
+        recording=shown(path.name),
         length_s=length_s,
         model=f"{bundle.name} {bundle.version}",
         version=__version__,

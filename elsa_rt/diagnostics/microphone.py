@@ -17,6 +17,7 @@ from elsa_rt.errors import ElsaError
 from elsa_rt.microphones.library import all_profiles, profile_of, profiles_for_device
 from elsa_rt.microphones.to_foa import pick_channels, unusable
 from elsa_rt.sources.base import Source
+from elsa_rt.sources.declared import HEARD_SO
 from elsa_rt.sources.open import open_source
 
 if TYPE_CHECKING:
@@ -105,12 +106,16 @@ def check_sound(
 ) -> Iterator[Check]:
     """Checks of live sound: channel health, format plausibility, loss, clock."""
     said: list[str] = []
+    of_source: list[str] = []
     try:
-        with open_source(source, config, lambda _: None) as opened:
+        with open_source(source, config, of_source.append) as opened:
             heard = _listen(opened, config, listen_s, said)
     except ElsaError as error:
         yield Check("sound", "failure", str(error))
         return
+    if not opened.live:  # what a device is, was checked before
+        for notice in of_source:
+            yield Check("file", "ok" if notice.endswith(HEARD_SO) else "warning", notice)
     samples, rate, dropped, drift = heard
     if samples.shape[1] < rate / 10:
         yield Check("sound", "failure", "hardly any sound came", "is the microphone muted?")

@@ -14,6 +14,7 @@ from elsa_rt.errors import UsageError
 from elsa_rt.memory.moments import iso_time
 from elsa_rt.memory.store import Origin
 from elsa_rt.recordings.pieces import Recording
+from elsa_rt.sources.files import shown
 
 OnProgress = Callable[[float], None]
 """Hears of seconds of sound that are done."""
@@ -56,9 +57,9 @@ def origin_of(recording: Recording, job: Job) -> Origin:
     }
     return Origin(
         uid=recording.uid,
-        name=Path(recording.path).name,
+        name=shown(Path(recording.path).name),
         live=False,
-        path=recording.path,
+        path=shown(recording.path),
         began_s=began_of(recording, job.began, job.zone),
         seconds=recording.seconds,
         settings=json.dumps(signal_settings) if signal_settings else "",

@@ -21,6 +21,7 @@ from elsa_rt.memory.store import Store
 from elsa_rt.notices import OnNotice
 from elsa_rt.recordings.pieces import Piece, Recording, find_recordings, read_header
 from elsa_rt.recordings.processes import on_processes
+from elsa_rt.sources.files import shown
 
 
 def remember(
@@ -50,7 +51,7 @@ def remember(
         The store or the model cannot be used, or a worker died; what was done is kept.
     """
     report = Report()
-    recordings = list(find_recordings(paths, on_notice, report.failed.append))
+    recordings = list(find_recordings(paths, on_notice, report.failed.append, job.config))
     with _opened(store_path, job) as (store, model):
         _hear(store, model, recordings, job, report, on_notice, on_total, on_progress)
     return report
@@ -71,7 +72,7 @@ def remember_again(
     Store.open(store_path).close()  # it must be there
     report = Report()
     with _opened(store_path, job) as (store, model):
-        recordings = _void(store, model, on_notice)
+        recordings = _void(store, model, job, on_notice)
         _hear(store, model, recordings, job, report, on_notice, on_total, on_progress)
     return report
 
@@ -125,8 +126,8 @@ def _plan(
         if other != model:
             name = store.models()[other].name
             on_notice(
-                f"{recording.path} was remembered by another model, {name}, and stays so: make it "
-                f"anew with elsa-rt remember --again --store {store.path}"
+                f"{shown(recording.path)} was remembered by another model, {name}, and stays so: "
+                f"make it anew with elsa-rt remember --again --store {store.path}"
             )
             report.already += 1
             continue
@@ -153,8 +154,8 @@ def _keep(
     recording = found.piece.recording
     if found.error:
         on_notice(f"{found.error}; its other pieces are kept")
-        if recording.path not in report.failed:
-            report.failed.append(recording.path)
+        if shown(recording.path) not in report.failed:
+            report.failed.append(shown(recording.path))
         return
     ((source, began),) = store.query(
         "SELECT id, began FROM sources WHERE uid = ?", (recording.uid,)
@@ -182,7 +183,7 @@ def heard_rows(todo: Sequence[Piece], job: Job) -> Iterator[Iterator[HeardPiece]
         yield heard
 
 
-def _void(store: Store, model: int, on_notice: OnNotice) -> list[Recording]:
+def _void(store: Store, model: int, job: Job, on_notice: OnNotice) -> list[Recording]:
     """Remove the rows that another model made of recordings that are still there.
 
     Returns these recordings.
@@ -194,7 +195,7 @@ def _void(store: Store, model: int, on_notice: OnNotice) -> list[Recording]:
             on_notice(f"{name} was live: there is no recording of it, its rows stay as they are")
             continue
         try:
-            recording = read_header(Path(path))
+            recording = read_header(Path(path), job.config)
         except ElsaError as error:
             on_notice(f"{error}; its rows stay as they are")
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,13 @@ def _read(path: Path, rate: int) -> NDArray[np.float32]:
                     "at most"
                 )
             samples = file.read(dtype="float32", always_2d=True)
-    except (OSError, TypeError, soundfile.LibsndfileError) as error:
+    except TypeError:  # soundfile asks what raw samples are
+        new = f"{path.stem}-converted.wav"
+        raise UsageError(
+            f"the example {path} holds raw samples, which carry no header: say what they are, "
+            f"e.g. ffmpeg -f s16le -ar 48000 -ac 1 -i {shlex.quote(str(path))} {shlex.quote(new)}"
+        ) from None
+    except (OSError, soundfile.LibsndfileError) as error:
         raise UsageError(f"reading the example {path}: {error}: name a sound file") from None
     if channels not in (1, 4):
         raise UsageError(

@@ -75,7 +75,7 @@ class PieceBatch:
         streams: int = STREAMS,
     ) -> None:
         self._bundle = encoder.bundle
-        self._profile = profile_of(config)
+        self._config, self._profile = config, profile_of(config)
         self._streams = encoder.streams(streams)
         if not isinstance(self._streams, BatchedStreams):
             self._streams = encoder.streams(1)
@@ -129,7 +129,7 @@ class PieceBatch:
         self._streams.lanes[number].reset()
         listener = listener_of(piece)
         features = self._features[number]
-        reader = PieceReader(piece, self._bundle, self._profile, features)
+        reader = PieceReader(piece, self._bundle, self._config, self._profile, features)
         flow = EnergyFlow(self._bundle.step_frames)
         return _Slot(PieceDone(piece, listener), reader, flow, self._bundle.step_s)
 

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import soundfile
 
-from elsa_rt.errors import SourceError, UsageError
+from elsa_rt.config import Config
+from elsa_rt.errors import ElsaError, SourceError, UsageError
 from elsa_rt.notices import OnNotice
+from elsa_rt.sources.files import UNKNOWN_LENGTH, FileSource, shown
 
 PIECE_S = 300.0
 """Length of a piece, full minutes."""
@@ -28,6 +30,9 @@ for longer than `elsa_rt.memory.gather.CUT_AFTER_S`."""
 TAIL_S = 90.0
 """Longest time that anything is followed after the end of its piece: no row goes on for longer
 than a minute and `CUT_AFTER_S`."""
+
+COUNTED_FRAMES = 1 << 16
+"""Read at once where the header does not tell how many there are."""
 
 SAMPLED = 64
 """Parts of 64 kB that the fingerprint of a recording is made of."""
@@ -90,7 +95,10 @@ def _count(seconds: float, length_s: float) -> int:
 
 
 def find_recordings(
-    paths: Iterable[str | Path], on_notice: OnNotice, on_left_out: Callable[[str], None]
+    paths: Iterable[str | Path],
+    on_notice: OnNotice,
+    on_left_out: Callable[[str], None],
+    config: Config | None = None,
 ) -> Iterator[Recording]:
     """All recordings in files and folders, each content once; what cannot be read is said.
 
@@ -100,6 +108,8 @@ def find_recordings(
     on_notice : callable
     on_left_out : callable
         Hears of each file that was named itself and cannot be heard.
+    config : Config
+        What the recordings' channels are.
 
     Raises
     ------
@@ -107,7 +117,7 @@ def find_recordings(
         A path does not exist.
     """
     suffixes = {f".{name.lower()}" for name in soundfile.available_formats()}
-    suffixes |= {".aif", ".opus", ".oga", ".bwf"}
+    suffixes |= {".aif", ".amb", ".opus", ".oga", ".bwf", ".wave", ".pcm"}
     seen: dict[str, str] = {}
     for path in map(Path, paths):
         if not path.exists():
@@ -119,14 +129,16 @@ def find_recordings(
             if inside and file.suffix.lower() not in suffixes:
                 continue
             try:
-                found = read_header(file)
-            except SourceError as error:
+                found = read_header(file, config, on_notice)
+            except ElsaError as error:
                 on_notice(f"{error}; it is left out")
                 continue
             count += 1
             if found.uid in seen:
                 if seen[found.uid] != found.path:
-                    on_notice(f"{file} is a copy of {seen[found.uid]}: it counts once")
+                    on_notice(
+                        f"{shown(file)} is a copy of {shown(seen[found.uid])}: it counts once"
+                    )
                 continue
             seen[found.uid] = found.path
             yield found
@@ -136,26 +148,41 @@ def find_recordings(
                 f"{', '.join(sorted(suffixes))}"
             )
         elif not count:
-            on_left_out(str(path))
+            on_left_out(shown(path))
 
 
-def read_header(path: Path) -> Recording:
-    """The recording in the file ``path``."""
+def read_header(
+    path: Path, config: Config | None = None, on_notice: OnNotice = lambda _: None
+) -> Recording:
+    """The recording in the file ``path``, as ``config`` and its header say.
+
+    Raises
+    ------
+    ElsaError
+        It cannot be heard.
+    """
     try:
-        with soundfile.SoundFile(path) as file:
-            rate, channels, frames = file.samplerate, file.channels, file.frames
         uid = _fingerprint(path)
-    except (soundfile.LibsndfileError, OSError) as error:
-        reason = getattr(error, "error_string", "") or str(error)
-        raise SourceError(f"reading {path}: {reason.strip()}") from None
-    if frames == 0:
-        raise SourceError(f"reading {path}: it holds no samples")
-    if channels < 4:
-        raise SourceError(
-            f"reading {path}: {channels} channel{'s' * (channels > 1)}, four are needed for a "
-            "direction"
-        )
-    return Recording(str(path.absolute()), uid, rate, channels, frames)
+    except OSError as error:
+        raise SourceError(f"reading {shown(path)}: {error.strerror or error}") from None
+    with FileSource(path, config or Config(), on_notice) as file:
+        if file.channels < 4:
+            raise SourceError(
+                f"reading {file.name}: {file.channels} channel{'s' * (file.channels > 1)}, four "
+                "are needed for a direction"
+            )
+        frames = file.frames if file.frames < UNKNOWN_LENGTH else _counted(file)
+        if cut := file.cut_short():
+            on_notice(f"{file.name} is cut short after {frames / file.rate:.2f} s: {cut}")
+        return Recording(str(path.absolute()), uid, file.rate, file.channels, frames)
+
+
+def _counted(file: FileSource) -> int:
+    """How many samples are there, where the header does not tell."""
+    count = 0
+    while read := file.read(COUNTED_FRAMES).shape[1]:
+        count += read
+    return count
 
 
 def _fingerprint(path: Path) -> str:

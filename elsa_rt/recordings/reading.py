@@ -10,12 +10,14 @@ import soundfile
 from numpy.typing import NDArray
 
 from elsa_rt.audio.block import Block
+from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import ModelBundle
-from elsa_rt.errors import SourceError
+from elsa_rt.errors import ElsaError, SourceError
 from elsa_rt.features.intensity import Frames, IntensityFeatures
 from elsa_rt.microphones.profile import Profile
 from elsa_rt.microphones.to_foa import ToFoa
 from elsa_rt.recordings.pieces import LEAD_S, Piece
+from elsa_rt.sources.files import FileSource, shown
 
 READ_S = 2.0
 """Seconds of sound that are read at once."""
@@ -35,8 +37,10 @@ class PieceReader:
     ----------
     piece : Piece
     bundle : ModelBundle
+    config : Config
+        What the recording's channels are.
     profile : Profile
-        Of the microphone, resolved (`elsa_rt.microphones.library.profile_of`).
+        Of ``config``, resolved (`elsa_rt.microphones.library.profile_of`).
     features : IntensityFeatures
         Fresh; other readers must not use it meanwhile.
     lead_s : float, seconds
@@ -58,6 +62,7 @@ class PieceReader:
         self,
         piece: Piece,
         bundle: ModelBundle,
+        config: Config,
         profile: Profile,
         features: IntensityFeatures,
         lead_s: float = LEAD_S,
@@ -66,7 +71,8 @@ class PieceReader:
         self.piece = piece
         self.begin_s = max(0.0, piece.begin_s - lead_s)
         self._on_block = on_block
-        self._bundle, self._profile, self._features = bundle, profile, features
+        self._bundle, self._features = bundle, features
+        self._config, self._profile = config, profile
 
     def __iter__(self) -> Iterator[PieceStep]:
         """Yield every step; silence completes the last one."""
@@ -95,27 +101,25 @@ class PieceReader:
 
     def _foa(self) -> Iterator[NDArray[np.float32]]:
         """AmbiX (4, n) from the lead on."""
-        path = self.piece.recording.path
+        rate = self._bundle.features.rate
         try:
-            with soundfile.SoundFile(path) as file:
-                rate = self._bundle.features.rate
-                to_foa = ToFoa(self._profile, file.channels, file.samplerate, rate, high_pass=True)
-                at = file.seek(round(self.begin_s * file.samplerate))
-                frames = round(READ_S * file.samplerate)
-                while True:
-                    samples = file.read(frames, dtype="float32", always_2d=True).T
+            with FileSource(self.piece.recording.path, self._config, lambda _: None) as file:
+                to_foa = ToFoa(self._profile, file.channels, file.rate, rate, high_pass=True)
+                at = file.seek(round(self.begin_s * file.rate))
+                frames = round(READ_S * file.rate)
+                count = frames
+                while count == frames:
+                    samples = file.read(frames)
                     count = samples.shape[1]
                     if count:
-                        samples = np.ascontiguousarray(samples)
                         if self._on_block is not None:
-                            self._on_block(Block(samples, file.samplerate, at))
+                            self._on_block(Block(samples, file.rate, at))
                         yield to_foa.step(samples)
                         at += count
-                    if count < frames:
-                        break
                 yield to_foa.flush()
-        except (soundfile.LibsndfileError, OSError) as error:
+        except (ElsaError, soundfile.LibsndfileError, OSError) as error:
             reason = getattr(error, "error_string", "") or str(error)
+            name = shown(self.piece.recording.path)
             raise SourceError(
-                f"reading {path} from {self.begin_s:.0f} s on: {reason.strip()}"
+                f"reading {name} from {self.begin_s:.0f} s on: {reason.strip()}"
             ) from None

@@ -9,6 +9,9 @@ from elsa_rt.audio.ambisonics import Format, decode_matrix
 from elsa_rt.config import Config
 from elsa_rt.notices import OnNotice
 
+HEARD_SO = "it is heard as that"
+"""Ends the notice that tells of nothing wrong."""
+
 NAMES: dict[str, Format] = {"ambix": "ambix", "fuma": "fuma", "n3d": "n3d"}
 
 
@@ -29,17 +32,12 @@ class Declared:
         if given is None and config.microphone is None:
             if form != "ambix":
                 self._matrix = decode_matrix(NAMES[form]).astype(np.float32)
-                on_notice(f"{name} declares {form}: it is heard as that")
+                on_notice(f"{name} declares {form}: {HEARD_SO}")
         elif given is not None and given != form:
             on_notice(
                 f"{name} declares {form}, and --format {given} is given: heard as {given}; leave "
                 "out --format to hear it as it declares"
             )
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether samples stay as they are."""
-        return self._matrix is None
 
     def to_ambix(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Samples (channels, n) whose first four are AmbiX."""

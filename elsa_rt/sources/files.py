@@ -45,6 +45,8 @@ class SoundFile(Protocol):
 
     def read(self, frames: int, dtype: str, always_2d: bool) -> NDArray[np.float32]: ...
 
+    def seek(self, frames: int) -> int: ...
+
     def close(self) -> None: ...
 
 
@@ -64,6 +66,13 @@ class PcmFile:
         samples = decode_pcm(raw, self._layout.encoding).reshape(-1, self.channels)
         self._left -= len(samples)
         return samples
+
+    def seek(self, frames: int) -> int:
+        """Go to the frame of this number, or to the end."""
+        at = min(frames, self.frames)
+        self._file.seek(self._layout.offset + at * self._layout.frame_bytes)
+        self._left = self.frames - at
+        return at
 
     def close(self) -> None:
         """Close the file."""
@@ -109,11 +118,6 @@ class FileSource(Source):
             raise
 
     @property
-    def is_plain(self) -> bool:
-        """Whether libsndfile reads the very samples that come, at any place of the file."""
-        return isinstance(self._file, sf.SoundFile) and self._form.is_plain
-
-    @property
     def frames(self) -> int:
         """How many samples each channel has, as far as the header tells."""
         return self._file.frames
@@ -121,6 +125,27 @@ class FileSource(Source):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def seek(self, frame: int) -> int:
+        """Go to this sample of each channel, or to the end; gives the one that comes next."""
+        return self._file.seek(frame)
+
+    def read(self, frames: int) -> NDArray[np.float32]:
+        """The next samples (channels, n) as they are heard, fewer than ``frames`` at the end.
+
+        Raises
+        ------
+        SourceError
+            The data are damaged.
+        """
+        samples, fault = self._read(frames)
+        if fault:
+            raise SourceError(f"{self.name}: {fault}")
+        return self._form.to_ambix(samples)
+
+    def cut_short(self) -> str:
+        """Why less is there than the header says; empty if all is."""
+        return _cut_short(self._path, self._file)
 
     def __iter__(self) -> Iterator[Block]:
         frames = max(1, round(self.rate * BLOCK_S))
@@ -141,8 +166,7 @@ class FileSource(Source):
 
     def _missing(self, heard: int) -> str:
         """Why fewer than all samples were heard, if so."""
-        cut = _cut_short(self._path, self._file)
-        if cut:
+        if cut := self.cut_short():
             return cut
         if heard < self._file.frames < UNKNOWN_LENGTH and not (
             isinstance(self._file, sf.SoundFile) and _endless(self._file)
@@ -226,7 +250,7 @@ def _in_spite_of_its_header(
                 f"{name}: another file follows its samples ({size - end:,} bytes), which is not "
                 "heard: split them"
             )
-            return None
+            return PcmFile(open(path, "rb"), layout, layout.offset + layout.promised)
         if honest_end(rest, order):
             return None
     elif layout.container != "AU":

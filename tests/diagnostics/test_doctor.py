@@ -69,6 +69,21 @@ def test_a_good_recording(capsules: Samples, bundle: Path, tmp_path: Path, capsy
     assert "tiny 1, sha256" in checks["model"][0]["found"]
 
 
+def test_a_header_that_lies_is_said(
+    capsules: Samples, bundle: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    path = wav(tmp_path / "a.wav", capsules)
+    raw = bytearray(Path(path).read_bytes())
+    at = raw.index(b"data") + 4
+    promised = int.from_bytes(raw[at : at + 4], "little")
+    raw[at : at + 4] = (promised // 2).to_bytes(4, "little")
+    Path(path).write_bytes(raw)
+    checks = examined(capsys, 0, bundle, path, "--format", "a-format")
+    (said,) = checks["file"]
+    assert said["state"] == "warning"
+    assert f"promises {promised // 2:,} bytes of samples, {promised:,} are there" in said["found"]
+
+
 def test_a_format_that_the_sound_contradicts(
     capsules: Samples, bundle: Path, tmp_path: Path, capsys: Capture
 ) -> None:

@@ -13,6 +13,7 @@ import soundfile
 from elsa_rt.cli import main
 from elsa_rt.config import Config
 from elsa_rt.hearing import Hearing
+from elsa_rt.recordings.pieces import read_header
 from elsa_rt.screens.report import hear, steps
 from elsa_rt.screens.report.collect import Collected
 from elsa_rt.screens.report.hear import (
@@ -58,7 +59,8 @@ def heard(way: Any, path: Path, bundle: Path, said: list[str], **more: Any) -> L
     assert isinstance(found, Labelled)
     done = list[float]()
     with FileSource(path, config, said.append) as source:
-        way(listener, source if way is hear_whole else path, found, done.append, **more)
+        whole = way is hear_whole
+        way(listener, source if whole else read_header(path), found, done.append, **more)
     found.finish()
     assert sum(done) == pytest.approx(SECONDS)
     return found
@@ -115,20 +117,16 @@ def test_what_is_damaged_is_heard_up_to_there(
     said: list[str] = []
     listener = StepListener(["hum"], config=config, on_notice=said.append)
     found = Collected.start(listener.bundle.features, listener.bundle.step_frames, 0.5, 700)
-    hear_parted(listener, path, found, lambda _: None, jobs=1)
+    hear_parted(listener, read_header(path), found, lambda _: None, jobs=1)
     assert len(found.alerts) >= 3
     assert any("the rest of it is not heard" in notice for notice in said)
 
 
-def test_only_long_recordings_are_parted(
-    long: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = Config(bundle=str(bundle))
-    listener = StepListener(["hum"], config=config)
-    with FileSource(long, config, pytest.fail) as source:
-        assert not is_parted(source, listener)
-        monkeypatch.setattr(hear, "LONG_S", 60.0)
-        assert is_parted(source, listener)
+def test_only_long_recordings_are_parted(long: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = read_header(long)
+    assert not is_parted(recording)
+    monkeypatch.setattr(hear, "LONG_S", 60.0)
+    assert is_parted(recording)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from elsa_rt.memory.remember import heard_rows
 from elsa_rt.memory.store import Model, is_archive
 from elsa_rt.notices import OnNotice
 from elsa_rt.recordings.pieces import Piece, Recording, find_recordings, read_header
+from elsa_rt.sources.files import shown
 
 COMMITTED_PIECES = 64
 """Pieces that are committed together; so many at most are heard again after a crash."""
@@ -87,11 +88,13 @@ def remember_archive(
     else:
         paths = list(paths)
     report = Report()
-    recordings = [] if again else list(find_recordings(paths, on_notice, report.failed.append))
+    recordings = (
+        [] if again else list(find_recordings(paths, on_notice, report.failed.append, job.config))
+    )
     make_dataset(uri, bundle.embedding)
     with locked(uri):
         if again:
-            recordings = _void(uri, model, on_notice)
+            recordings = _void(uri, model, job, on_notice)
         todo, order = _plan(uri, recordings, job, bundle, model, report)
         on_total(sum(piece.seconds for piece in todo))
         left = dict.fromkeys((piece.recording.uid for piece in todo), 0)
@@ -135,9 +138,9 @@ def _plan(
             continue
         todo += missing
         sources[recording.uid] = Source(
-            Path(recording.path).name,
+            shown(Path(recording.path).name),
             recording.uid,
-            recording.path,
+            shown(recording.path),
             model.hash,
             model.name,
             began_of(recording, job.began, job.zone),
@@ -155,8 +158,8 @@ def _take(
     recording = found.piece.recording
     if found.part is None:
         on_notice(f"{found.error}; its other pieces are kept")
-        if recording.path not in report.failed:
-            report.failed.append(recording.path)
+        if shown(recording.path) not in report.failed:
+            report.failed.append(shown(recording.path))
         return
     waiting.append(found.part)
     report.pieces += 1
@@ -190,7 +193,7 @@ def _written(
         )
 
 
-def _void(uri: str, model: Model, on_notice: OnNotice) -> list[Recording]:
+def _void(uri: str, model: Model, job: Job, on_notice: OnNotice) -> list[Recording]:
     """Remove the rows that another model made of recordings that are still there."""
     dataset = open_dataset(uri)
     old = dataset.to_table(
@@ -200,7 +203,7 @@ def _void(uri: str, model: Model, on_notice: OnNotice) -> list[Recording]:
     pairs = sorted(set(zip(old["recording"].to_pylist(), old["path"].to_pylist(), strict=True)))
     for uid, path in pairs:
         try:
-            recording = read_header(Path(path))
+            recording = read_header(Path(path), job.config)
         except Exception as error:
             on_notice(f"{error}; its rows stay as they are")
             continue

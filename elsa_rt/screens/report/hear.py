@@ -11,7 +11,6 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from elsa_rt.health import Health
 from elsa_rt.hearing import Hearing
 from elsa_rt.listener import Listener
 from elsa_rt.parallel import usable_cores
-from elsa_rt.recordings.pieces import pieces_of, read_header
+from elsa_rt.recordings.pieces import Recording, pieces_of
 from elsa_rt.recordings.processes import on_processes
 from elsa_rt.screens.report.collect import Collected
 from elsa_rt.screens.report.steps import Labels, PartOfSteps, hear_steps
@@ -39,9 +38,9 @@ PIECE_S = (300.0, 3600.0)
 kept until those before it are done, 60 MB of an hour."""
 
 
-def is_parted(source: FileSource, listener: Listener) -> bool:
-    """Whether the recording is heard in pieces: it is long, and can be read from any place on."""
-    return source.is_plain and source.frames >= LONG_S * source.rate
+def is_parted(recording: Recording) -> bool:
+    """Whether it is heard in pieces: it is long."""
+    return recording.seconds >= LONG_S
 
 
 def length_of_pieces(seconds: float, step_s: float, jobs: int) -> float:
@@ -71,13 +70,12 @@ def hear_whole(
 
 def hear_parted(
     listener: StepListener,
-    path: Path,
+    recording: Recording,
     found: Collected,
     on_progress: OnProgress,
     jobs: int = 0,
 ) -> None:
-    """Hear the recording at ``path`` in pieces, on ``jobs`` processes, by default one a core."""
-    recording = read_header(path)
+    """Hear ``recording`` in pieces, on ``jobs`` processes, by default one a core."""
     jobs = jobs or usable_cores()
     length_s = length_of_pieces(recording.seconds, listener.bundle.step_s, jobs)
     pieces = pieces_of(recording, length_s)

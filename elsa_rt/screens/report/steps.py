@@ -99,7 +99,7 @@ class StepHearer:
     def __init__(self, config: Config, known: KnownSounds | None) -> None:
         encoder = AudioEncoder(ModelBundle.load(config.bundle), config)
         self._bundle = bundle = encoder.bundle
-        self._profile = profile_of(config)
+        self._config, self._profile = config, profile_of(config)
         self._features = IntensityFeatures(bundle.features, self._profile.coincidence_hz)
         self._stream: EncoderStream = encoder.streams().lanes[0]
         self._known, self._labels = known, config.known_sounds or 0
@@ -111,7 +111,9 @@ class StepHearer:
         step_s = self._bundle.step_s
         watch = SignalWatch(self._profile, piece)
         lead_s = round(LEAD_S / step_s) * step_s
-        reader = PieceReader(piece, self._bundle, self._profile, self._features, lead_s, watch.step)
+        reader = PieceReader(
+            piece, self._bundle, self._config, self._profile, self._features, lead_s, watch.step
+        )
         flow, spectrum = self._flow(), self._spectrum()
         at = round((reader.begin_s - piece.begin_s) / step_s)  # steps, of the piece's own
         end = sys.maxsize if math.isinf(piece.end_s) else round(piece.length_s / step_s)
