@@ -133,7 +133,7 @@ def test_a_missing_device_fails_once(
     def none(_: object) -> DeviceInfo:
         raise DeviceError("no microphone fits 'x'")
 
-    monkeypatch.setattr("elsa_rt.sources.devices.find_device", none)
+    monkeypatch.setattr("elsa_rt.sources.device_names.find_device", none)
     checks = examined(capsys, 1, bundle, "x")
     assert checks["device"][0]["found"] == "no microphone fits 'x'"
     assert "sound" not in checks
@@ -156,7 +156,7 @@ def test_a_missing_device_fails_once(
 def test_devices(
     device: DeviceInfo, opens: bool, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("elsa_rt.sources.devices.find_device", lambda _: device)
+    monkeypatch.setattr("elsa_rt.sources.device_names.find_device", lambda _: device)
     monkeypatch.setattr("elsa_rt.sources.devices.accepts", lambda *_: opens)
     checks = {check.name: check for check in microphone.check_device("x", Config())}
     for name, state in expected.items():
