@@ -22,10 +22,13 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium: apt-get install chromium-headless-shell"
 )
 
-expect.set_options(timeout=20_000)  # of a computer that is busy with other tests
+expect.set_options(timeout=60_000)  # of a computer that is very busy with other things
 
 SCENE_S = 25
 """The built-in scene is shorter, and begins again."""
+
+SCENES_MS = 4_000 * SCENE_S
+"""What sounds in each scene has sounded by then, however busy the computer is."""
 
 RULES = """\
 # of this test
@@ -134,7 +137,7 @@ def served(rules: Path) -> Iterator[str]:
         assert address is not None
         yield address
         process.terminate()
-        assert process.wait(10) == 143
+        assert process.wait(60) == 143
 
 
 @pytest.fixture(scope="module")
@@ -175,9 +178,9 @@ def serious(page: Page) -> list[Any]:
 
 def test_the_telephone_rings_on_the_right_side(page: Page) -> None:
     line = page.locator("#now.alerting", has_text="a telephone ringing")
-    expect(line).to_be_visible(timeout=3_000 * SCENE_S)
+    expect(line).to_be_visible(timeout=SCENES_MS)
     # its name stands beside it, towards the middle; what alerted before may be fading still
-    page.wait_for_function(f"() => ({ACCENT_COLUMN})() > 0.52", timeout=1_000 * SCENE_S)
+    page.wait_for_function(f"() => ({ACCENT_COLUMN})() > 0.52", timeout=SCENES_MS)
     expect(page.locator("#compass")).to_have_attribute(
         "aria-label", re.compile("a telephone ringing, right")
     )
@@ -193,7 +196,7 @@ def test_a_prompt_is_added_and_fires_and_is_kept_in_the_file(page: Page, rules: 
     page.press("#prompt", "Enter")
     expect(page.locator(".rule", has_text="a person speaking")).to_be_visible()
     alert = page.locator("#alerts .title", has_text="a person speaking")
-    expect(alert.first).to_be_visible(timeout=1000 * SCENE_S)
+    expect(alert.first).to_be_visible(timeout=SCENES_MS)
     text = rules.read_text()
     assert text.startswith(RULES)
     assert text.endswith("  - id: a-person-speaking\n    prompt: a person speaking\n")
@@ -271,7 +274,7 @@ def test_a_new_alert_moves_no_row_under_a_finger(browser: Browser, served: str) 
         page = context.new_page()
         page.goto(served)
         rows, newer = page.locator("#alerts li"), page.locator("#newer")
-        expect(rows.first).to_be_visible(timeout=1000 * SCENE_S)
+        expect(rows.first).to_be_visible(timeout=SCENES_MS)
         touched = rows.first.element_handle()
         assert touched is not None
         touched.scroll_into_view_if_needed()
@@ -279,7 +282,7 @@ def test_a_new_alert_moves_no_row_under_a_finger(browser: Browser, served: str) 
         fingers = context.new_cdp_session(page)
         point = {"x": before["x"] + 60, "y": before["y"] + 12}
         fingers.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
-        expect(newer).to_have_text(re.compile(r"[1-9]\d* newer"), timeout=1000 * SCENE_S)
+        expect(newer).to_have_text(re.compile(r"[1-9]\d* newer"), timeout=SCENES_MS)
         assert place_of(touched) == before
         fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         expect(newer).to_be_hidden()
@@ -292,13 +295,13 @@ def test_a_new_alert_moves_no_row_of_a_list_that_was_scrolled(page: Page) -> Non
     page.wait_for_function(
         "() => { const list = document.getElementById('alerts');"
         " return list.scrollHeight > list.clientHeight + 20; }",
-        timeout=3_000 * SCENE_S,
+        timeout=SCENES_MS,
     )
     page.locator("#alerts").evaluate("list => { list.scrollTop = 10; }")
     shown = rows.nth(1).element_handle()
     assert shown is not None
     before = place_of(shown)
-    expect(newer).to_be_visible(timeout=1000 * SCENE_S)
+    expect(newer).to_be_visible(timeout=SCENES_MS)
     assert place_of(shown) == pytest.approx(before, abs=1)  # a row is no whole number of pixels
     newer.click()
     expect(newer).to_be_hidden()
@@ -404,7 +407,7 @@ def test_all_are_muted_and_told_again(page: Page) -> None:
 
 def test_a_clip_is_played(page: Page) -> None:
     play = page.locator(".alert .play:visible").first
-    play.click(timeout=3_000 * SCENE_S)
+    play.click(timeout=SCENES_MS)
     expect(play).to_have_attribute("aria-pressed", "true")
     page.wait_for_function("() => document.getElementById('player').currentTime > 0.2")
     play.click()
@@ -441,7 +444,7 @@ def test_nothing_is_cut_off(page: Page, width: int, height: int) -> None:
 def test_nobody_is_shut_out(page: Page, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)
     page.wait_for_timeout(200)
-    expect(page.locator("#alerts li").first).to_be_visible(timeout=1000 * SCENE_S)
+    expect(page.locator("#alerts li").first).to_be_visible(timeout=SCENES_MS)
     assert serious(page) == []
     page.click(".rule .name >> nth=0")
     expect(page.locator("#edit-expected")).to_contain_text("Alerts from a score of")
@@ -453,7 +456,7 @@ def test_nobody_is_shut_out(page: Page, scheme: Any) -> None:
     page.keyboard.press("Escape")
     page.click("#health-open")
     page.click("#doctor")
-    expect(page.locator("#checks li").first).to_contain_text("✓", timeout=30_000)
+    expect(page.locator("#checks li").first).to_contain_text("✓")
     assert serious(page) == []
     page.keyboard.press("Escape")
     ask_the_past(page, "a telephone ringing")
@@ -518,7 +521,7 @@ CHANGES = """async () => {
 
 
 def test_the_wish_for_less_motion_is_heard(page: Page) -> None:
-    expect(page.locator("#alerts li").first).to_be_visible(timeout=1000 * SCENE_S)
+    expect(page.locator("#alerts li").first).to_be_visible(timeout=SCENES_MS)
     assert page.evaluate(CHANGES) > 8  # it slides with every frame
     page.emulate_media(reduced_motion="reduce")
     assert 2 <= page.evaluate(CHANGES) <= 5
@@ -528,9 +531,9 @@ def test_the_wish_for_less_motion_is_heard(page: Page) -> None:
 
 def test_the_health_page_asks_the_doctor(page: Page) -> None:
     page.click("#health-open")
-    expect(page.locator("#health-list")).to_contain_text("of a core", timeout=5000)
+    expect(page.locator("#health-list")).to_contain_text("of a core")
     page.click("#doctor")
-    expect(page.locator("#checks li").first).to_contain_text("✓", timeout=30_000)
+    expect(page.locator("#checks li").first).to_contain_text("✓")
 
 
 def test_a_cut_connection_is_said_and_comes_back(browser: Browser, served: str) -> None:
@@ -544,7 +547,7 @@ def test_a_cut_connection_is_said_and_comes_back(browser: Browser, served: str) 
             proxy.cut()
             expect(page.locator("#lost")).to_be_visible()
             proxy.mend()
-            expect(page.locator("#lost")).to_be_hidden(timeout=10_000)
+            expect(page.locator("#lost")).to_be_hidden()
             expect(page.locator("#rules li").first).to_be_visible()
             expect(page.locator("#state")).to_have_text("healthy")
     finally:
@@ -553,7 +556,7 @@ def test_a_cut_connection_is_said_and_comes_back(browser: Browser, served: str) 
 
 def test_that_was_false_silences_its_like(page: Page) -> None:
     alerts = page.locator("#alerts li", has_text="a telephone ringing")
-    expect(alerts.first).to_be_visible(timeout=1000 * SCENE_S)
+    expect(alerts.first).to_be_visible(timeout=SCENES_MS)
     false = alerts.first.get_by_role("button", name="that was false")
     name = false.get_attribute("aria-label") or ""
     false = page.get_by_role("button", name=name, exact=True)  # a newer alert may become the first
