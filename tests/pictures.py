@@ -99,8 +99,7 @@ def photograph(browser: Browser, address: str, directory: Path) -> None:
     """The page: dark and light, on a laptop and a phone, and the editor of a rule."""
     with opened(browser, address, 1280, 800, "dark") as page:
         page.wait_for_timeout(21_000)  # a run of the scene, so that there is a past
-        at_alert(page, "glass breaking")
-        save(page, directory / "page-dark.png")
+        save_alert(page, "glass breaking", directory / "page-dark.png")
         page.click(".rule .name >> text=glass breaking")
         page.wait_for_selector("#edit-expected strong")
         page.fill("#edit-from", "125")
@@ -109,11 +108,9 @@ def photograph(browser: Browser, address: str, directory: Path) -> None:
         page.wait_for_timeout(1_000)
         save(page, directory / "page-editor.png")
     with opened(browser, address, 1280, 800, "light") as page:
-        at_alert(page, "a telephone ringing")
-        save(page, directory / "page-light.png")
+        save_alert(page, "a telephone ringing", directory / "page-light.png")
     with opened(browser, address, 390, 844, "dark", 2) as page:
-        at_alert(page, "glass breaking")
-        save(page, directory / "page-phone.png")
+        save_alert(page, "glass breaking", directory / "page-phone.png")
 
 
 def photograph_past(browser: Browser, address: str, directory: Path) -> None:
@@ -172,12 +169,16 @@ def opened(
         yield page
 
 
-def at_alert(page: Page, prompt: str) -> None:
-    """Wait for the alert of ``prompt`` to be on the compass."""
+def save_alert(page: Page, prompt: str, path: Path) -> None:
+    """A photograph while the alert of ``prompt`` is on the compass."""
     line = page.locator("#now.alerting", has_text=prompt)
     line.wait_for(state="detached")  # one that is over may still be shown
-    line.wait_for(timeout=60_000)
-    page.wait_for_timeout(500)
+    while True:
+        line.wait_for(timeout=60_000)
+        page.wait_for_timeout(500)
+        save(page, path)
+        if line.is_visible():  # else it was over too soon for a busy computer
+            break
 
 
 def save(page: Page, path: Path) -> None:
