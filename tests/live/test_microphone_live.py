@@ -98,7 +98,11 @@ def test_a_true_overflow_is_counted_and_capture_goes_on(tmp_path: Path) -> None:
     # a busy machine may lose a little more, before or after: the stall is the largest gap
     stall = lost.argmax()
     assert 0.3 * RATE < lost[stall] < 0.8 * RATE, "the overflow is a real gap"
-    assert abs(got["dropped"].sum() - lost.sum()) < 0.1 * RATE
+    # a busy machine also stops the server for moments, and its counter with it: the clock tells
+    elapsed = (got["captured"][-1] - got["captured"][0]) * RATE
+    missing = elapsed - got["size"][:-1].sum()
+    assert lost.sum() - 0.1 * RATE < got["dropped"].sum()
+    assert abs(got["dropped"].sum() - max(missing, lost.sum())) < 0.1 * RATE
     noticed = got["start"][got["dropped"].argmax()]
     assert noticed - (gaps[stall] + lost[: stall + 1].sum()) < 1.5 * RATE, "noticed too late"
     assert place[-1] - place[gaps[stall]] > RATE, "capture went on"
