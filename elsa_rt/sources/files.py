@@ -24,11 +24,16 @@ from elsa_rt.sources.containers import HEAD_BYTES, container_of, honest_end, ogg
 from elsa_rt.sources.conversion import conversion
 from elsa_rt.sources.declared import Declared
 from elsa_rt.sources.pcm import PcmLayout, decode_pcm
+from elsa_rt.sources.sample_bytes import encoding_doubt
 
 UNKNOWN_LENGTH = 0x7FFF_0000
 """Recorders that write to a pipe put about this into the header, or more."""
 
 RAW_SUFFIXES = (".raw", ".pcm")
+LOOK_BYTES = 3 << 16
+LOOKS = 64
+"""So many times so many bytes of raw samples are looked at until something moves."""
+
 TAIL_BYTES = 1 << 24
 """So much after the samples is looked at for chunks; no honest file has more there."""
 
@@ -209,7 +214,7 @@ def _open(path: bytes, name: str, config: Config, on_notice: OnNotice) -> SoundF
         if lying is not None:
             return lying
         if name.lower().endswith(RAW_SUFFIXES) and not container_of(head):
-            return _raw(path, name, config, status.st_size)
+            return _raw(path, name, config, status.st_size, on_notice)
         file_ = _Forward(path)
     except (sf.LibsndfileError, OSError, TypeError) as error:
         reason = getattr(error, "error_string", "") or str(error)
@@ -219,13 +224,19 @@ def _open(path: bytes, name: str, config: Config, on_notice: OnNotice) -> SoundF
     return file_
 
 
-def _raw(path: bytes, name: str, config: Config, size: int) -> PcmFile:
+def _raw(path: bytes, name: str, config: Config, size: int, on_notice: OnNotice) -> PcmFile:
     if config.rate is None or config.input_channels is None:
         raise UsageError(
             f"{name} holds raw samples, which carry no header: say what they are, e.g. "
             f"elsa-rt listen {shlex.quote(name)} --rate 48000 --channels 4 --sample-format s16"
         )
     layout = PcmLayout(config.sample_format, config.rate, config.input_channels)
+    with open(path, "rb") as file:
+        for _ in range(LOOKS):
+            if (doubt := encoding_doubt(name, file.read(LOOK_BYTES), layout)) is not None:
+                if doubt:
+                    on_notice(doubt)
+                break
     return PcmFile(open(path, "rb"), layout, size)
 
 

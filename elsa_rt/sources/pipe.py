@@ -31,6 +31,7 @@ from elsa_rt.sources.containers import (
 )
 from elsa_rt.sources.declared import Declared
 from elsa_rt.sources.pcm import PcmLayout, decode_pcm
+from elsa_rt.sources.sample_bytes import encoding_doubt
 
 HEARTBEAT_S = 0.5
 """So often a stream without sound is told to be."""
@@ -272,7 +273,7 @@ class PipeSource(Source):
                 continue
             whole = len(waiting) // frame * frame
             if whole:
-                looked = looked or self._look_at(waiting[:whole], layout.encoding)
+                looked = looked or self._look_at(waiting[:whole], layout)
                 samples = decode_pcm(waiting[:whole], layout.encoding)
                 yield self._block(samples.reshape(-1, self.channels), silent)
                 waiting, silent = waiting[whole:], 0.0
@@ -286,20 +287,12 @@ class PipeSource(Source):
         elif self._position == 0:
             self._say(f"{self.name} held no samples: does the program before the pipe run?")
 
-    def _look_at(self, raw: bytes, encoding: str) -> bool:
-        """Say it if 24 bits come in 32; whether enough was seen to know."""
-        if encoding not in ("s24", "s32") or len(raw) < 4_000:
-            return encoding not in ("s24", "s32")
-        lanes = np.frombuffer(raw[: len(raw) // 4 * 4], np.uint8).reshape(-1, 4)
-        filler = [lane for lane in range(4) if np.isin(lanes[:, lane], (0, 255)).all()]
-        moving = [lane for lane in range(4) if len(np.unique(lanes[:, lane])) > 8]
-        if len(moving) >= 2 and filler and (encoding == "s24" or filler == [3]):
-            self._say(
-                f"every fourth byte of {self.name} is empty: these are 24 bits in 32 (S24_LE of "
-                f"ALSA), not {encoding}, which is {'three packed' if encoding == 's24' else 'four'}"
-                " bytes a sample: say --sample-format s24-in-32"
-            )
-        return True
+    def _look_at(self, raw: bytes, layout: PcmLayout) -> bool:
+        """Say it if the samples are of another kind; whether enough was seen to know."""
+        doubt = "" if layout.container else encoding_doubt(self.name, raw, layout)
+        if doubt:
+            self._say(doubt)
+        return doubt is not None
 
     def _decoded(self) -> Iterator[Block]:
         """What libsndfile decodes on a thread of its own, as it waits without end."""
