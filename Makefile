@@ -143,7 +143,7 @@ bench-screens: $(VENV)/.installed-for-tests
 bench-archive: $(VENV)/.installed-for-tests
 	$(BIN)/python -m tests.bench.archive $(ARGS)
 
-RELEASE ?= c3d8883
+RELEASE ?= 92b2173
 
 release-before: $(VENV)/.installed
 	rm -rf build/release && mkdir -p build/release

@@ -13,8 +13,8 @@ from elsa_rt.errors import ElsaError
 
 MORE = """\
 Compiles what a start would compile and keeps it, keeps the text encoder as it is rewritten for this
-processor (28 MB of cache), reads the model once, and builds a plan if a TensorRT is asked for by
-name. Run it after an installation or update, as the user who will listen.
+processor and the program of the audio encoder (34 MB of cache), and builds a plan if a TensorRT is
+asked for by name. Run it after an installation or update, as the user who will listen.
 
   elsa-rt warmup
   elsa-rt warmup --engine tensorrt
