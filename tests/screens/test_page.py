@@ -275,13 +275,16 @@ def test_a_new_alert_moves_no_row_under_a_finger(browser: Browser, served: str) 
         page.goto(served)
         rows, newer = page.locator("#alerts li"), page.locator("#newer")
         expect(rows.first).to_be_visible(timeout=SCENES_MS)
+        page.locator("#timeline").scroll_into_view_if_needed()
+        rows.first.scroll_into_view_if_needed()
+        box = page.locator("#alerts").bounding_box()
+        assert box is not None
+        fingers = context.new_cdp_session(page)
+        point = {"x": box["x"] + 60, "y": box["y"] + 12}
+        fingers.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
         touched = rows.first.element_handle()
         assert touched is not None
-        touched.scroll_into_view_if_needed()
         before = place_of(touched)
-        fingers = context.new_cdp_session(page)
-        point = {"x": before["x"] + 60, "y": before["y"] + 12}
-        fingers.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
         expect(newer).to_have_text(re.compile(r"[1-9]\d* newer"), timeout=SCENES_MS)
         assert place_of(touched) == before
         fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})

@@ -9,12 +9,13 @@ export class SteadyList {
    */
   constructor(list, newer) {
     Object.assign(this, { list, newer, waiting: [], above: 0, held: false });
+    const around = list.parentElement;  // the list itself takes no pointer while it is settling
     // a finger that scrolls, or rests for long, is "cancelled" while it is still there
     const fingers = { pointerdown: null, pointermove: null, pointerup: LIFTED_MS, pointercancel: STILL_MS };
     for (const [kind, milliseconds] of Object.entries(fingers)) {
-      list.addEventListener(kind, (event) => this.hold(event.pointerType === "mouse" ? STILL_MS : milliseconds));
+      around.addEventListener(kind, (event) => this.hold(event.pointerType === "mouse" ? STILL_MS : milliseconds));
     }
-    list.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.release());
+    around.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.release());
     list.addEventListener("scroll", () => { if (list.scrollTop <= 0) { this.above = 0; this.tell(); } });
     newer.onclick = () => this.show();
   }
