@@ -10,12 +10,12 @@ export class SteadyList {
   constructor(list, newer) {
     Object.assign(this, { list, newer, waiting: [], above: 0, held: false });
     const around = list.parentElement;  // the list itself takes no pointer while it is settling
-    // a finger that scrolls, or rests for long, is "cancelled" while it is still there
-    const fingers = { pointerdown: null, pointermove: null, pointerup: LIFTED_MS, pointercancel: STILL_MS };
-    for (const [kind, milliseconds] of Object.entries(fingers)) {
-      around.addEventListener(kind, (event) => this.hold(event.pointerType === "mouse" ? STILL_MS : milliseconds));
-    }
-    around.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.release());
+    const on = (kind, take) => around.addEventListener(kind, take);
+    on("pointerdown", () => this.hold(null));
+    on("pointermove", (event) => this.hold(event.buttons ? null : STILL_MS));
+    on("pointerup", (event) => this.hold(event.pointerType === "touch" ? LIFTED_MS : STILL_MS));
+    on("pointercancel", () => this.hold(STILL_MS));  // a finger that scrolls or rests is still there
+    on("pointerleave", (event) => event.pointerType !== "touch" && this.release());
     list.addEventListener("scroll", () => { if (list.scrollTop <= 0) { this.above = 0; this.tell(); } });
     newer.onclick = () => this.show();
   }
