@@ -19,6 +19,7 @@ from elsa_rt.prompts.name_notices import NearestName, name_notices
 from elsa_rt.prompts.place_notices import place_notices
 from elsa_rt.prompts.rule_embeddings import RuleEmbeddings, embed_rules, texts_to_encode
 from elsa_rt.prompts.spelling import RARE
+from elsa_rt.prompts.time_notices import time_notices
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule, rules_of
 
@@ -74,6 +75,7 @@ class PromptBank:
         notices += name_notices(rules, config, nearest)
         placed = {text: found.place for text, found in encoded.items()}
         notices += place_notices(rules, config, placed)
+        notices += time_notices(rules)
         return cls(rules, meaning, tuple(notices), bundle.files[TEXT_ENCODER], doubtful)
 
     @classmethod

@@ -12,8 +12,10 @@ from elsa_rt.encoder.text import encode_texts
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.prompts.place_notices import is_placed
 from elsa_rt.prompts.spatial_phrases import parse_prompt
+from elsa_rt.prompts.time_notices import time_notices
 from elsa_rt.rules.region import Region
 from elsa_rt.rules.rule import Rule
+from elsa_rt.rules.schedule import Schedule
 
 LEFT = Region(azimuth_deg=(35.0, 145.0))
 
@@ -49,6 +51,30 @@ def test_what_was_understood_beside_it_is_said(shipped: ModelBundle) -> None:
 )  # fmt: skip
 def test_other_prompts_raise_no_notice(shipped: ModelBundle, prompt: str) -> None:
     assert PromptBank.encode(shipped, [prompt]).notices == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "time"),
+    [
+        ("a dog barking at night", "at night"),
+        ("glass breaking after 10 pm", "after 10 pm"),
+        ("loud music on weekends", "on weekends"),
+        ("a doorbell on Sundays before 8 a.m.", "on Sundays"),
+        ("someone shouting tonight", "tonight"),
+        ("a night owl", ""),
+        ("a rooster crowing at dawn", ""),
+        ("an alarm clock in the morning", ""),
+        ("the sound of a saturday market", ""),
+        ("a bell from 3 metres", ""),
+    ],
+)
+def test_a_time_in_words_is_said(shipped: ModelBundle, prompt: str, time: str) -> None:
+    said = list(time_notices([Rule("one", (prompt,))]))
+    assert [f"{time!r} is a time, which prompts do not know" in text for text in said] == (
+        [True] if time else []
+    )
+    assert not list(time_notices([Rule("one", (prompt,), schedule=Schedule(("22:00-06:00",)))]))
+    assert set(said) <= set(PromptBank.encode(shipped, [prompt]).notices)
 
 
 @pytest.mark.slow
