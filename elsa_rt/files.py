@@ -32,7 +32,7 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
 
     The temporary file lies beside ``path`` under a name that nobody can foresee, and is flushed to
     the disk before it takes the place of ``path``. ``private`` files are readable by their owner
-    alone; others follow the umask.
+    alone; others have the permissions of what they replace, or follow the umask.
     """
     handle, name = mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
@@ -41,7 +41,7 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
         yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())
-        part.chmod(0o600 if private else 0o666 & ~_umask())
+        part.chmod(0o600 if private else _mode(path))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -159,6 +159,14 @@ def _own(of_user: Any, without_home: Path) -> Path:
     except RuntimeError:  # newer releases of platformdirs find no "~"
         return without_home / APP
     return path if path.is_absolute() else without_home / APP
+
+
+def _mode(path: Path) -> int:
+    """Permissions of ``path``, or those of a new file."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0o666 & ~_umask()
 
 
 def _umask() -> int:

@@ -27,6 +27,16 @@ def test_the_new_file_comes_in_the_end(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_permissions_are_those_of_the_file_that_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    for mode, private, then in ((0o600, False, 0o600), (0o664, False, 0o664), (0o664, True, 0o600)):
+        path.write_text("old")
+        path.chmod(mode)
+        with replacing(path, private=private) as part:
+            part.write_text("new")
+        assert path.stat().st_mode & 0o777 == then
+
+
 def test_what_fails_leaves_the_old_file_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")

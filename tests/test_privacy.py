@@ -70,6 +70,11 @@ ASKED_FOR = {
 }  # fmt: skip
 """Files and directories of the working directory that a command may write: its call names them."""
 
+NOTHING_HEARD = {
+    "home.yaml", "rules.yaml", "mine.yaml", "text.npz", "figures.jsonl", "plans", ".cache",
+}  # fmt: skip
+"""Files and directories that others may read: nothing in them was heard."""
+
 MAY_FAIL = {("compile", 1), ("bench", 1)}
 """Where there is no TensorRT, and where the computer is too slow."""
 
@@ -184,6 +189,13 @@ def assert_private(trace: Trace, place: Path, asked_for: set[str]) -> None:
         and not any(str(path).startswith(f"{good}-") for good in allowed)  # SQLite's journal
     }
     assert strange == set()
+    readable = {
+        str(path)
+        for path in trace.written
+        if path.is_file() and path.is_relative_to(place) and path.stat().st_mode & 0o077
+        and not NOTHING_HEARD & set(path.relative_to(place).parts)
+    }  # fmt: skip
+    assert readable == set()
 
 
 @pytest.fixture(scope="module")

@@ -100,4 +100,4 @@ def save_site(
         field.name: np.asarray(getattr(background, field.name)) for field in fields(Background)
     }
     fits = np.array(fits_of(bundle, statistics))
-    save_arrays(path, {"schema": np.array(SCHEMA), "fits": fits, **arrays})
+    save_arrays(path, {"schema": np.array(SCHEMA), "fits": fits, **arrays}, private=True)

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             _hear(arguments.source, config, heard, stop)
     finally:  # a microphone may be unplugged after hours
         if heard:
-            save_arrays(target, _arrays(heard))
+            save_arrays(target, _arrays(heard), private=True)
             print(f"{target}: {len(heard)} steps, {heard[-1].time_s:.1f} s")
     if not heard:
         raise ElsaError(f"embedding {arguments.source}: nothing was heard, {target} is not written")

@@ -158,7 +158,7 @@ def _draw(answer: Recollection, target: Path, zone: tzinfo | None, title: str) -
     from elsa_rt.files import replacing
     from elsa_rt.screens.history_picture import history_picture
 
-    with replacing(target) as part:
+    with replacing(target, private=True) as part:
         part.write_text(history_picture(answer, zone, title), encoding="utf-8")
 
 

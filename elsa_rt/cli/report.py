@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         version=__version__,
         told_error=float("nan") if told is None else told.told_error,
     )
-    with replacing(target) as part:
+    with replacing(target, private=True) as part:
         part.write_text(page(found, listener.config.rules, about), encoding="utf-8")
     print(
         f"{target}: {counted(len(found.alerts), 'alert')}, "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +65,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     config, file = load_rules_config(arguments)
     from elsa_rt.scoring.feedback import FeedbackStore
-    from elsa_rt.sources.files import FileSource
+    from elsa_rt.sources.files import FileSource, shown
     from elsa_rt.tuning.labels import labels_of_feedback, read_labels
 
     if (arguments.labels is None) is (arguments.at is None):
@@ -101,9 +100,11 @@ def run(arguments: argparse.Namespace) -> int:
             f"at {recorded.length_s:.2f} s: are these the labels of {arguments.recording}?"
         )
     found = tuned(listener, recorded, labels)
-    html = page(Path(arguments.recording).name, file.path.name, recorded.time_s, found)
+    name = shown(Path(arguments.recording).name)
+    html = page(name, file.path.name, recorded.time_s, found)
     try:
-        target.write_text(html, encoding="utf-8")
+        with replacing(target, private=True) as part:
+            part.write_text(html, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"writing {target}: {error.strerror}: name another with -o") from None
     _tell(found, target)
@@ -139,7 +140,6 @@ def _write(file: RulesFile, found: list[Tuned]) -> None:
     try:
         with replacing(path) as part:
             part.write_text(edited, encoding="utf-8")
-            shutil.copymode(path, part)
             read_rules(part)
     except OSError as error:
         raise UsageError(f"writing {path}: {error.strerror}: see that it is writable") from None

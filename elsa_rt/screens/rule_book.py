@@ -6,7 +6,6 @@ all, every comment kept), then listened by; what is refused changes nothing.
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -164,7 +163,6 @@ class RuleBook:
         try:
             with replacing(path) as part:
                 part.write_text(edited, encoding="utf-8")
-                shutil.copymode(path, part)
                 new = _read(part, path)
                 self._listen(new.rules)
         except OSError as error:

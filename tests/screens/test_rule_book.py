@@ -79,6 +79,7 @@ def test_in_memory_rules_come_change_and_go(listener: Listener) -> None:
 
 
 def test_rules_of_a_file_are_written_with_every_comment(book: RuleBook, path: Path) -> None:
+    path.chmod(0o600)  # it may hold the password of a broker
     book.add("hum", {"region": {"azimuth_deg": [145, -145]}})
     book.change("hum-on-the-left", {"false_alarms_per_hour": 0.5})
     book.change("hiss", {"false_alarms_per_hour": 1.0})
@@ -97,6 +98,7 @@ rules:
 """
     )
     assert read_rules(path).rules == book.rules
+    assert path.stat().st_mode & 0o777 == 0o600
     book.remove("hiss")
     assert "# the first" in path.read_text()
     assert [rule.id for rule in read_rules(path).rules] == ["hum-on-the-left", "hum"]

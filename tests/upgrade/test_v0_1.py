@@ -6,10 +6,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from elsa_rt import Block, Listener
+from elsa_rt.errors import UsageError
 from elsa_rt.microphones.profile_file import read_profile
 from elsa_rt.rules_file.reader import read_rules
+from elsa_rt.testing import sound
 
 OLD = Path(__file__).parent / "v0_1"
 
@@ -30,3 +33,23 @@ def test_bundle() -> None:
     noise = np.random.default_rng(0).normal(0, 0.01, (4, 16_000)).astype(np.float32)
     hearings = listener.push(Block(noise, 16_000))
     assert len(hearings) == 10
+
+
+def test_site() -> None:
+    """A place in which it hums and hisses for a quarter of the time, learned with that bundle."""
+    foa = np.random.default_rng(5).normal(0, 1e-4, (4, 64_000)).astype(np.float32)
+    foa[:, 32_000:48_000] += sound("hum", 1, 74, 0, 16_000)
+    best = []
+    for site in (None, str(OLD / "site.npz")):
+        listener = Listener(
+            ["a hum"], bundle=str(OLD / "bundle"), site=site, on_notice=lambda text: None
+        )
+        best.append(max(hearing.scores[0].score for hearing in listener.push(Block(foa, 16_000))))
+    without, with_site = best
+    assert without > 0.6, "a hum is rare elsewhere"
+    assert with_site < 0.4, "and not there"
+
+
+def test_a_site_of_another_model_says_what_to_do() -> None:
+    with pytest.raises(UsageError, match="learn it with elsa-rt calibrate site again"):
+        Listener(["a hum"], site=str(OLD / "site.npz"), on_notice=lambda text: None)
