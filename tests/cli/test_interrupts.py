@@ -102,7 +102,7 @@ def test_a_system_without_timers_and_hang_ups_listens_as_well(tmp_path: Path) ->
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     ended = subprocess.run(
-        [sys.executable, str(program)], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, str(program)], env=environment, capture_output=True, text=True, timeout=240
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert '"state": "end"' in ended.stdout.splitlines()[-1]

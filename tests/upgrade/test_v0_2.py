@@ -27,10 +27,13 @@ def place() -> Block:
     return Block(foa, RATE)
 
 
-def best(**settings: str) -> float:
+def best(site: Path | None = None) -> float:
     """The best score of a hum there."""
     listener = Listener(
-        ["a hum"], bundle=str(TODAY / "bundle"), on_notice=lambda text: None, **settings
+        ["a hum"],
+        bundle=str(TODAY / "bundle"),
+        site=None if site is None else str(site),
+        on_notice=lambda text: None,
     )
     return max(hearing.scores[0].score for hearing in listener.push(place()))
 
@@ -53,7 +56,7 @@ def test_profile() -> None:
 
 
 def test_bundle_and_site() -> None:
-    without, with_site = best(), best(site=str(TODAY / "site.npz"))
+    without, with_site = best(), best(TODAY / "site.npz")
     assert without > 0.6, "a hum is rare elsewhere"
     assert with_site < without - 0.1, "and not there"
 
