@@ -92,7 +92,9 @@ def lock_resolves(path: Path, python: str, machine: str) -> tuple[bool, str]:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("\n".join(locked(path, python, machine)))
         file.flush()
-        return resolves(["--no-deps", "--require-hashes", "-r", file.name], python, machine)
+        # pip would ask the Python that runs it; that the lock is for ``python`` its markers say
+        only = ["--no-deps", "--require-hashes", "--ignore-requires-python"]
+        return resolves([*only, "-r", file.name], python, machine)
 
 
 def main(extras: list[str]) -> int:
