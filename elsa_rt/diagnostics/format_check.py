@@ -16,6 +16,7 @@ W_AGAINST_XYZ_DB = {"ambix": 0.0, "fuma": -3.0, "n3d": -4.8}
 N3D_DB = 4.77
 SURE_DB = 1.2  # from what is expected of one wave
 EXACT_DB = 0.3  # so near it is hardly a chance
+WAVES_SHARE = 0.1  # of the power of X, Y, Z: so much of it is waves, and not noise of the channels
 WAVE_SHARE = 0.7  # of the power of X, Y, Z that W foretells: one wave rules there
 LOUDER_DB = {"ambix": 1.5, "fuma": 4.0}  # than W no channel is
 
@@ -121,7 +122,20 @@ def _doubt_of_b_format(
             f"{wanted:+.0f} dB is expected and {expected:+.0f} dB in {other}: try "
             f"--format {other}{'' if abs(ratio_db - expected) < EXACT_DB / 2 else capsules}"
         )
+    of_n3d = W_AGAINST_XYZ_DB["n3d"]
+    if abs(ratio_db - of_n3d) < 1.0 < abs(ratio_db - wanted) and _shared(spectra) > WAVES_SHARE:
+        return (
+            f"{told}but W is {ratio_db:+.1f} dB against X, Y and Z together, {wanted:+.0f} dB is "
+            f"expected and {of_n3d:+.1f} dB in N3D: try --format n3d{capsules}"
+        )
     return None
+
+
+def _shared(spectra: NDArray[np.complex128]) -> float:
+    """Share of the power of X, Y, Z that W foretells; of noise as loud in all channels none."""
+    power = np.einsum("fcc->fc", spectra).real + 1e-30
+    shared = (np.abs(spectra[:, 1:, 0]) ** 2 / power[:, :1]).sum()
+    return float(shared / power[:, 1:].sum())
 
 
 def _wave_ratio_db(spectra: NDArray[np.complex128]) -> float | None:

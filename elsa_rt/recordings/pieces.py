@@ -161,6 +161,8 @@ def read_header(
     ElsaError
         It cannot be heard.
     """
+    if path.exists() and not path.is_file():
+        raise SourceError(f"reading {shown(path)}: it is no regular file")
     try:
         uid = _fingerprint(path)
     except OSError as error:

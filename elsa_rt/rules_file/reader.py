@@ -153,13 +153,14 @@ class _Reader:
             made.append(output)
             if isinstance(output, (JsonlFile, McapSettings)):
                 parent, line = Path(output.path).parent, given["line"]
-                same = taken.setdefault(os.path.realpath(output.path), line)
-                if same != line:
+                place = os.path.realpath(output.path)
+                if place in taken:
                     self._report(
                         line,
-                        f"outputs: {output.path} is written by the output in line {same} already: "
-                        "give each a file of its own",
+                        f"outputs: {output.path} is written by the output in line {taken[place]} "
+                        "already: give each a file of its own",
                     )
+                taken.setdefault(place, line)
                 if os.path.exists(output.path) and not _takes_lines(output.path):
                     self._report(line, f"outputs: {output.path} is no regular file: name a file")
                 if not parent.is_dir():

@@ -49,6 +49,31 @@ def test_another_format_is_named(form: str, declared: str, cure: str, azimuth: f
     assert cure in (format_doubt(samples, RATE, declared) or "")
 
 
+def sides(spread: float = 1.0) -> NDArray[np.float64]:
+    """AmbiX (4, n) of bursts from eight directions at a time, and noise of the capsules."""
+    rng = np.random.default_rng(2)
+    places = [(0, 0), (90, 10), (180, -20), (-90, 30), (45, 60), (-135, -45), (20, 5), (120, 0)]
+    gains = np.stack([plane_wave(direction_from_angles(*place)) for place in places], axis=1)
+    strengths = np.array([1.0, *[spread] * 7])[:, None]
+    return 0.05 * gains @ (strengths * rng.standard_normal((8, 4 * RATE)))
+
+
+@pytest.mark.parametrize("declared", ["ambix", "fuma"])
+def test_n3d_is_named_where_sound_comes_from_several_directions(declared: str) -> None:
+    samples = sides(0.5) + 1e-4 * np.random.default_rng(3).standard_normal((4, 4 * RATE))
+    n3d = np.linalg.inv(decode_matrix("n3d")) @ samples
+    assert "--format n3d" in (format_doubt(n3d, RATE, declared) or "")
+    right = np.linalg.inv(decode_matrix(declared)) @ samples  # type: ignore[arg-type]
+    assert format_doubt(right, RATE, declared) is None
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, 0.3, 0.6])
+def test_noise_of_the_channels_is_not_taken_for_n3d(level: float) -> None:
+    noise = 0.01 * np.random.default_rng(4).standard_normal((4, 4 * RATE))
+    samples = noise + level * 0.01 * sides(0.3) / sides(0.3)[0].std()
+    assert "n3d" not in (format_doubt(samples, RATE, "ambix") or "")
+
+
 def test_the_order_that_aac_makes_is_told() -> None:
     doubt = format_doubt(wave(60)[[1, 2, 0, 3]], RATE, "ambix") or ""
     assert "channel 3" in doubt

@@ -164,3 +164,13 @@ def test_an_example_of_raw_samples(
     done = subprocess.run(shlex.split(cure), cwd=tmp_path, capture_output=True)
     assert done.returncode == 0, done.stderr
     assert soundfile.info(tmp_path / "scene-converted.wav").frames == 4000
+
+
+@pytest.mark.parametrize("place", ["fifo", "/dev/zero"])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, place: str) -> None:
+    path = tmp_path / place
+    if place == "fifo":
+        os.mkfifo(path)
+    said: list[str] = []
+    assert not list(find_recordings([path], said.append, lambda _: None))
+    assert said == [f"reading {path}: it is no regular file; it is left out"]

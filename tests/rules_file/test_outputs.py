@@ -32,6 +32,10 @@ GOOD = {
 }
 
 BAD = {
+    "two writers": (
+        "{type: jsonl, path: a.jsonl}, {type: jsonl, path: ./a.jsonl}",
+        "is written by the output in line 2 already: give each a file of its own",
+    ),
     "no type": ("{host: x}", "an output needs a type: one of jsonl, mqtt"),
     "a word": ("mqtt", "an output needs a type"),
     "unknown key": ("{type: mqtt, hots: x}", "unknown key 'hots': did you mean host?"),
