@@ -81,11 +81,13 @@ class StudentTrainer:
             start_from_bundle(bundle, self.student, self.projection)
         self.average = deepcopy(self.student).requires_grad_(False)
         self.average_projection = deepcopy(self.projection).requires_grad_(False)
-        self.optimizer = (
-            self._optimizer(WARM_TOWER_RATE, WARM_RATE)
-            if bundle
-            else self._optimizer(TOWER_RATE if tagger else 1.0)
-        )
+        if sound_only:
+            self.shares = (1.0, SOUND_TOWER_RATE)
+        elif bundle:
+            self.shares = (WARM_RATE, WARM_TOWER_RATE)
+        else:
+            self.shares = (1.0, TOWER_RATE if tagger else 1.0)
+        self.optimizer = self._optimizer()
         if hold_sound:
             held: tuple[torch.nn.Module, ...] = (
                 self.student.semantic,
@@ -116,13 +118,16 @@ class StudentTrainer:
             part.requires_grad_(False)
         student.spatial.eval()
 
-    def _optimizer(self, tower_rate: float, rate: float = 1.0) -> torch.optim.AdamW:
+    def _optimizer(self) -> torch.optim.AdamW:
         # lists, never sets: a checkpoint knows parameters by their order alone
         tower = list(self.student.semantic.parameters())
         known = set(tower)
         parts = (self.student, self.projection, self.head, self.temperature)
         others = [p for part in parts for p in part.parameters() if p not in known]
-        groups = [{"params": others, "share": rate}, {"params": tower, "share": tower_rate}]
+        groups = [
+            {"params": params, "share": share}
+            for params, share in zip((others, tower), self.shares, strict=True)
+        ]
         return torch.optim.AdamW(groups, LEARNING_RATE, weight_decay=0.02)
 
     _parts = ("student", "projection", "head", "temperature", "average", "average_projection",
@@ -143,10 +148,9 @@ class StudentTrainer:
         for name in self._parts:
             getattr(self, name).load_state_dict(state[name])
         self.step, self.seconds = state["step"], state["seconds"]
-        if self.sound_only:
-            shares = (1.0, SOUND_TOWER_RATE)
-            for group, share in zip(self.optimizer.param_groups, shares, strict=True):
-                group["share"] = share
+        # those of the checkpoint may be of another stage
+        for group, share in zip(self.optimizer.param_groups, self.shares, strict=True):
+            group["share"] = share
 
     def measure_norms(self, batches: Iterable[Tensor]) -> None:
         """`export.student.warm_start.measure_norms` of the student and its average."""

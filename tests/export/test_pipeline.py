@@ -17,6 +17,7 @@ from export.student import train
 from export.student.batches import Feed
 from export.student.model import Student
 from export.student.step_cache import gather
+from export.student.trainer import SOUND_TOWER_RATE
 from tests.support.workshop import LABELS, run, write_clips, write_rooms, write_sentences
 
 
@@ -103,6 +104,8 @@ def test_what_hears_the_kind_of_a_sound_is_trained_alone(workshop: Path, tmp_pat
     assert all(map(torch.equal, after["projection"].values(), before["projection"].values()))
     told = json.loads((work / "run" / "log.jsonl").read_text().splitlines()[-1])
     assert set(told["losses"]) >= {"tags", "features", "standing"}
+    rates = [group["share"] for group in after["optimizer"]["param_groups"]]
+    assert rates == [1.0, SOUND_TOWER_RATE]
     assert -1 <= told["validation"]["features"] <= 1
     aligned = run("align", work, "--scenes", "16", "--steps", "2", "--validation", "16")
     assert 0 < json.loads(aligned.splitlines()[-1])["losses"]["kept"] < 4
