@@ -2,9 +2,9 @@
 
     python -m export evaluate-speech BUNDLE WORK [--rooms rooms.csv] [--speakers 12]
 
-Each of `ASKED` is one prompt to a listener as it ships, at one false alarm an hour; speakers of one
-kind say something at 20 dB SNR, in front and behind, dry and in a room. A speaker counts where the
-prompt alerts.
+Each of `ASKED` is one prompt to a listener as it ships, at one false alarm an hour unless
+``--false-alarms-per-hour`` says otherwise. Speakers of one kind say something at 20 dB SNR, in
+front and behind, dry and in a room. A speaker counts where the prompt alerts.
 """
 
 from __future__ import annotations
@@ -55,23 +55,25 @@ class Case(NamedTuple):
     room: str  # "dry" or "in a room"
 
 
-def alerts(encoder: AudioEncoder, prompt: str, clip: Clip, room: TrialRoom, side: str) -> bool:
+def alerts(
+    encoder: AudioEncoder, prompt: str, clip: Clip, room: TrialRoom, side: str, config: Config
+) -> bool:
     """Whether ``clip``, turned to ``side``, raises ``prompt`` in a listener of its own."""
     rng = np.random.default_rng([SEED, clip.number])
     azimuth, _ = angles_from_direction(room.direction)
     turn = rotation(SIDES_DEG[side] - azimuth, 0, 0)
     trial = stage(clip, room, turn, SNR_DB, rng)
-    listener = Listener([prompt], encoder=encoder, on_notice=lambda _: None)
+    listener = Listener([prompt], encoder=encoder, config=config, on_notice=lambda _: None)
     heard = [*listener.push(Block(trial.foa, RATE)), *listener.finish()]
     return any(alert.state == "start" for hearing in heard for alert in hearing.alerts)
 
 
 def measure(
-    bundle: ModelBundle, work: Path, rooms: Sequence[TrialRoom], speakers: int
+    bundle: ModelBundle, work: Path, rooms: Sequence[TrialRoom], speakers: int, config: Config
 ) -> Iterator[tuple[Case, int, int]]:
     """Every case with how many speakers were told, of how many."""
     clips = read_clips(work, speakers * 4)
-    encoder = AudioEncoder(bundle, Config(threads=1))
+    encoder = AudioEncoder(bundle, config)
     long = [clip for clip in clips.known if clip.samples.size > MIN_S * RATE]
     cases = [Case(*asked, side, room) for asked in ASKED for side in SIDES_DEG
              for room in ("dry", "in a room")]  # fmt: skip
@@ -79,7 +81,7 @@ def measure(
         mine = [clip for clip in long if clips.labels[clip.label] == case.label][:speakers]
         told = sum(
             alerts(encoder, case.prompt, clip,
-                   DRY if case.room == "dry" else rooms[i % len(rooms)], case.side)
+                   DRY if case.room == "dry" else rooms[i % len(rooms)], case.side, config)
             for i, clip in enumerate(mine)
         )  # fmt: skip
         if mine:
@@ -95,12 +97,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("work", type=Path, metavar="WORK", help="directory of export prepare")
     parser.add_argument("--rooms", type=Path, help="CSV of measured responses (simulated ones)")
     parser.add_argument("--speakers", type=int, default=SPEAKERS, help="(default: %(default)s)")
+    parser.add_argument(
+        "--false-alarms-per-hour", type=float, default=Config().false_alarms_per_hour,
+        help="(default: %(default)g)",
+    )  # fmt: skip
     args = parser.parse_args(argv)
     try:
         if args.speakers < 1:
             raise UsageError(f"--speakers {args.speakers}: at least one is needed")
+        config = Config(threads=1, false_alarms_per_hour=args.false_alarms_per_hour)
         rooms = read_rooms(args.rooms) if args.rooms else simulated_rooms(args.work)
-        found = list(measure(ModelBundle.load(args.bundle), args.work, rooms, args.speakers))
+        bundle = ModelBundle.load(args.bundle)
+        found = list(measure(bundle, args.work, rooms, args.speakers, config))
         if not found:
             raise UsageError(
                 f"{args.work}/clips.npz holds no validation clip of "
