@@ -41,7 +41,7 @@ def test_clips_without_speech_are_refused(
     assert main([str(tmp_path), str(tmp_path), "--speakers", "0"]) == 2
     assert "--speakers 0: at least one is needed" in capsys.readouterr().err
     assert main([str(tmp_path), str(tmp_path), "--false-alarms-per-hour", "0"]) == 2
-    assert "false_alarms_per_hour" in capsys.readouterr().err
+    assert "--false-alarms-per-hour 0" in capsys.readouterr().err
     about = np.array(['{"group": "a"}'])
     np.savez(tmp_path / "rooms.npz", validation=[True], responses=np.ones((1, 4, 2), np.float32),
              direction=[[1.0, 0, 0]], distance=[1.0])  # fmt: skip
