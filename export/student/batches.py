@@ -120,15 +120,15 @@ def augmented(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[Tensor
 
 
 def batches(
-    feed: Feed, seed: int, workers: int, reuse: int, rng: np.random.Generator
+    feed: Feed, seed: int, workers: int, reuse: int, rng: np.random.Generator, size: int = BATCH
 ) -> Iterator[tuple[Tensor, TargetSteps]]:
-    """Endless batches; each scene is used about ``reuse`` times from a reservoir."""
+    """Endless batches of ``size`` scenes; each is used about ``reuse`` times from a reservoir."""
     loader = DataLoader(SceneStream(feed, seed), None, num_workers=workers, prefetch_factor=4)
     waiting: deque[Scene] = deque(maxlen=RESERVOIR)
     fresh = iter(loader)
     while True:
-        wanted = BATCH if len(waiting) < 16 * BATCH else BATCH // reuse
+        wanted = size if len(waiting) < 16 * size else size // reuse
         for _ in range(wanted // SCENE_BATCH):
             waiting.extend(next(fresh))
-        chosen = rng.integers(0, len(waiting), BATCH)
+        chosen = rng.integers(0, len(waiting), size)
         yield augmented([waiting[int(i)] for i in chosen], rng)

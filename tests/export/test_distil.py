@@ -108,8 +108,8 @@ def test_the_student_of_a_random_clap_agrees_with_it_on_clips_it_never_heard(
     work, bundle = tmp_path / "work", tmp_path / "my-student"
     run("prepare", work, "--manifest", manifest, "--sentences", sentences,
         "--rooms", "20", "--synthesised", "3", "--jobs", "1")  # fmt: skip
-    said = run("distil", directory, work, "-o", bundle, "--steps", "100", "--validation", "24",
-               "--streams", "2", "--licence", "CC0-1.0")  # fmt: skip
+    said = run("distil", directory, work, "-o", bundle, "--steps", "100", "--batch", "8",
+               "--validation", "24", "--streams", "2", "--licence", "CC0-1.0")  # fmt: skip
     made = ModelBundle.load(bundle)
     measured = made.measured
     assert measured["teacher_cosine"] >= COSINE

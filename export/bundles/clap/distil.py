@@ -34,7 +34,7 @@ from export.bundles.clap.graph import Clap
 from export.bundles.clap.student_bundle import write_student
 from export.bundles.score_statistics import STREAMS
 from export.scenes.studio import Studio
-from export.student.batches import Feed, batches, some_steps, stack
+from export.student.batches import BATCH, Feed, batches, some_steps, stack
 from export.student.model import Student
 from export.student.train import SAVE_EVERY_S
 from export.student.trainer import WARM_UP, average_into, schedule
@@ -156,6 +156,7 @@ def distil(args: argparse.Namespace) -> Agreement:
     if not (args.work / "clips.npz").is_file():
         raise UsageError(f"reading {args.work}: it holds no clips.npz: python -m export prepare "
                          "fills it")  # fmt: skip
+    torch.set_num_threads(args.threads)
     clap = Clap.load(args.directory)
     target = torch.from_numpy(embed_clips(clap, args.directory, args.work))
     torch.manual_seed(args.seed)
@@ -166,7 +167,8 @@ def distil(args: argparse.Namespace) -> Agreement:
         distiller.resume(path)
     rng = np.random.default_rng([args.seed, distiller.step])
     if distiller.step < args.steps:
-        feed = batches(Feed(args.work), args.seed + distiller.step, args.workers, 2, rng)
+        source, seed = Feed(args.work), args.seed + distiller.step
+        feed = batches(source, seed, args.workers, 2, rng, args.batch)
         if not distiller.step:
             measure_norms(distiller.student, (next(feed)[0] for _ in range(NORM_BATCHES)))
             distiller.average.load_state_dict(distiller.student.state_dict())
@@ -195,8 +197,11 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=6_000, help="of training (default: 6000)")
     about = "bundle whose towers to start from (default: the bundled model)"
     parser.add_argument("--from-bundle", type=Path, default=DEFAULT, help=about)
+    about = "scenes of a step (default: %(default)s)"
+    parser.add_argument("--batch", type=int, default=BATCH, choices=(8, 16, 32), help=about)
     parser.add_argument("--licence", default=UNKNOWN_LICENCE, help="of the CLAP's weights")
     parser.add_argument("--workers", type=int, default=1, help="processes that make scenes")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the network")
     parser.add_argument("--validation", type=int, default=VALIDATION_SCENES, metavar="SCENES")
     parser.add_argument("--streams", type=int, default=STREAMS, help="for the score statistics")
     parser.add_argument("--cache", type=Path, help="directory that keeps what was heard in them")
