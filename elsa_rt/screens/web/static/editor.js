@@ -188,11 +188,11 @@ export class Editor {
       const line = box.appendChild(make("p", "", "Misses about "));
       const missed = Math.round(e.missed_of * e.missed[at]);
       line.append(make("strong", "", e.missed_of < 20 ? `${missed} of ${e.missed_of}` :
-        `${Math.round(100 * e.missed[at])} %`), " such sounds, faint and far ones included.");
+        `${Math.round(100 * e.missed[at])} % of`), " such sounds, faint and far ones included.");
     } else if (e.missed_at_one !== null) {
       const line = box.appendChild(make("p", "", "Misses about "));
       line.append(make("strong", "", `${Math.round(100 * e.missed_at_one)} %`),
-        " such sounds in a home, where one false alarm an hour is allowed.");
+        " of such sounds in a home, where one false alarm an hour is allowed.");
     } else {
       box.append(make("p", "faint", "How many it misses is not known: the model was not measured on this sound."));
     }
