@@ -16,7 +16,7 @@ from elsa_rt.microphones.profile import Profile
 DEAF_S = 3.0
 """After so long without sound a stream is deaf: its open alerts end."""
 
-LOOK_S = 2.0
+LOOK_S = 4.0
 """So often the beginning of a stream is looked at, until all is known of it.
 
 A look takes as long, a piece at a time."""
