@@ -32,7 +32,9 @@ WARM_UP = 75  # steps
 LEAST_MICROPHONES = 100.0
 
 
-def together(bundle: ModelBundle, count: int, prompts: int, steps: int) -> Iterator[float]:
+def together(
+    bundle: ModelBundle, count: int, prompts: int, steps: int, warm_up: int
+) -> Iterator[float]:
     """Milliseconds of processor time of each step, for one of ``count`` microphones."""
     config = Config()
     names = [f"m{n}" for n in range(count)]
@@ -40,11 +42,11 @@ def together(bundle: ModelBundle, count: int, prompts: int, steps: int) -> Itera
     listeners = Listeners(
         sentences, names, config, encoder=AudioEncoder(bundle, config), on_notice=lambda _: None
     )
-    sound: list[Block] = [block for block, _ in islice(blocks(bundle), WARM_UP + steps)]
+    sound: list[Block] = [block for block, _ in islice(blocks(bundle), warm_up + steps)]
     for step, block in enumerate(sound):
         begun = time.process_time()
         listeners.push(dict.fromkeys(names, block))
-        if step >= WARM_UP:
+        if step >= warm_up:
             yield 1000 * (time.process_time() - begun) / count
 
 
@@ -54,6 +56,8 @@ def main() -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--prompts", type=int, default=20, help="(default: %(default)s)")
     parser.add_argument("--steps", type=int, default=50, help="that count (default: %(default)s)")
+    about = "steps that do not count (default: %(default)s)"
+    parser.add_argument("--warm-up", type=int, default=WARM_UP, help=about)
     parser.add_argument("--bundle", type=Path, help="(default: the one inside elsa-rt)")
     options = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -63,7 +67,7 @@ def main() -> int:
     print("| microphones | ms a step and microphone | on one core, in real time | MB |")
     print("|--:|--:|--:|--:|")
     for count in COUNTS:
-        each = fmean(together(bundle, count, options.prompts, options.steps))
+        each = fmean(together(bundle, count, options.prompts, options.steps, options.warm_up))
         fit = 1000 * bundle.step_s / each
         most = max(most, fit)
         print(f"| {count} | {each:.3f} | {fit:.0f} | {resident_mb(os.getpid()):.0f} |")
