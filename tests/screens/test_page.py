@@ -509,25 +509,27 @@ CHANGES = """async () => {
   Object.assign(small, { width: 64, height: 16 });
   const pen = small.getContext("2d", { willReadFrequently: true });
   const begun = performance.now();
-  let before = "", changes = 0;
+  let before = null, changes = 0;
   while (performance.now() - begun < 3000) {
     await new Promise(requestAnimationFrame);
     pen.clearRect(0, 0, 64, 16);
     pen.drawImage(strip, 0, 0, 64, 16);
     const now = pen.getImageData(0, 0, 64, 16).data.join();
-    if (now !== before) changes++;
+    if (before !== null && now !== before) changes++;
     before = now;
   }
-  return changes;
+  return [changes, (performance.now() - begun) / 1000];
 }"""
-"""How often the spectrogram changes in three seconds."""
+"""How often the spectrogram changes in three seconds, or in how many it were on a busy computer."""
 
 
 def test_the_wish_for_less_motion_is_heard(page: Page) -> None:
     expect(page.locator("#alerts li").first).to_be_visible(timeout=SCENES_MS)
-    assert page.evaluate(CHANGES) > 8  # it slides with every frame
+    changes, seconds = page.evaluate(CHANGES)
+    assert changes > 2 * (seconds + 1)  # it slides with every frame
     page.emulate_media(reduced_motion="reduce")
-    assert 2 <= page.evaluate(CHANGES) <= 5
+    changes, seconds = page.evaluate(CHANGES)
+    assert 2 <= changes <= seconds + 1  # once a second
     transition = "getComputedStyle(document.getElementById('toast')).transitionProperty"
     assert page.evaluate(transition) == "none"
 
