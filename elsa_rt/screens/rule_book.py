@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,8 +122,15 @@ class RuleBook:
         self.mutes.mute(rule_id, muted)
 
     def reload(self, file: RulesFile, **settings: Any) -> None:
-        """Take over what a file says that was changed outside."""
+        """Take over what a file says that was changed outside.
+
+        Where a screen has changed it since it was read, it is left to be read again.
+        """
+        from elsa_rt.user_files.yaml_lines import read_text
+
         with self._lock:
+            if sha256(read_text(file.path).encode()).hexdigest() != file.digest:
+                return
             config = self._listener.config
             same = all(getattr(config, name) == value for name, value in settings.items())
             if not (same and file.rules == self.rules):
