@@ -24,6 +24,8 @@ LONGEST_PAUSE_S = 30.0
 LISTEN_S = 1.0
 """So much sound of the second opening is looked at."""
 
+THREAD = "second opening"
+
 
 class SecondOpening:
     """Looks at every block of a source, and opens another where nothing moves.
@@ -59,7 +61,7 @@ class SecondOpening:
             return found
         trying = self._thread is not None and self._thread.is_alive()
         if now >= self._due and not trying:
-            self._thread = threading.Thread(target=self._try, daemon=True)
+            self._thread = threading.Thread(target=self._try, name=THREAD, daemon=True)
             self._thread.start()
             self._pause = min(2 * self._pause, LONGEST_PAUSE_S)
             self._due = now + self._pause

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from elsa_rt.audio.block import Block
 from elsa_rt.errors import DeviceError
 from elsa_rt.sources.base import Source
-from elsa_rt.sources.second_opening import STILL_S, SecondOpening, is_still
+from elsa_rt.sources.second_opening import STILL_S, THREAD, SecondOpening, is_still
 from elsa_rt.sources.supervised import SupervisedSource
 
 RATE, SIZE = 16_000, 1_600
@@ -56,10 +55,11 @@ class Microphone(Source):
 
 
 def wait_for_threads() -> None:
-    """Wait until no try goes on."""
-    deadline = time.monotonic() + LIMIT_S
-    while threading.active_count() > 1 and time.monotonic() < deadline:
-        time.sleep(0.001)
+    """Wait until no try goes on; threads of others may."""
+    for thread in threading.enumerate():
+        if thread.name == THREAD:
+            thread.join(LIMIT_S)
+            assert not thread.is_alive()
 
 
 def still(start: int = 0) -> Block:
