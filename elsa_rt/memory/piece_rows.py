@@ -24,6 +24,7 @@ class HeardPiece(NamedTuple):
     piece: Piece
     events: tuple[Event, ...]
     error: str = ""
+    unusable: int = 0  # samples that became silence
 
 
 class PieceRows:
@@ -95,7 +96,7 @@ def rows_of_pieces(
             continue
         events = done.listener.finish()
         named = (replace(each, labels=namer(each.embedding)) for each in events)
-        yield HeardPiece(done.piece, tuple(named))
+        yield HeardPiece(done.piece, tuple(named), unusable=done.unusable)
 
 
 def hear_rows(config: Config, pieces: Iterable[Piece], streams: int) -> Iterator[HeardPiece]:

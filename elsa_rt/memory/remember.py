@@ -22,6 +22,7 @@ from elsa_rt.notices import OnNotice
 from elsa_rt.recordings.pieces import Piece, Recording, find_recordings, read_header
 from elsa_rt.recordings.processes import on_processes
 from elsa_rt.sources.files import shown
+from elsa_rt.wording import counted
 
 
 def remember(
@@ -157,6 +158,8 @@ def _keep(
         if shown(recording.path) not in report.failed:
             report.failed.append(shown(recording.path))
         return
+    if found.unusable:
+        on_notice(became_silence(found.piece, found.unusable))
     ((source, began),) = store.query(
         "SELECT id, began FROM sources WHERE uid = ?", (recording.uid,)
     )
@@ -174,6 +177,15 @@ def _keep(
             report.recordings += 1
     report.pieces += 1
     report.seconds += found.piece.seconds
+
+
+def became_silence(piece: Piece, count: int) -> str:
+    """What is said of ``count`` samples of a piece that are no sound."""
+    return (
+        f"{shown(piece.recording.path)}, from {piece.begin_s:.0f} s on: {counted(count, 'sample')} "
+        f"{'was' if count == 1 else 'were'} NaN, infinite or beyond all scale and became silence: "
+        "check what wrote the file"
+    )
 
 
 @contextmanager

@@ -54,6 +54,7 @@ class PieceDone(Generic[P]):
     piece: Piece
     listener: P
     error: str = ""
+    unusable: int = 0  # samples that became silence, see `PieceReader`
 
 
 class PieceBatch:
@@ -156,7 +157,7 @@ class _Slot(Generic[P]):
     ) -> None:
         self.done = done
         self._flow, self._step_s, self._begin_s = flow, step_s, reader.begin_s
-        self._coming = iter(reader)
+        self._reader, self._coming = reader, iter(reader)
         self._steps = 0
 
     def advance(self) -> bool:
@@ -166,6 +167,7 @@ class _Slot(Generic[P]):
         except ElsaError as error:
             self.done.error = str(error)
             return False
+        self.done.unusable = self._reader.unusable
         if step is not None:
             self.step = step
         return step is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import isinf
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import ElsaError, SourceError
 from elsa_rt.features.intensity import Frames, IntensityFeatures
 from elsa_rt.microphones.profile import Profile
-from elsa_rt.microphones.to_foa import ToFoa
+from elsa_rt.microphones.to_foa import ToFoa, unusable
 from elsa_rt.recordings.pieces import LEAD_S, Piece
 from elsa_rt.sources.files import FileSource, shown
 
@@ -51,6 +52,8 @@ class PieceReader:
     Attributes
     ----------
     begin_s : float, seconds from the start of the recording at which the first step begins
+    unusable : int
+        Samples of the piece, so far, that are NaN, infinite or beyond all scale and became silence.
 
     Raises
     ------
@@ -70,6 +73,7 @@ class PieceReader:
     ) -> None:
         self.piece = piece
         self.begin_s = max(0.0, piece.begin_s - lead_s)
+        self.unusable = 0
         self._on_block = on_block
         self._bundle, self._features = bundle, features
         self._config, self._profile = config, profile
@@ -99,6 +103,12 @@ class PieceReader:
             last = np.pad(waiting, ((0, 0), (0, count - waiting.shape[1])))
             yield PieceStep(self._features.step(last), last)
 
+    def _unusable(self, samples: NDArray[np.float32], at: int, rate: int) -> int:
+        """How many of ``samples`` from ``at`` on belong to the piece and are no sound."""
+        begin = max(0, round(self.piece.begin_s * rate) - at)
+        end = samples.shape[1] if isinf(self.piece.end_s) else round(self.piece.end_s * rate) - at
+        return int(unusable(samples[:, begin : max(begin, end)]).sum())
+
     def _foa(self) -> Iterator[NDArray[np.float32]]:
         """AmbiX (4, n) from the lead on."""
         rate = self._bundle.features.rate
@@ -114,6 +124,7 @@ class PieceReader:
                     if count:
                         if self._on_block is not None:
                             self._on_block(Block(samples, file.rate, at))
+                        self.unusable += self._unusable(samples, at, file.rate)
                         yield to_foa.step(samples)
                         at += count
                 yield to_foa.flush()

@@ -167,6 +167,26 @@ def test_a_piece_that_cannot_be_read_is_said_and_the_others_are_kept(
     assert "gone.wav" in said[0]
 
 
+def test_samples_that_are_no_sound_are_told_once(tmp_path: Path, bundle: Path) -> None:
+    """Each in its own piece, though the next one's lead has it, too."""
+    path = write_recording(tmp_path / "long.wav", 610, seed=3)
+    samples, rate = soundfile.read(path, dtype="float32")
+    samples[290 * rate, 2] = np.nan  # in the lead of the second piece
+    samples[400 * rate, 1:3] = [np.inf, 1e30]
+    soundfile.write(path, samples, rate, "FLOAT")
+    said: list[str] = []
+    nothing: Any = lambda _: None  # noqa: E731
+    report = remember(
+        [path], tmp_path / "past", Job(Config(bundle=str(bundle)), jobs=1),
+        on_notice=said.append, on_total=nothing, on_progress=nothing,
+    )  # fmt: skip
+    assert report.recordings == 1
+    why = "NaN, infinite or beyond all scale and became silence: check what wrote the file"
+    assert [one.removeprefix(str(path)) for one in sorted(said)] == [
+        f", from 0 s on: 1 sample was {why}", f", from 300 s on: 2 samples were {why}"
+    ]  # fmt: skip
+
+
 def test_rows_of_an_older_model_are_made_anew(
     tmp_path: Path, store: Path, bundle: Path, recording: Path
 ) -> None:

@@ -139,6 +139,7 @@ def hear_group(pieces: list[Piece], order: Order) -> list[WrittenPiece]:
         else WrittenPiece(
             one.piece,
             write_part(order.uri, one, order.sources[one.piece.recording.uid], order.dimensions),
+            unusable=one.unusable,
         )
         for one in heard
     ]

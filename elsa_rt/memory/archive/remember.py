@@ -25,7 +25,7 @@ from elsa_rt.memory.archive.dataset import (
 )
 from elsa_rt.memory.job import Job, OnProgress, Report, began_of
 from elsa_rt.memory.question import model_of
-from elsa_rt.memory.remember import heard_rows
+from elsa_rt.memory.remember import became_silence, heard_rows
 from elsa_rt.memory.store import Model, is_archive
 from elsa_rt.notices import OnNotice
 from elsa_rt.recordings.pieces import Piece, Recording, find_recordings, read_header
@@ -41,6 +41,7 @@ class WrittenPiece(NamedTuple):
     piece: Piece
     part: Part | None
     error: str = ""
+    unusable: int = 0  # samples that became silence
 
 
 class Order(NamedTuple):
@@ -161,6 +162,8 @@ def _take(
         if shown(recording.path) not in report.failed:
             report.failed.append(shown(recording.path))
         return
+    if found.unusable:
+        on_notice(became_silence(found.piece, found.unusable))
     waiting.append(found.part)
     report.pieces += 1
     report.rows += found.part.rows
@@ -188,6 +191,7 @@ def _written(
                 write_part(
                     order.uri, one, order.sources[one.piece.recording.uid], order.dimensions
                 ),
+                unusable=one.unusable,
             )
             for one in heard
         )
