@@ -39,10 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     profiles = all_profiles(Notices())
     for line in unreadable:
         print(line)
-    if not found and not unreadable:
-        print("no microphone found: is it plugged in, and are you in the group audio?")
-        return 0
     if not found:
+        if not unreadable:
+            print("no microphone found: is it plugged in, and are you in the group audio?")
         return 0
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("number", "channels", "rate", "system"):

@@ -13,7 +13,7 @@ from elsa_rt.diagnostics.neighbours import mixed
 from elsa_rt.diagnostics.rails import rail_counts
 from elsa_rt.diagnostics.still import Extremes, still
 from elsa_rt.encoder.window import SlidingWindow
-from elsa_rt.microphones.to_foa import unusable
+from elsa_rt.microphones.to_foa import became_silence, unusable
 from elsa_rt.wording import counted
 
 STILL_S = 3.0  # without any movement on any channel before it is said
@@ -148,11 +148,8 @@ class SignalHealth:
             )
             self._lost = 0
         if self._bad and self._due("bad"):
-            yield self._told(
-                "bad",
-                f"{counted(self._bad, 'sample')} {'was' if self._bad == 1 else 'were'} NaN, "
-                "infinite or beyond all scale and became silence: check what produces the signal",
-            )
+            said = f"{became_silence(self._bad)}: check what produces the signal"
+            yield self._told("bad", said)
             self._bad = 0
         if self._clips and self._due("clip"):
             yield self._told(

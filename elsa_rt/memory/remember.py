@@ -18,11 +18,11 @@ from elsa_rt.memory.job import Job, OnProgress, Report, origin_of
 from elsa_rt.memory.piece_rows import HeardPiece, hear_rows
 from elsa_rt.memory.question import model_of
 from elsa_rt.memory.store import Store
+from elsa_rt.microphones.to_foa import became_silence
 from elsa_rt.notices import OnNotice
 from elsa_rt.recordings.pieces import Piece, Recording, find_recordings, read_header
 from elsa_rt.recordings.processes import on_processes
 from elsa_rt.sources.files import shown
-from elsa_rt.wording import counted
 
 
 def remember(
@@ -159,7 +159,7 @@ def _keep(
             report.failed.append(shown(recording.path))
         return
     if found.unusable:
-        on_notice(became_silence(found.piece, found.unusable))
+        on_notice(unusable_notice(found.piece, found.unusable))
     ((source, began),) = store.query(
         "SELECT id, began FROM sources WHERE uid = ?", (recording.uid,)
     )
@@ -179,11 +179,10 @@ def _keep(
     report.seconds += found.piece.seconds
 
 
-def became_silence(piece: Piece, count: int) -> str:
+def unusable_notice(piece: Piece, count: int) -> str:
     """What is said of ``count`` samples of a piece that are no sound."""
     return (
-        f"{shown(piece.recording.path)}, from {piece.begin_s:.0f} s on: {counted(count, 'sample')} "
-        f"{'was' if count == 1 else 'were'} NaN, infinite or beyond all scale and became silence: "
+        f"{shown(piece.recording.path)}, from {piece.begin_s:.0f} s on: {became_silence(count)}: "
         "check what wrote the file"
     )
 

@@ -11,6 +11,7 @@ from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.microphones.encoding import encoding
 from elsa_rt.microphones.profile import Profile
 from elsa_rt.microphones.resample import Resampler
+from elsa_rt.wording import counted
 
 if TYPE_CHECKING:
     from elsa_rt.features.high_pass import HighPass
@@ -23,6 +24,14 @@ LARGEST = 2.0**20
 def unusable(samples: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Mask of samples that are NaN, infinite or absurdly large."""
     return ~(np.abs(samples) <= LARGEST)
+
+
+def became_silence(count: int) -> str:
+    """In words, what happened to ``count`` samples that are `unusable`."""
+    return (
+        f"{counted(count, 'sample')} {'was' if count == 1 else 'were'} NaN, infinite or beyond "
+        "all scale and became silence"
+    )
 
 
 def pick_channels(profile: Profile, channels: int, name: str) -> tuple[int, ...]:

@@ -43,10 +43,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--shards", type=Path, help="scenes of export.scenes.shards in place of new ones"
     )
-    parser.add_argument(
+    stage = parser.add_mutually_exclusive_group()
+    stage.add_argument(
         "--hold-sound", action="store_true", help="go on without the semantic tower, at less cost"
     )
-    parser.add_argument(
+    stage.add_argument(
         "--sound-only", action="store_true",
         help="go on with what hears the kind of a sound, towards the tagger's answers to the clean "
         "clip; export align must follow",

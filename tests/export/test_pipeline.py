@@ -118,6 +118,10 @@ def test_training_on_sound_alone_needs_the_tagger(
         train.main([str(workshop / "work"), "--steps", "9", "--sound-only"])
     assert ended.value.code == 2
     assert "export prepare with --tagger" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        train.main([str(workshop / "work"), "--hold-sound", "--sound-only"])
+    assert ended.value.code == 2
+    assert "not allowed with argument --hold-sound" in capsys.readouterr().err
 
 
 def test_aligning_leaves_what_is_heard_alone(workshop: Path) -> None:

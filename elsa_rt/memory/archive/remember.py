@@ -25,7 +25,7 @@ from elsa_rt.memory.archive.dataset import (
 )
 from elsa_rt.memory.job import Job, OnProgress, Report, began_of
 from elsa_rt.memory.question import model_of
-from elsa_rt.memory.remember import became_silence, heard_rows
+from elsa_rt.memory.remember import heard_rows, unusable_notice
 from elsa_rt.memory.store import Model, is_archive
 from elsa_rt.notices import OnNotice
 from elsa_rt.recordings.pieces import Piece, Recording, find_recordings, read_header
@@ -163,7 +163,7 @@ def _take(
             report.failed.append(shown(recording.path))
         return
     if found.unusable:
-        on_notice(became_silence(found.piece, found.unusable))
+        on_notice(unusable_notice(found.piece, found.unusable))
     waiting.append(found.part)
     report.pieces += 1
     report.rows += found.part.rows

@@ -1,10 +1,9 @@
 """Expected false alarms and misses of a rule over its threshold.
 
 False alarms are those of `elsa_rt.scoring.explain`. Misses are counted on the pieces of the
-background that hold the rule's own sound: of so many, the share whose highest confirmed score
-stays below the threshold, and whose highest of all below that of which one step is enough,
-wherever they come from. They lie at all levels and distances of a home,
-hence a share of 20 % does not mean that every fifth loud one is missed.
+background that hold the rule's own sound, wherever it comes from: a piece is missed where no run of
+steps confirms an alert and no single step is sure enough for one. The pieces lie at all levels and
+distances of a home, hence a share of 20 % does not mean that every fifth loud sound is missed.
 """
 
 from __future__ import annotations
