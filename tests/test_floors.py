@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = (
-    "errors version notices memo health telemetry interrupts demo parallel wording",
+    "errors version notices memo health telemetry interrupts demo parallel quantiles wording",
     "hearing hints",
     "audio files guide muting",
     "cache",

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.diagnostics.format_check import doubt_of, one_wave_rules, spectra_for
-from elsa_rt.diagnostics.median import median
 from elsa_rt.features.high_pass import HighPass
+from elsa_rt.quantiles import median, quantile
 
 AFTER_S = 4.0  # of sound, as much as is looked at
 LOUD_ENOUGH_DBFS = -60.0  # for the format to be judged
@@ -80,8 +80,8 @@ class FirstLook:
                 yield from self._quiet()
 
     def _quiet(self) -> Iterator[str]:
-        ordered = np.sort(self._levels)
-        loud, floor = np.interp([0.99, 0.1], np.linspace(0, 1, len(ordered)), ordered)
+        levels = np.array(self._levels)
+        loud, floor = quantile(levels, 0.99), quantile(levels, 0.1)
         self._levels.clear()
         if -199 < loud < QUIET_DBFS:
             yield (

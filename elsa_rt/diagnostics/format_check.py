@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.diagnostics.cross_spectra import CrossSpectra, frequency_band, mean_coherence
-from elsa_rt.diagnostics.median import median
+from elsa_rt.quantiles import median
 
 LOW_HZ, HIGH_HZ = 200.0, 1_000.0  # capsules are nearly in one point here
 ALIKE = 0.45  # mean coherence of A-format is 0.67 in a diffuse field, of B-format 0

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.diagnostics.median import median
+from elsa_rt.quantiles import median
 
 DEPENDENT = 1e-7  # share of power that is new in a channel; a microphone's own noise is more
 ROUNDING = 0.75 / 2**15  # of full scale: what rounding to 16 bits leaves of an exact mix

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.diagnostics.median import median
 from elsa_rt.diagnostics.still import Extremes
+from elsa_rt.quantiles import median
 
 RUN = 3  # samples in a row at the rail are no peak but a cut one
 LEAST = 0.02  # of full scale between the middle and a rail: smaller steps are those of the bits
