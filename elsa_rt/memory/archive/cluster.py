@@ -14,8 +14,7 @@ from elsa_rt.config import Config
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import ElsaError, StoreError, UsageError
-from elsa_rt.memory.archive.dataset import write_part
-from elsa_rt.memory.archive.remember import Order, WrittenPiece
+from elsa_rt.memory.archive.remember import Order, WrittenPiece, written
 from elsa_rt.memory.arrow import INSTALL
 from elsa_rt.memory.labels import Namer, namer_of
 from elsa_rt.memory.piece_rows import rows_of_pieces
@@ -133,16 +132,7 @@ def hear_group(pieces: list[Piece], order: Order) -> list[WrittenPiece]:
     """Hear some pieces on a node, and write their rows."""
     encoder, namer = _loaded(order.job.config)
     heard = rows_of_pieces(encoder, order.job.config, namer, pieces, len(pieces))
-    return [
-        WrittenPiece(one.piece, None, one.error)
-        if one.error
-        else WrittenPiece(
-            one.piece,
-            write_part(order.uri, one, order.sources[one.piece.recording.uid], order.dimensions),
-            unusable=one.unusable,
-        )
-        for one in heard
-    ]
+    return [written(one, order) for one in heard]
 
 
 @lru_cache(maxsize=1)

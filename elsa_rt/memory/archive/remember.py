@@ -24,6 +24,7 @@ from elsa_rt.memory.archive.dataset import (
     write_part,
 )
 from elsa_rt.memory.job import Job, OnProgress, Report, began_of
+from elsa_rt.memory.piece_rows import HeardPiece
 from elsa_rt.memory.question import model_of
 from elsa_rt.memory.remember import heard_rows, unusable_notice
 from elsa_rt.memory.store import Model, is_archive
@@ -51,6 +52,15 @@ class Order(NamedTuple):
     job: Job
     dimensions: int
     sources: dict[str, Source]  # by the uid of their recordings
+
+
+def written(heard: HeardPiece, order: Order) -> WrittenPiece:
+    """Write the rows of a piece, which wait to be committed."""
+    if heard.error:
+        return WrittenPiece(heard.piece, None, heard.error)
+    source = order.sources[heard.piece.recording.uid]
+    part = write_part(order.uri, heard, source, order.dimensions)
+    return WrittenPiece(heard.piece, part, unusable=heard.unusable)
 
 
 def remember_archive(
@@ -183,18 +193,7 @@ def _written(
             yield hear(todo, order)
         return
     with heard_rows(todo, order.job) as heard:
-        yield (
-            WrittenPiece(one.piece, None, one.error)
-            if one.error
-            else WrittenPiece(
-                one.piece,
-                write_part(
-                    order.uri, one, order.sources[one.piece.recording.uid], order.dimensions
-                ),
-                unusable=one.unusable,
-            )
-            for one in heard
-        )
+        yield (written(one, order) for one in heard)
 
 
 def _void(uri: str, model: Model, job: Job, on_notice: OnNotice) -> list[Recording]:
