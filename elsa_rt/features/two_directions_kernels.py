@@ -27,8 +27,9 @@ def refine(
     """Rounds of expectation and maximisation, from ``middle`` (2, 3) and ``share`` (2,) on.
 
     Unit vectors ``point`` (n, 3) with weights (n,) belong to one of two von Mises-Fisher densities
-    of one ``concentration`` (1,), or come from everywhere. Both are written in place, ``middle``
-    where it ``moves``, and ``likelihood`` (1,) of the last round but its result.
+    of one ``concentration`` (1,), or come from everywhere. ``share``, and ``middle`` where it
+    ``moves``, are written in place; ``likelihood`` (1,) is the log likelihood at which the last
+    round began.
     """
     one = np.float32(1)
     width = concentration[0]

@@ -88,17 +88,14 @@ class StudentTrainer:
         else:
             self.shares = (1.0, TOWER_RATE if tagger else 1.0)
         self.optimizer = self._optimizer()
+        student = self.student
         if hold_sound:
-            held: tuple[torch.nn.Module, ...] = (
-                self.student.semantic,
-                self.student.sound,
-                self.head,
-            )
-            for module in held:
-                module.requires_grad_(False)
+            _hold(student.semantic, student.sound, self.head)
         self.sound_only = sound_only
         if sound_only:
-            self._hold_all_but_sound()
+            _hold(student.spatial, student.name, student.fuse, student.whereabouts,
+                  self.projection, self.temperature)  # fmt: skip
+            student.spatial.eval()
         self.total = total
         self.step = 0
         self.seconds = 0.0  # of training so far
@@ -108,15 +105,6 @@ class StudentTrainer:
             "teacher": "ELSA of export.teacher: its rankings of captions" * bool(teacher),
             "started_from": _named(bundle) if bundle else "",
         }
-
-    def _hold_all_but_sound(self) -> None:
-        student = self.student
-        for part in (
-            student.spatial, student.name, student.fuse, student.whereabouts, self.projection,
-            self.temperature,
-        ):  # fmt: skip
-            part.requires_grad_(False)
-        student.spatial.eval()
 
     def _optimizer(self) -> torch.optim.AdamW:
         # lists, never sets: a checkpoint knows parameters by their order alone
@@ -223,6 +211,12 @@ class StudentTrainer:
 
     def _there(self, values: Tensor) -> Tensor:
         return values.to(self.device, non_blocking=True)
+
+
+def _hold(*modules: torch.nn.Module) -> None:
+    """Let the weights of ``modules`` be as they are."""
+    for module in modules:
+        module.requires_grad_(False)
 
 
 def tags_of(work: Path) -> TagTargets | None:
