@@ -24,7 +24,7 @@ import elsa_rt
 from elsa_rt.jit.kernel import Kernel
 from elsa_rt.jit.numba_compiler import llvm_text
 from elsa_rt.jit.object_file import MACHINES, Image, address_of
-from elsa_rt.jit.shipped import TARGETS, file_of
+from elsa_rt.jit.shipped import TARGETS, WIDTH, Target, file_of, lanes
 
 ROOMS = (
     "elsa_rt.features", "elsa_rt.encoder.compiled", "elsa_rt.microphones", "elsa_rt.diagnostics",
@@ -32,7 +32,8 @@ ROOMS = (
 )  # fmt: skip
 
 WANTED = {"NUMBA_OPT": "0"}
-"""Environment variables: Numba, which knows this processor alone, optimises nothing."""
+"""Environment variables that are read when Numba is imported: knowing this processor alone, it is to
+optimise nothing."""
 
 
 def kernels() -> Iterator[Kernel]:
@@ -46,8 +47,8 @@ def kernels() -> Iterator[Kernel]:
                     yield value
 
 
-def object_code(text: str, machine: str) -> bytes:
-    """The object file of a ``text`` in LLVM's language, for a ``machine`` of `TARGETS`.
+def object_code(text: str, kind: Target) -> bytes:
+    """The object file of a ``text`` in LLVM's language, for a ``kind`` of processors.
 
     The passes are those of Numba, and one that makes vectors of statements that stand side by
     side: it halves the time of a kernel that has many sums.
@@ -61,9 +62,8 @@ def object_code(text: str, machine: str) -> bytes:
 
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
-    kind = TARGETS[machine]
-    target = llvm.Target.from_triple(f"{machine}-unknown-linux-gnu").create_target_machine(
-        cpu=kind.name, features=kind.features, opt=3, reloc="static", codemodel="large"
+    target = llvm.Target.from_triple(f"{kind.machine}-unknown-linux-gnu").create_target_machine(
+        cpu=kind.processor, features=kind.features, opt=3, reloc="static", codemodel="large"
     )
     module = llvm.parse_assembly(text)
     module.triple, module.data_layout = target.triple, str(target.target_data)
@@ -79,7 +79,7 @@ def object_code(text: str, machine: str) -> bytes:
         passes.add_refprune_pass()
         passes.run(module, builder)
     code = bytes(target.emit_object(module))
-    Image(code, MACHINES[machine]).at(0, address_of)
+    Image(code, MACHINES[kind.machine]).at(0, address_of)
     return code
 
 
@@ -87,21 +87,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the file of each kind of processors."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.parse_args(argv)
-    if not WANTED.items() <= os.environ.items():  # Numba reads them when it is imported
-        command = [sys.executable, "-m", "export.kernels"]
-        sys.exit(subprocess.run(command, env=os.environ | WANTED, check=False).returncode)
+    if WANTED.items() <= os.environ.items():
+        _write(lanes())
+        return
+    for width in sorted({target.lanes for target in TARGETS.values()}):
+        wanted = os.environ | WANTED | {WIDTH: str(width)}
+        subprocess.run([sys.executable, "-m", "export.kernels"], env=wanted, check=True)
+
+
+def _write(width: int) -> None:
+    """Write the files of the kinds whose vectors have ``width`` lanes."""
+    targets = {name: target for name, target in TARGETS.items() if target.lanes == width}
     found: defaultdict[str, dict[str, NDArray[np.generic]]] = defaultdict(dict)
     for kernel in kernels():
-        text, name = llvm_text(kernel.load(), kernel.arguments)
+        text, function = llvm_text(kernel.load(), kernel.arguments)
         sizes = []
-        for machine in TARGETS:
-            code = np.frombuffer(object_code(text, machine), np.uint8)
-            found[machine][f"{kernel.digest}.code"] = code
-            found[machine][f"{kernel.digest}.name"] = np.array(name)
-            sizes.append(f"{machine} {code.size:,}")
+        for name, target in targets.items():
+            code = np.frombuffer(object_code(text, target), np.uint8)
+            found[name][f"{kernel.digest}.code"] = code
+            found[name][f"{kernel.digest}.name"] = np.array(function)
+            sizes.append(f"{name} {code.size:,}")
         print(f"{kernel.module} {kernel.function}, bytes: {', '.join(sizes)}", flush=True)
-    for machine, arrays in found.items():
-        file = file_of(machine)
+    for name, arrays in found.items():
+        file = file_of(name)
         file.parent.mkdir(exist_ok=True)
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
         print(f"{file.relative_to(next(iter(elsa_rt.__path__)))}: {file.stat().st_size:,} bytes")

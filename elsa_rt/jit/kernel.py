@@ -17,6 +17,7 @@ import numpy as np
 from elsa_rt import cache
 from elsa_rt.jit import processor, shipped
 from elsa_rt.jit.object_file import Loaded, ObjectFile, address_of, load
+from elsa_rt.jit.shipped import lanes
 
 
 class Kernel:
@@ -40,8 +41,12 @@ class Kernel:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of what the function is made of, however it is compiled."""
-        parts = [self.function.encode(), " ".join(self.arguments).encode()]
+        """Hash of what the function is made of, and of the width of its vectors."""
+        return self.digest_of(lanes())
+
+    def digest_of(self, lanes: int) -> str:
+        """The same for vectors of so many ``lanes``."""
+        parts = [self.function.encode(), " ".join(self.arguments).encode(), b"%d" % lanes]
         for name in (self.module, *self.uses, "elsa_rt.jit.numba_compiler"):
             spec = find_spec(name)
             if spec is not None and spec.origin is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache as once
 from pathlib import Path
 
 _TRAITS = {
@@ -16,6 +17,7 @@ def description() -> str:
     return "\n".join(sorted({f"{name}: {value}" for name, value in _lines() if name in _TRAITS}))
 
 
+@once
 def flags() -> frozenset[str]:
     """What every core of this processor can do, as the system names it."""
     rows = [frozenset(value.split()) for name, value in _lines() if name in ("flags", "Features")]

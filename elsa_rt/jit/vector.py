@@ -1,6 +1,6 @@
 """Floats or doubles side by side, for kernels of which Numba would make no vectors.
 
-LLVM makes of them the registers that a processor has: one of AVX2, two of NEON.
+`LANES` floats are a register of AVX2 or of AVX-512, or two of NEON; four doubles are half of that.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from llvmlite import ir
 from numba import types
 from numba.core.datamodel import models
 
-LANES = 8
+from elsa_rt.jit.shipped import lanes
+
+LANES = lanes()
 
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _INTEGERS = ir.VectorType(ir.IntType(32), LANES)
@@ -27,7 +29,7 @@ class _Vector(types.Type):
         self.kind = kind
 
 
-VECTOR, DOUBLES = _Vector("eight_floats", _FLOATS), _Vector("four_doubles", _DOUBLES)
+VECTOR, DOUBLES = _Vector("floats", _FLOATS), _Vector("four_doubles", _DOUBLES)
 
 
 @extending.register_model(_Vector)
@@ -72,21 +74,24 @@ def _read(builder: Any, address: Any, kind: Any, align: int) -> Any:
 
 
 def _read_weights(builder: Any, address: Any) -> Any:
-    """Two halves, so that no byte crosses from one half of a register into the other."""
+    """By fours, so that no byte crosses from one quarter of a register into another."""
     bytes_ = ir.VectorType(ir.IntType(8), 16)
-    behind = builder.add(address, ir.Constant(ir.IntType(64), 12))
+    none = ir.Constant(bytes_, [0] * 16)
     # byte 16 is the first of the zeros: it comes below the three that are kept
     order = ir.Constant(
         ir.VectorType(ir.IntType(32), 16),
         [16 if byte % 4 == 0 else byte // 4 * 3 + byte % 4 - 1 for byte in range(16)],
     )
-    halves = [
-        builder.shuffle_vector(_read(builder, at, bytes_, 1), ir.Constant(bytes_, [0] * 16), order)
-        for at in (address, behind)
-    ]
-    both = ir.Constant(ir.VectorType(ir.IntType(32), 32), list(range(32)))
-    whole = builder.shuffle_vector(*halves, both)
-    return builder.sitofp(builder.bitcast(whole, _INTEGERS), _FLOATS)
+    parts = []
+    for four in range(LANES // 4):
+        at = builder.add(address, ir.Constant(ir.IntType(64), 12 * four))
+        parts.append(builder.shuffle_vector(_read(builder, at, bytes_, 1), none, order))
+    while len(parts) > 1:
+        size = 2 * parts[0].type.count
+        whole = ir.Constant(ir.VectorType(ir.IntType(32), size), list(range(size)))
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        parts = [builder.shuffle_vector(one, other, whole) for one, other in pairs]
+    return builder.sitofp(builder.bitcast(parts[0], _INTEGERS), _FLOATS)
 
 
 def _spread(builder: Any, value: Any) -> Any:
@@ -139,9 +144,9 @@ def _sum(builder: Any, value: Any) -> Any:
 
 read = _operation("p", lambda b, at: _read(b, at, _FLOATS, 4))
 read_weights = _operation("p", _read_weights)
-"""Eight integers of three bytes, 256 times as large, as floats; it reads four bytes more."""
+"""Integers of three bytes, 256 times as large, as floats; it reads four bytes more."""
 read_one = _operation("p", lambda b, at: _spread(b, _read(b, at, _FLOAT, 4)))
-"""One float, eight times."""
+"""One float in every lane."""
 spread = _operation("f", _spread)
 zero = _operation("", lambda b: _constant(0.0))
 write = _operation("pv", _write, types.void)
@@ -150,16 +155,16 @@ add = _operation("vv", lambda b, x, y: b.fadd(x, y))
 subtract = _operation("vv", lambda b, x, y: b.fsub(x, y))
 multiply = _operation("vv", lambda b, x, y: b.fmul(x, y))
 divide = _operation("vv", lambda b, x, y: b.fdiv(x, y))
-multiply_add = _operation("vvv", lambda b, x, y, z: _call(b, "llvm.fmuladd.v8f32", x, y, z))
+multiply_add = _operation("vvv", lambda b, x, y, z: _call(b, f"llvm.fmuladd.v{LANES}f32", x, y, z))
 larger = _operation("vv", _larger)
 smaller = _operation("vv", _smaller)
-nearest_whole = _operation("v", lambda b, x: _call(b, "llvm.rint.v8f32", x))
+nearest_whole = _operation("v", lambda b, x: _call(b, f"llvm.rint.v{LANES}f32", x))
 power_of_two = _operation("v", _power_of_two)
 """Of whole numbers -126..127."""
 first = _operation("v", lambda b, x: b.extract_element(x, _index(0)), types.float32)
 total = _operation("v", _sum, types.float32)
-root = _operation("v", lambda b, x: _call(b, "llvm.sqrt.v8f32", x))
-logarithm = _operation("v", lambda b, x: _call(b, "llvm.log.v8f32", x))
+root = _operation("v", lambda b, x: _call(b, f"llvm.sqrt.v{LANES}f32", x))
+logarithm = _operation("v", lambda b, x: _call(b, f"llvm.log.v{LANES}f32", x))
 read_doubles = _operation("p", lambda b, at: _read(b, at, _DOUBLES, 8), DOUBLES)
 read_double = _operation("p", _read_double, DOUBLES)
 """One double, four times."""

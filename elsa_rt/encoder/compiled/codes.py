@@ -9,7 +9,7 @@ CONV, DENSE, DEPTHWISE, MAP, RING = range(5)
 ) = range(16)  # fmt: skip
 """Functions; an activation is one of them, `COPY` where there is none."""
 
-COLUMNS = 26
+COLUMNS = 27
 """Of the table; what a kind leaves over is 0."""
 
 BYTES, WEIGHT = 4, 3

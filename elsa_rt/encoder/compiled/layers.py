@@ -54,20 +54,21 @@ def convolution(
     y = g.room(name, (1, outputs, rows, columns))
     begin: Sequence[Cell] = (rows, columns, *_rows(x, joined))
     if node.attributes["group"] == 1:
-        run = inputs * wide
-        if columns % COLUMNS_AT_ONCE or (wide > 1 and x.strides[3] != inputs):
-            raise ValueError(f"a convolution of {inputs} channels to {columns} columns")
+        if columns % COLUMNS_AT_ONCE:
+            raise ValueError(f"a convolution to {columns} columns")
         if pads[1] > g.beside.get(node.inputs[0], 0):
             raise ValueError(f"{node.inputs[0]} without room for its pad")
         panels = _panels(outputs)
-        matrix = weight.transpose(2, 3, 1, 0).reshape(high * run, outputs)
+        matrix = weight.transpose(2, 3, 1, 0).reshape(high * wide * inputs, outputs)
+        # channels that fill their vectors lie in a row with those of the next column
+        pieces, run = (1, wide * inputs) if x.strides[3] == inputs else (wide, inputs)
         weights, scale = g.writer.weights(matrix, panels)
         added: Sequence[Cell] = (-1, 0, 0)
         if residual is not None:
             added = (residual.place, residual.strides[2], residual.strides[3])
         g.writer.add(
             codes.CONV, *begin, -pads[1] * x.strides[3], along * x.strides[3], stride, high,
-            dilation, run, weights, scale, g.writer.constant(bias), sum(panels), y.place,
+            dilation, pieces, x.strides[3], run, weights, scale, g.writer.constant(bias), sum(panels), y.place,
             y.strides[2], y.strides[3], activation, *added,
         )  # fmt: skip
     elif node.attributes["group"] == outputs and inputs == 1 and residual is None:

@@ -1,7 +1,7 @@
 """Convolutions and dense layers: products with weights of three bytes.
 
-What accumulates stays in registers: four columns by sixteen outputs, two inputs by 32 outputs, or
-four streams by sixteen outputs.
+What accumulates stays in eight registers: four columns, or four streams, by two vectors of
+outputs, or two inputs by four of them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from elsa_rt.jit.numba_compiler import compiled
 
 Operation = NDArray[np.int64]
 
-ROW = v.LANES * WEIGHT  # bytes of eight weights
-EIGHT = v.LANES * BYTES
+ROW, WIDE = v.LANES * WEIGHT, v.LANES * BYTES
+"""Bytes of the weights, and of the values, of a vector."""
 
 
 @compiled
@@ -29,65 +29,63 @@ def convolve(op: Operation, steps: int, memory_at: int, constants_at: int, weigh
 
     Columns from 1: rows, columns, input (see `row_at`), floats to the first tap of the first
     column, from column to column, rows from row to row, rows of the kernel, rows between them,
-    taps and channels, weights, scales, biases, outputs, result, floats from row to row of it, from
-    column to column, activation, what is added or -1, floats from row to row of it, from column to
-    column.
+    pieces of a row of the kernel, floats from piece to piece of the input, floats of a piece,
+    weights, scales, biases, outputs, result, floats from row to row of it, from column to column,
+    activation, what is added or -1, floats from row to row of it, from column to column.
     """
-    rows, columns, shift, step = op[1], op[2], op[8] * BYTES, op[9] * BYTES
-    stride, high, apart, run, outputs = op[10], op[11], op[12], op[13], op[17]
-    y_row, y_step, act = op[19] * BYTES, op[20] * BYTES, op[21]
-    z_row, z_step = op[23] * BYTES, op[24] * BYTES
+    rows, columns, step = op[1], op[2], op[9] * BYTES
+    count, outputs = op[11] * op[13] * op[15], op[19]
     begin = oldest(op, steps)
     for first in range(0, outputs, 2 * v.LANES):
         both = outputs - first > v.LANES
-        panel = weights_at + (op[14] + first * high * run) * WEIGHT
-        scale, bias = constants_at + op[15] * BYTES, constants_at + op[16] * BYTES
-        scale, bias = scale + first * BYTES, bias + first * BYTES
+        panel = weights_at + (op[16] + first * count) * WEIGHT
+        scale = constants_at + (op[17] + first) * BYTES
+        bias = constants_at + (op[18] + first) * BYTES
         for row in range(rows):
             for column in range(0, columns, 4):
                 w = panel
                 a0, a1, a2, a3 = v.zero(), v.zero(), v.zero(), v.zero()
                 b0, b1, b2, b3 = v.zero(), v.zero(), v.zero(), v.zero()
-                for tap in range(high):
-                    x = row_at(op, row * stride + tap * apart, begin, memory_at)
-                    x += shift + column * step
-                    if both:
-                        for _ in range(run):
-                            one, other = v.read_weights(w), v.read_weights(w + ROW)
-                            value = v.read_one(x)
-                            a0 = v.multiply_add(value, one, a0)
-                            b0 = v.multiply_add(value, other, b0)
-                            value = v.read_one(x + step)
-                            a1 = v.multiply_add(value, one, a1)
-                            b1 = v.multiply_add(value, other, b1)
-                            value = v.read_one(x + 2 * step)
-                            a2 = v.multiply_add(value, one, a2)
-                            b2 = v.multiply_add(value, other, b2)
-                            value = v.read_one(x + 3 * step)
-                            a3 = v.multiply_add(value, one, a3)
-                            b3 = v.multiply_add(value, other, b3)
-                            x += BYTES
-                            w += 2 * ROW
-                    else:
-                        for _ in range(run):
-                            one = v.read_weights(w)
-                            a0 = v.multiply_add(v.read_one(x), one, a0)
-                            a1 = v.multiply_add(v.read_one(x + step), one, a1)
-                            a2 = v.multiply_add(v.read_one(x + 2 * step), one, a2)
-                            a3 = v.multiply_add(v.read_one(x + 3 * step), one, a3)
-                            x += BYTES
-                            w += ROW
-                y = memory_at + (op[18] + first) * BYTES + row * y_row + column * y_step
-                z = 0
-                if op[22] >= 0:
-                    z = memory_at + (op[22] + first) * BYTES + row * z_row + column * z_step
+                for tap in range(op[11]):
+                    x = row_at(op, row * op[10] + tap * op[12], begin, memory_at)
+                    x += op[8] * BYTES + column * step
+                    for _ in range(op[13]):
+                        if both:
+                            for k in range(0, op[15] * BYTES, BYTES):
+                                one, other = v.read_weights(w), v.read_weights(w + ROW)
+                                value = v.read_one(x + k)
+                                a0 = v.multiply_add(value, one, a0)
+                                b0 = v.multiply_add(value, other, b0)
+                                value = v.read_one(x + step + k)
+                                a1 = v.multiply_add(value, one, a1)
+                                b1 = v.multiply_add(value, other, b1)
+                                value = v.read_one(x + 2 * step + k)
+                                a2 = v.multiply_add(value, one, a2)
+                                b2 = v.multiply_add(value, other, b2)
+                                value = v.read_one(x + 3 * step + k)
+                                a3 = v.multiply_add(value, one, a3)
+                                b3 = v.multiply_add(value, other, b3)
+                                w += 2 * ROW
+                        else:
+                            for k in range(0, op[15] * BYTES, BYTES):
+                                one = v.read_weights(w)
+                                a0 = v.multiply_add(v.read_one(x + k), one, a0)
+                                a1 = v.multiply_add(v.read_one(x + step + k), one, a1)
+                                a2 = v.multiply_add(v.read_one(x + 2 * step + k), one, a2)
+                                a3 = v.multiply_add(v.read_one(x + 3 * step + k), one, a3)
+                                w += ROW
+                        x += op[14] * BYTES
+                y = memory_at + (op[20] + first + row * op[21] + column * op[22]) * BYTES
+                y_step, z_step, act, z = op[22] * BYTES, op[26] * BYTES, op[23], 0
+                if op[24] >= 0:
+                    z = memory_at + (op[24] + first + row * op[25] + column * op[26]) * BYTES
                 _end(a0, scale, bias, act, z, y)
                 _end(a1, scale, bias, act, z + z_step, y + y_step)
                 _end(a2, scale, bias, act, z + 2 * z_step, y + 2 * y_step)
                 _end(a3, scale, bias, act, z + 3 * z_step, y + 3 * y_step)
                 if both:
-                    s, d, y = scale + EIGHT, bias + EIGHT, y + EIGHT
-                    z = z + EIGHT if z else z
+                    s, d, y = scale + WIDE, bias + WIDE, y + WIDE
+                    z = z + WIDE if z else z
                     _end(b0, s, d, act, z, y)
                     _end(b1, s, d, act, z + z_step, y + y_step)
                     _end(b2, s, d, act, z + 2 * z_step, y + 2 * y_step)
@@ -139,9 +137,9 @@ def connect(op: Operation, memory_at: int, constants_at: int, weights_at: int) -
         scale, added = constants_at + (op[5] + first) * BYTES, added_at + first * BYTES
         y = memory_at + (op[9] + first) * BYTES
         _tell(v.add(a0, b0), scale, factor, added, y)
-        _tell(v.add(a1, b1), scale + EIGHT, factor, added + EIGHT, y + EIGHT)
-        _tell(v.add(a2, b2), scale + 2 * EIGHT, factor, added + 2 * EIGHT, y + 2 * EIGHT)
-        _tell(v.add(a3, b3), scale + 3 * EIGHT, factor, added + 3 * EIGHT, y + 3 * EIGHT)
+        _tell(v.add(a1, b1), scale + WIDE, factor, added + WIDE, y + WIDE)
+        _tell(v.add(a2, b2), scale + 2 * WIDE, factor, added + 2 * WIDE, y + 2 * WIDE)
+        _tell(v.add(a3, b3), scale + 3 * WIDE, factor, added + 3 * WIDE, y + 3 * WIDE)
 
 
 @compiled
@@ -180,7 +178,7 @@ def connect_four(
         _tell(a1, scale, factor, constant if op[7] else m1 + added, m1 + y)
         _tell(a2, scale, factor, constant if op[7] else m2 + added, m2 + y)
         _tell(a3, scale, factor, constant if op[7] else m3 + added, m3 + y)
-        scale, constant, added, y = scale + EIGHT, constant + EIGHT, added + EIGHT, y + EIGHT
+        scale, constant, added, y = scale + WIDE, constant + WIDE, added + WIDE, y + WIDE
         _tell(b0, scale, factor, constant if op[7] else m0 + added, m0 + y)
         _tell(b1, scale, factor, constant if op[7] else m1 + added, m1 + y)
         _tell(b2, scale, factor, constant if op[7] else m2 + added, m2 + y)

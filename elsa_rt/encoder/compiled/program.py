@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.encoder.compiled.codes import COLUMNS
+from elsa_rt.jit.shipped import lanes
 
 Floats = NDArray[np.float32]
 
-LANES = 8
+LANES = lanes()
 DENSE_LANES = 4 * LANES
 LINE = 16  # floats of a cache line: where a buffer begins
 LARGEST = 2**23 - 1
