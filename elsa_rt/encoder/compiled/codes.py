@@ -14,3 +14,10 @@ COLUMNS = 27
 
 BYTES, WEIGHT = 4, 3
 """Of a float, and of a weight: an integer with a scale for each output, as exact as a float."""
+
+
+def panel(left: int) -> int:
+    """How many vectors of outputs a convolution computes together, of ``left`` to be computed."""
+    if left == 1:
+        return 1
+    return 2 if left == 2 or left == 4 else 3

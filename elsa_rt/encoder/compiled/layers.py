@@ -103,8 +103,11 @@ def _rows(x: Tensor, joined: Joined | None) -> Sequence[Cell]:
 
 def _panels(outputs: int) -> list[int]:
     """Widths of the panels of a convolution's weights."""
-    eights = -(-outputs // LANES)
-    return [2 * LANES] * (eights // 2) + [LANES] * (eights % 2)
+    left, found = -(-outputs // LANES), list[int]()
+    while left:
+        found.append(LANES * codes.panel(left))
+        left -= codes.panel(left)
+    return found
 
 
 def _eights(weight: NDArray[np.floating]) -> NDArray[np.floating]:
