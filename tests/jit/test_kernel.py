@@ -67,22 +67,25 @@ def test_what_is_shipped_gives_the_same_as_what_is_compiled(tmp_path: Path) -> N
     np.testing.assert_allclose(numbers, compiled, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("machine", shipped.TARGETS)
-def test_every_kernel_is_shipped_as_its_source_stands(machine: str) -> None:
-    with np.load(shipped.file_of(machine)) as kept:
+@pytest.mark.parametrize("target", shipped.TARGETS)
+def test_every_kernel_is_shipped_as_its_source_stands(target: str) -> None:
+    with np.load(shipped.file_of(target)) as kept:
         there = {name.partition(".")[0] for name in kept.files}
-    assert there == {kernel.digest for kernel in all_kernels()}, "run python -m export kernels"
+    lanes = shipped.TARGETS[target].lanes
+    wanted = {kernel.digest_of(lanes) for kernel in all_kernels()}
+    assert there == wanted, "run python -m export kernels"
 
 
-@pytest.mark.parametrize("machine", shipped.TARGETS)
-def test_what_is_shipped_can_be_loaded_by_its_kind_of_processors(machine: str) -> None:
+@pytest.mark.parametrize("target", shipped.TARGETS)
+def test_what_is_shipped_can_be_loaded_by_its_kind_of_processors(target: str) -> None:
     """Every relocation is known, and every function it calls is one of the C library."""
-    for kernel in all_kernels():
-        with np.load(shipped.file_of(machine)) as kept:
-            code, name = kept[f"{kernel.digest}.code"].tobytes(), str(kept[f"{kernel.digest}.name"])
-        image = Image(code, MACHINES[machine])
-        assert len(image.at(0x7F12_3456_7000, address_of)) == image.size
-        assert 0 <= image.offset_of(name) < image.size
+    kind = shipped.TARGETS[target]
+    with np.load(shipped.file_of(target)) as kept:
+        for kernel in all_kernels():
+            digest = kernel.digest_of(kind.lanes)
+            image = Image(kept[f"{digest}.code"].tobytes(), MACHINES[kind.machine])
+            assert len(image.at(0x7F12_3456_7000, address_of)) == image.size
+            assert 0 <= image.offset_of(str(kept[f"{digest}.name"])) < image.size
 
 
 def test_without_machine_code_numba_calls_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,13 +107,59 @@ def test_machine_code_is_for_one_source_and_what_is_kept_for_one_processor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert ANALYSE.digest != Kernel(ANALYSE.module, "cut", "i").digest
+    assert ANALYSE.digest_of(8) != ANALYSE.digest_of(16)
     key = kernels._key(ANALYSE)
     assert key == kernels._key(ANALYSE)
     monkeypatch.setattr(processor, "description", lambda: "another")
     assert key != kernels._key(ANALYSE)
 
 
-def test_a_processor_that_cannot_run_it_is_given_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shipped, "flags", lambda: frozenset(("sse4_2", "popcnt")))
-    assert shipped.find(ANALYSE.digest, "x86_64") is None
-    assert shipped.find(ANALYSE.digest, "riscv64") is None
+def test_a_processor_is_given_the_best_that_it_can_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    older, newer = (shipped.TARGETS[name].needs for name in ("x86-64-v3", "x86-64-v4"))
+    monkeypatch.delenv(shipped.WIDTH, raising=False)
+    monkeypatch.setattr(shipped, "flags", lambda: newer | {"amx_tile"})
+    assert shipped.target_of("x86_64") == "x86-64-v4"
+    assert shipped.target_of("aarch64") == "aarch64"
+    assert shipped.target_of("riscv64") is None
+    monkeypatch.setenv(shipped.WIDTH, "8")
+    assert shipped.target_of("x86_64") == "x86-64-v3"
+    monkeypatch.delenv(shipped.WIDTH)
+    monkeypatch.setattr(shipped, "flags", lambda: newer - {"avx512dq"})
+    assert shipped.target_of("x86_64") == "x86-64-v3"
+    assert shipped.find(ANALYSE.digest_of(8), "x86_64") is not None
+    monkeypatch.setattr(shipped, "flags", lambda: older - {"fma"})
+    assert shipped.target_of("x86_64") is None
+    assert shipped.find(ANALYSE.digest_of(8), "x86_64") is None
+
+
+WIDTHS = """
+import sys
+import numpy as np
+from elsa_rt.config import Config
+from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.encoder.compiled.model import CompiledAudio
+from elsa_rt.jit import shipped
+model = CompiledAudio(ModelBundle.load(), Config(), 5)
+stream, rng = model.stream(), np.random.default_rng(3)
+for _ in range(20):
+    heard = stream.run(rng.normal(0, 1, model.frames_shape).astype(np.float32))
+np.savez(sys.argv[1], *heard)
+print(shipped.lanes())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shipped.lanes() == shipped.NARROW, reason="this processor has no AVX-512")
+def test_both_widths_of_vectors_hear_the_same(tmp_path: Path) -> None:
+    found = []
+    for lanes in ("8", "16"):
+        out = tmp_path / f"{lanes}.npz"
+        said = subprocess.run(
+            [sys.executable, "-c", WIDTHS, str(out)], env={**os.environ, shipped.WIDTH: lanes},
+            capture_output=True, text=True, check=True, timeout=300,
+        ).stdout  # fmt: skip
+        assert said == f"{lanes}\n"
+        with np.load(out) as heard:
+            found.append([heard[name] for name in heard.files])
+    for narrow, wide in zip(*found, strict=True):
+        np.testing.assert_allclose(wide, narrow, rtol=0, atol=2e-5)
