@@ -32,8 +32,7 @@ ROOMS = (
 )  # fmt: skip
 
 WANTED = {"NUMBA_OPT": "0"}
-"""Environment variables that are read when Numba is imported: knowing this processor alone, it is to
-optimise nothing."""
+"""Environment variables: Numba, which knows this processor alone, optimises nothing."""
 
 
 def kernels() -> Iterator[Kernel]:

@@ -68,8 +68,8 @@ def convolution(
             added = (residual.place, residual.strides[2], residual.strides[3])
         g.writer.add(
             codes.CONV, *begin, -pads[1] * x.strides[3], along * x.strides[3], stride, high,
-            dilation, pieces, x.strides[3], run, weights, scale, g.writer.constant(bias), sum(panels), y.place,
-            y.strides[2], y.strides[3], activation, *added,
+            dilation, pieces, x.strides[3], run, weights, scale, g.writer.constant(bias),
+            sum(panels), y.place, y.strides[2], y.strides[3], activation, *added,
         )  # fmt: skip
     elif node.attributes["group"] == outputs and inputs == 1 and residual is None:
         each = _eights(weight[:, 0].transpose(1, 2, 0))
