@@ -12,7 +12,8 @@ from elsa_rt.audio.block import Block
 from elsa_rt.config import Config
 from elsa_rt.errors import SourceError
 from elsa_rt.microphones.library import profile_of
-from elsa_rt.microphones.to_foa import pick_channels, unusable
+from elsa_rt.microphones.to_foa import pick_channels
+from elsa_rt.microphones.usable import unusable
 from elsa_rt.notices import OnNotice
 from elsa_rt.sources.base import Source
 from elsa_rt.sources.open import open_source

@@ -15,7 +15,8 @@ from elsa_rt.diagnostics.format_check import format_doubt
 from elsa_rt.diagnostics.signal_health import SignalHealth
 from elsa_rt.errors import ElsaError
 from elsa_rt.microphones.library import all_profiles, profile_of, profiles_for_device
-from elsa_rt.microphones.to_foa import pick_channels, unusable
+from elsa_rt.microphones.to_foa import pick_channels
+from elsa_rt.microphones.usable import unusable
 from elsa_rt.sources.base import Source
 from elsa_rt.sources.declared import HEARD_SO
 from elsa_rt.sources.open import open_source

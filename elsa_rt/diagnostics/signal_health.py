@@ -13,7 +13,7 @@ from elsa_rt.diagnostics.neighbours import mixed
 from elsa_rt.diagnostics.rails import rail_counts
 from elsa_rt.diagnostics.still import Extremes, still
 from elsa_rt.encoder.window import SlidingWindow
-from elsa_rt.microphones.to_foa import became_silence, unusable
+from elsa_rt.microphones.usable import UsedChannels, became_silence
 from elsa_rt.wording import counted
 
 STILL_S = 3.0  # without any movement on any channel before it is said
@@ -48,7 +48,7 @@ class SignalHealth:
         capsules: bool = False,
     ) -> None:
         self._numbers = channels or (1, 2, 3, 4)
-        self._chosen = np.array(self._numbers) - 1
+        self._channels = UsedChannels(self._numbers)
         self._used = np.array([number not in silent for number in self._numbers])
         self._capsules = capsules
         self._lost_in_all = 0
@@ -81,11 +81,8 @@ class SignalHealth:
     def step(self, block: Block) -> list[str]:
         """Look at the next block; the notices that are due, most often none."""
         said = self._compare()
-        samples = block.samples[self._chosen]  # (4, n), a copy
-        bad = unusable(samples)
-        if bad.any():
-            self._bad += int(bad.sum())
-            samples[bad] = 0
+        samples, bad = self._channels.step(block.samples)
+        self._bad += bad
         if block.rate != self._rate:
             self._begin(block.rate)
         self._lost += block.dropped

@@ -76,14 +76,14 @@ class HighPass:
         self._begun = False
 
     def step(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take finite samples (4, n); gives as many."""
+        """Take finite samples (4, n); gives as many, which lie in memory sample by sample."""
         x = np.ascontiguousarray(x, np.float32)
         if not self._begun and x.shape[1]:
             self._begun = True
             self._state[0, 0] = -self._sections[0, 0] * x[:, 0].astype(np.float64)
-        out = np.empty_like(x)
+        out = np.empty(x.shape[::-1], np.float32)  # (n, 4), as the resampler takes them
         self._filter(x, out)
-        return out
+        return out.T
 
     def flush(self) -> NDArray[np.float32]:
         """Nothing is held back."""

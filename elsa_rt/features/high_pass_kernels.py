@@ -80,7 +80,7 @@ def filter_sections(
     x: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> int:
-    """Filter ``x`` (4, n) into ``out`` (4, n) by the four sections ``c`` (4, 5); returns n.
+    """Filter ``x`` (4, n) into ``out`` (n, 4) by the four sections ``c`` (4, 5); returns n.
 
     ``state`` is (4, 2, 4); as many samples are filtered at a time as ``work`` (piece, 4) holds.
     """
@@ -90,7 +90,7 @@ def filter_sections(
             for k in range(count):
                 work[k, channel] = x[channel, begin + k]
         _filter(work.ctypes.data, count, c.ctypes.data, state.ctypes.data)
-        for channel in range(4):
-            for k in range(count):
-                out[channel, begin + k] = work[k, channel]
+        for k in range(count):
+            for channel in range(4):
+                out[begin + k, channel] = work[k, channel]
     return x.shape[1]

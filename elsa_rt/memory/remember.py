@@ -18,7 +18,7 @@ from elsa_rt.memory.job import Job, OnProgress, Report, origin_of
 from elsa_rt.memory.piece_rows import HeardPiece, hear_rows
 from elsa_rt.memory.question import model_of
 from elsa_rt.memory.store import Store
-from elsa_rt.microphones.to_foa import became_silence
+from elsa_rt.microphones.usable import became_silence
 from elsa_rt.notices import OnNotice
 from elsa_rt.recordings.pieces import Piece, Recording, find_recordings, read_header
 from elsa_rt.recordings.processes import on_processes

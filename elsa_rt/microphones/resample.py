@@ -46,15 +46,18 @@ class Resampler:
         )
 
     def step(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take (channels, n); give the (channels, m) that are ready, perhaps none."""
-        ready = self._stream.resample_chunk(np.ascontiguousarray(samples.T))
-        return np.ascontiguousarray(ready.T)
+        """Take (channels, n); give the (channels, m) that are ready, perhaps none.
+
+        Both lie in memory sample by sample, as soxr has them; others are copied.
+        """
+        ready: NDArray[np.float32] = self._stream.resample_chunk(np.ascontiguousarray(samples.T))
+        return ready.T
 
     def flush(self) -> NDArray[np.float32]:
         """The samples still held back; the next `step` begins a new signal."""
-        rest = self._stream.resample_chunk(self._nothing, last=True)
+        rest: NDArray[np.float32] = self._stream.resample_chunk(self._nothing, last=True)
         self.reset()
-        return np.ascontiguousarray(rest.T)
+        return rest.T
 
     def reset(self) -> None:
         """Forget all sound; the next sample is the first."""

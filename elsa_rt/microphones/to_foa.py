@@ -8,30 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.errors import SourceError, UsageError
+from elsa_rt.jit.kernel import Kernel
 from elsa_rt.microphones.encoding import encoding
 from elsa_rt.microphones.profile import Profile
 from elsa_rt.microphones.resample import Resampler
-from elsa_rt.wording import counted
+from elsa_rt.microphones.usable import UsedChannels
 
 if TYPE_CHECKING:
     from elsa_rt.features.high_pass import HighPass
     from elsa_rt.microphones.fir import MatrixFir
 
-LARGEST = 2.0**20
-"""Samples above this magnitude are treated as invalid; their square would overflow float32."""
-
-
-def unusable(samples: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Mask of samples that are NaN, infinite or absurdly large."""
-    return ~(np.abs(samples) <= LARGEST)
-
-
-def became_silence(count: int) -> str:
-    """In words, what happened to ``count`` samples that are `unusable`."""
-    return (
-        f"{counted(count, 'sample')} {'was' if count == 1 else 'were'} NaN, infinite or beyond "
-        "all scale and became silence"
-    )
+MIX = Kernel("elsa_rt.microphones.mix_kernels", "mix", "f2 f2 f2")
 
 
 def pick_channels(profile: Profile, channels: int, name: str) -> tuple[int, ...]:
@@ -125,7 +112,7 @@ class ToFoa:
             raise UsageError(f"sampling rate {rate} Hz: a positive rate is needed, e.g. 48000")
         self.channels = channels
         self.rate = rate
-        self._chosen = np.array(pick_channels(profile, channels, "the signal")) - 1
+        self._used = UsedChannels(pick_channels(profile, channels, "the signal"))
         encode = encode or encoding_stage(profile, model_rate)
         encode.reset()
         self._stages: list[HighPass | Resampler | EncodingStage] = [encode]
@@ -144,11 +131,10 @@ class ToFoa:
                 f"samples of shape {samples.shape} came in, ({self.channels}, n) is needed: "
                 "a source keeps its number of channels"
             )
-        chosen = samples[self._chosen]  # (4, n), a copy
-        chosen[unusable(chosen)] = 0  # `SignalHealth` counts and says it
+        sound, _ = self._used.step(samples)  # `SignalHealth` counts and says what is no sound
         for stage in self._stages:
-            chosen = stage.step(chosen)
-        return chosen
+            sound = stage.step(sound)
+        return sound
 
     def flush(self) -> NDArray[np.float32]:
         """At the end of the signal: the AmbiX (4, m) still held back."""
@@ -164,26 +150,28 @@ class ToFoa:
 
 
 class Mix:
-    """Every output is a mix of all inputs, sample by sample."""
+    """Every output is a mix of all inputs, sample by sample.
+
+    Parameters
+    ----------
+    matrix : float32 (4, 4)
+    """
 
     latency = 0
 
     def __init__(self, matrix: NDArray[np.float32]) -> None:
-        self._matrix = matrix
+        # not matmul: BLAS sums in an order that depends on n, and splits would differ in bits
+        self._mix = MIX.bind(np.ascontiguousarray(matrix))
 
     def step(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take (inputs, n), give (outputs, n)."""
-        # not matmul: BLAS sums in an order that depends on n, and splits would differ in bits
-        out = np.zeros((len(self._matrix), x.shape[1]), np.float32)
-        for row, gains in zip(out, self._matrix, strict=True):
-            for gain, channel in zip(gains, x, strict=True):
-                if gain:
-                    row += gain * channel
+        """Take (4, n), give as many; best sample by sample in memory, as the resampler has them."""
+        out = np.empty(x.shape, np.float32)
+        self._mix(np.ascontiguousarray(x.T), out)
         return out
 
     def flush(self) -> NDArray[np.float32]:
         """Nothing is held back."""
-        return np.empty((len(self._matrix), 0), np.float32)
+        return np.empty((4, 0), np.float32)
 
     def reset(self) -> None:
         """There is nothing to forget."""

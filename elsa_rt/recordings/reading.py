@@ -16,7 +16,8 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import ElsaError, SourceError
 from elsa_rt.features.intensity import Frames, IntensityFeatures
 from elsa_rt.microphones.profile import Profile
-from elsa_rt.microphones.to_foa import ToFoa, unusable
+from elsa_rt.microphones.to_foa import ToFoa
+from elsa_rt.microphones.usable import unusable
 from elsa_rt.recordings.pieces import LEAD_S, Piece
 from elsa_rt.sources.files import FileSource, shown
 

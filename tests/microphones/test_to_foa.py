@@ -10,7 +10,7 @@ from elsa_rt.audio.ambisonics import direction_from_angles, plane_wave
 from elsa_rt.config import Config
 from elsa_rt.errors import SourceError, UsageError
 from elsa_rt.microphones.resample import latency
-from elsa_rt.microphones.to_foa import ToFoa
+from elsa_rt.microphones.to_foa import Mix, ToFoa
 from tests.support.contract import check_declared, check_streaming, joined
 from tests.support.microphones import to_foa
 
@@ -93,6 +93,14 @@ def test_channels_are_counted_from_one() -> None:
 def test_first_four_of_many_by_default() -> None:
     x = (np.arange(6)[:, None] / 10).astype(np.float32)
     np.testing.assert_array_equal(to_foa(Config(), 6, MODEL_RATE, MODEL_RATE).step(x), x[:4])
+
+
+def test_a_mix_is_the_matrix_times_the_channels() -> None:
+    rng = np.random.default_rng(3)
+    matrix, x = rng.normal(size=(4, 4)).astype(np.float32), noise(4, 1001)
+    mixed = Mix(matrix).step(x)
+    np.testing.assert_allclose(mixed, matrix @ x, atol=1e-5)
+    np.testing.assert_array_equal(mixed, Mix(matrix).step(np.asfortranarray(x)))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
