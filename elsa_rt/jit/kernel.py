@@ -85,8 +85,8 @@ class _Bound:
     def __init__(self, kernel: Kernel, code: Loaded, fixed: Sequence[Any]) -> None:
         self._call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address)
         widths = [1 if len(kind) == 1 else 1 + int(kind[1:]) for kind in kernel.arguments]
-        self._row = np.zeros(sum(widths), np.int64)
-        self._at = self._row.__array_interface__["data"][0]
+        row = np.zeros(sum(widths), np.int64)
+        self._row, self._at = row.data, elements_of(row)
         self._kept = code, fixed  # they must live as long as their addresses
         self._rest = sum(widths[: len(fixed)])
         self._set(0, fixed)
@@ -99,13 +99,34 @@ class _Bound:
         row = self._row
         for argument in arguments:
             if isinstance(argument, np.ndarray):
-                row[at] = argument.__array_interface__["data"][0]
+                row[at] = elements_of(argument)
                 for size in argument.shape:
                     at += 1
                     row[at] = size
             else:
                 row[at] = argument
             at += 1
+
+
+def _told(array: np.ndarray) -> int:
+    """Address of the elements of ``array``, as NumPy tells it."""
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+def _read(array: np.ndarray) -> int:
+    """The same, from where NumPy keeps it: behind the header of the object."""
+    return ctypes.c_int64.from_address(id(array) + object.__basicsize__).value
+
+
+def _elements_of() -> Callable[[np.ndarray], int]:
+    """The faster of the two, a fifth of the time, if it is right in this Python and NumPy."""
+    arrays = [np.empty(size, np.float32) for size in (0, 1, 1000)]
+    arrays += [arrays[-1][7:], arrays[-1].reshape(10, 100)[2:]]
+    return _read if all(_read(array) == _told(array) for array in arrays) else _told
+
+
+elements_of = _elements_of()
 
 
 @once

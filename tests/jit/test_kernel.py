@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,14 @@ def test_without_machine_code_numba_calls_the_same(monkeypatch: pytest.MonkeyPat
     kernels._machine_code.cache_clear()
     for one, other in zip(linked, called, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("address", [kernels._told, kernels._read])
+def test_the_address_of_an_array(address: Callable[[np.ndarray], int]) -> None:
+    array = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    assert kernels.elements_of is kernels._read, "this NumPy keeps it elsewhere: calls are slower"
+    assert address(array[1:]) == array.ctypes.data + 12 * 4
+    assert address(array[:0]) == array.ctypes.data
 
 
 def test_machine_code_is_for_one_source_and_what_is_kept_for_one_processor(
