@@ -70,7 +70,7 @@ class BatchedStreams(Streams):
         self._mel = np.zeros(shape, np.float32)
         self._waits = False
         self._left: set[int] = set()
-        self._made = tuple(Lane(self, index, shape) for index in range(shape[0]))
+        self._made = tuple(Lane(self, index, step) for index, step in enumerate(self._mel))
         super().__init__(self._made)
 
     @contextmanager
@@ -106,52 +106,68 @@ class BatchedStreams(Streams):
         return bool(ready) and (min(ready) > 0 or max(ready) > 1)
 
     def _run(self, lanes: Sequence[Lane]) -> None:
-        for lane in lanes:
-            self._mel[lane.index] = lane.take()
         stepping = {lane.index for lane in lanes}
         held = [index for index in range(len(self._made)) if index not in stepping]
         sounds = self._batch.step(self._mel, held)
         for lane in lanes:
-            lane.outputs.append(sounds[lane.index])
+            lane.took(sounds[lane.index])
 
 
 class Lane:
-    """One of `BatchedStreams`, called as an `EncoderStream`."""
+    """One of `BatchedStreams`, called as an `EncoderStream`.
 
-    def __init__(self, streams: BatchedStreams, index: int, shape: tuple[int, ...]) -> None:
-        self.block = self.latency = shape[1]
+    Parameters
+    ----------
+    step : float32 (step_frames, 8, mels)
+        Where the frames of its next step are put.
+    """
+
+    def __init__(self, streams: BatchedStreams, index: int, step: NDArray[np.float32]) -> None:
+        self.block = self.latency = len(step)
         self.index = index
-        self.outputs: deque[EncoderOutput] = deque()
         self._streams = streams
-        self._shape = shape[1:]
-        self._frames = np.empty((0, *shape[2:]), np.float32)
+        self._step = step
+        self._forget()
+
+    def _forget(self) -> None:
+        self._filled = 0  # frames of the next step
+        self._more = self._step[:0]  # those of the steps after it
+        self._outputs: deque[EncoderOutput] = deque()
 
     @property
     def ready(self) -> int:
         """Whole steps that wait."""
-        return len(self._frames) // self.block
+        return (self._filled + len(self._more)) // self.block
 
-    def take(self) -> NDArray[np.float32]:
-        """The frames of the next step."""
-        step, self._frames = self._frames[: self.block], self._frames[self.block :]
-        return step
+    def took(self, output: EncoderOutput) -> None:
+        """The next step has run."""
+        self._outputs.append(output)
+        more, self._filled, self._more = self._more, 0, self._step[:0]
+        self._put(more)
+
+    def _put(self, mel: NDArray[np.float32]) -> None:
+        take = min(self.block - self._filled, len(mel))
+        self._step[self._filled : self._filled + take] = mel[:take]
+        self._filled += take
+        if take < len(mel):
+            self._more = np.concatenate([self._more, mel[take:]])
 
     def step(self, frames: Frames, foa: NDArray[np.float32]) -> list[EncoderOutput]:
         """Take frames with ``mel`` (hops, 8, mels); the outputs of the steps that have run."""
-        if frames.mel.ndim != 3 or frames.mel.shape[1:] != self._shape[1:]:
+        if frames.mel.ndim != 3 or frames.mel.shape[1:] != self._step.shape[1:]:
+            _, channels, mels = self._step.shape
             raise UsageError(
                 f"audio encoder: frames of shape {frames.mel.shape} came in, (hops, "
-                f"{self._shape[1]}, {self._shape[2]}) are needed"
+                f"{channels}, {mels}) are needed"
             )
         self._streams.join(self.index)
-        self._frames = np.concatenate([self._frames, frames.mel])
+        self._put(frames.mel)
         self._streams.catch_up(self)
-        found = list(self.outputs)
-        self.outputs.clear()
+        found = list(self._outputs)
+        self._outputs.clear()
         return found
 
     def reset(self) -> None:
         """Forget all frames; the next is the first."""
         self._streams.reset(self.index)
-        self._frames = self._frames[:0]
-        self.outputs.clear()
+        self._forget()

@@ -39,17 +39,21 @@ class EnergyFlow:
 
     def reset(self) -> None:
         """Forget all frames; the next is the first."""
-        self._waiting = np.empty((0, 6), np.float32)
+        self._waiting = np.empty((0, 6))
 
     def step(self, frames: Frames) -> list[Flow]:
         """Take frames; returns the flow of every step that they completed."""
-        new = np.column_stack([frames.intensity, frames.energy, frames.power, frames.scatter])
+        if not len(frames.energy):
+            return []
+        new = np.empty((len(frames.energy), 6))
+        new[:, :3], new[:, 3] = frames.intensity, frames.energy
+        new[:, 4], new[:, 5] = frames.power, frames.scatter
         hops = np.concatenate([self._waiting, new]) if len(self._waiting) else new
         whole = len(hops) // self.block
         self._waiting = hops[whole * self.block :]
         if not whole:
             return []
-        steps = hops[: whole * self.block].reshape(whole, self.block, 6).astype(np.float64)
+        steps = hops[: whole * self.block].reshape(whole, self.block, 6)
         scatter = steps[:, -1, 5].tolist()  # that of the last hop knows of those before
         return list(map(self._flow, steps[:, :, :5].sum(axis=1).tolist(), scatter))
 

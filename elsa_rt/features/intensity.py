@@ -177,6 +177,9 @@ class IntensityFeatures:
         self._fading = np.empty((4, settings.mels), np.float32)
         self._sound = np.empty((4, HISTORY * settings.n_fft), np.float32)
         self._end = np.empty(1, np.int64)
+        nothing = np.empty(0, np.float32)
+        mel = np.empty((0, len(CHANNELS), settings.mels), np.float32)
+        self._none = Frames(mel, np.empty((0, 3), np.float32), *3 * [nothing])
         first = (filters > 0).argmax(axis=1)
         last = bins - (filters[:, ::-1] > 0).argmax(axis=1)
         weights = np.zeros((settings.mels, int((last - first).max())), np.float32)
@@ -214,6 +217,8 @@ class IntensityFeatures:
         """Analyse AmbiX ``foa`` (4, n); returns the hops that it completed, perhaps none."""
         if foa.ndim != 2 or foa.shape[0] != 4:
             raise UsageError(f"features: FOA of shape {foa.shape} came in, (4, n) is needed")
+        if not foa.shape[1]:
+            return self._none
         hops = (self._filled + foa.shape[1]) // self.block
         mel = np.empty((hops, len(CHANNELS), self.settings.mels), np.float32)
         total = np.empty((hops, 6), np.float32)

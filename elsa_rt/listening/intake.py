@@ -55,7 +55,7 @@ class Intake:
     def block_of(self, given: Block | ArrayLike, rate: int | None) -> Block:
         """What was given as a block; an array follows what came before it."""
         if isinstance(given, Block):
-            if coerce(rate, int | None, "push: rate") not in (None, given.rate):
+            if rate is not None and coerce(rate, int, "push: rate") != given.rate:
                 raise UsageError(
                     f"push: rate {rate} beside a block at {given.rate} Hz: leave it out"
                 )
