@@ -1,12 +1,13 @@
 """Compare what a 64-bit ARM processor hears with what this machine hears; 1 where they differ.
 
-    python -m tests.arm [PART ...]    of compiled, onnx: the demo scene, by one of the engines
-                                      text: embeddings of its prompts
+    python -m tests.arm [PART ...]    of kernels: those that are shipped, on noise
+                                      compiled, onnx: the demo scene, by one of the engines
+                                      text: embeddings of prompts
                                       own: kernels that the processor compiles for itself
 
 `qemu-aarch64` runs the instructions of a Cortex-A76, the processor of a Raspberry Pi 5, one by
 one: it tells whether numbers are right, and nothing of speed. Debian's Python for ARM and wheels
-for ARM are laid into build/arm once: 500 MB, two minutes of network. The check takes two more.
+for ARM are laid into build/arm once: 500 MB, a minute or two. The check takes two more of a core.
 """
 
 from __future__ import annotations
@@ -22,13 +23,18 @@ import numpy as np
 
 from tests.extras.__main__ import ROOT, dependencies, install_command
 
-PARTS = ("compiled", "onnx", "text", "own")
+PARTS = ("kernels", "compiled", "onnx", "text", "own")
 FOLDER = ROOT / "build/arm"
 PROCESSOR = "cortex-a76"
 PYTHON = "3.11"  # of Debian 12
 DEBIAN = ("python3", "libstdc++6", "libportaudio2")
 NEEDED = {"qemu-aarch64-static": "qemu-user-static", "mmdebstrap": "mmdebstrap"}
-MOST = 1e-4  # difference of any output
+MOST = 1e-4
+"""Difference of any output."""
+MOST_OF_TEXTS = 1e-3
+"""One less the cosine of a text's two embeddings. Their encoder rounds to 8 bits, and where a last
+bit of float32 decides how, embeddings go apart on one processor as well: on x86, by what ONNX
+Runtime rewrites, for two of five sentences, 9e-4 at most. Half of the texts keep to `MOST`."""
 HEARD = "heard.npz"
 
 CPUINFO = """\
@@ -68,12 +74,13 @@ def main(parts: Sequence[str]) -> int:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
         hear([sys.executable], part, here, [ROOT])
-        if part not in ("text", "own"):  # so that scores tell of the processor, not of the text
+        if part in ("compiled", "onnx"):  # so that scores tell of the processor, not of the text
             shutil.copytree(here / "texts", there / "texts")
         hear(emulated, part, there, [ROOT, root / "site"])
-        for name, apart in differences(here / HEARD, there / HEARD):
-            wrong += not apart <= MOST
-            verdict = "WITHIN" if apart <= MOST else "EXCEEDS"
+        compare = text_differences if part == "text" else differences
+        for name, apart, most in compare(here / HEARD, there / HEARD):
+            wrong += not apart <= most
+            verdict = "WITHIN" if apart <= most else "EXCEEDS"
             print(f"| {part} | {name} | {apart:.1e} | {verdict} |", flush=True)
     return 1 if wrong else 0
 
@@ -105,17 +112,29 @@ def hear(python: Sequence[str], part: str, folder: Path, paths: Sequence[Path]) 
     subprocess.run(command, env=environment, cwd=ROOT, check=True)
 
 
-def differences(here: Path, there: Path) -> Iterator[tuple[str, float]]:
-    """The largest difference of each array; infinite where words or what is unknown differ."""
+def differences(here: Path, there: Path) -> Iterator[tuple[str, float, float]]:
+    """The largest difference of each array, and the largest that is right.
+
+    It is infinite where words or what is unknown differ.
+    """
     with np.load(here) as mine, np.load(there) as other:
         for name in mine.files:
             one, two = mine[name], other[name]
             if one.shape != two.shape or one.dtype.kind == "U":
-                yield name, 0.0 if np.array_equal(one, two) else np.inf
+                yield name, 0.0 if np.array_equal(one, two) else np.inf, MOST
             elif not np.array_equal(np.isnan(one), np.isnan(two)):
-                yield name, np.inf
+                yield name, np.inf, MOST
             else:
-                yield name, float(np.nan_to_num(np.abs(one - two)).max(initial=0.0))
+                yield name, float(np.nan_to_num(np.abs(one - two)).max(initial=0.0)), MOST
+
+
+def text_differences(here: Path, there: Path) -> Iterator[tuple[str, float, float]]:
+    """The same of embeddings of texts, unit vectors by an encoder of 8 bits."""
+    with np.load(here) as mine, np.load(there) as other:
+        one, two = mine["embedding"], other["embedding"]
+    apart = np.abs(one - two).max(1)
+    yield f"embedding, median of {len(one)}", float(np.median(apart)), MOST
+    yield "1 - cosine, largest", float(1 - (one * two).sum(1).min()), MOST_OF_TEXTS
 
 
 if __name__ == "__main__":

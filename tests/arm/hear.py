@@ -1,13 +1,14 @@
-"""What this machine hears in the demo scene, as arrays in a file, to be compared with another's.
+"""What this machine hears and computes, as arrays in a file, to be compared with another's.
 
-python -m tests.arm.hear ENGINE FILE    compiled, onnx, or own: the kernels that this machine
-                                        compiles itself, on noise
+python -m tests.arm.hear PART FILE    see tests/arm/__main__.py for the parts
 """
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,46 @@ from elsa_rt.demo import demo_path, demo_prompts
 from elsa_rt.diagnostics.channel_tally import ChannelTally
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.text import encode_texts
-from elsa_rt.features.intensity import IntensityFeatures
+from elsa_rt.features.high_pass import HighPass
+from elsa_rt.features.intensity import FeatureSettings, IntensityFeatures
+from elsa_rt.features.two_directions import DirectionMixture
+from elsa_rt.hearing import Score
 from elsa_rt.jit import shipped
 from elsa_rt.listener import Listener
+from elsa_rt.microphones.fir import MatrixFir
+from elsa_rt.outputs.score_text import ScoreText
 
-Arrays = dict[str, NDArray[np.generic]]
+Arrays = dict[str, NDArray[Any]]
+
+
+def kernels() -> Arrays:
+    """Each kernel that is shipped but those of the encoder and of scores, on noise."""
+    noise = np.random.default_rng(1)
+    foa = noise.normal(0, 0.1, (4, 32_000)).astype(np.float32)
+    found = features(foa)
+    fir = MatrixFir(noise.normal(0, 0.1, (4, 4, 64)).astype(np.float32), 20)
+    mixture = DirectionMixture(FeatureSettings(), 8)
+    pairs = [mixture.step(mel) for mel in found["mel"].reshape(25, 8, 8, 64)]
+    numbers = noise.normal(0, 1, (50, 2))
+    scores = tuple(
+        Score(f"prompt {i}", similarity, score, abs(score), f"rule-{i}", 0.5)
+        for i, (similarity, score) in enumerate(numbers)
+    )
+    return {
+        **found,
+        "high-pass": HighPass(32_000).step(foa),
+        "FIR filters": np.concatenate([fir.step(foa), fir.flush()], axis=1),
+        "two directions": np.array([one.direction for one in pairs]),
+        "shares of two directions": np.array([one.share for one in pairs]),
+        "text of scores": np.array(ScoreText().text(scores)),
+    }
+
+
+def features(foa: NDArray[np.float32]) -> Arrays:
+    """Features of samples (4, n), and the tally of their channels."""
+    frames, tally = IntensityFeatures().step(foa), ChannelTally(32_000, 4)
+    tally.add(foa)
+    return {"mel": frames.mel, "power": frames.power, "tally": tally.steps()}
 
 
 def demo(engine: str) -> Arrays:
@@ -43,23 +79,24 @@ def demo(engine: str) -> Arrays:
 
 
 def text() -> Arrays:
-    """Embeddings of the prompts, by an encoder of 8 bits."""
-    found = encode_texts(ModelBundle.load(), demo_prompts(), 1)
-    return {"embedding": found.embedding}
+    """Embeddings of the demo's prompts and of some names, by an encoder of 8 bits."""
+    bundle = ModelBundle.load()
+    texts = [*demo_prompts(), *(name.name for name in bundle.names[::16])]
+    return {"embedding": encode_texts(bundle, texts, 1).embedding}
 
 
 def own() -> Arrays:
     """Features and channel tally by kernels that are compiled here, though they are shipped."""
     shipped.find = lambda *_: None
-    foa = np.random.default_rng(1).normal(0, 0.1, (4, 6400)).astype(np.float32)
-    frames, tally = IntensityFeatures().step(foa), ChannelTally(32_000, 4)
-    tally.add(foa)
+    found = features(np.random.default_rng(1).normal(0, 0.1, (4, 6400)).astype(np.float32))
     if "numba" not in sys.modules:
         raise SystemExit("error: nothing was compiled")
-    return {"mel": frames.mel, "power": frames.power, "steps": tally.steps()}
+    return found
 
 
 if __name__ == "__main__":
     part, file = sys.argv[1:]
-    arrays = own() if part == "own" else text() if part == "text" else demo(part)
-    np.savez(Path(file), **arrays)  # type: ignore[arg-type]
+    made = {"kernels": kernels, "text": text, "own": own}.get(part, partial(demo, part))()
+    if part in ("kernels", "compiled") and "numba" in sys.modules:
+        raise SystemExit("error: Numba ran in place of the kernels that are shipped")
+    np.savez(Path(file), **made)  # type: ignore[arg-type]
