@@ -73,13 +73,13 @@ def following(
     given = settings(arguments)
     defaults = {field.name: field.default for field in fields(Config) if field.name in CHANGEABLE}
 
-    def change(new: RulesFile) -> None:
+    def change(new: RulesFile) -> bool:
         wanted = defaults | new.settings | given
         changeable: Any = {name: wanted[name] for name in CHANGEABLE}
-        if book is None:
-            listener.change_rules(new.rules, **changeable)
-        else:
-            book.reload(new, **changeable)
+        if book is not None:
+            return book.reload(new, **changeable)
+        listener.change_rules(new.rules, **changeable)
+        return True
 
     with Watcher(file, change, on_notice):
         yield

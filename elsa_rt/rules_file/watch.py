@@ -35,13 +35,14 @@ class Watcher:
     file : RulesFile
         What is listened by now.
     change : callable
-        Takes the new file; an ElsaError refuses it, and the old one stays.
+        Takes the new file and returns whether that changed anything; an ElsaError refuses it, and
+        the old one stays.
     on_notice : callable
         Hears what became of each change.
     """
 
     def __init__(
-        self, file: RulesFile, change: Callable[[RulesFile], None], on_notice: OnNotice
+        self, file: RulesFile, change: Callable[[RulesFile], bool], on_notice: OnNotice
     ) -> None:
         self.file = file
         self._change, self._on_notice = change, on_notice
@@ -103,11 +104,12 @@ class Watcher:
                     "elsa-rt again for that; the old rules go on"
                 )
                 return
-            self._change(new)
+            changed = self._change(new)
         except ElsaError as error:
             self._on_notice(f"{error}; the old rules go on")
             return
-        self._on_notice(f"{new.path} was read again: {_difference(self.file, new)}")
+        if changed or now:
+            self._on_notice(f"{new.path} was read again: {_difference(self.file, new)}")
         self.file = new
 
 

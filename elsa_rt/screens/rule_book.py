@@ -121,21 +121,24 @@ class RuleBook:
         self.find(rule_id)
         self.mutes.mute(rule_id, muted)
 
-    def reload(self, file: RulesFile, **settings: Any) -> None:
-        """Take over what a file says that was changed outside.
+    def reload(self, file: RulesFile, **settings: Any) -> bool:
+        """Take over what a file says that was changed outside; whether that changed anything.
 
-        Where a screen has changed it since it was read, it is left to be read again.
+        What a screen has written is listened by already. Where a screen has changed the file since
+        it was read, it is left to be read again.
         """
         from elsa_rt.user_files.yaml_lines import read_text
 
         with self._lock:
             if sha256(read_text(file.path).encode()).hexdigest() != file.digest:
-                return
+                return False
             config = self._listener.config
             same = all(getattr(config, name) == value for name, value in settings.items())
-            if not (same and file.rules == self.rules):
+            known = same and file.rules == self.rules
+            if not known:
                 self._listen(file.rules, **settings)
             self.file = file
+            return not known
 
     def save(self, path: Path) -> None:
         """Write rules that have no file yet into a new one.

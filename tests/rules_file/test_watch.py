@@ -29,7 +29,12 @@ class Watched:
         self.said: list[str] = []
         self.taken: list[RulesFile] = []
         self.write(text)
-        self.watcher = Watcher(read_rules(self.path), self.taken.append, self.said.append)
+        self.is_new = True
+        self.watcher = Watcher(read_rules(self.path), self._take, self.said.append)
+
+    def _take(self, file: RulesFile) -> bool:
+        self.taken.append(file)
+        return self.is_new
 
     def write(self, text: str) -> None:
         self.path.write_text(text, encoding="utf-8")
@@ -69,6 +74,17 @@ def test_a_file_that_is_written_again_as_it_was_is_no_change(watched: Watched) -
     os.utime(watched.path, (5, 5))
     watched.look(3)
     assert (watched.said, watched.taken) == ([], [])
+
+
+def test_what_a_screen_wrote_and_listens_by_is_not_news(watched: Watched) -> None:
+    watched.is_new = False
+    watched.write(CAT)
+    watched.look(3)
+    assert (watched.said, len(watched.taken)) == ([], 1)
+    watched.is_new = True
+    watched.write("rules:\n- prompt: a cat\n")
+    watched.look(3)
+    assert watched.said == [f"{watched.path} was read again: 1 rule now, 1 removed"]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +141,7 @@ def test_what_cannot_change_while_listening_is_refused_with_all_else(
 def test_who_takes_it_may_refuse_it(tmp_path: Path) -> None:
     watched = Watched(tmp_path)
 
-    def refuse(new: RulesFile) -> None:
+    def refuse(new: RulesFile) -> bool:
         raise UsageError("no such thing")
 
     watched.watcher = Watcher(read_rules(watched.path), refuse, watched.said.append)

@@ -160,10 +160,11 @@ def test_rules_in_memory_are_saved_as_a_file_that_says_the_same(
 def test_what_was_read_before_a_change_does_not_undo_it(book: RuleBook, path: Path) -> None:
     path.write_text(path.read_text() + "  - {prompt: hum behind me}\n")
     before = read_rules(path)
-    book.reload(before)
+    assert book.reload(before)
     book.change("hiss", {"false_alarms_per_hour": 0.1})
-    book.reload(before)  # read before the change, by the thread that looks at the file
+    # read before the change, by the thread that looks at the file
+    assert not book.reload(before)
     assert book.find("hiss").false_alarms_per_hour == 0.1
-    book.reload(read_rules(path))
+    assert not book.reload(read_rules(path))
     assert book.find("hiss").false_alarms_per_hour == 0.1
     assert len(book.rules) == 3
