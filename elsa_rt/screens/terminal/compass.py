@@ -30,14 +30,19 @@ class Mark(NamedTuple):
     style: str
 
 
+def columns_of(rows: int) -> int:
+    """Columns of a compass of ``rows`` lines: an odd number, so that one is the middle."""
+    return 2 * rows - 1
+
+
 def compass(rows: int, marks: Iterable[Mark], signs: Signs) -> list[Line]:
-    """``rows`` lines of twice as many columns; a later mark covers an earlier one."""
+    """``rows`` lines of `columns_of` characters; a later mark covers an earlier one."""
     rim = _rings(rows) if signs.braille else _dotted(rows)
     cells: dict[tuple[int, int], Span] = {}
     for mark in marks:
         row, column = _cell(rows, mark.azimuth_deg, mark.elevation_deg)
         for at, sign in enumerate(mark.sign, column):
-            if at < 2 * rows:
+            if at < columns_of(rows):
                 cells[row, at] = Span(sign, mark.style)
     lines = []
     for row, ring in enumerate(rim):
@@ -64,7 +69,7 @@ def arc(azimuth_deg: float, half_deg: float, sign: str, style: str) -> list[Mark
 
 @lru_cache(maxsize=4)
 def _rings(rows: int) -> tuple[str, ...]:
-    cells = [[_BLANK] * (2 * rows) for _ in range(rows)]
+    cells = [[_BLANK] * columns_of(rows) for _ in range(rows)]
     for elevation_deg, spacing_deg in ((0.0, 1), (45.0, 15)):
         for azimuth_deg in range(0, 360, spacing_deg):
             x, y = _dot(rows, azimuth_deg, elevation_deg)
@@ -74,7 +79,7 @@ def _rings(rows: int) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4)
 def _dotted(rows: int) -> tuple[str, ...]:
-    cells = [[" "] * (2 * rows) for _ in range(rows)]
+    cells = [[" "] * columns_of(rows) for _ in range(rows)]
     for elevation_deg, spacing_deg in ((0.0, 3), (45.0, 30)):
         for azimuth_deg in range(0, 360, spacing_deg):
             row, column = _cell(rows, azimuth_deg, elevation_deg)
@@ -88,7 +93,13 @@ def _cell(rows: int, azimuth_deg: float, elevation_deg: float) -> tuple[int, int
 
 
 def _dot(rows: int, azimuth_deg: float, elevation_deg: float) -> tuple[int, int]:
-    middle = (4 * rows - 1) / 2
-    radius = middle * (1 - min(abs(elevation_deg), 90) / 90)
+    across, down = (2 * columns_of(rows) - 1) / 2, (4 * rows - 1) / 2
+    radius = 1 - min(abs(elevation_deg), 90) / 90
     azimuth = math.radians(azimuth_deg)
-    return round(middle - radius * math.sin(azimuth)), round(middle - radius * math.cos(azimuth))
+    x, y = radius * math.sin(azimuth), radius * math.cos(azimuth)
+    return _nearest(across * (1 - x)), _nearest(down * (1 - y))
+
+
+def _nearest(dots: float) -> int:
+    """Halfway between two the larger one, whatever the last bit: left and right share a row."""
+    return math.floor(dots + 0.5 + 1e-9)

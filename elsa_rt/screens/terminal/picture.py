@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from elsa_rt.encoder.output import SOUNDING
 from elsa_rt.hearing import Hearing, Track
 from elsa_rt.screens.plain import clock
-from elsa_rt.screens.terminal.compass import Mark, arc, compass
+from elsa_rt.screens.terminal.compass import Mark, arc, columns_of, compass
 from elsa_rt.screens.terminal.signs import Signs, in_ascii
 from elsa_rt.screens.terminal.state import TRAIL_S, Event, State
 from elsa_rt.screens.terminal.style import Line, Span, fit, sides, width_of
@@ -90,8 +90,8 @@ class Picture:
         if dial < 7:
             return [self._now_line(), *self._rules(width, rows - 1)]
         left = compass(dial - 2, self._marks(), self.signs)
-        columns = 2 * (dial - 2)
-        left = [[Span("front".center(columns + 1).rstrip(), "faint")], *left,
+        columns = columns_of(dial - 2)
+        left = [[Span("front".center(columns), "faint")], *left,
                 [Span("behind".center(columns), "faint")]]  # fmt: skip
         room = width - columns - 3
         right = [*self._now(room), [], *self._rules(room, rows - 5)]
