@@ -197,7 +197,7 @@ class Config:
     alert_group: bool = _setting(
         ALERTS,
         False,
-        "tell one alert of an event: what other rules hear of the same sound joins it",
+        "tell one alert of a sound, that of the rule that is surest: what others hear of it joins",
     )
     alert_update_s: float | None = _setting(
         ALERTS,

@@ -344,7 +344,7 @@ class Listener:
         ends = self._matcher.finish(last.time_s)
         return replace(
             last,
-            alerts=last.alerts + self._frame.place_each(ends.alerts),
+            alerts=last.alerts + self._frame.place_alerts(ends.alerts),
             near_misses=last.near_misses + ends.near_misses,
         )
 

@@ -13,7 +13,8 @@ class Mutes:
     """Which rules are muted; any thread may change it, all that watch are told.
 
     A muted rule is listened by as before, and none of its alerts is told. An alert that is open
-    when its rule is muted is told as ended. Nothing is kept over a restart.
+    when its rule is muted is told as ended. What joined the alert of a muted rule, where alerts are
+    grouped, is told by itself. Nothing is kept over a restart.
     """
 
     def __init__(self) -> None:
@@ -60,23 +61,35 @@ class Mutes:
         told = tuple(self._told(hearing.alerts))
         for alert in [one for one in self._open.values() if self.silences(one.rule)]:
             del self._open[alert.id]
-            told += (_ended(alert, hearing.time_s),)
+            told += (_ended(alert, hearing.time_s), *self._apart(alert.joined))
         return hearing if told == hearing.alerts else replace(hearing, alerts=told)
 
     def _told(self, alerts: tuple[Alert, ...]) -> list[Alert]:
-        told = []
+        told: list[Alert] = []
         for alert in alerts:
-            if alert.state == "start":
-                if self.silences(alert.rule):
-                    continue
-            elif alert.id not in self._open:
+            known = alert.id in self._open
+            if not known and (alert.state != "start" or self.silences(alert.rule)):
+                told += self._apart(alert.joined)
                 continue
-            if alert.state == "end":
-                del self._open[alert.id]
-            else:
-                self._open[alert.id] = alert
-            told.append(alert)
+            told.append(self._kept(alert, known))
         return told
+
+    def _apart(self, joined: tuple[Alert, ...]) -> list[Alert]:
+        """What joined an alert that is not told, as alerts of their own."""
+        return [
+            self._kept(one, one.id in self._open)
+            for one in joined
+            if one.id in self._open or (one.state != "end" and not self.silences(one.rule))
+        ]
+
+    def _kept(self, alert: Alert, known: bool) -> Alert:
+        """What is told of an alert, ``known`` if it has started; it is kept while it is open."""
+        if alert.state == "end":
+            self._open.pop(alert.id, None)
+        else:
+            self._open[alert.id] = alert = replace(alert, state="update" if known else "start")
+        heard = tuple(one for one in alert.joined if not self.silences(one.rule))
+        return alert if len(heard) == len(alert.joined) else replace(alert, joined=heard)
 
     def _changed(self) -> None:
         for changed in self._watchers:
@@ -92,4 +105,5 @@ def _ended(alert: Alert, time_s: float) -> Alert:
         time_s=time_s,
         score=alert.score if alert.peak != alert.peak else alert.peak,
         duration_s=time_s - onset_s,
+        joined=(),
     )

@@ -151,8 +151,15 @@ class ReferenceFrame:
             flow_elevation_deg=closed_angles.elevation_deg,
             world=_angles(world),
             flow_world=_angles(flow_world),
-            alerts=self.place_each(hearing.alerts),
+            alerts=self.place_alerts(hearing.alerts),
             tracks=self.place_each(hearing.tracks),
+        )
+
+    def place_alerts(self, alerts: tuple[Alert, ...]) -> tuple[Alert, ...]:
+        """Alerts, and what joined them, with both bearings."""
+        return tuple(
+            replace(one, joined=self.place_each(one.joined)) if one.joined else one
+            for one in self.place_each(alerts)
         )
 
     def place_each(self, placed: tuple[Placed, ...]) -> tuple[Placed, ...]:

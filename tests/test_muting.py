@@ -9,11 +9,12 @@ import pytest
 
 from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import ModelBundle
+from elsa_rt.hearing import Alert, State
 from elsa_rt.listener import Listener
 from elsa_rt.muting import Mutes
 from elsa_rt.outputs.controls import Controls
 from elsa_rt.screens.rule_book import RuleBook
-from elsa_rt.screens.terminal.state import State
+from elsa_rt.screens.terminal import state as terminal
 from tests.support.hearings import alert, hearing
 
 
@@ -30,6 +31,46 @@ def test_an_open_alert_of_a_muted_rule_ends_at_once_and_only_once() -> None:
     assert end.duration_s == pytest.approx(3.0 - end.onset_s)
     assert told(mutes, 3.1, alert("b1", "update", "bang"), alert("b1", "end", "bang")) == []
     assert told(mutes, 3.2, alert("a1", "end")) == ["a1 end"]
+
+
+def grouped(state: State = "start", joined: State | None = None) -> Alert:
+    """An alert that another rule has joined."""
+    return alert("a1", state, joined=(alert("b1", joined or state, "bang"),))
+
+
+def test_what_joined_the_alert_of_a_muted_rule_is_told_by_itself() -> None:
+    mutes = Mutes()
+    mutes.mute("glass-behind", True)
+    assert told(mutes, 1.0, grouped()) == ["b1 start"]
+    assert told(mutes, 1.5, grouped("update")) == ["b1 update"]
+    mutes.mute("glass-behind", False)  # what has begun in silence stays silent
+    assert told(mutes, 2.0, grouped("end")) == ["b1 end"]
+    assert told(mutes, 3.0, grouped()) == ["a1 start"]
+
+
+def test_what_joined_an_alert_is_told_by_itself_once_that_is_muted() -> None:
+    mutes = Mutes()
+    assert told(mutes, 1.0, grouped()) == ["a1 start"]
+    mutes.mute("glass-behind", True)
+    end, start = mutes.filter(hearing(2.0)).alerts
+    assert (end.id, end.state, end.joined, start.id, start.state) == (
+        "a1",
+        "end",
+        (),
+        "b1",
+        "start",
+    )
+    assert told(mutes, 2.5, grouped("update", "end")) == ["b1 end"]
+    assert told(mutes, 3.0, grouped("end")) == []
+
+
+def test_a_muted_rule_is_not_told_within_the_alert_that_it_joined() -> None:
+    mutes = Mutes()
+    mutes.mute("bang", True)
+    (start,) = mutes.filter(hearing(1.0, grouped())).alerts
+    assert (start.id, start.joined) == ("a1", ())
+    mutes.mute_all(True)
+    assert [one.id for one in mutes.filter(hearing(2.0)).alerts] == ["a1"]
 
 
 def test_all_and_one_are_muted_apart() -> None:
@@ -57,6 +98,6 @@ def test_screen_and_outputs_share_one_state(bundle: Path) -> None:
     book.mute("hiss", True)  # as the page and the terminal do
     assert (controls.is_on("hum"), controls.is_on("hiss")) == (False, False)
     controls.switch(False)
-    state = State("a test", "tiny", mutes=book.mutes)
+    state = terminal.State("a test", "tiny", mutes=book.mutes)
     state.take(hearing(1.0))
     assert {rule: kind for rule, _, _, _, kind in state.rules()} == {"glass-behind": "muted"}

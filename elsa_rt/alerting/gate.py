@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.alerting.evidence import Evidence
 from elsa_rt.alerting.lifecycle import AlertLifecycle
+from elsa_rt.alerting.open_alerts import OpenAlert, compare
 from elsa_rt.audio.ambisonics import direction_from_angles
 from elsa_rt.config import Config
 from elsa_rt.encoder.output import EncoderOutput
@@ -30,33 +30,19 @@ MIN_UPDATE_S = 0.2
 
 
 class Joined(NamedTuple):
-    """An alert that is not told, because another one stands for it."""
+    """A message of an alert that is told within those of another one."""
 
     alert: Alert
     leader: str  # id of the other
 
 
-@dataclass
-class _Open:
-    """State of one open alert beside its evidence."""
-
-    id: str
-    event: str
-    track: str  # id of that on which it began
-    latency_s: float
-    place: Track  # where it was heard last
-    told: Track  # where it was when it was told of
-    told_s: float
-    leader: str = ""  # id of the alert that stands for it, where alerts are grouped
-    joined: tuple[str, ...] = ()  # ids of the rules that joined it
-    other: str = ""  # id of another track that it holds on
-    other_steps: int = 0  # how often it did
-
-
 class AlertGate:
     """Alerts of p rules: their ids, places, events and groups, and the messages that tell of them.
 
-    `AlertLifecycle` says when one starts and ends, `Evidence` what its steps came to.
+    `AlertLifecycle` says when one starts and ends, `Evidence` what its steps came to, `compare`
+    which of those on one track is the surest. Where alerts are grouped, the others join that one:
+    each is told within its messages, and by itself from when it becomes the surest, is heard on
+    another track, or is still heard when the other one is over.
 
     Parameters
     ----------
@@ -75,7 +61,7 @@ class AlertGate:
     holds : bool (p,)
         Whether the present step counts for a rule.
     joined : list of Joined
-        Alerts that started and ended in the last step and are not told.
+        Alerts that started and ended in the last step and joined others.
     """
 
     def __init__(
@@ -100,7 +86,7 @@ class AlertGate:
         """Forget all scores; open alerts vanish without an end."""
         self.life.reset()
         self._evidence.reset()
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, OpenAlert] = {}
         self.holds = np.zeros(len(self._rules), np.bool_)
         self.joined: list[Joined] = []
 
@@ -116,6 +102,10 @@ class AlertGate:
         for here, there in zip(*mapping, strict=True):
             if there in before._open:
                 self._open[here] = before._open.pop(there)
+        here_too = {alert.id for alert in self._open.values()}
+        for alert in self._open.values():
+            if alert.surer not in here_too:  # its rule is no more
+                alert.surer = ""
 
     @property
     def any_open(self) -> bool:
@@ -137,7 +127,7 @@ class AlertGate:
         self.joined = []
         change = self.life.step(time_s, match.score, self._required(match, tracks))
         self.holds = change.holds
-        ended = [self._close(rule, time_s) for rule in change.ended.nonzero()[0].tolist()]
+        ended = self._close(change.ended.nonzero()[0].tolist(), time_s)
         self._evidence.step(time_s, match, sound, change.holds, self.life.pending)
         started = change.started.nonzero()[0].tolist()
         slots = {rule: int(match.slot[rule]) for rule in (*self._open, *started)}
@@ -146,16 +136,19 @@ class AlertGate:
             for rule, slot in slots.items()
             if change.holds[rule]
         }
-        going = self._go_on(time_s, match, places)
-        begun = [self._begin(rule, time_s, match, places[rule]) for rule in started]
-        return tuple(alert for alert in (*ended, *going, *begun) if alert is not None)
+        for rule, alert in self._open.items():
+            if rule in places and self._follows(rule, alert, places[rule]):
+                alert.place = places[rule]
+        for rule in started:
+            self._begin(rule, time_s, places[rule])
+        return (*ended, *self._tell(time_s, match, places))
 
     def finish(self, time_s: float) -> tuple[Alert, ...]:
         """End every open alert: the stream is over."""
         self.joined = []
-        ended = [self._close(rule, time_s) for rule in sorted(self._open)]
+        ended = self._close(sorted(self._open), time_s)
         self.life.finish(time_s)
-        return tuple(alert for alert in ended if alert is not None)
+        return tuple(ended)
 
     def _required(self, match: Match, tracks: Sequence[Track | None]) -> NDArray[np.float64]:
         """The score (p,) that each rule must reach.
@@ -169,33 +162,12 @@ class AlertGate:
                 required[rule] = self.life.start[rule]
         return required
 
-    def _begin(self, rule: int, time_s: float, match: Match, place: Track) -> Alert | None:
-        """Open an alert; returns its message, none where it joins another one."""
+    def _begin(self, rule: int, time_s: float, place: Track) -> None:
         self._alerts += 1
         latency_s = time_s + self.delay_s - float(self._evidence[rule]["onset_s"])
         name = f"{self._rules[rule].id}-{self._run}{self._alerts:06d}"
-        leader = self._leader_of(place) if self._group else None
         event = self._event_of(place)
-        self._open[rule] = _Open(name, event, place.id, latency_s, place, place, time_s)
-        if leader is not None:
-            leader.joined = tuple(dict.fromkeys([*leader.joined, self._rules[rule].id]))
-            self._open[rule].leader = leader.id
-        return self._told(rule, self._alert("start", rule, time_s, float(match.score[rule])))
-
-    def _told(self, rule: int, alert: Alert) -> Alert | None:
-        """``alert``, unless another one stands for it."""
-        leader = self._open[rule].leader
-        if not leader:
-            return alert
-        self.joined.append(Joined(alert, leader))
-        return None
-
-    def _leader_of(self, place: Track) -> _Open | None:
-        """The open alert that is told of the sound at ``place``, if there is one."""
-        for other in self._open.values():
-            if place.id and other.track == place.id and not other.leader:
-                return other
-        return None
+        self._open[rule] = OpenAlert(name, event, place.id, latency_s, place, place, time_s)
 
     def _event_of(self, place: Track) -> str:
         """The event of the open alerts that began on the same track, or a new one."""
@@ -205,20 +177,44 @@ class AlertGate:
         self._events += 1
         return f"event-{self._run}{self._events:06d}"
 
-    def _go_on(self, time_s: float, match: Match, places: dict[int, Track]) -> list[Alert]:
-        """Follow the open alerts that hold, and tell of those that are due."""
+    def _tell(self, time_s: float, match: Match, held: Collection[int]) -> list[Alert]:
+        """The messages of the open alerts that are due; those of ``held`` are heard now."""
+        if not self._open:
+            return []
+        compare(self._open, lambda rule: float(self._evidence[rule]["peak"]), held)
+        begun = self._lead(held)
         told = []
-        for rule, alert in self._open.items():
-            if rule not in places:
+        for rule, alert in sorted(self._open.items(), key=lambda pair: pair[1].joins):
+            if rule not in begun and (alert.joins or not self._is_due(rule, time_s, rule in held)):
                 continue
-            if self._follows(rule, alert, places[rule]):
-                alert.place = places[rule]
-            if not alert.leader and self._is_due(alert, time_s):
-                alert.told, alert.told_s = alert.place, time_s
-                told.append(self._alert("update", rule, time_s, float(match.score[rule])))
-        return told
+            state: State = "start" if rule in begun else "update"
+            message = self._alert(state, rule, time_s, float(match.score[rule]))
+            alert.state = state
+            if alert.joins:
+                self.joined.append(Joined(message, alert.surer))
+                continue
+            alert.told, alert.told_s, alert.told_surer = alert.place, time_s, alert.surer
+            alert.told_joined = {(one.id, one.state == "end") for one in message.joined}
+            told.append(message)
+        return sorted(told, key=lambda one: (one.state == "start", one.surer is not None))
 
-    def _follows(self, rule: int, alert: _Open, place: Track) -> bool:
+    def _lead(self, held: Collection[int]) -> list[int]:
+        """The rules whose alerts begin now, or are told by themselves from now on."""
+        begun = [rule for rule, alert in self._open.items() if alert.state is None]
+        if not self._group:
+            return begun
+        for rule in begun:
+            self._open[rule].joins = bool(self._open[rule].surer)
+        for leads in (True, False):  # first the surest, then what is led by none that is told
+            told = {alert.id for alert in self._open.values() if not alert.joins}
+            for rule, alert in self._open.items():
+                free = not alert.surer if leads else alert.surer not in told
+                if alert.joins and free and rule in held:
+                    alert.joins = False
+                    begun.append(rule)
+        return begun
+
+    def _follows(self, rule: int, alert: OpenAlert, place: Track) -> bool:
         """Whether an alert is at ``place`` now.
 
         It passes to another track when it held there for as long as an alert takes to begin: the
@@ -231,23 +227,57 @@ class AlertGate:
         alert.other = place.id
         return not alert.place.id or alert.other_steps >= self.life.held(rule)[1]
 
-    def _is_due(self, alert: _Open, time_s: float) -> bool:
-        if self._update_s is None:
-            return False
+    def _is_due(self, rule: int, time_s: float, held: bool) -> bool:
+        alert = self._open[rule]
+        joined = {(self._open[one].id, False) for one in self._led_by(alert)}
+        if (joined | {(one.id, True) for one in alert.over}) - alert.told_joined:
+            return True  # what joins it, or is over, is told at once
         passed = time_s - alert.told_s + 1e-6
-        if passed >= self._update_s:
+        if passed >= MIN_UPDATE_S and alert.surer and not alert.told_surer:
             return True
-        return passed >= MIN_UPDATE_S and _moved_deg(alert.told, alert.place) > MOVED_DEG
+        if self._update_s is None or not held:
+            return False
+        moved = passed >= MIN_UPDATE_S and _moved_deg(alert.told, alert.place) > MOVED_DEG
+        return moved or passed >= self._update_s
 
-    def _close(self, rule: int, time_s: float) -> Alert | None:
-        evidence = self._evidence[rule]
-        alert = self._alert("end", rule, time_s, float(evidence["peak"]))
-        duration_s = float(evidence["last_s"] - evidence["onset_s"])
-        told = self._told(rule, replace(alert, duration_s=duration_s))
-        del self._open[rule]
+    def _led_by(self, leader: OpenAlert) -> list[int]:
+        """The rules whose open alerts have joined that of ``leader``."""
+        return [r for r, one in self._open.items() if one.joins and one.surer == leader.id]
+
+    def _close(self, rules: Sequence[int], time_s: float) -> list[Alert]:
+        """End the alerts of ``rules``; returns what is told of it."""
+        told = []
+        for rule in sorted(rules, key=lambda rule: not self._open[rule].joins):
+            alert, message = self._open[rule], self._ended(rule, time_s)
+            del self._open[rule]
+            if not alert.joins:
+                told.append(message)
+                continue
+            self.joined.append(Joined(message, alert.surer))
+            for leader in self._open.values():
+                if leader.id == alert.surer:
+                    leader.over.append(message)
         return told
 
-    def _alert(self, state: State, rule: int, time_s: float, score: float) -> Alert:
+    def _ended(self, rule: int, time_s: float) -> Alert:
+        evidence = self._evidence[rule]
+        duration_s = float(evidence["last_s"] - evidence["onset_s"])
+        return self._alert("end", rule, time_s, float(evidence["peak"]), duration_s)
+
+    def _joined(self, alert: OpenAlert, state: State, time_s: float) -> tuple[Alert, ...]:
+        """What has joined an open alert that is told as ``state``, the surest first."""
+        found = list(alert.over)
+        for rule in self._led_by(alert):
+            if state == "end":  # one that is heard still is told by itself from now on
+                found.append(self._ended(rule, time_s))
+                continue
+            mine: State = "update" if self._open[rule].state else "start"
+            found.append(self._alert(mine, rule, time_s, float(self._evidence[rule]["peak"])))
+        return tuple(sorted(found, key=lambda one: -one.peak))
+
+    def _alert(
+        self, state: State, rule: int, time_s: float, score: float, duration_s: float | None = None
+    ) -> Alert:
         alert, evidence = self._open[rule], self._evidence[rule]
         place = alert.place
         return Alert(
@@ -270,7 +300,9 @@ class AlertGate:
             false_alarms_per_hour=float(evidence["rate"]),
             onset_s=float(evidence["onset_s"]),
             latency_s=alert.latency_s,
-            joined=alert.joined,
+            duration_s=duration_s,
+            surer=alert.surer or None,
+            joined=self._joined(alert, state, time_s),
         )
 
 

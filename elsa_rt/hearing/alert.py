@@ -36,13 +36,19 @@ class Alert(ByValue):
     onset_s: float = math.nan  # stream time at which the sound began
     latency_s: float = math.nan  # from the onset to the start of the alert, computing aside
     duration_s: float | None = None  # from the onset to where it was last heard, at the end
-    joined: tuple[str, ...] = ()  # ids of further rules that hear the same sound, where grouped
+    surer: str | None = None  # id of the alert of another rule that is surer of the same sound
+    joined: tuple[Alert, ...] = ()  # where grouped: those of rules less sure of it, told in this
 
     def __repr__(self) -> str:
         return (
             f"<Alert {self.state} {self.id} {self.prompt!r}, {self.time_s:.2f} s, "
             f"score {self.score:.2f}, {where(self.words, self.azimuth_deg, self.elevation_deg)}>"
         )
+
+    @property
+    def also(self) -> str:
+        """The prompts of what joined it, with their highest scores: "a wolf 0.61, a fox 0.52"."""
+        return ", ".join(f"{one.prompt} {_highest(one):.2f}" for one in self.joined)
 
     def as_dict(self) -> dict[str, Any]:
         """The alert as a JSON object: ``{"type": "alert", "state": "start", ...}``."""
@@ -59,7 +65,8 @@ class Alert(ByValue):
             **angles("world", self.world),
             "rule": self.rule,
             "event": self.event,
-            **({"joined": list(self.joined)} if self.joined else {}),
+            **({} if self.surer is None else {"surer": self.surer}),
+            **({"joined": [one._in_short() for one in self.joined]} if self.joined else {}),
             "track": self.track,
             "uncertainty_deg": number(self.uncertainty_deg, 1),
             "speed_deg_s": number(self.speed_deg_s, 1),
@@ -71,3 +78,17 @@ class Alert(ByValue):
             "latency_s": number(self.latency_s, 3),
             **({} if self.duration_s is None else {"duration_s": number(self.duration_s, 3)}),
         }
+
+    def _in_short(self) -> dict[str, Any]:
+        """What is told of it in the alert that it joined."""
+        return {
+            "state": self.state,
+            "id": self.id,
+            "rule": self.rule,
+            "prompt": self.prompt,
+            "score": number(_highest(self), 4),
+        }
+
+
+def _highest(alert: Alert) -> float:
+    return alert.score if math.isnan(alert.peak) else alert.peak

@@ -110,10 +110,9 @@ class _Sums:
         self.direction += later.direction
 
     def note(self, alert: Alert) -> None:
-        peak = alert.score if math.isnan(alert.peak) else alert.peak
-        self.alerts[alert.id] = RaisedAlert(
-            alert.id, alert.rule, alert.prompt, alert.event, float(peak)
-        )
+        for one in (alert, *alert.joined):
+            peak = one.score if math.isnan(one.peak) else one.peak
+            self.alerts[one.id] = RaisedAlert(one.id, one.rule, one.prompt, one.event, float(peak))
 
     def event(self, kind: Kind, track: str | None, *, directed: bool = True) -> Event:
         length = float(np.linalg.norm(self.embedding))

@@ -16,6 +16,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.errors import UsageError
 from elsa_rt.files import expanded, replacing
-from elsa_rt.hearing import Alert, Hearing
+from elsa_rt.hearing import Alert, EachRule, Hearing
 from elsa_rt.outputs.base import Surroundings
 from elsa_rt.outputs.jsonl import utc_now
 from elsa_rt.outputs.settings import setting
@@ -115,6 +116,7 @@ class ClipsOutput:
         self._begin = self._fresh = 0  # of the stream; of what came since the last hearing
         self._steps, self._now_s = 0, 0.0  # of the stream
         self._shown = True
+        self._each_rule = EachRule()
         self._open: dict[str, _Open] = {}
         self._speech_s: deque[float] = deque()  # stream times at which speech was heard
         self.refused = 0  # clips that were not written because of speech
@@ -150,7 +152,7 @@ class ClipsOutput:
             self._speech_s.append(hearing.time_s)
         while self._speech_s and self._speech_s[0] < hearing.time_s - self._seconds:
             self._speech_s.popleft()
-        for alert in hearing.alerts:
+        for alert in chain.from_iterable(map(self._each_rule, hearing.alerts)):
             if self._settings.rules is None or alert.rule in self._settings.rules:
                 self._follow(alert)
         for id, found in list(self._open.items()):

@@ -91,10 +91,8 @@ class Controls:
             self._changed()
         told = self._mutes.filter(hearing)
         for alert in told.alerts:
-            if alert.state == "start":
-                self._last[alert.rule] = alert.id
-            for joined in alert.joined:
-                self._last[joined] = alert.id
+            for one in (alert, *alert.joined):
+                self._last[one.rule] = one.id
         return told
 
     def last_alert(self, rule: str) -> str | None:

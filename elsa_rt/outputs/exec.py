@@ -16,11 +16,11 @@ from typing import Any, ClassVar
 
 from elsa_rt.errors import UsageError
 from elsa_rt.files import expanded
-from elsa_rt.hearing import Hearing
+from elsa_rt.hearing import Alert, Hearing
 from elsa_rt.outputs.base import Surroundings
 from elsa_rt.outputs.jsonl import utc_now
 from elsa_rt.outputs.settings import setting
-from elsa_rt.outputs.templates import Template, check_template
+from elsa_rt.outputs.templates import Template, check_template, worded
 from elsa_rt.outputs.webhook import STATES
 from elsa_rt.outputs.worker import Refused, Worker
 
@@ -72,7 +72,7 @@ class ExecOutput:
                 f"chmod +x {program}"
             )
         self._settings, self._program = settings, found
-        self.worker: Worker[dict[str, Any]] = Worker(
+        self.worker: Worker[tuple[Alert, dict[str, Any]]] = Worker(
             f"exec {os.path.basename(program)}",
             self._execute,
             surroundings.on_notice,
@@ -84,7 +84,7 @@ class ExecOutput:
             if alert.state == self._settings.when or (
                 self._settings.when == "both" and alert.state != "update"
             ):
-                self.worker.put({**alert.as_dict(), "at": utc_now()})
+                self.worker.put((alert, {**alert.as_dict(), "at": utc_now()}))
 
     def notice(self, text: str) -> None:
         """Nothing: notices are for people at the terminal."""
@@ -92,8 +92,10 @@ class ExecOutput:
     def close(self) -> None:
         self.worker.close(self._settings.timeout_s + 2 * KILL_AFTER_S)
 
-    def _execute(self, fields: dict[str, Any]) -> None:
-        arguments = [Template(text).fill(fields) for text in self._settings.command[1:]]
+    def _execute(self, told: tuple[Alert, dict[str, Any]]) -> None:
+        alert, fields = told
+        words = worded(alert, fields)
+        arguments = [Template(text).fill(words) for text in self._settings.command[1:]]
         try:
             process = subprocess.Popen(
                 [self._program, *arguments],
@@ -107,7 +109,7 @@ class ExecOutput:
         with process:
             text = (json.dumps(fields, allow_nan=False) + "\n").encode()
             try:
-                _, told = process.communicate(text, self._settings.timeout_s)
+                _, errors = process.communicate(text, self._settings.timeout_s)
             except subprocess.TimeoutExpired:
                 _end(process)
                 raise Refused(
@@ -115,7 +117,7 @@ class ExecOutput:
                     "long work in the background, or set timeout_s"
                 ) from None
         if process.returncode:
-            last = told.decode("utf-8", "replace").strip().rpartition("\n")[2][:MAX_SHOWN]
+            last = errors.decode("utf-8", "replace").strip().rpartition("\n")[2][:MAX_SHOWN]
             raise Refused(f"it ended with {process.returncode}" + (f": {last}" if last else ""))
 
 

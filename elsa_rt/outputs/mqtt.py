@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from elsa_rt.errors import ElsaError, UsageError
-from elsa_rt.hearing import Alert, Hearing
+from elsa_rt.hearing import Alert, EachRule, Hearing
 from elsa_rt.outputs.base import Surroundings
 from elsa_rt.outputs.home_assistant import (
     OFF,
@@ -142,6 +142,7 @@ class MqttOutput:
         self.topics = Topics(f"{settings.topic}/{settings.device_id}")
         self._config_topic = config_topic(settings.discovery_prefix, settings.device_id)
         self._birth_topic = f"{settings.discovery_prefix}/status"
+        self._each_rule = EachRule()
         self._open: dict[str, set[str]] = {}  # ids of the open alerts of each rule
         self._announced: dict[str, str] = {}  # platform of each entity by its key
         self._next_state_s = self._next_rates_s = float("-inf")
@@ -173,8 +174,9 @@ class MqttOutput:
         return self._worker
 
     def show(self, hearing: Hearing) -> None:
-        for alert in hearing.alerts:
-            self._show_alert(alert)
+        for told in hearing.alerts:
+            for alert in self._each_rule(told):
+                self._show_alert(alert)
         if self._settings.what == "all":
             payload = json.dumps(hearing.as_dict(), allow_nan=False)
             self._put_state(self.topics.device("hearing"), payload)

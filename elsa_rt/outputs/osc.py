@@ -16,10 +16,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar
 
 from elsa_rt.errors import UsageError
-from elsa_rt.hearing import Hearing
+from elsa_rt.hearing import EachRule, Hearing
 from elsa_rt.outputs.base import Surroundings, need
 from elsa_rt.outputs.settings import setting
 from elsa_rt.outputs.worker import Unavailable, Worker
@@ -65,6 +66,7 @@ class OscOutput:
         self._udp: Any = need("pythonosc.udp_client", "osc")
         self._settings = settings
         self._client: Any = None
+        self._each_rule = EachRule()
         self._objects: dict[str, int] = {}  # number of each track by its id
         self._scores: dict[str, float] = {}  # that were sent last
         self._next_all_s = -math.inf
@@ -83,7 +85,7 @@ class OscOutput:
                 (alert.state, alert.id, alert.rule, float(alert.score), float(alert.azimuth_deg),
                  float(alert.elevation_deg)),
             )
-            for alert in hearing.alerts
+            for alert in chain.from_iterable(map(self._each_rule, hearing.alerts))
         ]  # fmt: skip
         steps = tuple(self._step(hearing))
         if alerts:

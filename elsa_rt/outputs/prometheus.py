@@ -6,9 +6,10 @@ import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar
 
-from elsa_rt.hearing import Hearing
+from elsa_rt.hearing import EachRule, Hearing
 from elsa_rt.outputs.base import Surroundings, need
 from elsa_rt.outputs.settings import setting
 from elsa_rt.outputs.trouble import Trouble
@@ -47,6 +48,7 @@ class PrometheusOutput:
         self._server: Any = None
         self.registry = self._client.CollectorRegistry()
         self._latest: Hearing | None = None
+        self._each_rule = EachRule()
         self._controls = surroundings.controls
         self._define(surroundings)
         self.registry.register(self)
@@ -56,7 +58,7 @@ class PrometheusOutput:
     def show(self, hearing: Hearing) -> None:
         self._hearings.inc()
         self._latest = hearing
-        for alert in hearing.alerts:
+        for alert in chain.from_iterable(map(self._each_rule, hearing.alerts)):
             if alert.state == "start":
                 self._alerts.labels(alert.rule).inc()
                 self._open.labels(alert.rule).inc()

@@ -18,7 +18,7 @@ from dataclasses import replace as changed
 from typing import Any, ClassVar
 
 from elsa_rt.errors import ElsaError, UsageError
-from elsa_rt.hearing import Alert, Hearing
+from elsa_rt.hearing import Alert, EachRule, Hearing
 from elsa_rt.outputs.base import Surroundings, need
 from elsa_rt.outputs.ros2_messages import Messages, now_ns
 from elsa_rt.outputs.ros2_zenoh import Node, Publisher, Qos
@@ -73,6 +73,7 @@ class Ros2Output:
         self._node: Node | None = None
         self._publishers: dict[str, Publisher] = {}
         self._open: dict[str, Alert] = {}
+        self._each_rule = EachRule()
         self._next_diagnostics_s = float("-inf")
         self._hardware = socket.gethostname()
         self.worker: Worker[Any] = Worker(
@@ -111,11 +112,12 @@ class Ros2Output:
         else:
             self._publish(item)
 
-    def _follow(self, alert: Alert) -> None:
-        if alert.state == "end":
-            self._open.pop(alert.id, None)
-        else:
-            self._open[alert.id] = alert
+    def _follow(self, told: Alert) -> None:
+        for alert in self._each_rule(told):
+            if alert.state == "end":
+                self._open.pop(alert.id, None)
+            else:
+                self._open[alert.id] = alert
 
     def _publish(self, hearing: Hearing) -> None:
         now = now_ns()

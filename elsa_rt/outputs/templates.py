@@ -4,7 +4,8 @@
     {azimuth_deg:.0f}      the same, formatted
     {{ and }}              braces themselves
 
-Fields that do not exist in an alert, such as ``duration_s`` at its start, become empty.
+Fields that do not exist in an alert, such as ``duration_s`` at its start, become empty. ``also`` is
+what joined it, where alerts are grouped: " (also a wolf 0.61)".
 """
 
 from __future__ import annotations
@@ -17,20 +18,23 @@ from difflib import get_close_matches
 from typing import Any
 
 from elsa_rt.errors import UsageError
+from elsa_rt.hearing import Alert
 
 FIELDS = (
     "type", "state", "id", "prompt", "time_s", "score", "azimuth_deg", "elevation_deg", "words",
     "world_azimuth_deg", "world_elevation_deg", "rule", "event", "track", "uncertainty_deg",
     "speed_deg_s", "distance_m", "peak", "mean", "false_alarms_per_hour", "onset_s", "latency_s",
-    "duration_s", "at", "device",
+    "duration_s", "surer", "also", "at", "device",
 )  # fmt: skip
-"""What a template may name: the fields of an alert, the time of day and this device's name."""
+"""What a template may name: the fields of an alert, what joined it in words, the time of day and
+this device's name."""
 
 _PART = re.compile(r"\{\{|\}\}|\{([A-Za-z_]+)(?::([^{}]*))?\}|[{}]")
 
 _FORMAT = re.compile(r"[+]?(?:\.\d)?[dfg%]|")
 
-_TEXTS = {"type", "state", "id", "prompt", "words", "rule", "event", "track", "at", "device"}
+_TEXTS = {"type", "state", "id", "prompt", "words", "rule", "event", "track",
+          "surer", "also", "at", "device"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,11 @@ class Template:
             return json.dumps(text, ensure_ascii=False)[1:-1] if in_json else text
 
         return _PART.sub(value, self.text)
+
+
+def worded(alert: Alert, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """``fields`` of ``alert``, and what joined it in words."""
+    return {**fields, "also": f" (also {alert.also})" if alert.joined else ""}
 
 
 SAMPLE: dict[str, Any] = {

@@ -23,11 +23,11 @@ from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlsplit
 
 from elsa_rt.errors import UsageError
-from elsa_rt.hearing import Hearing
+from elsa_rt.hearing import Alert, Hearing
 from elsa_rt.outputs.base import Surroundings
 from elsa_rt.outputs.jsonl import utc_now
 from elsa_rt.outputs.settings import read_secret, setting
-from elsa_rt.outputs.templates import SAMPLE, Template, check_template
+from elsa_rt.outputs.templates import SAMPLE, Template, check_template, worded
 from elsa_rt.outputs.worker import Refused, Unavailable, Worker
 
 MAX_ANSWER = 2_000
@@ -38,13 +38,13 @@ STATES = ("start", "end", "both")
 _TEMPLATES: dict[str, tuple[str, str | None, dict[str, str]]] = {
     # format: content type, body (None: the alert's JSON), headers
     "json": ("application/json", None, {}),
-    "text": ("text/plain; charset=utf-8", "{prompt} ({words})", {}),
+    "text": ("text/plain; charset=utf-8", "{prompt} ({words}){also}", {}),
     "ntfy": (
         "text/plain; charset=utf-8",
-        "{words}, {azimuth_deg:.0f} degrees, score {score:.2f}",
+        "{words}, {azimuth_deg:.0f} degrees, score {score:.2f}{also}",
         {"Title": "{prompt}", "Priority": "high", "Tags": "ear"},
     ),
-    "slack": ("application/json", '{{"text": "{prompt}: {words} (score {score:.2f})"}}', {}),
+    "slack": ("application/json", '{{"text": "{prompt}: {words} (score {score:.2f}){also}"}}', {}),
     # Home Assistant's trigger has the whole alert in trigger.json
     "home-assistant": ("application/json", None, {}),
 }
@@ -152,7 +152,7 @@ class WebhookOutput:
             if alert.state == self._settings.when or (
                 self._settings.when == "both" and alert.state != "update"
             ):
-                self.worker.put(self._request(alert.as_dict()))
+                self.worker.put(self._request(alert))
 
     def notice(self, text: str) -> None:
         """Nothing: notices are for people at the terminal."""
@@ -160,14 +160,14 @@ class WebhookOutput:
     def close(self) -> None:
         self.worker.close()
 
-    def _request(self, fields: dict[str, Any]) -> _Request:
-        fields = {**fields, "at": utc_now(), "device": self._device}
+    def _request(self, alert: Alert) -> _Request:
+        fields = {**alert.as_dict(), "at": utc_now(), "device": self._device}
         if self._body is None:
             body = json.dumps(fields, allow_nan=False)
         else:
             in_json = self._kind.startswith("application/json")
-            body = Template(self._body).fill(fields, in_json=in_json)
-        headers = {name: _in_header(Template(text).fill(fields))
+            body = Template(self._body).fill(worded(alert, fields), in_json=in_json)
+        headers = {name: _in_header(Template(text).fill(worded(alert, fields)))
                    for name, text in self._headers.items()}  # fmt: skip
         return _Request(f"{fields['id']}-{fields['state']}", body.encode(), headers)
 

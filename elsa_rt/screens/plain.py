@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TextIO
 
 from elsa_rt.hearing import Alert, Hearing
@@ -23,7 +24,7 @@ class PlainLines:
     def show(self, hearing: Hearing) -> None:
         for alert in hearing.alerts:
             self.notice(
-                f"{clock(alert.time_s)}  {alert.state:6}  {alert.prompt}"
+                f"{clock(alert.time_s)}  {alert.state:6}  {told(alert)}"
                 f"  ({place(alert)})  {alert.score:.2f}"
             )
         for sound in self._log.step(hearing):
@@ -35,6 +36,17 @@ class PlainLines:
 
     def notice(self, message: str) -> None:
         print(message, file=self._stream, flush=True)
+
+
+def surest_last(alerts: Iterable[Alert]) -> list[Alert]:
+    """The alerts of a step for a list whose latest comes first: those of one sound together."""
+    return sorted(alerts, key=lambda one: (one.state == "start", one.surer is None))
+
+
+def told(alert: Alert) -> str:
+    """The prompt of an alert, beside what other rules hear of its sound: "also a wolf"."""
+    also = f", also {alert.also}" if alert.joined else ""
+    return f"also {alert.prompt}" if alert.surer else f"{alert.prompt}{also}"
 
 
 def place(alert: Alert) -> str:

@@ -56,10 +56,11 @@ class WhyLines:
             elif alert.state == "end" and alert.id in self._starts:
                 start = self._starts.pop(alert.id)
                 self._spans.append(_Span(alert.rule, start.time_s, alert.time_s, ALERT))
-                for rule in alert.joined:
-                    self._spans.append(_Span(rule, start.time_s, alert.time_s, JOINED))
+                for one in alert.joined:
+                    self._spans.append(_Span(one.rule, start.time_s, one.time_s, JOINED))
                 where = f"{start.azimuth_deg:+.0f}° {start.words}"
-                told = f"joined by {', '.join(alert.joined)}" if alert.joined else ""
+                told = f"also {alert.also}" if alert.joined else ""
+                told = "beside a surer alert" if alert.surer else told
                 self._row(start.time_s, "ALERT", f"{alert.score:.2f}", where, alert.rule, told)
         for miss in hearing.near_misses:
             why = miss.reason

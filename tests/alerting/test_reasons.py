@@ -98,27 +98,6 @@ def test_the_limit_for_all_rules_gives_way_to_that_of_a_rule() -> None:
     assert [starts.count(id) for id in ("dog", "cat")] == [1, 3]
 
 
-def test_alerts_of_one_event_are_one_where_they_are_grouped() -> None:
-    rules = Rule("dog", ("a dog",)), Rule("wolf", ("a wolf",)), Rule("bell", ("a bell",))
-    steps = [(0.9, 0.0, 0.0)] * 5 + [(0.9, 0.9, 0.0)] * 5 + [(0.0, 0.0, 0.0)] * 20
-    apart = played(gate_of(Config(), *rules), steps)
-    assert [(alert.state, alert.rule, alert.joined) for alert in apart] == [
-        ("start", "dog", ()), ("start", "wolf", ()), ("end", "dog", ()), ("end", "wolf", ()),
-    ]  # fmt: skip
-    together = played(gate_of(Config(alert_group=True), *rules), steps)
-    assert [(alert.state, alert.rule, alert.joined) for alert in together] == [
-        ("start", "dog", ()), ("end", "dog", ("wolf",)),
-    ]  # fmt: skip
-    assert together[1].as_dict()["joined"] == ["wolf"]
-    assert "joined" not in together[0].as_dict()
-
-
-def test_sounds_of_other_tracks_are_not_grouped() -> None:
-    gate = gate_of(Config(alert_group=True), Rule("dog", ("a dog",)), Rule("wolf", ("a wolf",)))
-    told = played(gate, [(0.9, 0.9)] * 5, track=None)
-    assert [alert.rule for alert in told] == ["dog", "wolf"]
-
-
 def reason(rule: str = "dog", score: float = 0.4, text: str = "") -> Reason:
     return Reason(rule, "a dog", "score", score, 0.5, text, 0.0, 0.0, "front")
 

@@ -17,10 +17,12 @@ from elsa_rt import AudioEncoder, Block, Hearing, Listener, ModelBundle, PromptB
 from elsa_rt.audio.ambisonics import direction_from_angles, rotation
 from elsa_rt.audio.direction_words import direction_words
 from elsa_rt.audio.orientation import KEPT, Orientation, matrices, quaternion_from_angles
+from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.errors import UsageError
 from elsa_rt.outputs.jsonl import JsonLines
 from elsa_rt.reference_frame import ReferenceFrame
 from elsa_rt.testing import sound
+from tests.support.hearings import alert
 
 RATE = 48_000
 SENSOR_S = 0.01
@@ -285,3 +287,17 @@ def test_an_orientation_that_is_first_known_later(encoder: AudioEncoder) -> None
     hearings = listener.push(Block(hum[:, 1_600:], 16_000, 1_600))
     assert flow_world([hearings[5]]) == pytest.approx(0, abs=1)
     assert flow_world([hearings[8]]) == pytest.approx(90, abs=1)
+
+
+def test_what_joined_an_alert_has_both_bearings(encoder: AudioEncoder) -> None:
+    frame = frame_at(encoder, 1.0, [])
+    frame.set(yaw(90))
+    x = np.array([[1, 0, 0]], np.float32)
+    frame.in_world(1.0, EncoderOutput(np.ones((1, 4), np.float32), x, x[0, :1], x[0, :1]))
+    told = alert("a1", azimuth_deg=150.0, joined=(alert("b1", azimuth_deg=150.0),))
+    (placed,) = frame.place_alerts((told,))
+    (joined,) = placed.joined
+    assert (joined.azimuth_deg, joined.words, joined.world) == (
+        placed.azimuth_deg, placed.words, placed.world,
+    )  # fmt: skip
+    assert joined.azimuth_deg == pytest.approx(60.0)

@@ -17,6 +17,7 @@ from elsa_rt.errors import UsageError
 from elsa_rt.guide import page, topics
 from elsa_rt.user_files.yaml_lines import load_plain
 from export.__main__ import TOOLS
+from tests.guide import demo_output
 from tests.guide.picture import PATH as PICTURE
 from tests.guide.picture import SIDE, STAGES, svg
 from tests.guide.reference import PAGES, REFERENCES, with_reference
@@ -168,3 +169,16 @@ def test_every_page_has_a_title() -> None:
     assert all(topics().values())
     with pytest.raises(UsageError, match="there is no such page"):
         page("../errors")
+
+
+@pytest.mark.parametrize("file", demo_output.FILES, ids=lambda file: file.name)
+def test_the_output_of_the_demo_is_what_it_prints(file: Path) -> None:
+    """Other processors add up in another order: figures may differ a little."""
+    number = re.compile(r"-?\d+(?:\.\d+)?")
+    printed, shown = demo_output.starts(), demo_output.shown(file.read_text(encoding="utf-8"))
+    assert [number.sub("", line) for line in shown] == [number.sub("", line) for line in printed]
+    for here, there in zip(shown, printed, strict=True):
+        figures = [[float(one) for one in number.findall(line)] for line in (here, there)]
+        (time_s, azimuth_deg, score), expected = figures
+        assert [time_s, score] == pytest.approx([expected[0], expected[2]], abs=0.01)
+        assert azimuth_deg == pytest.approx(expected[1], abs=1)

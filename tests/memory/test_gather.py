@@ -143,6 +143,18 @@ def test_alerts_belong_to_the_row_of_their_track() -> None:
     assert row.level_dbfs == -20.0
 
 
+def test_what_joined_an_alert_is_in_its_row() -> None:
+    gatherer = Gatherer(STEP_S)
+    hear(gatherer, 0, 1, {"track-1": (0.0, 5.0)})
+    hiss = replace(alert("start", 1.1, track="track-1"), id="hiss-000002", rule="hiss", peak=0.6)
+    told = replace(alert("start", 1.1, track="track-1"), joined=(hiss,))
+    gatherer.step(Step(1.1, HUM, 0.9, LEFT, -20.0, [track(1.1, 0.0)], [told]))
+    (row,) = [row for row in gatherer.finish() if row.kind == "sound"]
+    assert [(one.rule, one.id) for one in row.alerts] == [
+        ("hum", "hum-000001"), ("hiss", "hiss-000002"),
+    ]  # fmt: skip
+
+
 def test_an_alert_without_a_track_leaves_a_row_of_its_own() -> None:
     gatherer = Gatherer(STEP_S)
     rows = []

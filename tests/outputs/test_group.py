@@ -129,9 +129,9 @@ def test_the_mark_of_a_rule_that_joined_a_grouped_alert_is_of_it_alone() -> None
     controls = Controls(rules)
     controls.filter(hearing(1.0, alert("b1", rule="bang")))
     controls.filter(hearing(2.0, alert("a1")))
-    controls.filter(hearing(2.5, alert("a1", "update", joined=("bang",))))
-    assert controls.mark_last("bang", "false") == "a1"
-    assert (rules.marks, rules.meant) == ([("a1", "false")], ["bang"])
+    controls.filter(hearing(2.5, alert("a1", "update", joined=(alert("b2", rule="bang"),))))
+    assert controls.mark_last("bang", "false") == "b2"
+    assert (rules.marks, rules.meant) == ([("b2", "false")], ["bang"])
 
 
 def test_marks_and_rates() -> None:

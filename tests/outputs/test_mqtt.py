@@ -114,6 +114,20 @@ def test_an_alert_has_its_event_its_state_and_its_attributes(opened: Opened) -> 
     assert subscriber.payloads("device/azimuth") == ["90.0"]
 
 
+def test_a_rule_that_joined_the_alert_of_another_one_alerts_as_well(opened: Opened) -> None:
+    """Where alerts are grouped, the sensor of a smoke alarm does not depend on who leads."""
+    subscriber = opened.subscriber
+    states: tuple[State, ...] = ("start", "update", "end")
+    for state in states:
+        told = alert("a1", state, joined=(alert("b1", state, "bang", prompt="a bang"),))
+        opened.output.show(opened.controls.filter(hearing(1.0, told)))
+    until(lambda: subscriber.payloads("bang/sound")[-2:] == ["ON", "OFF"])
+    until(lambda: len(subscriber.payloads("/event")) == 4)
+    start, end = (json.loads(payload) for payload in subscriber.payloads("bang/event"))
+    assert (start["event_type"], end["event_type"]) == ("start", "end")
+    assert (start["id"], start["prompt"], start["rule"]) == ("b1", "a bang", "bang")
+
+
 def test_what_became_of_a_rule_is_told_each_minute(opened: Opened) -> None:
     subscriber, topic = opened.subscriber, "glass-behind/statistics"
     for time_s, alerts in ((1.0, 1), (59.0, 2), (61.0, 3)):

@@ -36,7 +36,8 @@ def test_what_is_heard_is_counted() -> None:
     output = PrometheusSettings(port=port).open(around)
     until(lambda: is_open(port))
     output.show(hearing(1.0, alert("a1"), tracks=(track("t1"), track("t2", state="end"))))
-    output.show(hearing(2.0, alert("a1", "end"), alert("a2"), dropped=480))
+    joined = alert("b1", rule="bang", latency_s=math.nan)  # as an alert of its own
+    output.show(hearing(2.0, alert("a1", "end"), alert("a2", joined=(joined,)), dropped=480))
     output.notice("beware")
     text = scraped(port)
     samples = {
@@ -46,7 +47,7 @@ def test_what_is_heard_is_counted() -> None:
     }
     assert samples["elsa_rt_hearings_total",] == 2
     assert samples["elsa_rt_alerts_total", "glass-behind"] == 2
-    assert samples["elsa_rt_alerts_total", "bang"] == 0
+    assert samples["elsa_rt_alerts_total", "bang"] == 1
     assert samples["elsa_rt_open_alerts", "glass-behind"] == 1
     assert samples["elsa_rt_score_ratio", "glass-behind"] == 0.7
     assert samples["elsa_rt_lost_samples",] == 480

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elsa_rt.errors import UsageError
-from elsa_rt.outputs.templates import FIELDS, Template
+from elsa_rt.outputs.templates import FIELDS, Template, worded
 from tests.support.hearings import alert
 
 
@@ -65,5 +65,13 @@ def test_any_text_is_filled_or_refused(text: str) -> None:
 
 
 def test_the_fields_are_those_of_alerts() -> None:
-    found = alert("a1", "end", duration_s=1.0).as_dict()
+    found = alert("a1", "end", duration_s=1.0, surer="b1").as_dict()
     assert set(found) <= set(FIELDS)
+
+
+def test_what_joined_an_alert_is_said_in_words() -> None:
+    wolf = alert("b1", prompt="a wolf", peak=0.61)
+    template = Template("{prompt}{also}")
+    alone, both = alert("a1"), alert("a1", joined=(wolf,))
+    assert template.fill(worded(alone, alone.as_dict())) == "glass breaking"
+    assert template.fill(worded(both, both.as_dict())) == "glass breaking (also a wolf 0.61)"

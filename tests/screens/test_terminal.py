@@ -379,6 +379,33 @@ def test_a_plain_terminal_gets_lines() -> None:
     assert out.getvalue() == "1:00.9  start   a glass breaking  (behind, left)  0.90\n"
 
 
+def test_of_one_sound_the_surest_alert_leads() -> None:
+    surest = alert("start", 60.9)
+    less = replace(surest, id="bang-2", rule="bang", prompt="a bang", peak=0.61)
+    beside, grouped = replace(less, surer=surest.id), replace(surest, joined=(less,))
+    out = io.StringIO()
+    PlainLines(out).show(hearing(61.0, alerts=(surest, beside, grouped)))
+    assert [line[16:] for line in out.getvalue().splitlines()] == [
+        "a glass breaking  (behind, left)  0.90",
+        "also a bang  (behind, left)  0.90",
+        "a glass breaking, also a bang 0.61  (behind, left)  0.90",
+    ]
+    state = State("microphone", "tiny 1")
+    state.take(hearing(61.0, alerts=(surest, beside)))
+    assert [event.what for event in state.alerts] == ["also a bang", "a glass breaking"]
+    assert "a bang" not in drawn(state, 80, 24).splitlines()[2]  # what sounds now
+
+
+def test_a_rule_that_joined_the_alert_of_another_one_alerts_as_well() -> None:
+    less = replace(alert("start", 60.9), id="bang-2", rule="bang", prompt="a bang")
+    state = State("microphone", "tiny 1")
+    state.take(hearing(61.0, alerts=(replace(alert("start", 60.9), joined=(less,)),)))
+    assert set(state.open) == {"rule-0", "bang"}
+    over = replace(less, state="end")
+    state.take(hearing(62.0, alerts=(replace(alert("end", 62.0), joined=(over,)),)))
+    assert not state.open
+
+
 @pytest.mark.parametrize(
     ("time_s", "text"), [(0, "0:00.0"), (59.96, "1:00.0"), (3723.4, "1:02:03.4")]
 )

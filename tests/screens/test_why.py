@@ -62,15 +62,16 @@ def test_silence_is_said() -> None:
 
 
 def test_rules_that_joined_an_alert_are_named_and_drawn_beside_it() -> None:
+    bell = replace(alert("end", 59.5), id="bell-2", rule="bell", prompt="a bell", peak=0.61)
     text = told(
         [
             replace(EMPTY, time_s=0.0, alerts=(alert("start", 0.0),)),
-            replace(EMPTY, time_s=60.0, alerts=(replace(alert("end", 59.5), joined=("bell",)),)),
+            replace(EMPTY, time_s=60.0, alerts=(replace(alert("end", 59.5), joined=(bell,)),)),
         ],
         "dog",
         "bell",
     )
     rows = text.splitlines()
-    assert rows[0].endswith("dog   joined by bell")
+    assert rows[0].endswith("dog   also a bell 0.61")
     assert rows[-2] == "bell  " + "▒" * COLUMNS
     assert rows[-1].strip() == "█ alert, ▒ joined the alert of another rule"

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from elsa_rt.encoder.output import SOUNDING
 from elsa_rt.hearing import Alert
 from elsa_rt.rules.rule import Rule
+from elsa_rt.screens.plain import told
 from elsa_rt.screens.report.collect import Collected
 from elsa_rt.screens.report.drawing import (
     LEFT,
@@ -142,7 +143,7 @@ def _alerts(alerts: Sequence[tuple[Alert, Alert]], ids: Sequence[str]) -> str:
         rows.append(
             [
                 clock(start.onset_s),
-                _dot(ids, start.rule) + escape(start.prompt),
+                _dot(ids, start.rule) + escape(told(last)),
                 escape(last.words) + f" ({degrees(last.azimuth_deg)})",
                 f"{last.duration_s or 0:.1f} s",
                 f"{last.score:.2f}",

@@ -138,7 +138,7 @@ class Picture:
         loud = heard.activity >= SOUNDING
         track = _followed(heard)
         if state.open:
-            alert = max(state.open.values(), key=lambda one: one.score)
+            alert = max(state.open.values(), key=lambda one: (one.surer is None, one.score))
             what = [Span(alert.prompt, "alert")]
         elif loud:
             what = [Span(state.names.get(track.id, "a sound") if track else "a sound", "sound")]
@@ -236,6 +236,8 @@ class Picture:
         style = (
             "faint" if near else "" if not now else "alert" if event.kind == "alert" else "sound"
         )
+        if event.alert is not None and event.alert.surer:
+            style = "faint"
         left = [Span(f"{clock(event.time_s):>8}  ", "faint"), Span(f"{kind:5}", style),
                 Span(event.what, style)]  # fmt: skip
         if near:

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from elsa_rt.hearing import Alert, Hearing, NearMiss, Score, Track
+from elsa_rt.hearing import Alert, EachRule, Hearing, NearMiss, Score, Track
 from elsa_rt.muting import Mutes
 from elsa_rt.screens.heard import HeardLog, HeardSound, told_of
 from elsa_rt.screens.load import LoadMeter
+from elsa_rt.screens.plain import surest_last, told
 
 FALL = 0.85
 """A bar keeps this share of its length from step to step, so that the eye can follow."""
@@ -43,6 +44,7 @@ class State:
     bars: dict[str, float] = field(default_factory=dict)  # by rule
     events: dict[str, Event] = field(default_factory=dict)  # the oldest first
     open: dict[str, Alert] = field(default_factory=dict)  # by rule
+    each_rule: EachRule = field(default_factory=EachRule)
     names: dict[str, str] = field(default_factory=dict)  # of tracks
     trail: deque[Track] = field(default_factory=lambda: deque(maxlen=400))
     best: Score | None = None
@@ -76,7 +78,7 @@ class State:
             score.rule: max(score.score, FALL * self.bars.get(score.rule, 0.0))
             for score in hearing.scores
         }
-        for alert in hearing.alerts:
+        for alert in surest_last(hearing.alerts):
             self._take_alert(alert)
         for score in hearing.scores:
             if self.best is None or score.score > self.best.score:
@@ -100,16 +102,17 @@ class State:
         self._forget(self.names, 50)
 
     def _take_alert(self, alert: Alert) -> None:
-        if alert.state == "end":
-            self.open.pop(alert.rule, None)
-        else:
-            self.open[alert.rule] = alert
+        for one in self.each_rule(alert):
+            if one.state == "end":
+                self.open.pop(one.rule, None)
+            else:
+                self.open[one.rule] = one
         before = self.events.get(alert.id)
         if before is None and alert.state != "start":
             return  # its start has been forgotten
         began = before.time_s if before else alert.time_s
         self.events[alert.id] = Event(
-            "alert", began, alert.prompt, _place(alert), alert.score, float("nan"),
+            "alert", began, told(alert), _place(alert), alert.score, float("nan"),
             alert.duration_s, alert=alert,
         )  # fmt: skip
 

@@ -204,7 +204,7 @@ class TerminalView:
             raise UsageError("this listener takes no feedback")
         last = alerts[-1].alert
         self._judge(last.id, verdict)
-        rules = " and ".join([last.prompt, *last.joined])
+        rules = " and ".join([last.prompt, *(one.prompt for one in last.joined)])
         self.state.notice = f"{rules} at {clock(alerts[-1].time_s)} was {verdict}: noted"
 
     def _save(self) -> None:

@@ -27,6 +27,7 @@ from elsa_rt.hearing import Hearing
 from elsa_rt.outputs.clip_shelf import ClipShelf
 from elsa_rt.screens.heard import HeardLog
 from elsa_rt.screens.load import LoadMeter
+from elsa_rt.screens.plain import surest_last
 from elsa_rt.screens.rule_book import RuleBook
 from elsa_rt.screens.web.expectation import place_of, sectors
 from elsa_rt.screens.web.hub import LATEST, Hub
@@ -118,7 +119,7 @@ class LivePage:
             column = as_text(self._fresh.popleft()) if self._fresh else None
             if column is not None:
                 self._columns.append(column)
-            for alert in hearing.alerts:
+            for alert in surest_last(hearing.alerts):
                 self._take_alert(alert, at)
             for heard in self._heard_log.step(hearing):
                 self._take_heard(asdict(heard), at)

@@ -25,6 +25,7 @@ from elsa_rt.encoder.bundle import SCORES, ModelBundle
 from elsa_rt.errors import ElsaError
 from elsa_rt.scoring.statistics import Statistics
 from export.bundles.manifest import rehash
+from export.evaluate.alerts.beside import Household, beside, beside_markdown, beside_report
 from export.evaluate.alerts.feedback.figures import feedback_markdown
 from export.evaluate.alerts.feedback.simulation import feedback_report
 from export.evaluate.alerts.measure import Judge, false_alarms, place_gate, targets_found
@@ -63,13 +64,16 @@ def evaluate(args: argparse.Namespace) -> None:
     world = World(args.work, evaluation=True)
     labels = world.labels[: world.trained]
     streams = round(args.hours * 3600 / STREAM_S)
-    background = hear_world(bundle, world, BACKGROUND, streams, args.cache)
+    background = list(hear_world(bundle, world, BACKGROUND, streams, args.cache))
     judge = Judge(bundle, labels)
     false = false_alarms(judge, background, world.labels)
     single = list(hear_world(bundle, world, TARGETS, args.targets, args.cache, SNR_DB))
     found = targets_found(judge, single)
     report = report_of(false, found, place_gate(bundle, labels, single), labels)
     print(markdown(report, world_of(world)))
+    pairs = beside(Household(bundle, labels), [*background, *single], world.labels)
+    report["beside"] = beside_report(pairs, len(labels))
+    print("\n" + beside_markdown(report["beside"]))
     if args.homes:
         report["feedback"] = feedback_report(bundle, world, args.homes, args.cache)
         print("\n" + feedback_markdown(report["feedback"]))

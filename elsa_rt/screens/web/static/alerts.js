@@ -5,6 +5,12 @@ import { Dial } from "./dial.js";
 import { make } from "./rules.js";
 import { SteadyList } from "./steady.js";
 
+/** What an alert is called: of one sound the surest leads, and others are "also". */
+export function titleOf(alert) {
+  const others = (alert.joined ?? []).map((one) => `${one.prompt} ${one.score.toFixed(2)}`);
+  return `${alert.surer ? "also " : ""}${alert.prompt}${others.length ? `, also ${others.join(", ")}` : ""}`;
+}
+
 const SHOWN = 100, KEPT = 300, TIMELINE_S = 600;
 
 export class Alerts {
@@ -50,7 +56,11 @@ export class Alerts {
   get open() {
     const found = new Map();
     for (const alert of this.alerts.values()) {
-      if (alert.state !== "end") found.set(alert.rule, alert);
+      if (alert.state === "end") continue;
+      for (const one of alert.joined ?? []) {
+        if (one.state !== "end" && !found.has(one.rule)) found.set(one.rule, alert);
+      }
+      found.set(alert.rule, alert);
     }
     return found;
   }
@@ -81,7 +91,8 @@ export class Alerts {
     row.item.classList.toggle("open", open);
     row.item.classList.toggle("false", alert.verdict === "false");
     row.dial.turn(alert.azimuth_deg);
-    row.title.textContent = alert.prompt;
+    row.title.textContent = row.title.title = titleOf(alert);
+    row.item.classList.toggle("beside", !!alert.surer);
     const at = new Date(1000 * alert.begun);
     const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
     const spread = alert.uncertainty_deg === null ? "" : ` ±${Math.round(alert.uncertainty_deg)}°`;

@@ -1,6 +1,6 @@
 // The page: messages of the server become sounds on the compass, meters and alerts.
 
-import { Alerts } from "./alerts.js";
+import { Alerts, titleOf } from "./alerts.js";
 import { palette, wrapped } from "./angles.js";
 import { Compass } from "./compass.js";
 import { Editor } from "./editor.js";
@@ -71,7 +71,7 @@ function hearing(step, now) {
   const told = narrowest(step.labels, about.told_from);
   const tracks = step.tracks.map((track) => {
     const active = Math.abs(track.last_s - step.time_s) < 1e-3;
-    const alert = [...open.values()].find((one) => one.track === track.id);
+    const alert = surest([...open.values()].filter((one) => one.track === track.id));
     if (active && sounding && told && near(track, step)) trackNames.set(track.id, told.name);
     return { ...track, active, alerting: !!alert, label: alert?.prompt ?? trackNames.get(track.id) };
   });
@@ -83,6 +83,9 @@ function hearing(step, now) {
   if (now - labelsAt > LABELS_MS) { labelsAt = now; labels(step, sounding); }
 }
 
+/** The alert that leads: of one sound the surest. */
+const surest = (alerts) => alerts.sort((a, b) => !!a.surer - !!b.surer || b.score - a.score)[0];
+
 const near = (track, step) => Math.abs(wrapped(track.azimuth_deg - step.azimuth_deg)) < 40;
 
 /** The narrowest label that is sure enough; labels come sorted by probability. */
@@ -92,7 +95,7 @@ function narrowest(list, from) {
 
 function say(step, open, told, sounding, tracks, now) {
   const line = element("now"), more = element("now-more");
-  const alert = [...open.values()].sort((a, b) => b.score - a.score)[0];
+  const alert = surest([...open.values()]);
   if (alert || (sounding && told)) {
     const track = tracks.find((one) => one.active);
     const spread = track?.uncertainty_deg ? ` ±${Math.round(track.uncertainty_deg)}°` : "";
@@ -133,7 +136,7 @@ function alert(message) {
   alerts.take(message);
   compass.light(alerts.open);
   if (fresh && message.state === "start") {
-    element("spoken").textContent = `${message.prompt}, ${message.words}`;
+    element("spoken").textContent = `${titleOf(message)}, ${message.words}`;
   }
 }
 
@@ -161,7 +164,7 @@ async function judge(alert, verdict) {
   try {
     const taken = alert.verdict === verdict ? "undo" : verdict;
     await socket.ask("judge", { alert: alert.id, verdict: taken });
-    const rules = [`“${alert.prompt}”`, ...(alert.joined ?? [])].join(" and ");
+    const rules = [alert, ...(alert.joined ?? [])].map((one) => `“${one.prompt}”`).join(" and ");
     toast(taken === "undo" ? "Taken back." : verdict === "false" ? `Its like will not alert as ${rules} again.` : "Thank you, noted.");
   } catch (error) { toast(error.message); }
 }
