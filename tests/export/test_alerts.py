@@ -24,6 +24,7 @@ from elsa_rt.scoring.statistics import Statistics
 from elsa_rt.scoring.thresholds import thresholds
 from elsa_rt.tuning.gate import Timing
 from export.bundles.score_statistics import main as calibrate
+from export.evaluate.alerts.beside import Open, beside, beside_report
 from export.evaluate.alerts.gate import starts_of
 from export.evaluate.alerts.measure import RATES, false_alarms
 from export.scenes import home as world
@@ -200,6 +201,7 @@ def test_statistics_and_figures_of_a_bundle(
     assert evaluate_alerts.main([*argv, "--json", str(report), "--update", *cache]) == 0
     said = capsys.readouterr().out
     assert "| bare cosine | 0.1 |" in said
+    assert "Two prompts on one sound" in said
     figures = json.loads(report.read_text())
     assert (figures["prompts"], figures["targets"]) == (3, 6)
     assert figures["hours"] == pytest.approx(0.01, rel=0.02)
@@ -207,6 +209,28 @@ def test_statistics_and_figures_of_a_bundle(
     dogs = figures["detected"]["dog"]
     assert updated[0] == pytest.approx((dogs["found"] + 1) / (dogs["of"] + 2))
     assert np.isnan(updated[3])
+
+
+def test_alerts_beside_others_on_their_sound() -> None:
+    class House:
+        def alerts(self, heard: HomeRecording, related: NDArray[np.bool_]) -> list[Open]:
+            return [
+                Open(0, "track-1", 1.0, 3.0, 0.7, True),
+                Open(1, "track-1", 1.1, 3.0, 0.9, False),  # surer, and wrong
+                Open(2, "track-1", 2.0, 4.0, 0.6, False),  # less sure
+                Open(3, "track-1", 3.5, 4.0, 0.9, False),  # the right one is over
+                Open(4, "track-2", 1.0, 3.0, 0.9, False),  # another sound
+                Open(5, None, 1.0, 3.0, 0.9, False),  # a guess
+            ]
+
+    stream = HomeRecording(*[np.zeros((1, 1))] * 4, [])  # type: ignore[arg-type]
+    found = beside(House(), [stream], LABELS)  # type: ignore[arg-type]
+    assert found.right.tolist() == [[1, 1]]
+    assert found.wrong.tolist() == [0, 1, 0, 0, 0]
+    report = beside_report(found, 15)
+    assert (report["pairs"], report["right_is_surer"]) == (2, 0.5)
+    assert report["right_behind_wrong"] == pytest.approx(0.5)  # 7 of 14 others are there
+    assert report["wrong_behind_right"] == pytest.approx(0.1)
 
 
 def test_a_missing_working_directory(bundle: ModelBundle, tmp_path: Path) -> None:

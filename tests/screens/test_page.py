@@ -292,6 +292,36 @@ def test_a_new_alert_moves_no_row_under_a_finger(browser: Browser, served: str) 
         assert place_of(touched)["y"] > before["y"]
 
 
+ROWS = """async () => {
+  const { Alerts } = await import("./alerts.js");
+  const list = document.createElement("ul"), newer = document.createElement("button");
+  list.className = "made"; list.style.maxHeight = "none";
+  document.body.append(list);
+  const made = new Alerts(list, {}, document.createElement("canvas"), newer, {});
+  const alert = { state: "start", begun: 1, at: 1, azimuth_deg: 0, words: "front", score: 0.6,
+    uncertainty_deg: 5, track: "track-1", verdict: null, clip: false };
+  const smoke = { ...alert, id: "a2", rule: "smoke", prompt: "a smoke alarm" };
+  const bell = { ...alert, id: "a1", rule: "bell", prompt: "a bicycle bell" };
+  made.take({ ...smoke, surer: "a1" });
+  made.take(bell);
+  made.take({ ...bell, id: "a3", joined: [{ ...smoke, state: "update" }] });
+  const open = [...made.open].map(([rule, one]) => [rule, one.id]);
+  const rows = [...list.children].map((row) => row.innerText.replace(/\\s+/g, " "));
+  list.remove();
+  return { rows, open };
+}"""
+
+
+def test_of_one_sound_the_surest_alert_leads(page: Page) -> None:
+    found = page.evaluate(ROWS)
+    grouped, surest, less = found["rows"]
+    assert "a bicycle bell" in grouped
+    assert "also a smoke alarm 0.60" in grouped
+    assert "also" not in surest
+    assert less.startswith("also a smoke alarm")
+    assert found["open"] == [["smoke", "a2"], ["bell", "a3"]]
+
+
 def test_a_new_alert_moves_no_row_of_a_list_that_was_scrolled(page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 600})
     rows, newer = page.locator("#alerts li"), page.locator("#newer")

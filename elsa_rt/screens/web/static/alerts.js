@@ -6,9 +6,12 @@ import { make } from "./rules.js";
 import { SteadyList } from "./steady.js";
 
 /** What an alert is called: of one sound the surest leads, and others are "also". */
-export function titleOf(alert) {
+export const titleOf = (alert) => (alert.surer ? `also ${alert.prompt}` : alert.prompt);
+
+/** What joined an alert, where alerts are grouped. */
+export function joinedOf(alert) {
   const others = (alert.joined ?? []).map((one) => `${one.prompt} ${one.score.toFixed(2)}`);
-  return `${alert.surer ? "also " : ""}${alert.prompt}${others.length ? `, also ${others.join(", ")}` : ""}`;
+  return others.length ? `also ${others.join(", ")}` : "";
 }
 
 const SHOWN = 100, KEPT = 300, TIMELINE_S = 600;
@@ -71,6 +74,7 @@ export class Alerts {
     item.append(dial.svg);
     const title = item.appendChild(make("span", "title"));
     const more = item.appendChild(make("span", "more"));
+    const also = item.appendChild(make("span", "also"));
     const verdict = item.appendChild(make("span", "verdict"));
     const play = verdict.appendChild(make("button", "quiet play"));
     play.type = "button";
@@ -83,7 +87,7 @@ export class Alerts {
       button.onclick = () => this.onJudge(this.alerts.get(id), word);
       return [word, button];
     });
-    return { item, dial, title, more, play, buttons };
+    return { item, dial, title, more, also, play, buttons };
   }
 
   fill(row, alert) {
@@ -91,8 +95,9 @@ export class Alerts {
     row.item.classList.toggle("open", open);
     row.item.classList.toggle("false", alert.verdict === "false");
     row.dial.turn(alert.azimuth_deg);
-    row.title.textContent = row.title.title = titleOf(alert);
+    row.title.textContent = titleOf(alert);
     row.item.classList.toggle("beside", !!alert.surer);
+    row.also.textContent = joinedOf(alert);
     const at = new Date(1000 * alert.begun);
     const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
     const spread = alert.uncertainty_deg === null ? "" : ` ±${Math.round(alert.uncertainty_deg)}°`;

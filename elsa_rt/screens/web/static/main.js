@@ -1,6 +1,6 @@
 // The page: messages of the server become sounds on the compass, meters and alerts.
 
-import { Alerts, titleOf } from "./alerts.js";
+import { Alerts, joinedOf, titleOf } from "./alerts.js";
 import { palette, wrapped } from "./angles.js";
 import { Compass } from "./compass.js";
 import { Editor } from "./editor.js";
@@ -136,7 +136,8 @@ function alert(message) {
   alerts.take(message);
   compass.light(alerts.open);
   if (fresh && message.state === "start") {
-    element("spoken").textContent = `${titleOf(message)}, ${message.words}`;
+    const said = [titleOf(message), joinedOf(message), message.words];
+    element("spoken").textContent = said.filter(Boolean).join(", ");
   }
 }
 
