@@ -223,7 +223,8 @@ def test_alerts_beside_others_on_their_sound() -> None:
                 Open(5, None, 1.0, 3.0, 0.9, False),  # a guess
             ]
 
-    stream = HomeRecording(*[np.zeros((1, 1))] * 4, [])  # type: ignore[arg-type]
+    none = np.zeros((0, 3), np.float32)
+    stream = HomeRecording(none.astype(np.float16), none, none[:, 0], none[:, 0], [])
     found = beside(House(), [stream], LABELS)  # type: ignore[arg-type]
     assert found.right.tolist() == [[1, 1]]
     assert found.wrong.tolist() == [0, 1, 0, 0, 0]
