@@ -1,21 +1,13 @@
-"""Listener: blocks of samples in, hearings out.
+"""Listener: what users hold, `Pipeline` with a source, rules and a memory around it.
 
-The way of the data, one step after the other, on the thread of who pushes:
-
-block -> `HealthMonitor`      faults of the signal and of its source      diagnostics/
-      -> `Intake`             AmbiX at the model's rate, in time          microphones/, audio/
-      -> `IntensityFeatures`  log-mel and intensity of each frame         features/
-      -> `EnergyFlow`         direction and diffuseness without a model   features/
-      -> `EncoderStream`      embedding, direction, activity of a step    encoder/
-      -> `Matcher`            scores, tracks, alerts                      scoring/ .. alerting/
-      -> `Hearing`            in the axes of microphone and world         reference_frame.py
-
-`Listener._push`, `_hear` and `_match` are these lines; all else here opens, ends or changes them.
+A loop over a listener, `start` and ``async for`` open a source (`Session`) and push its blocks;
+others push their own. `Pipeline` makes hearings of them: it tells the way of the data, stage by
+stage. Here it is opened and ended, its rules change (`RuleChanges`), people judge its alerts
+(`FeedbackStore`), and what it heard is kept (`Keeper`).
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
@@ -27,20 +19,17 @@ from elsa_rt.alerting.matcher import Matcher
 from elsa_rt.audio.block import Block
 from elsa_rt.audio.orientation import as_quaternion
 from elsa_rt.config import Config
-from elsa_rt.diagnostics.monitor import HealthMonitor
 from elsa_rt.encoder.audio import AudioEncoder
-from elsa_rt.encoder.output import QUIET, EncoderOutput, EncoderStream
+from elsa_rt.encoder.output import EncoderStream
 from elsa_rt.errors import UsageError
-from elsa_rt.features.energy_flow import EnergyFlow, Flow
 from elsa_rt.features.high_pass import HighPass
-from elsa_rt.features.intensity import Frames, IntensityFeatures
+from elsa_rt.features.intensity import Frames
 from elsa_rt.health import Health
-from elsa_rt.hearing import Alert, Hearing, Label, RuleStatistics
+from elsa_rt.hearing import Alert, Hearing, RuleStatistics
 from elsa_rt.hints import check_callable, coerce
 from elsa_rt.listening.asynchronous import hear
 from elsa_rt.listening.background import Callbacks, Listening
-from elsa_rt.listening.hearings import hearing_of
-from elsa_rt.listening.intake import Intake
+from elsa_rt.listening.pipeline import Pipeline
 from elsa_rt.listening.rule_changes import RuleChanges, Rules, RuleSet
 from elsa_rt.listening.session import Session, Stages
 from elsa_rt.listening.setup import Setup
@@ -124,9 +113,8 @@ class Listener:
         self.source = source
         self.bundle = bundle = encoder.bundle
         self.on_notice = on_notice
-        self.on_foa: Callable[[NDArray[np.float32]], None] | None = None
-        self.on_frames: Callable[[Frames], None] | None = None
-        self.known = KnownSounds.of(bundle) if config.known_sounds else None
+        count = config.known_sounds
+        self.known = known = KnownSounds.of(bundle) if count else None
         self._encoder = encoder
         self._began_s = coerce(began_s, float | None, "began_s")
         self._microphone = profile_of(config)
@@ -134,16 +122,20 @@ class Listener:
         self._listening: Listening | None = None
         HighPass(bundle.features.rate)  # compiled or loaded before a microphone is open
         self._frame = ReferenceFrame(bundle, config.frame, on_notice)
-        self._intake = Intake(self._microphone, bundle.features.rate, self._frame)
-        self._features = IntensityFeatures(bundle.features, self._microphone.coincidence_hz)
-        self._flow = EnergyFlow(bundle.step_frames)
-        self._stream = encoder.streams().lanes[0]
         self._store = _open_store(config)
         rule_set = self._rule_set_of(bank, config)
-        self._matcher, self.config, self._store = rule_set
+        matcher, self.config, self._store = rule_set
+        self._pipeline = Pipeline(
+            bundle,
+            self._microphone,
+            self._frame,
+            encoder.streams().lanes[0],
+            matcher,
+            None if known is None else lambda embedding: known.nearest(embedding, count or 0),
+            lambda notice: self.on_notice(notice),
+        )
         self._rules = RuleChanges(rule_set, self._rule_set_of)
         self._keeper = Keeper(config, bundle, lambda text: self.on_notice(text), self._began_s)
-        self._restart()
         for notice in self._microphone.notices:
             on_notice(notice)
 
@@ -156,51 +148,27 @@ class Listener:
     def clip_of(self, clip_of: ClipOf | None) -> None:
         self._keeper.clip_of = clip_of
 
+    @property
+    def on_foa(self) -> Callable[[NDArray[np.float32]], None] | None:
+        """See the attributes of the class."""
+        return self._pipeline.on_foa
+
+    @on_foa.setter
+    def on_foa(self, on_foa: Callable[[NDArray[np.float32]], None] | None) -> None:
+        self._pipeline.on_foa = on_foa
+
+    @property
+    def on_frames(self) -> Callable[[Frames], None] | None:
+        """See the attributes of the class."""
+        return self._pipeline.on_frames
+
+    @on_frames.setter
+    def on_frames(self, on_frames: Callable[[Frames], None] | None) -> None:
+        self._pipeline.on_frames = on_frames
+
     def _push(self, block: Block) -> list[Hearing]:
         self._adopt()
-        ended = self._interrupted(block)
-        if block.status is not None and not block.samples.size:
-            return self._keeper.keep(ended)
-        if self._intake.admit(block):
-            self._begin(block)
-        for notice in self._monitor.step(block):
-            self.on_notice(notice)
-        return self._keeper.keep(ended + self._hear(self._intake.step(block)))
-
-    def _hear(self, foa: NDArray[np.float32]) -> list[Hearing]:
-        if self.on_foa is not None:
-            self.on_foa(foa)
-        frames = self._features.step(foa)
-        if self.on_frames is not None:
-            self.on_frames(frames)
-        self._flows.extend(self._flow.step(frames))
-        return [
-            self._match(sound, self._flows.popleft()) for sound in self._stream.step(frames, foa)
-        ]
-
-    def _match(self, sound: EncoderOutput, flow: Flow) -> Hearing:
-        self._steps += 1
-        time_s, dropped = self._intake.time_of(self._steps * self.bundle.step_samples)
-        matched = self._matcher.step(time_s, sound, self._frame.in_world(time_s, sound), flow)
-        labels = self._labels_of(sound)
-        hearing = hearing_of(time_s, dropped + self._dropped_before, sound, flow, matched, labels)
-        return self._with_health(self._frame.place(hearing))
-
-    def _with_health(self, hearing: Hearing) -> Hearing:
-        health = self._monitor.health
-        if health.deaf:
-            hearing = self._silenced(hearing)
-        event = self._monitor.event(hearing.time_s, health)
-        if event is None and health.state == hearing.state:  # most often
-            return hearing
-        return replace(hearing, state=health.state, health=event)
-
-    def _labels_of(self, sound: EncoderOutput) -> tuple[Label, ...]:
-        """The known sounds nearest to the loudest one, unless it is background."""
-        loudest = int(sound.activity.argmax())
-        if self.known is None or sound.activity[loudest] < QUIET:
-            return ()
-        return self.known.nearest(sound.embedding[loudest], self.config.known_sounds or 0)
+        return self._keeper.keep(self._pipeline.push(block))
 
     def __iter__(self) -> Iterator[Hearing]:
         """Open the source, hear it to its end, and close it whatever happens."""
@@ -247,7 +215,7 @@ class Listener:
     def _open(self) -> Session:
         """A session with a newly opened source, in place of one that was left in the middle."""
         self._check_free("opening the source")
-        self._restart()
+        self._pipeline.restart()
         self.close()
         source = open_source(
             self.source, self.config, self.on_notice, self._microphone, supervised=True
@@ -276,9 +244,9 @@ class Listener:
         self.close()
 
     def __repr__(self) -> str:
-        rules = len(self.config.rules)
+        rules, steps = len(self.config.rules), self._pipeline.steps
         model = f"{self.bundle.name} {self.bundle.version}"
-        return f"<Listener {rules} rules, {model} on {self._encoder.engine}, {self._steps} steps>"
+        return f"<Listener {rules} rules, {model} on {self._encoder.engine}, {steps} steps>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -313,7 +281,7 @@ class Listener:
         self._check_free("push")
         if self._session is None or self._session.closed:
             self._keeper.told(self.source)
-        return self._push(self._intake.block_of(block, rate))
+        return self._push(self._pipeline.block_of(block, rate))
 
     def _check_free(self, what: str) -> None:
         if self._listening is not None and self._listening.running:
@@ -324,29 +292,11 @@ class Listener:
 
     def _use(self, stream: EncoderStream) -> None:
         """Hear through ``stream``, one of several that step together."""
-        self._stream = stream
-        self._begin_again()
+        self._pipeline.use(stream)
 
     def _take(self) -> list[Hearing]:
         """Hearings of the steps that have run together with those of others."""
-        if not self._intake.begun:
-            return []
-        return self._keeper.keep(self._hear(np.empty((4, 0), np.float32)))
-
-    def _silenced(self, hearing: Hearing) -> Hearing:
-        """``hearing`` where nothing of the room is heard: open alerts end, and none starts."""
-        ended = self._ended(hearing)
-        begun = {alert.id for alert in ended.alerts if alert.state == "start"}
-        return replace(ended, alerts=tuple(one for one in ended.alerts if one.id not in begun))
-
-    def _ended(self, last: Hearing) -> Hearing:
-        """``last`` with the ends of the open alerts."""
-        ends = self._matcher.finish(last.time_s)
-        return replace(
-            last,
-            alerts=last.alerts + self._frame.place_alerts(ends.alerts),
-            near_misses=last.near_misses + ends.near_misses,
-        )
+        return self._keeper.keep(self._pipeline.take())
 
     def finish(self) -> list[Hearing]:
         """End the stream: hear what was held back, end open alerts; the next push begins anew.
@@ -358,19 +308,7 @@ class Listener:
         return self._finish()
 
     def _finish(self) -> list[Hearing]:
-        if not self._intake.begun:
-            return []
-        for notice in self._monitor.finish():
-            self.on_notice(notice)
-        hearings = self._keeper.keep(self._rest())
-        if not self._steps:
-            self.on_notice(
-                f"nothing was heard: {self._intake.samples} samples at "
-                f"{self.bundle.features.rate} Hz came, at least {self._features.block} are needed"
-            )
-        self._keeper.end()
-        self._restart()
-        return hearings
+        return self._ended(self._pipeline.finish())
 
     def fail(self, reason: str) -> list[Hearing]:
         """End the stream because its source failed: open alerts end, `health` says why.
@@ -381,70 +319,19 @@ class Listener:
         return self._fail(coerce(reason, str, "fail: reason"))
 
     def _fail(self, reason: str) -> list[Hearing]:
-        self._monitor.fail(reason)
-        hearings = self._keeper.keep(self._rest(one_more=self._intake.begun))
-        self._keeper.end()
-        self._begin_again()
-        return hearings
+        return self._ended(self._pipeline.fail(reason))
 
-    def _rest(self, *, one_more: bool = False) -> list[Hearing]:
-        """What was held back, and the ends of open alerts; a step of silence where they need it."""
-        hearings = self._hear(self._intake.flush()) if self._intake.begun else []
-        waiting = self._intake.samples - self._steps * self.bundle.step_samples
-        if waiting >= self._features.block or self._matcher.any_open or one_more:
-            (last,) = self._hear(self._intake.silence(self.bundle.step_samples - waiting))
-            hearings.append(self._ended(last))
+    def _ended(self, last: list[Hearing]) -> list[Hearing]:
+        """The ``last`` hearings of a stream; what is kept of it is whole."""
+        hearings = self._keeper.keep(last)
+        self._keeper.end()
         return hearings
 
     def reset(self) -> None:
         """Forget all that was heard; the next block is the first of a new stream."""
         self._check_free("reset")
         self._keeper.end()
-        self._restart()
-
-    def _restart(self) -> None:
-        self._monitor = HealthMonitor(self._microphone)
-        self._begin_again()
-
-    def _begin_again(self) -> None:
-        """Forget what was heard, not what was lost; the next block hangs together with nothing."""
-        self._dropped_before = self._monitor.health.lost_samples
-        self._cut_off = False  # no sound comes any more, and what was heard is ended
-        self._flows: deque[Flow] = deque()  # of steps that the encoder has not run
-        self._steps = 0
-        for stage in (self._intake, self._features, self._stream, self._flow, self._matcher):
-            stage.reset()
-
-    def _begin(self, first: Block) -> None:
-        """A stream begins: what it adds to the latency of alerts is known now."""
-        channels, count = first.samples.shape
-        if 4 <= count < channels:
-            self.on_notice(
-                f"the first block has {channels} channels of {count} samples: if these are "
-                f"{channels} samples of {count} channels, push samples.T"
-            )
-        self._matcher.begin(self.latency_s - self.bundle.step_s)
-
-    def _interrupted(self, block: Block) -> list[Hearing]:
-        """The end of what was heard, where no sound comes any more or the source was reopened."""
-        status = block.status
-        if status is None:
-            return []
-        came = block.samples.shape[1] > 0
-        if not came:
-            self._monitor.step(block)
-        over = status.resumed if came else self._monitor.cut_off
-        if self._cut_off or not over:
-            self._cut_off = self._cut_off and not came
-            return []
-        if not self._intake.begun:
-            if came:
-                return []
-            self._intake.note(block)
-        hearings = self._rest(one_more=True)
-        self._begin_again()
-        self._cut_off = not came
-        return hearings
+        self._pipeline.restart()
 
     def change_rules(self, rules: Rules, **settings: Unpack[AlertSettings]) -> None:
         """Listen by other ``rules`` from the next push on; any thread may call it.
@@ -511,9 +398,9 @@ class Listener:
         """Change over to the rules that are waiting, if any."""
         following = self._rules.adopt()
         if following is not None:
-            before = self._matcher
-            self._matcher, self.config, self._store = following
-            self._matcher.inherit(before)
+            before = self._pipeline.matcher
+            self._pipeline.matcher, self.config, self._store = following
+            self._pipeline.matcher.inherit(before)
 
     def feedback(
         self, alert_id: str, verdict: Verdict | Literal["undo"], rule: str | None = None
@@ -538,7 +425,7 @@ class Listener:
     @property
     def health(self) -> Health:
         """How well the listener hears, as of the last block; after `reset` as if all were well."""
-        return self._monitor.health
+        return self._pipeline.health
 
     @property
     def store(self) -> FeedbackStore:
@@ -553,7 +440,7 @@ class Listener:
     @property
     def statistics(self) -> tuple[RuleStatistics, ...]:
         """Alerts, near misses and rates of each rule since the listener began."""
-        return self._matcher.statistics
+        return self._pipeline.matcher.statistics
 
     def set_orientation(
         self,
@@ -596,7 +483,8 @@ class Listener:
     @property
     def thresholds(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
         """The scores (p,) that start an alert of each rule, and (p,) below which it may end."""
-        return self._matcher.start, self._matcher.end
+        matcher = self._pipeline.matcher
+        return matcher.start, matcher.end
 
     @property
     def engine(self) -> str:
@@ -606,12 +494,7 @@ class Listener:
     @property
     def latencies_s(self) -> dict[str, float]:
         """Seconds that each stage adds; the resampler is known from the first block on."""
-        samples = {
-            "resampling": self._intake.latency,
-            "features": self._features.latency,
-            "step": self._stream.latency * self._features.block,
-        }
-        return {stage: count / self.bundle.features.rate for stage, count in samples.items()}
+        return self._pipeline.latencies_s
 
     @property
     def latency_s(self) -> float:

@@ -16,7 +16,6 @@ import numpy as np
 
 from elsa_rt.audio.block import Block
 from elsa_rt.diagnostics.monitor import HealthMonitor
-from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.health import Health
 from elsa_rt.hearing import Hearing
 from elsa_rt.listener import Listener
@@ -24,7 +23,7 @@ from elsa_rt.parallel import usable_cores
 from elsa_rt.recordings.pieces import Recording, pieces_of
 from elsa_rt.recordings.processes import on_processes
 from elsa_rt.screens.report.collect import Collected
-from elsa_rt.screens.report.steps import Labels, PartOfSteps, hear_steps
+from elsa_rt.screens.report.steps import PartOfSteps, hear_steps
 from elsa_rt.sources.files import FileSource
 
 OnProgress = Callable[[float], None]
@@ -116,31 +115,24 @@ def in_order(coming: Iterable[PartOfSteps]) -> Iterator[PartOfSteps]:
 class StepListener(Listener):
     """A listener that is told by others what the model heard in each step."""
 
-    _labels: Labels | None = None  # of a step that others heard
-
     def hear(self, part: PartOfSteps, channels: int, rate: int) -> Iterator[Hearing]:
         """The hearings of the steps of ``part``, which follows those before."""
-        if not self._intake.begun:
-            first = Block(np.zeros((channels, 0), np.float32), rate)
-            self._intake.admit(first)
-            self._intake.note(first)
-            self._begin(first)
-            self._monitor = self._told = ToldHealth(self._microphone)
+        pipeline = self._pipeline
+        if not pipeline.begun:
+            pipeline.begin(Block(np.zeros((channels, 0), np.float32), rate))
+            pipeline.monitor = self._told = ToldHealth(self._microphone)
             self._changes = deque[tuple[float, Health]]()
         self._changes += part.health
         names = () if self.known is None else self.known.names
-        for sound, flow, self._labels in part.heard(names):
-            end_s = (self._steps + 1) * self.bundle.step_s
+        for sound, flow, labels in part.heard(names):
+            end_s = (pipeline.steps + 1) * self.bundle.step_s
             while self._changes and self._changes[0][0] < end_s:
                 self._told.now = self._changes.popleft()[1]
-            yield self._match(sound, flow)
-
-    def _labels_of(self, sound: EncoderOutput) -> Labels:
-        return super()._labels_of(sound) if self._labels is None else self._labels
+            yield pipeline.match(sound, flow, labels)
 
     def ended(self, last: Hearing) -> Hearing:
         """``last`` with the ends of the open alerts: the recording is over."""
-        return self._ended(last)
+        return self._pipeline.ended(last)
 
 
 class ToldHealth(HealthMonitor):
