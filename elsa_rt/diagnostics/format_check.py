@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.diagnostics.cross_spectra import CrossSpectra, frequency_band, mean_coherence
+from elsa_rt.diagnostics.cross_spectra import BandSpectra, frequency_band, mean_coherence
 from elsa_rt.quantiles import median
 
 LOW_HZ, HIGH_HZ = 200.0, 1_000.0  # capsules are nearly in one point here
@@ -21,10 +21,10 @@ WAVE_SHARE = 0.7  # of the power of X, Y, Z that W foretells: one wave rules the
 LOUDER_DB = {"ambix": 1.5, "fuma": 4.0}  # than W no channel is
 
 
-def spectra_for(rate: int) -> CrossSpectra:
+def spectra_for(rate: int) -> BandSpectra:
     """Where the cross-spectra gather that `doubt_of` and `one_wave_rules` judge by."""
     band = np.flatnonzero(frequency_band(rate, LOW_HZ, HIGH_HZ))
-    return CrossSpectra(slice(int(band[0]), int(band[-1]) + 1))
+    return BandSpectra(int(band[0]), int(band[-1]) + 1)
 
 
 def one_wave_rules(spectra: NDArray[np.complex128]) -> bool:
