@@ -10,7 +10,12 @@ from elsa_rt.jit.kernel import Kernel
 FRAME_S = 0.05
 """Length of the frames whose steps are kept."""
 
-TALLY = Kernel("elsa_rt.diagnostics.tally_kernels", "tally", "i d1 d1 d2 i f2")
+PIECE = 256
+"""Samples that are tallied at a time: they stay in the processor's first cache."""
+
+TALLY = Kernel(
+    "elsa_rt.diagnostics.tally_kernels", "tally", "i d2 d2 d1 d2 i f2", uses=["elsa_rt.jit.vector"]
+)
 
 _ROW, _COLUMN = np.triu_indices(4)
 
@@ -32,7 +37,9 @@ class ChannelTally:
         self._done = self._since = 0  # samples
         self._sound = np.zeros(4 + len(_ROW))
         self._frames = np.zeros((frames + 1, len(_ROW)))  # and the one that is being filled
-        self._tally = TALLY.bind(self._size, np.zeros(4), self._sound, self._frames)
+        self._tally = TALLY.bind(
+            self._size, np.zeros((PIECE + 1, 6)), np.zeros((7, 4)), self._sound, self._frames
+        )
 
     def add(self, samples: NDArray[np.float32]) -> None:
         """Take finite samples (4, n)."""

@@ -5,71 +5,103 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.jit import vector as v
 from elsa_rt.jit.numba_compiler import compiled
 
+Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+
+DOUBLE = 8
+"""Bytes of a double."""
+
+ROW = 6
+"""Doubles of a sample in memory to work in: channels 0, 1, 2, 3, 0, 1. From the first, the second
+and the third on, four of them stand in turn beside those that they are multiplied by."""
+
+FOUR = 4 * DOUBLE
 
 
 @compiled
-def _add(
-    x: NDArray[np.float32], begin: int, end: int, first: bool,
-    last: Doubles, sound: Doubles, steps: Doubles,
-) -> None:  # fmt: skip
-    """Add sums and products of samples to ``sound``, products of their steps to ``steps``."""
-    a0, b0, c0, d0 = last[0], last[1], last[2], last[3]
-    if first:  # the first sample of a frame is no step
-        a0, b0 = np.float64(x[0, begin]), np.float64(x[1, begin])
-        c0, d0 = np.float64(x[2, begin]), np.float64(x[3, begin])
-    sa = sb = sc = sd = aa = ab = ac = ad = bb = bc = bd = cc = cd = dd = 0.0
-    faa = fab = fac = fad = fbb = fbc = fbd = fcc = fcd = fdd = 0.0
-    xa, xb, xc, xd = x[0, begin:end], x[1, begin:end], x[2, begin:end], x[3, begin:end]
-    for k in range(end - begin):
-        a, b = np.float64(xa[k]), np.float64(xb[k])
-        c, d = np.float64(xc[k]), np.float64(xd[k])
-        sa, sb, sc, sd = sa + a, sb + b, sc + c, sd + d
-        aa, ab, ac, ad = aa + a * a, ab + a * b, ac + a * c, ad + a * d
-        bb, bc, bd = bb + b * b, bc + b * c, bd + b * d
-        cc, cd, dd = cc + c * c, cd + c * d, dd + d * d
-        e, f, g, h = a - a0, b - b0, c - c0, d - d0
-        faa, fab, fac, fad = faa + e * e, fab + e * f, fac + e * g, fad + e * h
-        fbb, fbc, fbd = fbb + f * f, fbc + f * g, fbd + f * h
-        fcc, fcd, fdd = fcc + g * g, fcd + g * h, fdd + h * h
-        a0, b0, c0, d0 = a, b, c, d
-    last[0], last[1], last[2], last[3] = a0, b0, c0, d0
-    sound[0] += sa
-    sound[1] += sb
-    sound[2] += sc
-    sound[3] += sd
-    sound[4] += aa
-    sound[5] += ab
-    sound[6] += ac
-    sound[7] += ad
-    sound[8] += bb
-    sound[9] += bc
-    sound[10] += bd
-    sound[11] += cc
-    sound[12] += cd
-    sound[13] += dd
-    steps[0] += faa
-    steps[1] += fab
-    steps[2] += fac
-    steps[3] += fad
-    steps[4] += fbb
-    steps[5] += fbc
-    steps[6] += fbd
-    steps[7] += fcc
-    steps[8] += fcd
-    steps[9] += fdd
+def _spread(x: Floats, begin: int, count: int, work: Doubles) -> None:
+    """Write ``count`` samples of four channels to ``work`` (count, ROW)."""
+    a, b = x[0, begin : begin + count], x[1, begin : begin + count]
+    c, d = x[2, begin : begin + count], x[3, begin : begin + count]
+    for k in range(count):
+        work[k, 0] = work[k, 4] = a[k]
+        work[k, 1] = work[k, 5] = b[k]
+        work[k, 2], work[k, 3] = c[k], d[k]
+
+
+@compiled
+def _add(x: Floats, begin: int, end: int, first: bool, work: Doubles, found: Doubles) -> None:
+    """Sum samples and their products, and the products of their steps, into ``found`` (7, 4).
+
+    Its rows are sums; products of neighbours 0, 1 and 2 apart; those of the steps. The last row of
+    ``work`` keeps the sample before the next.
+    """
+    last = work.ctypes.data + (work.shape[0] - 1) * ROW * DOUBLE
+    x0, y0 = v.read_doubles(last), v.read_doubles(last + DOUBLE)
+    z0 = v.read_doubles(last + FOUR // 2)
+    none = v.subtract_doubles(x0, x0)
+    s, p0, p1, p2, q0, q1, q2 = none, none, none, none, none, none, none
+    while begin < end:
+        count = min(end - begin, work.shape[0] - 1)
+        _spread(x, begin, count, work)
+        at = work.ctypes.data
+        if first:  # the first sample of a frame is no step
+            x0, y0 = v.read_doubles(at), v.read_doubles(at + DOUBLE)
+            z0, first = v.read_doubles(at + FOUR // 2), False
+        for _ in range(count):
+            a, b = v.read_doubles(at), v.read_doubles(at + DOUBLE)
+            c = v.read_doubles(at + FOUR // 2)
+            s = v.add_doubles(s, a)
+            p0 = v.add_doubles(p0, v.multiply_doubles(a, a))
+            p1 = v.add_doubles(p1, v.multiply_doubles(a, b))
+            p2 = v.add_doubles(p2, v.multiply_doubles(a, c))
+            e = v.subtract_doubles(a, x0)
+            q0 = v.add_doubles(q0, v.multiply_doubles(e, e))
+            q1 = v.add_doubles(q1, v.multiply_doubles(e, v.subtract_doubles(b, y0)))
+            q2 = v.add_doubles(q2, v.multiply_doubles(e, v.subtract_doubles(c, z0)))
+            x0, y0, z0 = a, b, c
+            at += ROW * DOUBLE
+        begin += count
+    v.write_doubles(last, x0)
+    v.write_doubles(last + FOUR // 2, z0)  # in the same order, two channels on
+    at = found.ctypes.data
+    v.write_doubles(at, s)
+    v.write_doubles(at + FOUR, p0)
+    v.write_doubles(at + 2 * FOUR, p1)
+    v.write_doubles(at + 3 * FOUR, p2)
+    v.write_doubles(at + 4 * FOUR, q0)
+    v.write_doubles(at + 5 * FOUR, q1)
+    v.write_doubles(at + 6 * FOUR, q2)
+
+
+@compiled
+def _upper(products: Doubles, triangle: Doubles) -> None:
+    """Add products of neighbours 0, 1 and 2 apart (3, 4) to the upper ``triangle`` (10,)."""
+    triangle[0] += products[0, 0]
+    triangle[1] += products[1, 0]
+    triangle[2] += products[2, 0]
+    triangle[3] += products[1, 3]
+    triangle[4] += products[0, 1]
+    triangle[5] += products[1, 1]
+    triangle[6] += products[2, 1]
+    triangle[7] += products[0, 2]
+    triangle[8] += products[1, 2]
+    triangle[9] += products[0, 3]
 
 
 @compiled
 def tally(
-    size: int, last: Doubles, sound: Doubles, frames: Doubles, done: int, x: NDArray[np.float32]
+    size: int, work: Doubles, found: Doubles, sound: Doubles, frames: Doubles, done: int, x: Floats
 ) -> int:
     """Tally samples ``x`` (4, n) that follow ``done`` others; returns how many are done now.
 
     ``sound`` (14,) gets their sums and the upper triangle of their products, row ``f % m`` of
     ``frames`` (m, 10) the products of the steps within frame f, which is ``size`` samples long.
+    ``work`` (piece + 1, ROW) keeps the last sample in its last row; ``found`` (7, 4) is memory to
+    work in.
     """
     begin = 0
     while begin < x.shape[1]:
@@ -78,7 +110,11 @@ def tally(
         row = frames[done // size % frames.shape[0]]
         if at == 0:
             row[:] = 0
-        _add(x, begin, end, at == 0, last, sound, row)
+        _add(x, begin, end, at == 0, work, found)
+        for channel in range(4):
+            sound[channel] += found[0, channel]
+        _upper(found[1:4], sound[4:])
+        _upper(found[4:7], row)
         done += end - begin
         begin = end
     return done
