@@ -62,7 +62,7 @@ def look(
     if samples.shape[1] < LEAST or not used.any():
         return
     steps = np.diff(samples, axis=1)  # no DC, and high tones count
-    at = MARGIN + _loudest(steps[used], MARGIN)
+    at = MARGIN + _loudest(steps if used.all() else steps[used], MARGIN)
     steps = steps[:, at - MARGIN : at + PIECE + MARGIN].copy()
     yield None
     level = np.sqrt((steps[:, MARGIN : MARGIN + PIECE] ** 2).sum(axis=1))

@@ -125,6 +125,8 @@ class HealthMonitor:
         if self.cut_off:
             return "RECOVERING", True, [self._status.reason or self._silence()]
         faults = self._signal.faults
+        if not faults and self._status.lag_s <= TOO_LATE_S:  # most often
+            return "HEALTHY", False, []
         worst = {"stuck", "deaf", "mute"} | ({"repeat"} if self._live else set())
         reasons = [text for kind, text in faults.items() if kind in worst]
         reasons += [text for kind, text in faults.items() if kind not in worst]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.diagnostics.still import Extremes
+from elsa_rt.jit.kernel import Kernel
 from elsa_rt.quantiles import median
 
 RUN = 3  # samples in a row at the rail are no peak but a cut one
@@ -14,6 +15,8 @@ TOLERANCES = (1e-4, 4e-3)  # of the rail: digital ones are sharp, analogue ones 
 STANDING = (RUN, 8)  # samples at such a rail: a steep peak may have four in the wider one by chance
 FEW = 4096  # samples tell the middle as well as all
 CROWDED = 4  # times as many samples at the rail as in the three tolerances below it
+
+STANDS = Kernel("elsa_rt.diagnostics.rail_kernels", "stands", "f1 f1", uses=[__name__])
 
 
 def rail_counts(
@@ -25,19 +28,20 @@ def rail_counts(
     below. The top of a smooth wave is no rail, however slow: half of its samples within four
     tolerances lie within one. Nor is a channel at one that never moves.
     """
-    counts = np.zeros(len(samples), np.int64)
+    counts, stands = np.zeros(len(samples), np.int64), STANDS.bind()
     if samples.shape[1] < RUN:
         return counts
     lows, highs = (samples.min(axis=1), samples.max(axis=1)) if extremes is None else extremes
     for channel, row in enumerate(samples):
         low, high = float(lows[channel]), float(highs[channel])
         width = max(TOLERANCES) * max(abs(low), abs(high), high - low)
+        limits = np.array([low + width, high - width], np.float32)
+        if not stands(np.ascontiguousarray(row, np.float32), limits):  # most often
+            continue
         sides = (
             (1, high, np.flatnonzero(row >= high - width)),
             (-1, -low, np.flatnonzero(row <= low + width)),
         )
-        if not any(_in_runs(at) for *_, at in sides):
-            continue
         middle = float(median(row[:: 1 + row.size // FEW]))
         for sign, top, at in sides:
             counts[channel] += _at_rail(row, sign, top, sign * middle, at)

@@ -70,6 +70,8 @@ class SignalHealth:
     @property
     def faults(self) -> dict[str, str]:
         """What is wrong now, in words by kind."""
+        if not self._faults:
+            return {}
         now = self.now_s
         return {kind: text for kind, (text, until) in self._faults.items() if now < until}
 

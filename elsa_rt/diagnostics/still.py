@@ -66,7 +66,8 @@ def _period(row: NDArray[np.floating], rate: int) -> int:
     if np.ptp(template) == 0 or at <= TEMPLATE:
         return 0
     rare = int(np.abs(template).argmax())  # a value that hardly ever comes
-    found = np.flatnonzero(row[rare : at + rare] == template[rare])
+    first = max(0, at - count // 2)  # of a longer period not two fit in
+    found = first + np.flatnonzero(row[first + rare : at + rare] == template[rare])
     for step in range(TEMPLATE):
         found = found[row[found + step] == template[step]]
         if not found.size:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from elsa_rt.audio.block import Block
 from elsa_rt.diagnostics.comparison import TURNS, Comparison
 from elsa_rt.diagnostics.delays import delayed
+from elsa_rt.diagnostics.rails import rail_counts
 from elsa_rt.diagnostics.signal_health import SignalHealth
 
 RATE = 48_000
@@ -389,6 +390,15 @@ def test_clipping_at_a_rail_of_any_level(rail: float, wobble: float) -> None:
     samples[1] = np.clip(samples[1] * 30 * rail, -rail, rail)
     samples[1] += wobble * rail * np.random.default_rng(1).normal(0, 0.3, samples.shape[1])
     assert set(kinds(samples)) == {"clip"}
+
+
+@pytest.mark.parametrize("begin", [0, 1021, 1022, 1023, 1024, 2997])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_three_samples_at_a_rail_are_seen_wherever_they_are(begin: int, sign: int) -> None:
+    x = np.random.default_rng(5).uniform(-0.5, 0.5, (4, 3000))
+    x[2, begin : begin + 3] = sign
+    x[1, [begin, begin + 2]] = 1  # two peaks, and no run
+    assert rail_counts(x).tolist() == [0, 0, 3, 0]
 
 
 def test_one_steep_peak_with_a_flat_top_is_no_rail() -> None:
