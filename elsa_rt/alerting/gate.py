@@ -127,6 +127,9 @@ class AlertGate:
         self.joined = []
         change = self.life.step(time_s, match.score, self._required(match, tracks))
         self.holds = change.holds
+        if self.life.is_idle and not self._open:  # most often
+            self._evidence.step(time_s, match, sound, change.holds, self.life.pending)
+            return ()
         ended = self._close(change.ended.nonzero()[0].tolist(), time_s)
         self._evidence.step(time_s, match, sound, change.holds, self.life.pending)
         started = change.started.nonzero()[0].tolist()
@@ -155,6 +158,8 @@ class AlertGate:
 
         Another sound than that of an open alert does not keep it open so easily.
         """
+        if not self._open:
+            return self.life.start
         required = self.life.required
         for rule, alert in self._open.items():
             track = tracks[match.slot[rule]]

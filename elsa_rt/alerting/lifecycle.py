@@ -43,6 +43,8 @@ class AlertLifecycle:
     Attributes
     ----------
     is_open : bool (p,)
+    is_idle : bool
+        Whether no alert is open, and no step counts towards one.
     """
 
     def __init__(
@@ -52,13 +54,16 @@ class AlertLifecycle:
         self._sure = np.where(times.hasty, sure_above(self.start), np.inf)
         self._times = times
         self._confirmation = Confirmation(times.confirm)
+        none = np.zeros(len(self.start), np.bool_)
+        none.flags.writeable = False
+        self._nothing = Transitions(none, none, none)
         self.reset()
 
     def reset(self) -> None:
         """Forget all scores; open alerts vanish without an end."""
         count = len(self.start)
         self._confirmation.reset()
-        self.is_open = np.zeros(count, np.bool_)
+        self.is_open, self.is_idle = np.zeros(count, np.bool_), True
         self._ready_s = np.full(count, -math.inf)  # end of the cooldown
         self._limited_s = np.full(count, -math.inf)  # end of what `at_most` forbids
         self._begun = {
@@ -69,6 +74,7 @@ class AlertLifecycle:
     def inherit(self, before: AlertLifecycle, mapping: RuleMapping) -> None:
         """Go on with the rules that ``before`` has, too."""
         self._confirmation.inherit(before._confirmation, mapping)
+        self.is_idle = False  # the next step finds out
         for mine, old in (
             (self.is_open, before.is_open),
             (self._ready_s, before._ready_s),
@@ -87,7 +93,7 @@ class AlertLifecycle:
     @property
     def pending(self) -> Flags:
         """Mask (p,) of the rules that have an open alert, or steps that count towards one."""
-        return np.asarray(self.is_open | self._confirmation.running)
+        return self._nothing.holds if self.is_idle else self.is_open | self._confirmation.running
 
     def step(
         self,
@@ -97,8 +103,12 @@ class AlertLifecycle:
     ) -> Transitions:
         """Take the scores (p,) of the step that ended at ``time_s``, and what they must reach."""
         required = self.required if required is None else required
+        reaches = score >= required
+        if self.is_idle and not reaches.any():  # most often
+            self._confirmation.pause()
+            return self._nothing
         ready = self.is_open | (time_s > np.maximum(self._ready_s, self._limited_s))
-        holds = ready & (score >= required)
+        holds = ready & reaches
         confirmed = self._confirmation.step(holds) | (holds & (score >= self._sure))
         ended = self.is_open & (self._confirmation.steps_below >= self._times.release)
         started = ~self.is_open & confirmed
@@ -106,6 +116,7 @@ class AlertLifecycle:
             self._close(ended, time_s)
         if started.any():
             self._open(started, time_s)
+        self.is_idle = not (self.is_open.any() or self._confirmation.running.any())
         return Transitions(holds, ended, started)
 
     def finish(self, time_s: float) -> None:

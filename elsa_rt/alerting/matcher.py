@@ -208,6 +208,8 @@ class Matcher:
 
     def _alerting(self) -> list[str]:
         """The rules that have an open alert."""
+        if not self._alerts.any_open:
+            return []
         return [self._ids[rule] for rule in self._alerts.is_open.nonzero()[0].tolist()]
 
     def _leave(self, time_s: float) -> tuple[Alert, ...]:

@@ -73,17 +73,17 @@ class Reasons:
         self._start = np.asarray(start, float)
         self._needed = scorer.curves.needed(self._start)
         self._worded = np.array([rule.has_meaning for rule in rules], np.bool_)
+        self._near = np.where(self._worded, self._needed - MARGIN, np.inf)
 
     def step(
         self, time_s: float, match: Gated, sound: EncoderOutput, level_dbfs: float
     ) -> tuple[Reason, ...]:
         """Why the rules that came near in this step have no open alert."""
         stages = self._scorer.stages
-        near = self._scorer.best_of_rules(stages.sound) >= self._needed - MARGIN
-        near &= self._worded & ~self._gate.is_open
-        if not near.any() or sound.activity.max() < QUIET:
+        near = self._scorer.best_of_rules(stages.sound) >= self._near
+        if not near.any() or sound.activity.max() < QUIET:  # most often
             return ()
-        rules = np.flatnonzero(near).tolist()
+        rules = np.flatnonzero(near & ~self._gate.is_open).tolist()
         places = [_Place.of(direction) for direction in sound.direction]
         return tuple(
             self._reason(rule, time_s, match, sound, level_dbfs, stages, places) for rule in rules
@@ -186,6 +186,8 @@ class NearMisses:
 
         What became an alert after all, of a rule in ``alerting``, was none.
         """
+        if not (self._open or reasons):  # most often
+            return ()
         for rule in alerting:
             self._open.pop(rule, None)
         for reason in reasons:

@@ -51,7 +51,7 @@ def hearing_of(
 
 def heard_sounds(output: EncoderOutput, tracks: Sequence[Track | None]) -> tuple[HeardSound, ...]:
     """The slots in which something sounds, the most active first; at least one of them."""
-    order = np.argsort(-output.activity, kind="stable").tolist()
+    order = np.argsort(-output.activity, kind="stable").tolist() if len(tracks) > 1 else [0]
     found: list[HeardSound] = []
     for slot in order:
         if found and not output.activity[slot] > 0:

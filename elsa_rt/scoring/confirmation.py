@@ -63,6 +63,10 @@ class Confirmation:
         self._held = np.where(self.steps_below >= self._confirm, 0, self._held + holds)
         return holds & (self._held >= self._confirm)
 
+    def pause(self) -> None:
+        """Take a step in which no rule holds, while no rule has steps that count."""
+        self.steps_below += 1
+
     @property
     def held(self) -> NDArray[np.int64]:
         """Steps of each rule that count, (p,)."""

@@ -148,7 +148,8 @@ class Scorer:
 
     def best_of_rules(self, stage: NDArray[np.float32]) -> NDArray[np.float32]:
         """The highest log odds (p,) of each rule in a stage (K, v)."""
-        return np.asarray(self._of_rules(stage).max(axis=0))
+        of_rules = self._of_rules(stage)
+        return of_rules[0] if len(of_rules) == 1 else np.asarray(of_rules.max(axis=0))
 
     def best_at(self, rule: int, stage: NDArray[np.float32]) -> tuple[int, int]:
         """The slot and the sound of a rule that are highest in a stage (K, v)."""
