@@ -18,8 +18,8 @@ from elsa_rt.cli import main
 from elsa_rt.hearing import Alert
 from elsa_rt.screens.plots.channels import channels_plot
 from elsa_rt.screens.report.drawing import TimeAxis, degrees, timeline
-from elsa_rt.screens.report.page import MOST_ROWS, best
 from elsa_rt.screens.report.raster import colours, data_url
+from elsa_rt.screens.report.tables import MOST_ROWS, best
 
 Capture = pytest.CaptureFixture[str]
 
@@ -61,11 +61,19 @@ def report(tmp_path_factory: pytest.TempPathFactory, bundle: Path, recording: Pa
 def test_the_page_tells_alerts_where_and_when(report: str) -> None:
     page = Outline()
     page.feed(report)
-    row = page.cells[page.cells.index("a hum") - 1 :][:6]
-    assert row[:3] == ["0:01", "a hum", next(c for c in page.cells if c.startswith("left"))]
+    first, second = [at for at, cell in enumerate(page.cells) if cell == "a hum"][:2]
+    assert page.cells[first : first + 4] == ["a hum", "1", page.cells[second + 2], "left"]
+    row = page.cells[second - 1 :][:6]
+    assert row[:3] == ["0:01", "a hum", next(c for c in page.cells if c.startswith("left ("))]
     assert re.fullmatch(r"left \(\+\d+°\)", row[2])
     assert float(row[3].split()[0]) == pytest.approx(2, abs=0.3)
-    for part in ("<h2>When</h2>", "<h2>Where</h2>", "Near misses", "What else was heard"):
+    for part in (
+        "<h2>When</h2>",
+        "<h2>Where</h2>",
+        "<h2>Prompts</h2>",
+        "Near misses",
+        "What else was heard",
+    ):
         assert part in report
 
 
@@ -107,8 +115,17 @@ def test_a_day_full_of_alerts_stays_a_page_that_can_be_read() -> None:
         int(match[1]) if (match := re.search(r"(\d+) times", title)) else 1 for title in titles
     ]
     assert sum(counts) == len(alerts)
-    shown = best(alerts, lambda pair: pair[1].score)
+    ends = [one.text for one in drawn.findall(".//*[@text-anchor='end']")]
+    assert ends == ["24:00:00", "a hum"]  # the last time has no room around the edge
+    shown = best(alerts, lambda pair: pair[1].score, lambda pair: pair[0].rule)
     assert shown == alerts[-MOST_ROWS:]
+
+
+def test_every_prompt_has_its_surest_alerts_in_the_table() -> None:
+    events = [("often", 0.9 + number / 10_000) for number in range(900)]
+    events += [("seldom", 0.5), ("seldom", 0.6)]
+    shown = best(events, lambda event: event[1], lambda event: event[0])
+    assert shown == [*events[900 - MOST_ROWS + 2 : 900], ("seldom", 0.5), ("seldom", 0.6)]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ LEFT, RIGHT = 190, 10
 LANE, AXIS = 26, 26
 AZIMUTH_HEIGHT = 260
 POLAR = 320
+HALF_DIGIT = 3.5
 
 PALETTE = ("#c9370e", "#1f6f8b", "#7a5195", "#3d8b40", "#b07d12", "#a23b72", "#4a5a9a", "#5f6b2d")
 """Colours of prompts, in their order; then again from the start."""
@@ -54,7 +55,10 @@ class TimeAxis:
         for index in range(int(self.length_s / step) + 1):
             x = self.x(index * step)
             parts.append(f'<path class="grid" d="M{x:.1f} {top:.0f}V{bottom:.0f}"/>')
-            parts.append(_text(x, bottom + 16, clock(index * step), "middle"))
+            label = clock(index * step)
+            beyond = x + HALF_DIGIT * len(label) > WIDTH
+            parts.append(_text(WIDTH if beyond else x, bottom + 16, label,
+                               "end" if beyond else "middle"))  # fmt: skip
         return "".join(parts)
 
 

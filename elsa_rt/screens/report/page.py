@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from elsa_rt.encoder.output import SOUNDING
-from elsa_rt.hearing import Alert
 from elsa_rt.rules.rule import Rule
-from elsa_rt.screens.plain import told
 from elsa_rt.screens.report.collect import Collected
 from elsa_rt.screens.report.drawing import (
     LEFT,
@@ -19,17 +16,12 @@ from elsa_rt.screens.report.drawing import (
     TimeAxis,
     azimuths,
     clock,
-    colour_of,
-    degrees,
     polar,
     timeline,
 )
 from elsa_rt.screens.report.raster import spectrogram
-
-T = TypeVar("T")
-
-MOST_ROWS = 500
-"""Rows of a table; a browser and a printer want no more."""
+from elsa_rt.screens.report.tables import alerts_table, heard_table, near_table, prompts_table
+from elsa_rt.wording import counted
 
 STYLE = """
 :root { color-scheme: light dark; --back: #fbfbf9; --ink: #14181d; --faint: #59636f;
@@ -97,6 +89,7 @@ def page(found: Collected, rules: Sequence[Rule], about: About) -> str:
         'alt="spectrogram, coloured by direction">'
     )
     lanes = timeline(axis, prompts, alerts, found.near) if prompts else ""
+    overview = f"<h2>Prompts</h2>\n{prompts_table(prompts, alerts, found.near)}" if prompts else ""
     return f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -106,9 +99,9 @@ def page(found: Collected, rules: Sequence[Rule], about: About) -> str:
 <h1>{escape(about.recording)}</h1>
 <p class="faint">{clock(about.length_s)} of sound, {escape(about.model)}</p>
 <div class="figures">
-<p><strong>{len(alerts)}</strong>alert{"" if len(alerts) == 1 else "s"}</p>
-<p><strong>{len(found.near)}</strong>near miss{"" if len(found.near) == 1 else "es"}</p>
-<p><strong>{len(found.heard)}</strong>known sound{"" if len(found.heard) == 1 else "s"}</p>
+{_figure(len(alerts), "alert")}
+{_figure(len(found.near), "near miss", "es")}
+{_figure(len(found.heard), "known sound")}
 <p><strong>{100 * sounding:.0f} %</strong>of the time something sounded</p>
 </div>
 <h2>When</h2>
@@ -124,122 +117,19 @@ left, amber behind, green right, and grey from all around.</p>
 </div></div>
 <div class="polar">{polar(azimuth_deg, activity, alerts, ids)}</div>
 <p class="faint">The area of a wedge is the time in which sound came from there.</p>
+{overview}
 <h2>Alerts</h2>
-{_alerts(alerts, ids)}
+{alerts_table(alerts, ids)}
 <h2>Near misses</h2>
-{_near(found, ids)}
+{near_table(found, ids)}
 <h2>What else was heard</h2>
-{_heard(found, about)}
+{heard_table(found, about.told_error)}
 <footer>elsa-rt {escape(about.version)}. Scores are calibrated, 0 to 1; azimuth is left
 positive.</footer>
 </html>
 """
 
 
-def _alerts(alerts: Sequence[tuple[Alert, Alert]], ids: Sequence[str]) -> str:
-    rows = []
-    shown = best(alerts, lambda pair: pair[1].score)
-    for start, last in shown:
-        rows.append(
-            [
-                clock(start.onset_s),
-                _dot(ids, start.rule) + escape(told(last)),
-                escape(last.words) + f" ({degrees(last.azimuth_deg)})",
-                f"{last.duration_s or 0:.1f} s",
-                f"{last.score:.2f}",
-                _rate(last.false_alarms_per_hour),
-            ]
-        )
-    heads = ["at", "prompt", "where", "lasted", "score", "by chance, an hour"]
-    return _table(heads, rows, numbers=(3, 4, 5), empty="None.") + _left_out(shown, alerts)
-
-
-def _near(found: Collected, ids: Sequence[str]) -> str:
-    shown = best(found.near, lambda miss: miss.reason.score)
-    rows = [
-        [
-            clock(miss.start_s),
-            _dot(ids, miss.reason.rule) + escape(miss.reason.prompt),
-            escape(miss.reason.words) + f" ({degrees(miss.reason.azimuth_deg)})",
-            f"{miss.reason.score:.2f} of {miss.reason.threshold:.2f}",
-            escape(miss.reason.text),
-        ]
-        for miss in shown
-    ]
-    heads = ["at", "prompt", "where", "score", "why it did not alert"]
-    return _table(heads, rows, numbers=(3,), empty="None.") + _left_out(shown, found.near)
-
-
-def _heard(found: Collected, about: About) -> str:
-    groups = defaultdict(list)
-    for sound in found.heard:
-        groups[sound.name].append(sound)
-    rows = []
-    for name, sounds in sorted(groups.items(), key=lambda item: -len(item[1])):
-        where = Counter(sound.words for sound in sounds)
-        lasting = sum(sound.last_s - sound.start_s for sound in sounds)
-        rows.append(
-            [
-                escape(name),
-                str(len(sounds)),
-                f"{lasting:.1f} s" if lasting < 10 else f"{lasting:.0f} s",
-                escape(where.most_common(1)[0][0]),
-                clock(sounds[0].start_s),
-                f"{max(sound.probability for sound in sounds):.0%}",
-            ]
-        )
-    heads = ["sound", "times", "in all", "mostly", "first at", "surest"]
-    table = _table(heads, rows, numbers=(1, 2, 4, 5), empty="No known sound was sure enough.")
-    if about.told_error == about.told_error:
-        table += (
-            f'<p class="faint">Of such names about {100 * about.told_error:.0f} % are wrong, as '
-            "measured on the model's own background.</p>"
-        )
-    return table
-
-
-def best(events: Sequence[T], score: Callable[[T], float]) -> Sequence[T]:
-    """The `MOST_ROWS` of ``events`` with the highest score, in their order."""
-    if len(events) <= MOST_ROWS:
-        return events
-    chosen = sorted(range(len(events)), key=lambda index: -score(events[index]))[:MOST_ROWS]
-    return [events[index] for index in sorted(chosen)]
-
-
-def _left_out(shown: Sequence[object], all_: Sequence[object]) -> str:
-    if len(shown) == len(all_):
-        return ""
-    return (
-        f'<p class="faint">The {len(shown)} with the highest scores, of {len(all_):,}; the '
-        "pictures show all.</p>"
-    )
-
-
-def _dot(ids: Sequence[str], rule: str) -> str:
-    colour = colour_of(ids.index(rule)) if rule in ids else "var(--rest)"
-    return f'<span class="dot" style="background:{colour}"></span>'
-
-
-def _rate(per_hour: float) -> str:
-    if per_hour != per_hour:
-        return "–"
-    return "&lt; 0.001" if per_hour < 0.001 else f"{per_hour:.2g}"
-
-
-def _table(
-    heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int], empty: str
-) -> str:
-    if not rows:
-        return f'<p class="faint">{empty}</p>'
-    kind = ['class="number"' if index in numbers else "" for index in range(len(heads))]
-    head = "".join(f"<th {k}>{one}</th>" for k, one in zip(kind, heads, strict=True))
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td {k}>{one}</td>" for k, one in zip(kind, row, strict=True))
-        + "</tr>\n"
-        for row in rows
-    )
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+def _figure(count: int, what: str, plural: str = "s") -> str:
+    number, words = counted(count, what, plural).split(" ", 1)
+    return f"<p><strong>{number}</strong>{words}</p>"
