@@ -14,6 +14,7 @@ _LOOKS = re.compile(
     r"|behind|fore|leeward|windward|above|below|beneath|underneath|overhead|ahead|upstairs|downstairs|sideways|port|starboard|azimuth|elevation"
     rf"|(?:1[0-2]|[1-9]) ?o['’]? ?clock|\w+ o['’]? ?clock|[-+−]?\d{{1,3}} ?(?:°|degrees?|deg)"
     rf"(?! ?(?:c|f|celsius|fahrenheit)\b)|\d{{1,2}}:[0-5]\d|{WIND}(?:wards?)?|[lr]hs"
+    r"|(?:at|near|on) (?:floor|ground|knee|waist) (?:level|height)|(?:way|far) up"
     r"|(?:under|on top of)(?= (?:the|an?|my|our|your|this|that|his|her|their) \w))"
     r"(?:['’]s)?(?![\w'’])(?!-\w)",
     re.IGNORECASE,

@@ -26,7 +26,7 @@ _SIDE = "(?P<side>left|right)(?:most|wards?)?"
 _END = "(?P<end>front|back|rear)"
 _TIER = "(?P<tier>upper|lower|top|bottom)"
 _HAND = "(?:[- ]?hand)?"
-_FLANK = "(?: (?:side|half|part|end|edge|flank|quarter|quadrant|third|portion|wall))?"
+_FLANK = "(?: (?:side|half|part|end|edge|flank|quarter|quadrant|third|portion|hemisphere|wall))?"
 _CENTRE = "(?:(?:the|my|this|our) )?(?:cent(?:er|re)|middle)"
 _MINE = f"(?: of (?:{_ME}|{_CENTRE}|(?:the|my|this|our) room))?"
 _VERY = "(?:(?:far|very|extreme|hard|immediate|direct|exact) )?"
@@ -96,6 +96,8 @@ FORMS = tuple(
          f"(?:{_CORNER}|{_FLANK}){_MINE}",),
         (f"{_AT} {_THE}(?:(?P<range>far|near) )?{_SIDE}{_HAND}{_CORNER}{_MINE}",),
         (f"{_AT} {_THE}{_END}{_CORNER}s?{_MINE}",),
+        (f"(?:half ?way )?between {_THE}{_SIDE} and {_THE}{_END}",),
+        (f"(?:half ?way )?between {_THE}{_END} and {_THE}{_SIDE}",),
         (f"over {_MY} {_SIDE} shoulder", "behind"),
         (f"(?P<end>behind)[-/]{_SIDE}{_MINE}",),
         (f"{_SIDE}[-/](?P<end>behind)(?: {_ME})?",),

@@ -90,12 +90,15 @@ def phrases_in(prompt: str) -> list[Phrase]:
     paths = [match.span() for match in PATH.finditer(prompt) if is_path(match)]
     found: list[Phrase] = []
     left_out: Phrase | None = None
-    for phrase in kept:
+    for index, phrase in enumerate(kept):
         in_path = any(start <= phrase.start < end for start, end in paths)
         # "a voice left, right": a word alone is no more a place than the one that it is joined to
         with_it = left_out and joined(prompt[left_out.end : phrase.start]) is not None
         bare = phrase.form.follows == "bare"
-        if in_path or (bare and with_it) or not _stands_alone(prompt, phrase, found[-1:]):
+        alone = _stands_alone(prompt, phrase, found[-1:]) or _is_paired(
+            prompt, phrase, kept[index + 1 : index + 2]
+        )
+        if in_path or (bare and with_it) or not alone:
             left_out = phrase
         else:
             found.append(phrase)
@@ -155,6 +158,18 @@ def _is_over(prompt: str, phrase: Phrase, following: Sequence[Phrase]) -> bool:
     if any(joined(prompt[phrase.end : after.start]) is not None for after in following):
         return True
     return FOLLOWS[phrase.form.follows].match(prompt, phrase.end) is not None
+
+
+def _is_paired(prompt: str, phrase: Phrase, following: Sequence[Phrase]) -> bool:
+    """Whether two words alone are places together: "a dog left or right", but not "turns left or"."""
+    if MOTION.search(prompt[: phrase.start].rstrip()):
+        return False
+    return any(
+        {phrase.form.follows, other.form.follows} == {"bare"}
+        and joined(prompt[phrase.end : other.start]) in ("and", "or")
+        and FOLLOWS["end"].match(prompt, other.end)
+        for other in following
+    )
 
 
 def _stands_alone(prompt: str, phrase: Phrase, before: Sequence[Phrase]) -> bool:

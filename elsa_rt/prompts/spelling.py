@@ -45,6 +45,9 @@ FOREIGN = frozenset(
 SHORT_FOREIGN = frozenset(("la", "le", "en", "un", "di", "op", "van", "um", "est", "lo"))
 """The same, but English texts have them in names: they count beside others alone."""
 
+SMALL = frozenset(("and", "behind", "but", "from", "left", "not", "right", "the", "with"))
+"""Words that are looked for first where two letters are exchanged."""
+
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -115,8 +118,15 @@ class Lexicon:
     def _meant(self, word: str) -> str | None:
         """The known word that is one letter away: of a sound or a place first, then the commonest.
 
+        Small words with two letters exchanged are themselves: "teh" is no tea.
+
         A word that the vocabulary has is changed into that of a sound alone.
         """
+        exchanged = {
+            word[:at] + word[at : at + 2][::-1] + word[at + 2 :] for at in range(len(word))
+        }
+        if exchanged & SMALL:
+            return min(exchanged & SMALL)
         near = set(_one_away(word))
         for sounds in (near & self._sounds, set(filter(self._is_sound_form, near))):
             if sounds:

@@ -36,6 +36,7 @@ def lexicon(shipped: ModelBundle, statistics: Statistics) -> Lexicon:
     [
         ("door nocking", "nocking", "knocking"),
         ("a dgo barking", "dgo", "dog"),
+        ("a cat to teh left", "teh", "the"),
         ("a dgo barking loudly behind me", "dgo", "dog"),
         ("glas breaking", "glas", "glass"),
         ("glass breaking behing me", "behing", "behind"),
