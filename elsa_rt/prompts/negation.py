@@ -13,9 +13,10 @@ _ANY = (
     r"|all(?: (?:other )?(?:sounds|noises))?|(?:a |some )?(?:sounds?|noises?)|something|whatever)"
 )
 _NOT = (
-    r"(?:,? ?[-–(\[]? ?\b(?:but not|but no|and not|and no|not|except(?: for)?|excluding|other than"
-    r"|apart from|besides|rather than|instead of|without(?: any)?|with no|minus"
-    r"|unless it(?: i|['’])s|(?:that|which|who)(?: is| are|['’]s)?(?: not| no|n['’]t)"
+    r"(?:,? ?[-–(\[]? ?\b(?:(?:but|and) neither|but not|but no|and not|and no|not"
+    r"|except(?: for)?|excluding|other than|apart from|besides|rather than|instead of"
+    r"|without(?: any)?|with no|minus|unless it(?: i|['’])s"
+    r"|(?:that|which|who)(?: is| are|['’]s)?(?: not| no|n['’]t)"
     r"|(?:that|which|who) (?:does|do|did)(?: not|n['’]t)|(?:that|which) are(?:n['’]t))"
     r"|(?:,|[(\[]) ?no)"
 )
@@ -102,7 +103,7 @@ def parted(text: str) -> tuple[str, str]:
         match = pattern.match(text)
         if match is None or is_place(text, match.start("rest")):
             continue
-        unwanted = re.sub(r"^(?:no|not) ", "", match["rest"], flags=re.IGNORECASE)
+        unwanted = re.sub(r"^(?:no|not|when|if|while) ", "", match["rest"], flags=re.IGNORECASE)
         unwanted = unwanted.rstrip(")]")
         if pattern not in (_KIND_BUT, _BUT_NOT):
             return ANYTHING, unwanted

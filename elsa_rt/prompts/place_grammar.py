@@ -161,7 +161,7 @@ def _is_over(prompt: str, phrase: Phrase, following: Sequence[Phrase]) -> bool:
 
 
 def _is_paired(prompt: str, phrase: Phrase, following: Sequence[Phrase]) -> bool:
-    """Whether two words alone are places together: "a dog left or right", but not "turns left or"."""
+    """Whether two words alone are places together: "a dog left or right"."""
     if MOTION.search(prompt[: phrase.start].rstrip()):
         return False
     return any(

@@ -97,6 +97,8 @@ def test_each_sound_has_its_place_or_all_have_that_of_the_last() -> None:
         ("a bark that isn't a dog", ["a bark"], ("a dog",)),
         ("a dog or a wolf but not a fox", ["a dog", "a wolf"], ("a fox",)),
         ("neither a dog nor a cat", [ANYTHING], ("a dog", "a cat")),
+        ("a whistle but neither a bird nor a kettle", ["a whistle"], ("a bird", "a kettle")),
+        ("a dog, except when howling", ["a dog"], ("a dog howling",)),
         ("except speech", [ANYTHING], ("speech",)),
         ("excluding music and speech", [ANYTHING], ("music", "speech")),
         ("unless it is music", [ANYTHING], ("music",)),
