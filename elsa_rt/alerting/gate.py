@@ -258,6 +258,7 @@ class AlertGate:
             if not alert.joins:
                 told.append(message)
                 continue
+            self.life.was_not_told(rule)
             self.joined.append(Joined(message, alert.surer))
             for leader in self._open.values():
                 if leader.id == alert.surer:

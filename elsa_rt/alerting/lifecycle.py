@@ -123,6 +123,12 @@ class AlertLifecycle:
         """End all open alerts."""
         self._close(self.is_open.copy(), time_s)
 
+    def was_not_told(self, rule: int) -> None:
+        """The last alert of ``rule``, which is over, begins no cooldown and counts for no limit."""
+        self._ready_s[rule] = self._limited_s[rule] = -math.inf
+        if self._begun.get(rule):
+            self._begun[rule].pop()
+
     def waits_s(self, rule: int, time_s: float) -> tuple[float, float]:
         """Seconds for which the cooldown of a rule lasts on, and its `at_most`."""
         return float(self._ready_s[rule]) - time_s, float(self._limited_s[rule]) - time_s

@@ -13,8 +13,15 @@ UNITS_S = {"second": 1.0, "minute": 60.0, "hour": 3_600.0, "day": 86_400.0, "wee
 
 MAX_COUNT = 1_000
 
+_WORDS = {
+    word: count
+    for count, words in enumerate(("once one", "twice two", "three", "four", "five", "six"), 1)
+    for word in words.split()
+}
+
 _TEXT = re.compile(
-    rf"(?P<count>\d+)(?: times?)?(?: ?/ ?| per | an? | every | in )(?P<many>\d+(?:\.\d+)?)? ?"
+    rf"(?:at most |max(?:imum)? )?(?P<count>\d+|{'|'.join(_WORDS)})(?: times?|x)?"
+    r"(?: ?/ ?| per | an? | every | in )(?P<many>\d+(?:\.\d+)?)? ?"
     rf"(?P<unit>{'|'.join(UNITS_S)}|s|min|h|d)s?",
     re.IGNORECASE,
 )
@@ -36,7 +43,8 @@ class RateLimit:
             raise UsageError(f"at_most {text!r}: {EXAMPLE}")
         unit = match["unit"].lower()
         seconds = float(match["many"] or 1) * UNITS_S[_SHORT.get(unit, unit)]
-        count = int(match["count"])
+        said = match["count"].lower()
+        count = _WORDS[said] if said in _WORDS else int(said)
         if not 1 <= count <= MAX_COUNT or seconds <= 0:
             raise UsageError(f"at_most {text!r}: 1..{MAX_COUNT} in more than no time: {EXAMPLE}")
         return cls(count, seconds)

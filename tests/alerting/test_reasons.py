@@ -31,6 +31,9 @@ STEP_S = 0.08
         ("20 a day", 20, 86_400, "20 per day"),
         ("2/h", 2, 3600, "2 per hour"),
         (" 5  in 90 s", 5, 90, "5 per 90 seconds"),
+        ("Once an hour", 1, 3600, "1 per hour"),
+        ("at most three per day", 3, 86_400, "3 per day"),
+        ("5x per h", 5, 3600, "5 per hour"),
     ],
 )
 def test_limits_are_read(text: str, count: int, seconds: float, said: str) -> None:

@@ -12,6 +12,7 @@ from elsa_rt.alerting.gate import AlertGate
 from elsa_rt.config import Config
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.hearing import Alert, EachRule, Track
+from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.confirmation import RuleMapping
 from elsa_rt.scoring.scorer import Match
@@ -152,6 +153,16 @@ def test_what_joined_an_alert_whose_rule_is_taken_away_is_told_by_itself() -> No
     after.inherit(before, RuleMapping([0, 1], [1, 2]))
     assert [(a.state, a.rule) for a in before.finish(0.1)] == [("end", "dog")]
     assert [(a.state, a.rule) for a in step(after, 0.2, (0.6, 0))] == [("start", "wolf")]
+
+
+def test_what_only_joined_begins_no_cooldown_and_counts_for_no_limit() -> None:
+    wolf = Rule("wolf", ("a wolf",), at_most=RateLimit(1, 3600.0), cooldown_s=60.0)
+    gate = gate_of(GROUPED, (RULES[0], wolf))
+    silence = [(0.0, 0.0)] * 4
+    told = played(gate, [(0.7, 0.6), *silence, (0, 0.6), *silence, (0, 0.6)])
+    assert [(one.time_s, one.rule) for one in told if one.state == "start"] == [
+        (0.1, "dog"), (0.6, "wolf"),
+    ]  # fmt: skip
 
 
 def test_json_names_what_joined_and_what_is_surer() -> None:
