@@ -18,7 +18,7 @@ from elsa_rt.hearing import Hearing, RuleStatistics
 from elsa_rt.muting import Mutes
 from elsa_rt.rules.rule import Rule, rules_of
 
-Verdict = Literal["false", "right"]
+Verdict = Literal["false", "right", "undo"]
 
 
 class Listening(Protocol):
@@ -100,7 +100,7 @@ class Controls:
         return self._last.get(rule)
 
     def mark_last(self, rule: str, verdict: Verdict) -> str:
-        """Mark what ``rule`` had in its last alert as false or right; returns the alert's id.
+        """Mark what ``rule`` had in its last alert as false or right, or undo it; returns the id.
 
         Of a grouped alert it is said of this rule alone.
 
@@ -116,7 +116,7 @@ class Controls:
         return alert
 
     def mark(self, alert: str, verdict: Verdict, rule: str | None = None) -> None:
-        """Mark the alert with this id as false or right, so that the listener learns from it.
+        """Mark the alert with this id as false or right, or undo it: the listener learns from it.
 
         Where alerts are grouped, it is said of every rule that joined it, or of ``rule`` alone.
         """

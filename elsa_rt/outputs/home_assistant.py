@@ -4,6 +4,7 @@
     event          <rule> event            start and end, with direction, words, score, id
     switch         <rule> alerts           whether alerts of the rule are told
     button         <rule> was false        marks the last alert of the rule as false
+    button         <rule> was right        or as right, which also corrects the other
     number         <rule> false alarms     how many false alarms an hour the rule may raise
     sensor         azimuth, elevation, level
     binary_sensor  deaf                    a problem: nothing is heard any more
@@ -179,17 +180,18 @@ def _rule_components(
         ent_cat="config",
         ic="mdi:bell",
     )
-    key, button = component(
-        "button",
-        "false",
-        f"{label}: that was false",
-        cmd_t=topics.command(topics.rule(rule.id, "false")),
-        pl_prs=PRESS,
-        ent_cat="config",
-        ic="mdi:thumb-down",
-    )
-    del button["stat_t"]  # a button has none
-    yield key, button
+    for verdict, icon in (("false", "mdi:thumb-down"), ("right", "mdi:thumb-up")):
+        key, button = component(
+            "button",
+            verdict,
+            f"{label}: that was {verdict}",
+            cmd_t=topics.command(topics.rule(rule.id, verdict)),
+            pl_prs=PRESS,
+            ent_cat="config",
+            ic=icon,
+        )
+        del button["stat_t"]  # a button has none
+        yield key, button
     if rule.has_meaning:
         yield component(
             "number",

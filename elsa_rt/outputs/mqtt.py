@@ -7,7 +7,9 @@
     <base>/<rule>/event                  {"event_type": "start" | "end", ...}, the alert as JSON
     <base>/<rule>/alerts[/set]           ON | OFF: whether alerts of the rule are told
     <base>/<rule>/false_alarms_per_hour[/set]
-    <base>/<rule>/false/set              PRESS: the last alert of the rule was false
+    <base>/<rule>/false/set              PRESS: the last alert of the rule was false; or an id
+    <base>/<rule>/right/set              the same: it was right
+    <base>/<rule>/undo/set               the same: what was said of it is taken back
     <base>/device/azimuth, elevation, level, deaf, alerts[/set]
     <base>/device/hearing                every step as JSON, with what: all
 
@@ -27,11 +29,13 @@ from typing import ClassVar, NamedTuple
 from elsa_rt.errors import ElsaError, UsageError
 from elsa_rt.hearing import Alert, EachRule, Hearing
 from elsa_rt.outputs.base import Surroundings
+from elsa_rt.outputs.controls import Verdict
 from elsa_rt.outputs.home_assistant import (
     OFF,
     OFFLINE,
     ON,
     ONLINE,
+    PRESS,
     Topics,
     config_topic,
     discovery,
@@ -44,6 +48,9 @@ from elsa_rt.rules.rule import slug_of
 
 STATISTICS_S = 60.0
 """Seconds between two messages of what became of each rule."""
+
+VERDICTS: dict[str, Verdict] = {"false": "false", "right": "right", "undo": "undo"}
+"""Topics of what people say of alerts."""
 
 DEVICE_ID = r"[A-Za-z0-9_-]{1,64}"
 
@@ -311,8 +318,11 @@ class MqttOutput:
         name = None if rule == "device" else rule
         if what == "alerts" and payload in (ON, OFF):
             controls.switch(payload == ON, name)
-        elif what == "false" and name is not None:
-            controls.mark_last(name, "false")
+        elif what in VERDICTS and name is not None:
+            if payload == PRESS:
+                controls.mark_last(name, VERDICTS[what])
+            else:
+                controls.mark(payload, VERDICTS[what], name)
         elif what == "false_alarms_per_hour" and name is not None:
             controls.set_false_alarms_per_hour(name, _rate(payload))
         else:

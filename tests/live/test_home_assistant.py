@@ -34,6 +34,7 @@ PROGRAM = Path(__file__).parents[1] / "support" / "home_assistant.py"
 ENTITIES = {
     "binary_sensor.test_bang", "binary_sensor.test_deaf", "binary_sensor.test_glass_behind",
     "button.test_bang_false", "button.test_glass_behind_false",
+    "button.test_bang_right", "button.test_glass_behind_right",
     "event.test_bang_event", "event.test_glass_behind_event",
     "number.test_glass_behind_false_alarms_per_hour",
     "sensor.test_azimuth", "sensor.test_elevation", "sensor.test_level",

@@ -283,6 +283,10 @@ def test_switches_button_and_number_obey(opened: Opened) -> None:
     opened.show("a1")
     client.publish(f"{base}/glass-behind/false/set", "PRESS", 1)
     until(lambda: opened.rules.marks == [("a1", "false")])
+    client.publish(f"{base}/glass-behind/right/set", "PRESS", 1)
+    client.publish(f"{base}/glass-behind/undo/set", "a0", 1)
+    until(lambda: opened.rules.marks[1:] == [("a1", "right"), ("a0", "undo")])
+    assert opened.rules.meant == ["glass-behind"] * 3
     client.publish(f"{base}/glass-behind/alerts/set", "OFF", 1)
     until(lambda: not opened.controls.is_on("glass-behind"))
     until(lambda: opened.subscriber.payloads("glass-behind/alerts")[-1] == "OFF")
