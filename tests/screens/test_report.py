@@ -17,9 +17,10 @@ import pytest
 from elsa_rt.cli import main
 from elsa_rt.hearing import Alert
 from elsa_rt.screens.plots.channels import channels_plot
-from elsa_rt.screens.report.drawing import TimeAxis, degrees, timeline
+from elsa_rt.screens.report.drawing import TimeAxis, degrees, polar, timeline
 from elsa_rt.screens.report.raster import colours, data_url
 from elsa_rt.screens.report.tables import MOST_ROWS, best
+from tests.support.hearings import alert
 
 Capture = pytest.CaptureFixture[str]
 
@@ -97,6 +98,18 @@ def test_the_pictures_are_well_formed_and_say_what_happened(report: str) -> None
     assert azimuth.get("aria-label") == "azimuth over time"
     dots = [one for one in polar.iter("circle") if one.get("fill")]
     assert len(dots) == len(bars)
+
+
+def test_what_leads_is_drawn_over_what_is_less_sure() -> None:
+    bell = alert("b-1", "end", "bell", prompt="a bell", duration_s=2.0)
+    smoke = alert("s-1", "end", "smoke", prompt="a smoke alarm", duration_s=2.0, surer="b-1")
+    axis, prompts = TimeAxis(10.0), {"bell": "a bell", "smoke": "a smoke alarm"}
+    bars = timeline(axis, prompts, [(bell, bell), (smoke, smoke)], []).split("<rect ")[1:]
+    assert ["fill-opacity" in bar for bar in bars] == [False, True]
+    assert "<title>also a smoke alarm, 0:00, behind, left</title>" in bars[1]
+    dots = polar(np.zeros(1, np.float32), np.zeros(1, np.float32), [(bell, bell), (smoke, smoke)],
+                 list(prompts))  # fmt: skip
+    assert dots.index("a smoke alarm") < dots.index("a bell")  # one lies on the other
 
 
 def test_a_day_full_of_alerts_stays_a_page_that_can_be_read() -> None:

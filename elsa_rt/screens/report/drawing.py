@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.encoder.output import SOUNDING
 from elsa_rt.hearing import Alert, NearMiss
+from elsa_rt.screens.plain import told
 
 WIDTH = 960
 LEFT, RIGHT = 190, 10
@@ -83,9 +84,11 @@ def timeline(
             parts.append(f'<path class="near" d="M{x:.1f} {y - 5:.1f}v10">{title}</path>')
     for bar in _bars(axis, lanes, alerts):
         title = f"<title>{escape(bar.title)}</title>"
+        faint = "" if bar.leads else ' fill-opacity=".35"'
         parts.append(
-            f'<rect fill="{colour_of(bar.lane)}" x="{bar.left:.1f}" y="{LANE * bar.lane + 5}" '
-            f'rx="2" width="{bar.right - bar.left:.1f}" height="{LANE - 10}">{title}</rect>'
+            f'<rect fill="{colour_of(bar.lane)}"{faint} x="{bar.left:.1f}" '
+            f'y="{LANE * bar.lane + 5}" rx="2" width="{bar.right - bar.left:.1f}" '
+            f'height="{LANE - 10}">{title}</rect>'
         )
     return _svg(WIDTH, height, "timeline of alerts and near misses", parts)
 
@@ -98,6 +101,7 @@ class _Bar:
     left: float
     right: float
     title: str
+    leads: bool  # whether one of them is the surest of its sound
     count: int = 1
 
 
@@ -114,10 +118,11 @@ def _bars(
         before = newest.get(lane)
         if before is not None and left < before.right - 1.5:
             before.right, before.count = max(before.right, right), before.count + 1
+            before.leads |= last.surer is None
             before.title = f"{start.prompt}, {before.count} times until {clock(start.onset_s)}"
             continue
-        title = f"{start.prompt}, {clock(start.onset_s)}, {last.words}"
-        newest[lane] = _Bar(lane, left, right, title)
+        title = f"{told(last)}, {clock(start.onset_s)}, {last.words}"
+        newest[lane] = _Bar(lane, left, right, title, last.surer is None)
         bars.append(newest[lane])
     return bars
 
@@ -141,7 +146,8 @@ def azimuths(
     sounding = np.flatnonzero(activity >= SOUNDING)
     sounding = sounding[:: max(1, sounding.size // MAX_DOTS)]
     owner = np.full(len(time_s), -1)  # the rule that alerts at each step
-    for start, last in reversed(alerts):
+    last_leads = sorted(reversed(alerts), key=lambda pair: pair[1].surer is None)
+    for start, last in last_leads:
         if start.rule in rules:
             span = start.onset_s, start.onset_s + (last.duration_s or 0.0) + 0.1
             first, end = np.searchsorted(time_s, span)
@@ -183,7 +189,7 @@ def polar(
                 f'A{radius:.1f} {radius:.1f} 0 0 0 {b[0]:.1f} {b[1]:.1f}z"/>'
             )
     drawn = set()
-    for start, last in alerts:
+    for start, last in sorted(alerts, key=lambda pair: pair[1].surer is None):
         place = start.rule, round(last.azimuth_deg)
         if start.rule in rules and place not in drawn:
             drawn.add(place)

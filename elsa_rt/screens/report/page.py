@@ -88,8 +88,10 @@ def page(found: Collected, rules: Sequence[Rule], about: About) -> str:
         f'<img class="spectrum" style="{place}" src="{spectrogram(found.picture)}" '
         'alt="spectrogram, coloured by direction">'
     )
-    lanes = timeline(axis, prompts, alerts, found.near) if prompts else ""
-    overview = f"<h2>Prompts</h2>\n{prompts_table(prompts, alerts, found.near)}" if prompts else ""
+    joined = [(one, one) for _, last in alerts for one in last.joined]
+    bars = sorted([*alerts, *joined], key=lambda pair: pair[0].onset_s)
+    lanes = timeline(axis, prompts, bars, found.near) if prompts else ""
+    overview = f"<h2>Prompts</h2>\n{prompts_table(prompts, bars, found.near)}" if prompts else ""
     return f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -109,8 +111,9 @@ def page(found: Collected, rules: Sequence[Rule], about: About) -> str:
 {lanes}
 {picture}
 </div></div>
-<p class="faint">Bars are alerts, ticks near misses. In the spectrogram blue is in front, violet
-left, amber behind, green right, and grey from all around.</p>
+<p class="faint">Bars are alerts, faint where another rule was surer of the sound, ticks near
+misses. In the spectrogram blue is in front, violet left, amber behind, green right, and grey from
+all around.</p>
 <h2>Where</h2>
 <div class="scroll"><div class="wide">
 {azimuths(axis, time_s, azimuth_deg, activity, ids, alerts)}
