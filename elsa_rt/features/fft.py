@@ -65,7 +65,11 @@ def transform(stages: NDArray[np.int64], table: Floats, one: Floats, other: Floa
     for stage in range(stages.size):
         radix = stages[stage]
         x, y = (other, one) if swapped else (one, other)
-        if radix == 4:
+        if radix == 4 and stage == 0:  # a number of neighbours that the compiler knows
+            _by_four(x, y, n, SIGNALS, table, at)
+        elif radix == 4 and stage == 1:
+            _by_four(x, y, n, 4 * SIGNALS, table, at)
+        elif radix == 4:
             _by_four(x, y, n, s, table, at)
         else:
             _by_two(x, y, n, s, table, at)
@@ -82,13 +86,15 @@ def take_apart(packed: Floats, spectrum: Floats) -> None:
 
     Channels 0 and 1 are the parts of the first signal, 2 and 3 those of the second.
     """
-    n = packed.shape[1] // SIGNALS
-    half = np.float32(0.5)
+    n, half = packed.shape[1] // SIGNALS, np.float32(0.5)
+    real, imaginary = packed[0], packed[1]
     for signal in range(SIGNALS):
-        first, second = spectrum[2 * signal], spectrum[2 * signal + 1]
-        for k in range(spectrum.shape[2]):
-            here = SIGNALS * k + signal
-            mirror = SIGNALS * ((n - k) % n) + signal
-            re, im, r2, i2 = packed[0, here], packed[1, here], packed[0, mirror], packed[1, mirror]
-            first[0, k], first[1, k] = half * (re + r2), half * (im - i2)
-            second[0, k], second[1, k] = half * (im + i2), half * (r2 - re)
+        first_r, first_i = spectrum[2 * signal, 0], spectrum[2 * signal, 1]
+        second_r, second_i = spectrum[2 * signal + 1, 0], spectrum[2 * signal + 1, 1]
+        first_r[0], second_r[0] = real[signal], imaginary[signal]
+        first_i[0] = second_i[0] = 0
+        for k in range(1, spectrum.shape[2]):  # without a remainder it becomes vector code
+            here, mirror = SIGNALS * k + signal, SIGNALS * (n - k) + signal
+            re, im, r2, i2 = real[here], imaginary[here], real[mirror], imaginary[mirror]
+            first_r[k], first_i[k] = half * (re + r2), half * (im - i2)
+            second_r[k], second_i[k] = half * (im + i2), half * (r2 - re)
