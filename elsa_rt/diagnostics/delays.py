@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.diagnostics.neighbours import DEPENDENT, rounding_share
+from elsa_rt.jit.kernel import Kernel
 
 MOST = 4_800  # samples later at most; buffers of drivers are 4,096 or fewer
 PIECE = 1_024  # samples that are looked for in the other channels
@@ -22,6 +23,11 @@ SHAPE_ERROR = 0.1  # of the peak: far more than rounding adds to a copy at `DEPE
 ALIKE = 0.99  # correlation of the piece that is worth a close look
 LIVELY = 0.25  # of the steps must differ from 0: few blips are alike by chance
 TONE_LINES, TONE_SHARE = 12, 0.97  # of the power in so few lines: a tone, which is its own delay
+
+ENERGY = Kernel(
+    "elsa_rt.diagnostics.channel_kernels", "add_step_energy", "i d1 f1",
+    uses=["elsa_rt.jit.vector", "elsa_rt.diagnostics.rails"],
+)  # fmt: skip
 
 PAIRS = tuple(combinations(range(4), 2))
 
@@ -61,9 +67,9 @@ def look(
     """
     if samples.shape[1] < LEAST or not used.any():
         return
-    steps = np.diff(samples, axis=1)  # no DC, and high tones count
-    at = MARGIN + _loudest(steps if used.all() else steps[used], MARGIN)
-    steps = steps[:, at - MARGIN : at + PIECE + MARGIN].copy()
+    at = MARGIN + _loudest(samples[:, MARGIN : samples.shape[1] - MARGIN], used)
+    # steps from sample to sample: no DC, and high tones count
+    steps = np.diff(samples[:, at - MARGIN : at + PIECE + MARGIN + 1], axis=1)
     yield None
     level = np.sqrt((steps[:, MARGIN : MARGIN + PIECE] ** 2).sum(axis=1))
     for one, other in pairs:
@@ -116,12 +122,14 @@ def _products(piece: NDArray[np.floating], around: NDArray[np.floating]) -> NDAr
     return np.asarray(np.fft.irfft(spectrum, SIZE)[: 2 * MOST + 1])
 
 
-def _loudest(steps: NDArray[np.floating], margin: int) -> int:
-    """Where the loudest piece begins, of those with ``margin`` on both sides, from the first."""
-    inner = steps[:, margin : steps.shape[1] - margin]
-    count = inner.shape[1] // PIECE
-    pieces = inner[:, : count * PIECE].reshape(len(inner), count, PIECE)
-    return PIECE * int(np.einsum("cnk,cnk->n", pieces, pieces).argmax())
+def _loudest(samples: NDArray[np.floating], used: NDArray[np.bool_]) -> int:
+    """Where the piece begins whose steps are the loudest in the ``used`` channels together."""
+    energy = np.zeros((samples.shape[1] - 1) // PIECE)
+    add = ENERGY.bind(PIECE, energy)
+    for channel in np.flatnonzero(used).tolist():
+        row = samples[channel, : energy.size * PIECE + 1]
+        add(np.ascontiguousarray(row, np.float32))
+    return PIECE * int(energy.argmax())
 
 
 def _levels(around: NDArray[np.floating]) -> NDArray[np.float64]:

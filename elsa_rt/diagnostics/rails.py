@@ -16,7 +16,10 @@ STANDING = (RUN, 8)  # samples at such a rail: a steep peak may have four in the
 FEW = 4096  # samples tell the middle as well as all
 CROWDED = 4  # times as many samples at the rail as in the three tolerances below it
 
-STANDS = Kernel("elsa_rt.diagnostics.rail_kernels", "stands", "f1 f1", uses=[__name__])
+STANDS = Kernel(
+    "elsa_rt.diagnostics.channel_kernels", "stands", "f1 f1",
+    uses=["elsa_rt.jit.vector", __name__],
+)  # fmt: skip
 
 
 def rail_counts(
