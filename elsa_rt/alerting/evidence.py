@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,48 +14,44 @@ from elsa_rt.scoring.scorer import Match
 ONSET_WITHIN_S = 1.0
 """If activity began longer than this before the first step that held, it was another sound's."""
 
-EVIDENCE = np.dtype(
-    [
-        ("steps", np.int64),  # that held
-        ("peak", np.float32),  # of their scores
-        ("total", np.float64),  # sum of their scores
-        ("rate", np.float64),  # false alarms an hour at their peak
-        ("onset_s", np.float64),
-        ("last_s", np.float64),  # end of the last of them
-    ]
-)
 
-NONE = np.array((0, 0.0, 0.0, math.nan, math.nan, math.nan), EVIDENCE)
+@dataclass
+class Held:
+    """The steps of one rule that held, in the present run or alert."""
+
+    onset_s: float
+    steps: int = 0
+    peak: float = 0.0  # of their scores
+    total: float = 0.0  # sum of their scores
+    rate: float = math.nan  # false alarms an hour at their peak
+    last_s: float = math.nan  # end of the last of them
 
 
 class Evidence:
-    """Accumulates the steps that hold, for the present run or alert of each of p rules.
+    """Accumulates the steps that hold, for the present run or alert of each rule.
 
     Parameters
     ----------
-    count : int
-        Rules.
     step_s : seconds of a step
     """
 
-    def __init__(self, count: int, step_s: float) -> None:
-        self._count, self._step_s = count, step_s
+    def __init__(self, step_s: float) -> None:
+        self._step_s = step_s
         self.reset()
 
     def reset(self) -> None:
         """The next step is the first of a stream."""
-        self._of = np.full(self._count, NONE)
-        self._has_some = False  # whether anything was taken that is not forgotten
+        self._of: dict[int, Held] = {}  # the rules that have steps which count
         self._sounding_s: list[float] = []  # since when each slot is, or NaN
 
     def inherit(self, before: Evidence, mapping: RuleMapping) -> None:
         """Go on with the rules that ``before`` has, too."""
-        self._of[mapping.new] = before._of[mapping.old]
-        self._has_some = before._has_some
+        shared = zip(*mapping, strict=True)
+        self._of = {new: before._of[old] for new, old in shared if old in before._of}
         self._sounding_s = before._sounding_s
 
-    def __getitem__(self, rule: int) -> np.void:
-        """The evidence of one rule, a record with the fields of `EVIDENCE`."""
+    def __getitem__(self, rule: int) -> Held:
+        """The evidence of one rule that has an open alert, or steps that count towards one."""
         return self._of[rule]
 
     def step(
@@ -62,22 +59,16 @@ class Evidence:
     ) -> None:
         """Take which rules hold (p,) at this step; those that are not ``pending`` are forgotten."""
         onset_s = self._onsets(time_s - self._step_s, sound.activity.tolist())
-        if self._has_some:
-            self._of[~pending] = NONE
-            self._has_some = bool(pending.any())
-        if not holds.any():
-            return
-        self._has_some = True
-        of = self._of[holds]
-        score = match.score[holds]
-        first = of["steps"] == 0
-        of["onset_s"][first] = np.array(onset_s)[match.slot[holds][first]]
-        of["steps"] += 1
-        of["total"] += score
-        of["peak"] = np.maximum(of["peak"], score)
-        of["rate"] = np.fmin(of["rate"], match.false_alarms_per_hour[holds])
-        of["last_s"] = time_s
-        self._of[holds] = of
+        for rule in [rule for rule in self._of if not pending[rule]]:
+            del self._of[rule]
+        for rule in holds.nonzero()[0].tolist():
+            score = float(match.score[rule])
+            held = self._of.setdefault(rule, Held(onset_s[match.slot[rule]]))
+            held.steps += 1
+            held.total += score
+            held.peak = max(held.peak, score)
+            held.rate = float(np.fmin(held.rate, match.false_alarms_per_hour[rule]))
+            held.last_s = time_s
 
     def _onsets(self, begin_s: float, activity: list[float]) -> list[float]:
         """Onset of what each slot hears in the step that begins at ``begin_s``."""

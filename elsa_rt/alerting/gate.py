@@ -77,7 +77,7 @@ class AlertGate:
         self._run = f"{config.run}-" if config.run else ""
         self._group = config.alert_group
         self.life = AlertLifecycle(start, end, times_of(rules, config, step_s))
-        self._evidence = Evidence(len(rules), step_s)
+        self._evidence = Evidence(step_s)
         self._alerts = self._events = 0  # outlive reset: an id never comes twice from one gate
         self.delay_s = 0.0
         self.reset()
@@ -169,7 +169,7 @@ class AlertGate:
 
     def _begin(self, rule: int, time_s: float, place: Track) -> None:
         self._alerts += 1
-        latency_s = time_s + self.delay_s - float(self._evidence[rule]["onset_s"])
+        latency_s = time_s + self.delay_s - self._evidence[rule].onset_s
         name = f"{self._rules[rule].id}-{self._run}{self._alerts:06d}"
         event = self._event_of(place)
         self._open[rule] = OpenAlert(name, event, place.id, latency_s, place, place, time_s)
@@ -186,7 +186,7 @@ class AlertGate:
         """The messages of the open alerts that are due; those of ``held`` are heard now."""
         if not self._open:
             return []
-        compare(self._open, lambda rule: float(self._evidence[rule]["peak"]), held)
+        compare(self._open, lambda rule: self._evidence[rule].peak, held)
         begun = self._lead(held)
         told = []
         for rule, alert in sorted(self._open.items(), key=lambda pair: pair[1].joins):
@@ -267,8 +267,8 @@ class AlertGate:
 
     def _ended(self, rule: int, time_s: float) -> Alert:
         evidence = self._evidence[rule]
-        duration_s = float(evidence["last_s"] - evidence["onset_s"])
-        return self._alert("end", rule, time_s, float(evidence["peak"]), duration_s)
+        duration_s = evidence.last_s - evidence.onset_s
+        return self._alert("end", rule, time_s, evidence.peak, duration_s)
 
     def _joined(self, alert: OpenAlert, state: State, time_s: float) -> tuple[Alert, ...]:
         """What has joined an open alert that is told as ``state``, the surest first."""
@@ -278,7 +278,7 @@ class AlertGate:
                 found.append(self._ended(rule, time_s))
                 continue
             mine: State = "update" if self._open[rule].state else "start"
-            found.append(self._alert(mine, rule, time_s, float(self._evidence[rule]["peak"])))
+            found.append(self._alert(mine, rule, time_s, self._evidence[rule].peak))
         return tuple(sorted(found, key=lambda one: -one.peak))
 
     def _alert(
@@ -301,10 +301,10 @@ class AlertGate:
             uncertainty_deg=place.uncertainty_deg,
             speed_deg_s=place.speed_deg_s,
             distance_m=place.distance_m,
-            peak=float(evidence["peak"]),
-            mean=float(evidence["total"] / evidence["steps"]),
-            false_alarms_per_hour=float(evidence["rate"]),
-            onset_s=float(evidence["onset_s"]),
+            peak=evidence.peak,
+            mean=evidence.total / evidence.steps,
+            false_alarms_per_hour=evidence.rate,
+            onset_s=evidence.onset_s,
             latency_s=alert.latency_s,
             duration_s=duration_s,
             surer=alert.surer or None,

@@ -104,7 +104,7 @@ class AlertLifecycle:
         """Take the scores (p,) of the step that ended at ``time_s``, and what they must reach."""
         required = self.required if required is None else required
         reaches = score >= required
-        if self.is_idle and not reaches.any():  # most often
+        if self.is_idle and not np.count_nonzero(reaches):  # most often
             self._confirmation.pause()
             return self._nothing
         ready = self.is_open | (time_s > np.maximum(self._ready_s, self._limited_s))
@@ -112,9 +112,9 @@ class AlertLifecycle:
         confirmed = self._confirmation.step(holds) | (holds & (score >= self._sure))
         ended = self.is_open & (self._confirmation.steps_below >= self._times.release)
         started = ~self.is_open & confirmed
-        if ended.any():
+        if np.count_nonzero(ended):
             self._close(ended, time_s)
-        if started.any():
+        if np.count_nonzero(started):
             self._open(started, time_s)
         self.is_idle = not (self.is_open.any() or self._confirmation.running.any())
         return Transitions(holds, ended, started)
