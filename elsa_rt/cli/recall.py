@@ -144,10 +144,17 @@ def _show(answer: Recollection, arguments: argparse.Namespace, zone: tzinfo | No
         if arguments.histogram:
             print(json.dumps(answer.summary(), ensure_ascii=False, allow_nan=False))
         return
+    from elsa_rt.memory.answer import HEARD
     from elsa_rt.screens.history import histogram_lines, rows_table
 
     if answer.rows:
         print("\n".join(rows_table(answer.rows, zone)))
+        if not answer.heard:
+            print(
+                f"nothing in {arguments.store} sounds like it: no score reaches {HEARD}, where "
+                "alerts start; these are the nearest",
+                file=sys.stderr,
+            )
     else:
         print(f"nothing was found in {arguments.store}", file=sys.stderr)
     if arguments.histogram:

@@ -41,6 +41,18 @@ def test_a_table_shows_when_and_where(past: Path, bundle: Path, capsys: Capture)
     assert direction.split() == ["behind", "█" * 24, "1"]
 
 
+def test_where_nothing_sounds_like_it_the_nearest_are_said_to_be_no_more(
+    past: Path, bundle: Path, capsys: Capture
+) -> None:
+    asked = ["--store", str(past), "--bundle", str(bundle), "--azimuth", "120,-120"]
+    assert main(["recall", "hiss", *asked]) == 0
+    assert "nothing" not in capsys.readouterr().err
+    assert main(["recall", "hum", *asked]) == 0
+    table, said = capsys.readouterr()
+    assert "behind" in table
+    assert f"nothing in {past} sounds like it: no score reaches 0.5" in said
+
+
 def test_json_is_an_object_a_line(past: Path, bundle: Path, capsys: Capture) -> None:
     asked = ["recall", "hum", "--store", str(past), "--bundle", str(bundle), "--json"]
     assert main([*asked, "--histogram"]) == 0
