@@ -59,13 +59,17 @@ class SecondOpening:
         if self._found is not None:
             found, self._found = self._found, None
             return found
-        trying = self._thread is not None and self._thread.is_alive()
-        if now >= self._due and not trying:
+        if now >= self._due and not self.trying:
             self._thread = threading.Thread(target=self._try, name=THREAD, daemon=True)
             self._thread.start()
             self._pause = min(2 * self._pause, LONGEST_PAUSE_S)
             self._due = now + self._pause
         return None
+
+    @property
+    def trying(self) -> bool:
+        """Whether it is being opened now."""
+        return self._thread is not None and self._thread.is_alive()
 
     def close(self) -> None:
         """Open nothing more; what is being opened is closed as soon as it is."""

@@ -13,6 +13,7 @@ from elsa_rt.errors import DeviceError
 from elsa_rt.sources.base import Source
 from elsa_rt.sources.second_opening import STILL_S, THREAD, SecondOpening, is_still
 from elsa_rt.sources.supervised import SupervisedSource
+from tests.support.hearings import until
 
 RATE, SIZE = 16_000, 1_600
 LIMIT_S = 10
@@ -103,7 +104,7 @@ def test_a_microphone_that_is_muted_stays_open(value: float) -> None:
     for _ in range(120):
         assert second.look(Block(np.full((4, SIZE), value, np.float32), RATE, 0)) is None
         clock.now_s += 1
-        wait_for_threads()
+        until(lambda: not second.trying)
     assert len(opened) == len([STILL_S, 15, 35, 65, 95])  # pauses of 10, 20 and then 30 s
     assert all(one.closed for one in opened)
 
@@ -119,7 +120,7 @@ def test_a_device_that_takes_no_second_program_stays_open() -> None:
     for _ in range(20):
         assert second.look(still()) is None
         clock.now_s += 1
-        wait_for_threads()
+        until(lambda: not second.trying)
     assert len(tries) == 2
 
 
