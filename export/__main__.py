@@ -23,6 +23,7 @@ TOOLS = {
     "distil": ("export.bundles.clap.distil", "a streaming, spatial student of a ClapModel"),
     "evaluate": ("export.evaluate", "labels, directions and binding of a bundle"),
     "evaluate-alerts": ("export.evaluate.alerts", "false alarms and misses in a simulated home"),
+    "choose-reach": ("export.evaluate.alerts.feedback.reach", "how far a false mark reaches"),
     "evaluate-recall": ("export.evaluate.recall", "answers of a memory of a simulated home"),
     "evaluate-pairs": ("export.evaluate.two_sounds", "two sounds at once, with one slot and two"),
     "evaluate-levels": ("export.evaluate.levels", "how a bundle hears quiet microphones"),

@@ -29,15 +29,16 @@ many there are. Clear sounds of the bundled model stand 10 to 23 above what star
 BELOW = 4.0
 """How far below the threshold what was marked false is put: louder occasions score higher."""
 
-ALIKE = (0.86, 0.92)
+Reach = tuple[float, float]
+
+ALIKE: Reach = (0.84, 0.9)
 """Cosines between a step and one of a mark, in the whitened space of `Statistics.compress`, from
-which on it counts, and counts in full. The best step of a later occasion of one look-alike reaches
-0.87 in nine of ten cases; of a true sound at its place it stays below 0.85 but for sounds that the
-model can hardly tell apart, as sighing and groaning. A narrow reach needs two or three marks of a
-look-alike that varies, and spares the sounds of the rule. Chosen with a look at the ten homes of
-the figures as well (`export.evaluate.alerts.feedback`). Chosen on ten others alone it were 0.88 to
-0.94 (there 93 % less false alarms and 5.0 points of misses at the place), which comes to 84 % and
-12.5 points in those of the figures, for 90 % and 13.3 (model 0.2.0)."""
+which on it counts, and counts in full. A narrow reach needs two or three marks of a look-alike that
+varies, and spares the sounds of the rule: what is lost are sounds that the model can hardly tell
+apart, as sighing and groaning. Chosen on the homes of calibration alone, where 0.82 to 0.84 meet
+all goals (`python -m export choose-reach`, model 0.3.0): 92 % less false alarms after three marks,
+0.6 points of misses more elsewhere and 1.2 at the place. (0.86, 0.92), which was chosen with a look
+at the homes of the figures, comes to 88 %, 0.6 and 2.1 there."""
 
 NEAR_DEG = (25.0, 45.0)
 """Angles to the direction of a mark up to which it counts in full, and from which on not at all."""
@@ -78,6 +79,8 @@ class FeedbackGate:
         What was said counts half as much after so long.
     clock : callable
         Gives the Unix time.
+    alike : Reach
+        How far a mark reaches, see `ALIKE`.
     """
 
     def __init__(
@@ -88,11 +91,12 @@ class FeedbackGate:
         fits: str,
         half_life_days: float,
         clock: Callable[[], float] = time.time,
+        alike: Reach = ALIKE,
     ) -> None:
         self._rules = {rule.id: index for index, rule in enumerate(rules) if rule.learn}
         self._count = len(rules)
         self._store, self._statistics, self._fits = store, statistics, fits
-        self._half_life_days, self._clock = half_life_days, clock
+        self._half_life_days, self._clock, self._alike = half_life_days, clock, alike
         self._looked_s = self._aged_s = -np.inf
         self._version = -1
         self._marks: _Marks | None = None
@@ -141,7 +145,7 @@ class FeedbackGate:
         parts = np.einsum("kd,cd->kc", sound.embedding - statistics.mean, statistics.basis)
         parts /= statistics.scale
         parts /= np.maximum(np.linalg.norm(parts, axis=1, keepdims=True), 1e-9)
-        return _likeness(parts, sound.direction, marks) * marks.weight
+        return _likeness(parts, sound.direction, marks, self._alike) * marks.weight
 
     def _look(self, time_s: float) -> None:
         if time_s - self._looked_s >= LOOK_S:
@@ -175,7 +179,7 @@ def resembles(
     found = _of_marks(marks, np.zeros(len(marks), np.intp), np.ones(len(marks)))
     parts = sounds.astype(np.float32)
     parts /= np.maximum(np.linalg.norm(parts, axis=1, keepdims=True), 1e-9)
-    return np.asarray((_likeness(parts, direction, found) > 0).any(axis=1))
+    return np.asarray((_likeness(parts, direction, found, ALIKE) > 0).any(axis=1))
 
 
 def _of_marks(marks: Sequence[Mark], rule: NDArray[np.intp], weight: Floats) -> _Marks:
@@ -193,11 +197,13 @@ def _of_marks(marks: Sequence[Mark], rule: NDArray[np.intp], weight: Floats) -> 
     )
 
 
-def _likeness(parts: NDArray[np.float32], direction: NDArray[np.floating], marks: _Marks) -> Floats:
+def _likeness(
+    parts: NDArray[np.float32], direction: NDArray[np.floating], marks: _Marks, reach: Reach
+) -> Floats:
     """How much each of q marks is about each of n steps, 0..1 (n, q); ``parts`` have length 1."""
     found = np.einsum("kc,mc->km", parts, marks.sounds)
     cosine = np.maximum.reduceat(found, marks.firsts, axis=1)
-    alike = np.clip((cosine - ALIKE[0]) / (ALIKE[1] - ALIKE[0]), 0, 1)
+    alike = np.clip((cosine - reach[0]) / (reach[1] - reach[0]), 0, 1)
     towards = np.clip(np.einsum("kx,qx->kq", direction, marks.direction), -1, 1)
     off_deg = np.degrees(np.arccos(towards))
     near = np.clip((NEAR_DEG[1] - off_deg) / (NEAR_DEG[1] - NEAR_DEG[0]), 0, 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,8 @@ from export.evaluate.alerts.feedback.homes import (
     TRUE_THERE,
     Home,
 )
+from export.evaluate.alerts.feedback.reach import best_reach, table
+from export.evaluate.alerts.feedback.reach import main as choose_reach
 from export.evaluate.alerts.feedback.rule import HomeRule
 from export.evaluate.alerts.feedback.simulation import mistaken, simulate
 from export.scenes.home_hours import HomeRecording
@@ -100,3 +104,38 @@ def test_the_figures_are_those_of_the_counts() -> None:
     assert "| 3 | -90 % | -90 % | +8.3 points | +25.0 points |" in text
     assert "NOT met" in text
     assert "was not measured" in feedback_markdown({"homes": [], "summary": summary([])})
+
+
+def test_the_reach_that_misses_least_is_chosen_of_those_that_meet_the_goals() -> None:
+    def figures(less: float, elsewhere: float, there: float) -> dict[str, Any]:
+        three = {
+            "less_false_alarms": less, "more_missed": elsewhere, "more_missed_there": there,
+        }  # fmt: skip
+        return {"3": three, "mistaken": 0.0}
+
+    found = {
+        (0.7, 0.8): figures(0.99, 0.01, 0.06),  # misses too much
+        (0.8, 0.9): figures(0.95, 0.01, 0.02),
+        (0.84, 0.9): figures(0.91, 0.0, 0.01),
+        (0.84, 0.94): figures(0.905, 0.0, 0.01),
+        (0.9, 0.94): figures(0.85, 0.0, 0.0),  # spares too much
+    }
+    assert best_reach(found) == (0.84, 0.9)
+    assert "| 0.84, 0.90 (present) | -91.0 % | +0.0 | +1.0 | +0.0 |" in table(found)
+    assert best_reach({(0.9, 0.94): figures(0.85, 0.0, 0.0)}) is None
+
+
+def test_a_wider_reach_silences_what_is_less_alike(home: Home, rule: HomeRule) -> None:
+    wide = copy(rule)
+    wide._reach = (0.0, 0.1)
+    (narrow_lost, wide_lost) = (
+        before.found_there - after.found_there
+        for before, after in (
+            (simulate(home, one, 0), simulate(home, one, 3)) for one in (rule, wide)
+        )
+    )
+    assert narrow_lost < wide_lost
+
+
+def test_reach_of_a_missing_working_directory(bundle: Path, tmp_path: Path) -> None:
+    assert choose_reach([str(bundle), str(tmp_path)]) == 2

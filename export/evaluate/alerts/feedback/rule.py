@@ -13,7 +13,7 @@ from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.rule import rules_of
 from elsa_rt.scoring.confirmation import confirmed_threshold, sure_above, times_of
 from elsa_rt.scoring.feedback import FeedbackStore
-from elsa_rt.scoring.feedback_gate import FeedbackGate
+from elsa_rt.scoring.feedback_gate import ALIKE, FeedbackGate, Reach
 from elsa_rt.scoring.marks import AlertSounds, spread
 from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.statistics import Statistics
@@ -25,9 +25,10 @@ KEEP = "home"
 
 
 class HomeRule:
-    """The rule of one home: its scores and its thresholds."""
+    """The rule of one home: its scores and its thresholds, and how far its marks reach."""
 
-    def __init__(self, bundle: ModelBundle, label: str) -> None:
+    def __init__(self, bundle: ModelBundle, label: str, reach: Reach = ALIKE) -> None:
+        self._reach = reach
         self._statistics, self._bundle = Statistics.of(bundle), bundle
         self.rule = rules_of([phrases(label)[0]])[0]
         config = Config()
@@ -43,7 +44,9 @@ class HomeRule:
     def gate(self, store: FeedbackStore) -> FeedbackGate:
         """What ``store`` says of the rule."""
         half_life = Config().feedback_half_life_days
-        return FeedbackGate([self.rule], store, self._statistics, KEEP, half_life)
+        return FeedbackGate(
+            [self.rule], store, self._statistics, KEEP, half_life, alike=self._reach
+        )
 
     def logit(self, heard: HomeRecording, gate: FeedbackGate) -> NDArray[np.float64]:
         """Log odds (n,) of a stream."""

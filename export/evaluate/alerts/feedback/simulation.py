@@ -62,9 +62,14 @@ def feedback_report(
     bundle: ModelBundle, world: World, count: int, cache: Path | None = None
 ) -> dict[str, Any]:
     """The figures over ``count`` homes; each share with its lowest and highest home."""
+    lived = list(homes(bundle, world, count, cache))
+    return figures_of(lived, [HomeRule(bundle, home.label) for home in lived])
+
+
+def figures_of(lived: Sequence[Home], rules: Sequence[HomeRule]) -> dict[str, Any]:
+    """The figures of homes, each with its rule."""
     rows: list[dict[str, Any]] = []
-    for home in homes(bundle, world, count, cache):
-        rule = HomeRule(bundle, home.label)
+    for home, rule in zip(lived, rules, strict=True):
         marked = {str(marks): simulate(home, rule, marks)._asdict() for marks in MARKS}
         wrong = mistaken(home, rule)
         rows.append(
