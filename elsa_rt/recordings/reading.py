@@ -22,7 +22,7 @@ from elsa_rt.recordings.pieces import LEAD_S, Piece
 from elsa_rt.sources.files import FileSource, shown
 
 READ_S = 2.0
-"""Seconds of sound that are read at once."""
+"""Seconds of sound that are read at once, where many pieces are heard at a time."""
 
 
 class PieceStep(NamedTuple):
@@ -47,6 +47,8 @@ class PieceReader:
         Fresh; other readers must not use it meanwhile.
     lead_s : float, seconds
         How much before the piece is heard.
+    read_s : float, seconds
+        Of sound that are read at once.
     on_block : callable, optional
         Takes the samples of the file as they are read, before the steps that they complete.
 
@@ -70,12 +72,13 @@ class PieceReader:
         profile: Profile,
         features: IntensityFeatures,
         lead_s: float = LEAD_S,
+        read_s: float = READ_S,
         on_block: Callable[[Block], None] | None = None,
     ) -> None:
         self.piece = piece
         self.begin_s = max(0.0, piece.begin_s - lead_s)
         self.unusable = 0
-        self._on_block = on_block
+        self._on_block, self._read_s = on_block, read_s
         self._bundle, self._features = bundle, features
         self._config, self._profile = config, profile
 
@@ -117,7 +120,7 @@ class PieceReader:
             with FileSource(self.piece.recording.path, self._config, lambda _: None) as file:
                 to_foa = ToFoa(self._profile, file.channels, file.rate, rate, high_pass=True)
                 at = file.seek(round(self.begin_s * file.rate))
-                frames = round(READ_S * file.rate)
+                frames = round(self._read_s * file.rate)
                 count = frames
                 while count == frames:
                     samples = file.read(frames)
