@@ -85,7 +85,9 @@ class Served:
             connection.close()
 
     def watch(self, query: str = "", **more: Any) -> ClientConnection:
-        return connect(f"ws://127.0.0.1:{self.port}/live{query}", open_timeout=5, **more)
+        # a full queue would hold up the closing for ten seconds
+        more = {"open_timeout": 5, "max_queue": None, **more}
+        return connect(f"ws://127.0.0.1:{self.port}/live{query}", **more)
 
 
 @pytest.fixture
