@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from elsa_rt.config import Config
 from elsa_rt.demo import demo_path, demo_prompts
 from elsa_rt.diagnostics.channel_tally import ChannelTally
+from elsa_rt.diagnostics.cross_spectra import BandSpectra
+from elsa_rt.diagnostics.delays import delayed
+from elsa_rt.diagnostics.rails import rail_counts
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.text import encode_texts
 from elsa_rt.features.high_pass import HighPass
@@ -25,6 +28,8 @@ from elsa_rt.hearing import Score
 from elsa_rt.jit import shipped
 from elsa_rt.listener import Listener
 from elsa_rt.microphones.fir import MatrixFir
+from elsa_rt.microphones.to_foa import Mix
+from elsa_rt.microphones.usable import UsedChannels
 from elsa_rt.outputs.score_text import ScoreText
 
 Arrays = dict[str, NDArray[Any]]
@@ -45,11 +50,26 @@ def kernels() -> Arrays:
     )
     return {
         **found,
+        **health(foa),
+        "used channels": UsedChannels((4, 2, 3, 1)).step(foa)[0],
+        "channels mixed": Mix(noise.normal(0, 1, (4, 4)).astype(np.float32)).step(foa),
         "high-pass": HighPass(32_000).step(foa),
         "FIR filters": np.concatenate([fir.step(foa), fir.flush()], axis=1),
         "two directions": np.array([one.direction for one in pairs]),
         "shares of two directions": np.array([one.share for one in pairs]),
         "text of scores": np.array(ScoreText().text(scores)),
+    }
+
+
+def health(foa: NDArray[np.float32]) -> Arrays:
+    """What faults of the channels are judged by, and one that is found."""
+    spectra, clipped, copied = BandSpectra(10, 27), np.clip(foa, -0.15, 0.15), foa.copy()
+    spectra.add(foa)
+    copied[3, 300:] = copied[0, :-300]
+    return {
+        "cross-spectra": spectra.mean,
+        "samples at a rail": rail_counts(clipped),
+        "delayed channels": np.array(delayed(copied, np.ones(4, bool)), np.int64),
     }
 
 
