@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.alerting.evidence import Evidence
 from elsa_rt.alerting.lifecycle import AlertLifecycle
-from elsa_rt.alerting.open_alerts import OpenAlert, compare
+from elsa_rt.alerting.open_alerts import OpenAlert, compare, led_by, newly_told
 from elsa_rt.audio.ambisonics import direction_from_angles
 from elsa_rt.config import Config
 from elsa_rt.encoder.output import EncoderOutput
@@ -187,7 +187,7 @@ class AlertGate:
         if not self._open:
             return []
         compare(self._open, lambda rule: self._evidence[rule].peak, held)
-        begun = self._lead(held)
+        begun = newly_told(self._open, held, self._group)
         told = []
         for rule, alert in sorted(self._open.items(), key=lambda pair: pair[1].joins):
             if rule not in begun and (alert.joins or not self._is_due(rule, time_s, rule in held)):
@@ -202,22 +202,6 @@ class AlertGate:
             alert.told_joined = {(one.id, one.state == "end") for one in message.joined}
             told.append(message)
         return sorted(told, key=lambda one: (one.state == "start", one.surer is not None))
-
-    def _lead(self, held: Collection[int]) -> list[int]:
-        """The rules whose alerts begin now, or are told by themselves from now on."""
-        begun = [rule for rule, alert in self._open.items() if alert.state is None]
-        if not self._group:
-            return begun
-        for rule in begun:
-            self._open[rule].joins = bool(self._open[rule].surer)
-        for leads in (True, False):  # first the surest, then what is led by none that is told
-            told = {alert.id for alert in self._open.values() if not alert.joins}
-            for rule, alert in self._open.items():
-                free = not alert.surer if leads else alert.surer not in told
-                if alert.joins and free and rule in held:
-                    alert.joins = False
-                    begun.append(rule)
-        return begun
 
     def _follows(self, rule: int, alert: OpenAlert, place: Track) -> bool:
         """Whether an alert is at ``place`` now.
@@ -234,7 +218,7 @@ class AlertGate:
 
     def _is_due(self, rule: int, time_s: float, held: bool) -> bool:
         alert = self._open[rule]
-        joined = {(self._open[one].id, False) for one in self._led_by(alert)}
+        joined = {(self._open[one].id, False) for one in led_by(self._open, alert)}
         if (joined | {(one.id, True) for one in alert.over}) - alert.told_joined:
             return True  # what joins it, or is over, is told at once
         passed = time_s - alert.told_s + 1e-6
@@ -244,10 +228,6 @@ class AlertGate:
             return False
         moved = passed >= MIN_UPDATE_S and _moved_deg(alert.told, alert.place) > MOVED_DEG
         return moved or passed >= self._update_s
-
-    def _led_by(self, leader: OpenAlert) -> list[int]:
-        """The rules whose open alerts have joined that of ``leader``."""
-        return [r for r, one in self._open.items() if one.joins and one.surer == leader.id]
 
     def _close(self, rules: Sequence[int], time_s: float) -> list[Alert]:
         """End the alerts of ``rules``; returns what is told of it."""
@@ -273,7 +253,7 @@ class AlertGate:
     def _joined(self, alert: OpenAlert, state: State, time_s: float) -> tuple[Alert, ...]:
         """What has joined an open alert that is told as ``state``, the surest first."""
         found = list(alert.over)
-        for rule in self._led_by(alert):
+        for rule in led_by(self._open, alert):
             if state == "end":  # one that is heard still is told by itself from now on
                 found.append(self._ended(rule, time_s))
                 continue

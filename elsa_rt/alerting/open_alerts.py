@@ -1,4 +1,4 @@
-"""Open alerts, and which of those of one sound is the surest."""
+"""Open alerts: which of those of one sound is the surest, and which join it."""
 
 from __future__ import annotations
 
@@ -48,3 +48,28 @@ def compare(
             alert.surer = alerts[other].id
         elif rule in held:
             alert.surer = ""
+
+
+def newly_told(alerts: Mapping[int, OpenAlert], held: Collection[int], grouped: bool) -> list[int]:
+    """The rules whose alerts begin now, or are told by themselves from now on.
+
+    Where alerts are ``grouped``, those that begin join the surest of their track.
+    """
+    begun = [rule for rule, alert in alerts.items() if alert.state is None]
+    if not grouped:
+        return begun
+    for rule in begun:
+        alerts[rule].joins = bool(alerts[rule].surer)
+    for leads in (True, False):  # first the surest, then what is led by none that is told
+        told = {alert.id for alert in alerts.values() if not alert.joins}
+        for rule, alert in alerts.items():
+            free = not alert.surer if leads else alert.surer not in told
+            if alert.joins and free and rule in held:
+                alert.joins = False
+                begun.append(rule)
+    return begun
+
+
+def led_by(alerts: Mapping[int, OpenAlert], leader: OpenAlert) -> list[int]:
+    """The rules whose open alerts have joined that of ``leader``."""
+    return [rule for rule, one in alerts.items() if one.joins and one.surer == leader.id]
