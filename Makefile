@@ -42,7 +42,7 @@ TEST_PACKAGES := $(RUN_PACKAGES) jackd2 espeak-ng mosquitto liblo-tools openssl 
 	bench-memory bench-screens bench-archive bench-release release-before gate gpu-check
 
 demo: $(VENV)/.installed
-	$(BIN)/elsa-rt listen --demo
+	$(BIN)/elsa-rt listen --demo --alert-group
 
 listen: $(VENV)/.installed
 	$(BIN)/elsa-rt listen $(ARGS)

@@ -19,20 +19,22 @@ ROOT = PAGES.parents[1]
 FILES = (ROOT / "README.md", PAGES / "quickstart.md")
 BEGIN, END = "<!-- demo: python -m tests.guide.demo_output --write -->\n", "<!-- /demo -->\n"
 
-COMMAND = r"""$ elsa-rt listen --demo --alerts-only | jq -r 'select(.state == "start") |
-    (if .surer then "also " else "" end) as $also |
-    "\(.time_s) s  \($also)\(.prompt), \(.words) (\(.azimuth_deg | round)°), score \(.score)"'
+COMMAND = r"""$ elsa-rt listen --demo --alert-group --alerts-only | jq -r 'select(.state == "start") |
+    ([.joined[]? | ", also \(.prompt) \(.score)"] | add // "") as $also |
+    "\(.time_s) s  \(.prompt), \(.words) (\(.azimuth_deg | round)°), score \(.score)\($also)"'
 """
 
 
 def starts() -> list[str]:
     """The lines that `COMMAND` prints."""
-    command = [sys.executable, "-m", "elsa_rt", "listen", "--demo", "--alerts-only"]
+    command = [sys.executable, "-m", "elsa_rt", "listen", "--demo", "--alert-group",
+               "--alerts-only"]  # fmt: skip
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     alerts = [one for one in map(json.loads, said.splitlines()) if one["state"] == "start"]
     return [
-        f"{one['time_s']:g} s  {'also ' if 'surer' in one else ''}{one['prompt']}, {one['words']} "
-        f"({round(one['azimuth_deg'])}°), score {one['score']:g}"
+        f"{one['time_s']:g} s  {one['prompt']}, {one['words']} ({round(one['azimuth_deg'])}°), "
+        f"score {one['score']:g}"
+        + "".join(f", also {each['prompt']} {each['score']:g}" for each in one.get("joined", []))
         for one in alerts
     ]
 
