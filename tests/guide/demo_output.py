@@ -20,8 +20,8 @@ FILES = (ROOT / "README.md", PAGES / "quickstart.md")
 BEGIN, END = "<!-- demo: python -m tests.guide.demo_output --write -->\n", "<!-- /demo -->\n"
 
 COMMAND = r"""$ elsa-rt listen --demo --alert-group --alerts-only | jq -r '
-    select(.state == "start") | ([.joined[]? | ", also \(.prompt) \(.score)"] | add // "") as $also |
-    "\(.time_s) s  \(.prompt), \(.words) (\(.azimuth_deg | round)°), score \(.score)\($also)"'
+    select(.state == "start") | ([.joined[]? | ", also \(.prompt) \(.score)"] | add // "") as $on |
+    "\(.time_s) s  \(.prompt), \(.words) (\(.azimuth_deg | round)°), score \(.score)\($on)"'
 """
 
 
