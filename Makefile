@@ -143,7 +143,7 @@ bench-screens: $(VENV)/.installed-for-tests
 bench-archive: $(VENV)/.installed-for-tests
 	$(BIN)/python -m tests.bench.archive $(ARGS)
 
-RELEASE ?= 92b2173
+RELEASE ?= 6ead6f3
 
 release-before: $(VENV)/.installed
 	rm -rf build/release && mkdir -p build/release
