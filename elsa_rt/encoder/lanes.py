@@ -142,8 +142,9 @@ class Lane:
     def took(self, output: EncoderOutput) -> None:
         """The next step has run."""
         self._outputs.append(output)
-        more, self._filled, self._more = self._more, 0, self._step[:0]
-        self._put(more)
+        following, self._more = self._more[: self.block], self._more[self.block :]
+        self._filled = len(following)
+        self._step[: self._filled] = following
 
     def _put(self, mel: NDArray[np.float32]) -> None:
         take = min(self.block - self._filled, len(mel))
