@@ -26,7 +26,7 @@ class UsedChannels:
     """
 
     def __init__(self, numbers: Sequence[int]) -> None:
-        self._count = len(numbers)
+        self._count, self._needed = len(numbers), max(numbers)
         self._take = TAKE.bind(np.array(numbers, np.int64) - 1)
 
     def step(self, samples: NDArray[np.floating]) -> tuple[NDArray[np.float32], int]:
@@ -37,7 +37,14 @@ class UsedChannels:
         float32 (c, n), int
             A copy of the channels that are used, and how many of its samples are `unusable` and
             became silence.
+
+        Raises
+        ------
+        ValueError
+            The source has fewer channels than that.
         """
+        if len(samples) < self._needed:
+            raise ValueError(f"channel {self._needed} of {len(samples)}")
         given = np.ascontiguousarray(samples, np.float32)
         taken = np.empty((self._count, given.shape[1]), np.float32)
         return taken, self._take(given, taken)

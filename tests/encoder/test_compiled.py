@@ -248,6 +248,20 @@ def layer(outputs: int, high: int, wide: int, strides: tuple[int, int], dilation
     return write
 
 
+def unfilled(between: int, outputs: int) -> Callable[[GraphWriter], None]:
+    """A wide convolution over channels that fill no vector."""
+
+    def write(g: GraphWriter) -> None:
+        rng = np.random.default_rng(6)
+        x = g.conv(channels(g), rng.normal(0, 0.3, (between, 8, 1, 1)), rng.normal(0, 1, between))
+        weight = rng.normal(0, 0.2, (outputs, between, 1, 3))
+        y = g.conv(x, weight, rng.normal(0, 1, outputs), pad=1)
+        g.output("y", outputs)
+        g.node("ReduceMean", y, g.integers(2, 3), keepdims=0, to="y")
+
+    return write
+
+
 def head(g: GraphWriter) -> None:
     """Dense layers of odd sizes with a state, parts, and a unit vector."""
     rng = np.random.default_rng(5)
@@ -270,6 +284,8 @@ GRAPHS: dict[str, Callable[[GraphWriter], None]] = {
     "wide product": layer(40, 4, 5, (2, 2), 1),
     "thin product": layer(8, 1, 1, (1, 1), 1),
     "in time": layer(16, 2, 1, (1, 1), 4),
+    "one channel": unfilled(1, 4),
+    "channels that fill no vector": unfilled(17, 33),
     "each channel": layer(8, 3, 3, (1, 1), 2, group=8),
     "each channel, strides": layer(8, 5, 5, (2, 2), 1, group=8),
     "head": head,

@@ -30,3 +30,8 @@ def test_the_largest_sample_is_sound() -> None:
     taken, bad = UsedChannels((1,)).step(np.array([[LARGEST, -LARGEST]], np.float32))
     assert bad == 0
     np.testing.assert_array_equal(taken, [[LARGEST, -LARGEST]])
+
+
+def test_a_channel_that_is_not_there_is_no_memory_of_others() -> None:
+    with pytest.raises(ValueError, match="channel 9 of 4"):
+        UsedChannels((1, 2, 3, 9)).step(np.zeros((4, 10), np.float32))

@@ -1,5 +1,9 @@
 """Numbers of operations and of functions in the table of a program, and sizes of what they read."""
 
+from __future__ import annotations
+
+from elsa_rt.jit.shipped import lanes
+
 CONV, DENSE, DEPTHWISE, MAP, RING = range(5)
 """Kinds of operations."""
 
@@ -14,6 +18,9 @@ COLUMNS = 27
 
 BYTES, WEIGHT = 4, 3
 """Of a float, and of a weight: an integer with a scale for each output, as exact as a float."""
+
+WIDE, WEIGHTS = lanes() * BYTES, lanes() * WEIGHT
+"""Bytes of the values, and of the weights, of a vector."""
 
 
 def panel(left: int) -> int:

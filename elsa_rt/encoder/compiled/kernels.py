@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.encoder.compiled.codes import BYTES, CONV, COPY, DENSE, DEPTHWISE, MAP, RING, SUM
+from elsa_rt.encoder.compiled.convolutions import convolve
+from elsa_rt.encoder.compiled.dense import connect, connect_four
 from elsa_rt.encoder.compiled.depthwise import convolve_each
 from elsa_rt.encoder.compiled.functions import mapped
-from elsa_rt.encoder.compiled.products import connect, connect_four, convolve
 from elsa_rt.encoder.compiled.rows import into_ring
 from elsa_rt.jit import vector as v
 from elsa_rt.jit.numba_compiler import compiled

@@ -32,7 +32,7 @@ RUN = Kernel(
     "elsa_rt.encoder.compiled.kernels", "run", "i2 f1 i1 f2 i1 i1",
     uses=["elsa_rt.jit.vector", *(
         f"elsa_rt.encoder.compiled.{part}"
-        for part in ("codes", "depthwise", "functions", "products", "rows")
+        for part in ("codes", "convolutions", "dense", "depthwise", "functions", "rows")
     )],
 )  # fmt: skip
 

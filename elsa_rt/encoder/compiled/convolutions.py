@@ -1,7 +1,6 @@
-"""Convolutions and dense layers: products with weights of three bytes.
+"""Convolutions with weights of three bytes.
 
-What accumulates stays in eight registers: four columns, or four streams, by two vectors of
-outputs, or two inputs by four of them.
+What accumulates stays in registers: four columns by one, two or three vectors of outputs.
 """
 
 from __future__ import annotations
@@ -11,16 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.encoder.compiled.codes import BYTES, WEIGHT, panel
+from elsa_rt.encoder.compiled.codes import BYTES, WEIGHT, WEIGHTS, WIDE, panel
 from elsa_rt.encoder.compiled.functions import activate
 from elsa_rt.encoder.compiled.rows import oldest, row_at
 from elsa_rt.jit import vector as v
 from elsa_rt.jit.numba_compiler import compiled
 
 Operation = NDArray[np.int64]
-
-ROW, WIDE = v.LANES * WEIGHT, v.LANES * BYTES
-"""Bytes of the weights, and of the values, of a vector."""
 
 _panel = compiled(panel)
 
@@ -74,7 +70,7 @@ def _convolve_three(
         for _ in range(op[13]):
             for k in range(0, op[15] * BYTES, BYTES):
                 one, two, three = (
-                    v.read_weights(w), v.read_weights(w + ROW), v.read_weights(w + 2 * ROW)
+                    v.read_weights(w), v.read_weights(w + WEIGHTS), v.read_weights(w + 2 * WEIGHTS)
                 )  # fmt: skip
                 value = v.read_one(x + k)
                 a0 = v.multiply_add(value, one, a0)
@@ -92,7 +88,7 @@ def _convolve_three(
                 a3 = v.multiply_add(value, one, a3)
                 b3 = v.multiply_add(value, two, b3)
                 c3 = v.multiply_add(value, three, c3)
-                w += 3 * ROW
+                w += 3 * WEIGHTS
             x += op[14] * BYTES
     _end_four(a0, a1, a2, a3, op, row, column, first, memory_at, scale, bias)
     _end_four(b0, b1, b2, b3, op, row, column, first + v.LANES, memory_at, scale + WIDE,
@@ -114,7 +110,7 @@ def _convolve_two(
         x = _first_tap(op, begin, row, column, tap, memory_at)
         for _ in range(op[13]):
             for k in range(0, op[15] * BYTES, BYTES):
-                one, two = v.read_weights(w), v.read_weights(w + ROW)
+                one, two = v.read_weights(w), v.read_weights(w + WEIGHTS)
                 value = v.read_one(x + k)
                 a0 = v.multiply_add(value, one, a0)
                 b0 = v.multiply_add(value, two, b0)
@@ -127,7 +123,7 @@ def _convolve_two(
                 value = v.read_one(x + 3 * step + k)
                 a3 = v.multiply_add(value, one, a3)
                 b3 = v.multiply_add(value, two, b3)
-                w += 2 * ROW
+                w += 2 * WEIGHTS
             x += op[14] * BYTES
     _end_four(a0, a1, a2, a3, op, row, column, first, memory_at, scale, bias)
     _end_four(b0, b1, b2, b3, op, row, column, first + v.LANES, memory_at, scale + WIDE,
@@ -151,7 +147,7 @@ def _convolve_one(
                 a1 = v.multiply_add(v.read_one(x + step + k), one, a1)
                 a2 = v.multiply_add(v.read_one(x + 2 * step + k), one, a2)
                 a3 = v.multiply_add(v.read_one(x + 3 * step + k), one, a3)
-                w += ROW
+                w += WEIGHTS
             x += op[14] * BYTES
     _end_four(a0, a1, a2, a3, op, row, column, first, memory_at, scale, bias)
 
@@ -179,93 +175,3 @@ def _end(acc: Any, scale: Any, bias: Any, act: int, added: int, place: int) -> N
     if added > 0:
         y = v.add(y, v.read(added))
     v.write(place, y)
-
-
-@compiled
-def connect(op: Operation, memory_at: int, constants_at: int, weights_at: int) -> None:
-    """A dense layer.
-
-    Columns from 1: inputs, outputs, input, weights, scales, what is added, whether it is a
-    constant, the constant that it is multiplied by, result.
-    """
-    count, outputs = op[1], op[2]
-    factor = v.read_one(constants_at + op[8] * BYTES)
-    added_at = (constants_at if op[7] else memory_at) + op[6] * BYTES
-    for first in range(0, outputs, 4 * v.LANES):
-        w = weights_at + (op[4] + first * count) * WEIGHT
-        x = memory_at + op[3] * BYTES
-        a0, a1, a2, a3 = v.zero(), v.zero(), v.zero(), v.zero()
-        b0, b1, b2, b3 = v.zero(), v.zero(), v.zero(), v.zero()
-        for _ in range(count // 2):
-            value = v.read_one(x)
-            a0 = v.multiply_add(value, v.read_weights(w), a0)
-            a1 = v.multiply_add(value, v.read_weights(w + ROW), a1)
-            a2 = v.multiply_add(value, v.read_weights(w + 2 * ROW), a2)
-            a3 = v.multiply_add(value, v.read_weights(w + 3 * ROW), a3)
-            value = v.read_one(x + BYTES)
-            b0 = v.multiply_add(value, v.read_weights(w + 4 * ROW), b0)
-            b1 = v.multiply_add(value, v.read_weights(w + 5 * ROW), b1)
-            b2 = v.multiply_add(value, v.read_weights(w + 6 * ROW), b2)
-            b3 = v.multiply_add(value, v.read_weights(w + 7 * ROW), b3)
-            x += 2 * BYTES
-            w += 8 * ROW
-        if count % 2:
-            value = v.read_one(x)
-            a0 = v.multiply_add(value, v.read_weights(w), a0)
-            a1 = v.multiply_add(value, v.read_weights(w + ROW), a1)
-            a2 = v.multiply_add(value, v.read_weights(w + 2 * ROW), a2)
-            a3 = v.multiply_add(value, v.read_weights(w + 3 * ROW), a3)
-        scale, added = constants_at + (op[5] + first) * BYTES, added_at + first * BYTES
-        y = memory_at + (op[9] + first) * BYTES
-        _tell(v.add(a0, b0), scale, factor, added, y)
-        _tell(v.add(a1, b1), scale + WIDE, factor, added + WIDE, y + WIDE)
-        _tell(v.add(a2, b2), scale + 2 * WIDE, factor, added + 2 * WIDE, y + 2 * WIDE)
-        _tell(v.add(a3, b3), scale + 3 * WIDE, factor, added + 3 * WIDE, y + 3 * WIDE)
-
-
-@compiled
-def connect_four(
-    op: Operation, m0: int, m1: int, m2: int, m3: int, constants_at: int, weights_at: int
-) -> None:
-    """The same for four streams at once, in their memories: each weight is read but once."""
-    count, outputs = op[1], op[2]
-    factor = v.read_one(constants_at + op[8] * BYTES)
-    for first in range(0, outputs, 2 * v.LANES):
-        panel = first // (4 * v.LANES)
-        w = weights_at + (op[4] + panel * 4 * v.LANES * count + first % (4 * v.LANES)) * WEIGHT
-        x = op[3] * BYTES
-        a0, a1, a2, a3 = v.zero(), v.zero(), v.zero(), v.zero()
-        b0, b1, b2, b3 = v.zero(), v.zero(), v.zero(), v.zero()
-        for _ in range(count):
-            one, other = v.read_weights(w), v.read_weights(w + ROW)
-            value = v.read_one(m0 + x)
-            a0 = v.multiply_add(value, one, a0)
-            b0 = v.multiply_add(value, other, b0)
-            value = v.read_one(m1 + x)
-            a1 = v.multiply_add(value, one, a1)
-            b1 = v.multiply_add(value, other, b1)
-            value = v.read_one(m2 + x)
-            a2 = v.multiply_add(value, one, a2)
-            b2 = v.multiply_add(value, other, b2)
-            value = v.read_one(m3 + x)
-            a3 = v.multiply_add(value, one, a3)
-            b3 = v.multiply_add(value, other, b3)
-            x += BYTES
-            w += 4 * ROW
-        scale, added, y = constants_at + op[5] * BYTES, op[6] * BYTES, op[9] * BYTES
-        scale, added, y = scale + first * BYTES, added + first * BYTES, y + first * BYTES
-        constant = constants_at + added
-        _tell(a0, scale, factor, constant if op[7] else m0 + added, m0 + y)
-        _tell(a1, scale, factor, constant if op[7] else m1 + added, m1 + y)
-        _tell(a2, scale, factor, constant if op[7] else m2 + added, m2 + y)
-        _tell(a3, scale, factor, constant if op[7] else m3 + added, m3 + y)
-        scale, constant, added, y = scale + WIDE, constant + WIDE, added + WIDE, y + WIDE
-        _tell(b0, scale, factor, constant if op[7] else m0 + added, m0 + y)
-        _tell(b1, scale, factor, constant if op[7] else m1 + added, m1 + y)
-        _tell(b2, scale, factor, constant if op[7] else m2 + added, m2 + y)
-        _tell(b3, scale, factor, constant if op[7] else m3 + added, m3 + y)
-
-
-@compiled
-def _tell(acc: Any, scale: int, factor: Any, added: int, place: int) -> None:
-    v.write(place, v.multiply_add(acc, v.read(scale), v.multiply(factor, v.read(added))))
