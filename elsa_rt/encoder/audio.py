@@ -158,16 +158,20 @@ class StatefulStream:
             )
         heard = []
         while len(mel):
+            if not self._filled and len(mel) >= 2 * self.block:
+                ahead = len(mel) // self.block
+                parts = mel[: ahead * self.block].reshape(ahead, *self._frames.shape[1:])
+                heard += _sounds(self._path, self._run.run_ahead(parts))
+                mel = mel[ahead * self.block :]
+                continue
             take = min(self.block - self._filled, len(mel))
             self._frames[0, self._filled : self._filled + take] = mel[:take]
             self._filled += take
             mel = mel[take:]
             if self._filled == self.block:
-                heard.append(self._run.run(self._frames))
+                heard += _sounds(self._path, self._run.run(self._frames))
                 self._filled = 0
-        if len(heard) > 1:
-            return _sounds(self._path, list(map(np.concatenate, zip(*heard, strict=True))))
-        return _sounds(self._path, heard[0]) if heard else []
+        return heard
 
 
 class StreamBatch:

@@ -16,7 +16,14 @@ from elsa_rt import cache
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from elsa_rt.encoder.compiled.onnx_file import has_external_data
-from elsa_rt.encoder.step import OUTPUTS, check_signature, compare, frames_shape, output_shapes
+from elsa_rt.encoder.step import (
+    OUTPUTS,
+    check_signature,
+    compare,
+    frames_shape,
+    one_by_one,
+    output_shapes,
+)
 from elsa_rt.encoder.turns import Shape, States, Turns
 from elsa_rt.encoder.window import WindowSettings
 from elsa_rt.errors import BundleError, ElsaError, EngineError
@@ -224,6 +231,10 @@ class OnnxRun:
                 state[rows] = old
                 value.update_inplace(state)
             return [self._outputs[name].numpy().copy() for name in OUTPUTS]
+
+    def run_ahead(self, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """See `elsa_rt.encoder.step.StepRun`."""
+        return one_by_one(self, frames)
 
 
 def _hears_in_place(model: OnnxAudio) -> bool:

@@ -30,6 +30,13 @@ class StepRun(Protocol):
         """
         ...
 
+    def run_ahead(self, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run steps of the one stream one after the other, where sound is there already.
+
+        Takes ``frames`` (n, step_frames, 8, mels) and gives `OUTPUTS` (n, K, ...).
+        """
+        ...
+
     def reset(self, stream: int | None = None) -> None:
         """Zero the state of one stream, by default of all."""
         ...
@@ -44,6 +51,12 @@ class StepModel(Protocol):
     def stream(self) -> StepRun:
         """Fresh state."""
         ...
+
+
+def one_by_one(run: StepRun, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """`StepRun.run_ahead` of an engine that gains nothing by it."""
+    heard = [run.run(frames[step : step + 1]) for step in range(len(frames))]
+    return list(map(np.concatenate, zip(*heard, strict=True)))
 
 
 def frames_shape(bundle: ModelBundle, streams: int) -> tuple[int, ...]:

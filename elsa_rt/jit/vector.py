@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numba.extending as extending
@@ -21,6 +21,7 @@ _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _INTEGERS = ir.VectorType(ir.IntType(32), LANES)
 _FLOAT = ir.FloatType()
 _DOUBLES = ir.VectorType(ir.DoubleType(), 4)
+_QUARTER = ir.VectorType(ir.IntType(8), 16)
 
 
 class _Vector(types.Type):
@@ -75,23 +76,34 @@ def _read(builder: Any, address: Any, kind: Any, align: int) -> Any:
 
 def _read_weights(builder: Any, address: Any) -> Any:
     """By fours, so that no byte crosses from one quarter of a register into another."""
-    bytes_ = ir.VectorType(ir.IntType(8), 16)
-    none = ir.Constant(bytes_, [0] * 16)
-    # byte 16 is the first of the zeros: it comes below the three that are kept
-    order = ir.Constant(
-        ir.VectorType(ir.IntType(32), 16),
-        [16 if byte % 4 == 0 else byte // 4 * 3 + byte % 4 - 1 for byte in range(16)],
+    quarters = _quarters(builder, address)
+    count = quarters.type.count
+    # the first of the zeros comes below the three bytes that are kept
+    order = [
+        count if byte % 4 == 0 else byte // 16 * 16 + byte % 16 // 4 * 3 + byte % 4 - 1
+        for byte in range(count)
+    ]
+    none = ir.Constant(quarters.type, [0] * count)
+    whole = builder.shuffle_vector(quarters, none, _order(order))
+    return builder.sitofp(builder.bitcast(whole, _INTEGERS), _FLOATS)
+
+
+def _quarters(builder: Any, address: Any) -> Any:
+    """Four weights, twelve bytes, at the beginning of each quarter of a register."""
+    if LANES == 16:  # one instruction of AVX-512 reads all and sorts their words
+        words = _read(builder, address, _INTEGERS, 1)
+        order = [word // 4 * 3 + min(word % 4, 2) for word in range(16)]
+        whole = builder.shuffle_vector(words, words, _order(order))
+        return builder.bitcast(whole, ir.VectorType(ir.IntType(8), 64))
+    one, other = (
+        _read(builder, builder.add(address, ir.Constant(ir.IntType(64), bytes_)), _QUARTER, 1)
+        for bytes_ in (0, 12)
     )
-    parts = []
-    for four in range(LANES // 4):
-        at = builder.add(address, ir.Constant(ir.IntType(64), 12 * four))
-        parts.append(builder.shuffle_vector(_read(builder, at, bytes_, 1), none, order))
-    while len(parts) > 1:
-        size = 2 * parts[0].type.count
-        whole = ir.Constant(ir.VectorType(ir.IntType(32), size), list(range(size)))
-        pairs = zip(parts[::2], parts[1::2], strict=True)
-        parts = [builder.shuffle_vector(one, other, whole) for one, other in pairs]
-    return builder.sitofp(builder.bitcast(parts[0], _INTEGERS), _FLOATS)
+    return builder.shuffle_vector(one, other, _order(range(32)))
+
+
+def _order(places: Sequence[int]) -> Any:
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(places)), list(places))
 
 
 def _spread(builder: Any, value: Any) -> Any:
@@ -144,7 +156,7 @@ def _sum(builder: Any, value: Any) -> Any:
 
 read = _operation("p", lambda b, at: _read(b, at, _FLOATS, 4))
 read_weights = _operation("p", _read_weights)
-"""Integers of three bytes, 256 times as large, as floats; it reads four bytes more."""
+"""Integers of three bytes, 256 times as large, as floats; it reads a third more bytes."""
 read_one = _operation("p", lambda b, at: _spread(b, _read(b, at, _FLOAT, 4)))
 """One float in every lane."""
 spread = _operation("f", _spread)

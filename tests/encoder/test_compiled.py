@@ -22,7 +22,7 @@ from elsa_rt.encoder.audio import AudioEncoder
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, DEFAULT, ModelBundle
 from elsa_rt.encoder.compiled import model as compiled_model
 from elsa_rt.encoder.compiled.lowering import lower
-from elsa_rt.encoder.compiled.model import RUN, CompiledAudio
+from elsa_rt.encoder.compiled.model import RUN, CompiledAudio, CompiledRun
 from elsa_rt.encoder.compiled.onnx_file import read_graph
 from elsa_rt.encoder.onnx import OnnxAudio
 from elsa_rt.encoder.step import OUTPUTS
@@ -75,6 +75,28 @@ def test_streams_have_states_of_their_own(bundle: ModelBundle) -> None:
         if step == 5:
             many.reset(2)
             alone[2].reset()
+
+
+@pytest.mark.parametrize("cut", [1, 2, 4, 5, 8, 11])
+def test_steps_ahead_hear_what_steps_one_by_one_hear(bundle: ModelBundle, cut: int) -> None:
+    rng = np.random.default_rng(7)
+    frames = np.concatenate([random_frames(rng) for _ in range(40)])
+    own, other = CompiledAudio(bundle, Config()).stream(), OnnxAudio(bundle, Config()).stream()
+    alone = [own.run(frames[step : step + 1]) for step in range(8)]
+    own.run_ahead(frames[20:30])
+    own.reset()
+    pieces = [own.run_ahead(frames[at : at + cut]) for at in range(0, 40, cut)]
+    heard = list(map(np.concatenate, zip(*pieces, strict=True)))
+    assert apart(heard, other.run_ahead(frames)) < AS_BEFORE
+    if cut < 4:  # dense layers share no weights
+        for one, step in zip(heard, zip(*alone, strict=True), strict=True):
+            np.testing.assert_array_equal(one[:8], np.concatenate(step))
+
+
+def test_several_streams_step_no_steps_ahead(bundle: ModelBundle) -> None:
+    many = CompiledAudio(bundle, Config(), 2).stream()
+    with pytest.raises(ValueError, match="2 streams: one alone steps ahead"):
+        many.run_ahead(np.zeros((3, *many._frames.shape[1:]), np.float32))
 
 
 def test_auto_takes_it_and_named_engines_are_kept(bundle: ModelBundle) -> None:
@@ -183,8 +205,8 @@ def small(write: Callable[[GraphWriter], None]) -> onnx.ModelProto:
     return g.model()
 
 
-def both(model: onnx.ModelProto, steps: int = 5) -> tuple[list[Any], list[Any]]:
-    """What ONNX Runtime and a program give for some steps of noise."""
+def all_ways(model: onnx.ModelProto, steps: int = 13) -> tuple[list[Any], list[Any], list[Any]]:
+    """What ONNX Runtime and a program give for some steps of noise, one by one and ahead."""
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
@@ -193,20 +215,17 @@ def both(model: onnx.ModelProto, steps: int = 5) -> tuple[list[Any], list[Any]]:
         for each in session.get_inputs() if each.name != "frames"
     }  # fmt: skip
     names = [each.name for each in session.get_outputs()]
-    program = lower(read_graph(model.SerializeToString()), ["y"])
-    memory, steps_made = np.zeros(program.floats, np.float32), np.zeros(1, np.int64)
-    run = RUN.bind(program.operations, program.constants, program.weights, memory[None], steps_made)
-    rng, theirs, own = np.random.default_rng(3), [], []
-    for _ in range(steps):
-        frames = rng.normal(0, 1.5, (1, 8, 8, 16)).astype(np.float32)
+    rng, theirs = np.random.default_rng(3), []
+    given = rng.normal(0, 1.5, (steps, 1, 8, 8, 16)).astype(np.float32)
+    for frames in given:
         found = dict(zip(names, session.run(names, {"frames": frames, **states}), strict=True))
         states = {"state_" + k.removeprefix("next_"): v for k, v in found.items() if k != "y"}
-        memory[program.frames : program.frames + frames.size] = frames.ravel()
-        run(np.zeros(1, np.int64))
         theirs.append(found["y"])
-        begin = program.outputs["y"]
-        own.append(memory[begin : begin + found["y"].size].reshape(found["y"].shape).copy())
-    return theirs, own
+    program = lower(read_graph(model.SerializeToString()), ["y"])
+    run = CompiledRun(program, (1, 8, 8, 16), {"y": theirs[0].shape})
+    own = [run.run(frames)[0] for frames in given]
+    run.reset()
+    return theirs, own, list(run.run_ahead(given[:, 0])[0][:, None])
 
 
 def channels(g: GraphWriter) -> str:
@@ -294,9 +313,10 @@ GRAPHS: dict[str, Callable[[GraphWriter], None]] = {
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_an_operation_beside_onnx_runtime(name: str) -> None:
-    theirs, own = both(small(GRAPHS[name]))
-    for one, other in zip(theirs, own, strict=True):
+    theirs, own, ahead = all_ways(small(GRAPHS[name]))
+    for one, other, another in zip(theirs, own, ahead, strict=True):
         np.testing.assert_allclose(other, one, rtol=2e-6, atol=2e-6 * np.abs(one).max())
+        np.testing.assert_allclose(another, one, rtol=2e-6, atol=2e-6 * np.abs(one).max())
 
 
 def odd(kind: str, *more: str, **attributes: Any) -> onnx.ModelProto:

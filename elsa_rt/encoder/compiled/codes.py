@@ -23,6 +23,17 @@ WIDE, WEIGHTS = lanes() * BYTES, lanes() * WEIGHT
 """Bytes of the values, and of the weights, of a vector."""
 
 
+PANEL = 2 if lanes() == 16 else 4
+"""Vectors of outputs of a dense layer whose weights stand side by side, input by input. Two are
+what `connect_four` reads in one go; where vectors are short they are less than a cache line."""
+
+TOGETHER = 4
+"""Streams that go through a program side by side, and what `connect_four` takes at once."""
+
+AHEAD = 8
+"""Steps of one stream that do, where sound is there already."""
+
+
 def panel(left: int) -> int:
     """How many vectors of outputs a convolution computes together, of ``left`` to be computed."""
     if left == 1:

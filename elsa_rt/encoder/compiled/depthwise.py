@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.encoder.compiled.codes import BYTES
+from elsa_rt.encoder.compiled.codes import BYTES, WIDE
 from elsa_rt.encoder.compiled.functions import activate
 from elsa_rt.encoder.compiled.rows import oldest, row_at
 from elsa_rt.jit import vector as v
@@ -33,14 +33,28 @@ def convolve_each(op: Operation, steps: int, memory_at: int, constants_at: int) 
             left = column * along - pad
             begin, end = max(0, -left), min(wide, columns_in - left)
             y = memory_at + (op[19] + row * op[20] + column * op[21]) * BYTES
-            for c in range(0, across, v.LANES * BYTES):
-                acc = v.read(constants_at + op[17] * BYTES + c)
+            c, bias = 0, constants_at + op[17] * BYTES
+            while c < across:
+                vectors = 4 if across - c >= 4 * WIDE else 1
+                a, b, d, e = v.read(bias + c), v.zero(), v.zero(), v.zero()
+                if vectors == 4:
+                    b, d = v.read(bias + c + WIDE), v.read(bias + c + 2 * WIDE)
+                    e = v.read(bias + c + 3 * WIDE)
                 for i in range(high):
                     x = row_at(op, row * stride + i * apart, first, memory_at)
                     x += (left + begin) * step + c
                     w = constants_at + op[16] * BYTES + (i * wide + begin) * across + c
                     for _ in range(begin, end):
-                        acc = v.multiply_add(v.read(x), v.read(w), acc)
+                        a = v.multiply_add(v.read(x), v.read(w), a)
+                        if vectors == 4:
+                            b = v.multiply_add(v.read(x + WIDE), v.read(w + WIDE), b)
+                            d = v.multiply_add(v.read(x + 2 * WIDE), v.read(w + 2 * WIDE), d)
+                            e = v.multiply_add(v.read(x + 3 * WIDE), v.read(w + 3 * WIDE), e)
                         x += step
                         w += across
-                v.write(y + c, activate(act, acc))
+                v.write(y + c, activate(act, a))
+                if vectors == 4:
+                    v.write(y + c + WIDE, activate(act, b))
+                    v.write(y + c + 2 * WIDE, activate(act, d))
+                    v.write(y + c + 3 * WIDE, activate(act, e))
+                c += vectors * WIDE

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from elsa_rt.encoder.compiled import codes
 from elsa_rt.encoder.compiled.onnx_file import Node
-from elsa_rt.encoder.compiled.program import DENSE_LANES, LANES, Cell
+from elsa_rt.encoder.compiled.places import Cell
+from elsa_rt.encoder.compiled.program import DENSE_LANES, LANES
 from elsa_rt.encoder.compiled.tensors import Joined, Tensor
 from elsa_rt.encoder.compiled.values import Values
 
@@ -23,7 +24,7 @@ def dense(g: Values, node: Node) -> None:
         raise ValueError("a Gemm that turns or scales its inputs")
     x, weight, added = g.plain(g[node.inputs[0]]), g.matrix(node.inputs[1]), g[node.inputs[2]]
     inputs, outputs = weight.shape
-    panels = [DENSE_LANES] * -(-outputs // DENSE_LANES)
+    panels = [codes.PANEL * LANES] * (-(-outputs // DENSE_LANES) * 4 // codes.PANEL)
     weights, scale = g.writer.weights(weight, panels)
     added = g.plain(added)
     factor = g.writer.constant(np.array([attributes.get("beta", 1.0)]))

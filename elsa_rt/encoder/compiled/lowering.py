@@ -15,7 +15,8 @@ import numpy as np
 from elsa_rt.encoder.compiled import codes
 from elsa_rt.encoder.compiled.layers import convolution, dense, into_ring
 from elsa_rt.encoder.compiled.onnx_file import Graph, Node
-from elsa_rt.encoder.compiled.program import Place, Program
+from elsa_rt.encoder.compiled.places import Place
+from elsa_rt.encoder.compiled.program import Program
 from elsa_rt.encoder.compiled.tensors import Joined, Tensor
 from elsa_rt.encoder.compiled.values import Values
 
@@ -50,23 +51,37 @@ class _Lowering:
         self._graph = graph
         self._values = Values(graph)
         self._done: set[int] = set()  # nodes that went into others
-        self._followed: set[str] = set()  # memories whose next rows were asked for
+        self._followed: set[str] = set()  # states whose next ones were asked for, or written
+        self._last_read = _last_read(graph)
 
     def program(self, outputs: Sequence[str]) -> Program:
         g = self._values
-        for node in self._graph.nodes:
+        for index, node in enumerate(self._graph.nodes):
             if id(node) not in self._done:
                 self._lower(node)
-        for name in self._graph.outputs:
-            state = "state_" + name.removeprefix("next_")
-            if name.startswith("next_") and state not in self._followed:
-                g.map(codes.COPY, g[state], g[name])
+            self._follow(index)
+        self._follow(len(self._graph.nodes))
         places = {}
         for name in outputs:  # what a step gives stands until the next
             kept = g.new(g[name].shape, lasts=True)
             g.map(codes.COPY, kept, g[name])
             places[name] = kept.place
         return g.writer.program(g["frames"].place, places)
+
+    def _follow(self, index: int) -> None:
+        """Write the next states that are known once no node behind ``index`` reads the old ones.
+
+        So soon, and not in the end: what lies between reading and writing one is within a unit.
+        """
+        g = self._values
+        for name in self._graph.outputs:
+            state = "state_" + name.removeprefix("next_")
+            if not name.startswith("next_") or state in self._followed:
+                continue
+            over = index >= self._last_read.get(state, 0) and name in g.known
+            if over or index == len(self._graph.nodes):
+                g.map(codes.COPY, g[state], g[name])
+                self._followed.add(state)
 
     def _lower(self, node: Node) -> None:
         g, kind = self._values, node.kind
@@ -140,7 +155,7 @@ class _Lowering:
         if new.place.buffer is None or (shape[1], shape[3]) != (new.shape[1], new.shape[3]):
             raise ValueError(f"a state {state} of shape {shape} beside {new.shape}")
         pad = g.beside.get(name, 0)
-        buffer = g.writer.buffer(shape[2] * new.strides[2], lasts=True)
+        buffer = g.writer.buffer(shape[2] * new.strides[2], lasts=True, is_state=True)
         kept = Tensor(Place(buffer, pad * new.strides[3]), shape, new.strides)
         g.joined[node.outputs[0]], g.beside[node.outputs[0]] = Joined(kept, new), pad
 
@@ -209,12 +224,25 @@ class _Lowering:
         g.map(codes.MIN, found, found, high)
 
 
+def _last_read(graph: Graph) -> dict[str, int]:
+    """The last node that reads each state."""
+    found: dict[str, int] = {}
+    for index, node in enumerate(graph.nodes):
+        for name in node.inputs:
+            if name.startswith("state_"):
+                # the nodes behind one that changes a shape read the state itself
+                found[name] = len(graph.nodes) if node.kind in _OF_SHAPE else index
+    return found
+
+
 def _axis(node: Node) -> int:
     axis: int = node.attributes["axis"]
     if axis < 0:
         raise ValueError(f"an axis {axis}")
     return axis
 
+
+_OF_SHAPE = ("Slice", "Split", "Transpose", "Reshape")
 
 # no table of bound methods: a cycle would keep the whole graph until all garbage is collected
 _HOW: Mapping[str, Callable[[_Lowering, Node], None]] = {

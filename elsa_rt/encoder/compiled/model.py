@@ -6,6 +6,7 @@ third: its weights take three bytes, its code fits beside theirs, and nothing is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,26 +16,39 @@ from numpy.typing import NDArray
 from elsa_rt import cache
 from elsa_rt.config import Config
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
+from elsa_rt.encoder.compiled.codes import AHEAD, DENSE
 from elsa_rt.encoder.compiled.lowering import lower
 from elsa_rt.encoder.compiled.onnx_file import read_graph
 from elsa_rt.encoder.compiled.program import Program
-from elsa_rt.encoder.step import OUTPUTS, check_signature, frames_shape, output_shapes
+from elsa_rt.encoder.step import (
+    OUTPUTS,
+    Shapes,
+    check_signature,
+    frames_shape,
+    output_shapes,
+)
+from elsa_rt.encoder.turns import Shape
 from elsa_rt.errors import EngineError
 from elsa_rt.jit.kernel import Kernel
 
 PROGRAMS = "programs"
 """Of the cache: programs are the same from start to start."""
 
-MAKERS = ("layers", "lowering", "onnx_file", "program", "tensors", "values")
+MAKERS = (
+    "layers", "lowering", "onnx_file", "places", "program", "tensors", "units", "values"
+)  # fmt: skip
 """Modules that a graph goes through on its way to a program."""
 
 RUN = Kernel(
-    "elsa_rt.encoder.compiled.kernels", "run", "i2 f1 i1 f2 i1 i1",
+    "elsa_rt.encoder.compiled.kernels", "run", "i3 i2 i2 f1 i1 f2 i1 i i1 f2 f1",
     uses=["elsa_rt.jit.vector", *(
         f"elsa_rt.encoder.compiled.{part}"
         for part in ("codes", "convolutions", "dense", "depthwise", "functions", "rows")
     )],
 )  # fmt: skip
+
+
+NONE_AHEAD = np.empty((0, 0), np.float32), np.empty(0, np.float32)
 
 
 def why_not(config: Config) -> str:
@@ -68,7 +82,7 @@ class CompiledAudio:
 
     def stream(self) -> CompiledRun:
         """Fresh state."""
-        return CompiledRun(self)
+        return CompiledRun(self.program, self.frames_shape, self.output_shapes)
 
 
 def _made(bundle: ModelBundle) -> Program:
@@ -100,24 +114,37 @@ def _key(bundle: ModelBundle) -> str:
 
 
 class CompiledRun:
-    """Memory of each stream, in which its program runs."""
+    """Memory of each stream, in which a program runs.
 
-    def __init__(self, model: CompiledAudio) -> None:
-        program, streams = model.program, model.frames_shape[0]
-        self._memory = np.zeros((streams, program.floats), np.float32)
+    Parameters
+    ----------
+    program : Program
+    frames_shape : (streams, ...), of the frames of a step
+    output_shapes : mapping of str to (streams, ...), of what a step gives, in its order
+    """
+
+    def __init__(self, program: Program, frames_shape: Shape, output_shapes: Shapes) -> None:
+        streams = frames_shape[0]
+        ahead = (AHEAD - 1) * program.crossing if streams == 1 else 0
+        self._memory = np.zeros((streams, program.floats + ahead), np.float32)
         self._steps = np.zeros(streams, np.int64)
         self._all = np.arange(streams)
-        self._run = RUN.bind(
-            program.operations, program.constants, program.weights, self._memory, self._steps
+        shapes = [frames_shape, *output_shapes.values()]
+        begins = [program.frames, *(program.outputs[name] for name in output_shapes)]
+        counts = [math.prod(shape[1:]) for shape in shapes]
+        self._frames, *self._outputs = (
+            self._memory[:, begin : begin + count].reshape(shape)
+            for begin, count, shape in zip(begins, counts, shapes, strict=True)
         )
-        count = int(np.prod(model.frames_shape[1:]))
-        frames = self._memory[:, program.frames : program.frames + count]
-        self._frames = frames.reshape(model.frames_shape)
-        self._outputs = []
-        for name in OUTPUTS:
-            shape, begin = model.output_shapes[name], program.outputs[name]
-            part = self._memory[:, begin : begin + int(np.prod(shape[1:]))]
-            self._outputs.append(part.reshape(shape))
+        self._shapes, self._counts = [shape[1:] for shape in shapes[1:]], counts[1:]
+        places = np.array([begins, counts], np.int64).T.copy()
+        kept = program.constants, program.weights, self._memory, self._steps
+        each = np.arange(len(program.operations))
+        alone = np.stack([each, each + 1, program.operations[:, 0] == DENSE], axis=1)
+        self._run = RUN.bind(program.operations[None], alone, places, *kept, 0)
+        self._run_ahead = RUN.bind(
+            program.steps_ahead(AHEAD), program.units, places, *kept, program.crossing, self._all
+        )
 
     def reset(self, stream: int | None = None) -> None:
         """Zero the state of one stream, by default of all."""
@@ -130,5 +157,16 @@ class CompiledRun:
     ) -> list[NDArray[np.float32]]:
         """See `elsa_rt.encoder.step.StepRun`."""
         self._frames[...] = frames
-        self._run(np.setdiff1d(self._all, held) if held else self._all)
+        self._run(np.setdiff1d(self._all, held) if held else self._all, *NONE_AHEAD)
         return [output.copy() for output in self._outputs]
+
+    def run_ahead(self, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """See `elsa_rt.encoder.step.StepRun`."""
+        if len(self._all) > 1:
+            raise ValueError(f"{len(self._all)} streams: one alone steps ahead")
+        steps = len(frames)
+        told = np.empty(steps * sum(self._counts), np.float32)
+        self._run_ahead(np.ascontiguousarray(frames).reshape(steps, -1), told)
+        ends = np.cumsum(self._counts) * steps
+        parts = zip(np.split(told, ends[:-1]), self._shapes, strict=True)
+        return [part.reshape(steps, *shape) for part, shape in parts]

@@ -10,33 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.encoder.compiled.codes import COLUMNS
+from elsa_rt.encoder.compiled.places import Buffer, Cell, Place, arrange, buffer_of, number_of
+from elsa_rt.encoder.compiled.units import crossing_of, units_of
 from elsa_rt.jit.shipped import lanes
 
 Floats = NDArray[np.float32]
 
 LANES = lanes()
 DENSE_LANES = 4 * LANES
-LINE = 16  # floats of a cache line: where a buffer begins
 LARGEST = 2**23 - 1
-
-
-@dataclass(eq=False)
-class Buffer:
-    """A place in the memory of a stream; what does not last is used again once it was read."""
-
-    floats: int
-    lasts: bool = False
-    offset: int = -1
-
-
-class Place(NamedTuple):
-    """A float of a buffer, or with none of the constants."""
-
-    buffer: Buffer | None
-    offset: int
-
-
-Cell = int | Place
 
 
 class Program(NamedTuple):
@@ -53,6 +35,13 @@ class Program(NamedTuple):
         Where in memory the frames of a step go.
     outputs : mapping of str to int
         Where each output stands.
+    units : int64 (m, 3)
+        See `elsa_rt.encoder.compiled.units`.
+    crossing : int
+        Floats at the end of memory that go from unit to unit; steps that are made ahead have as
+        many each.
+    crosses : bool (n, COLUMNS)
+        Which numbers of the operations are places there.
     """
 
     operations: NDArray[np.int64]
@@ -61,6 +50,9 @@ class Program(NamedTuple):
     floats: int
     frames: int
     outputs: Mapping[str, int]
+    units: NDArray[np.int64]
+    crossing: int
+    crosses: NDArray[np.bool_]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All of it as arrays by name."""
@@ -72,6 +64,9 @@ class Program(NamedTuple):
             "frames": np.array(self.frames),
             "outputs": np.array(list(self.outputs)),
             "places": np.array(list(self.outputs.values())),
+            "units": self.units,
+            "crossing": np.array(self.crossing),
+            "crosses": self.crosses,
         }
 
     @classmethod
@@ -80,8 +75,14 @@ class Program(NamedTuple):
         outputs = zip(arrays["outputs"].tolist(), arrays["places"].tolist(), strict=True)
         return cls(
             arrays["operations"], arrays["constants"], arrays["weights"], int(arrays["floats"]),
-            int(arrays["frames"]), dict(outputs),
+            int(arrays["frames"]), dict(outputs), arrays["units"], int(arrays["crossing"]),
+            arrays["crosses"],
         )  # fmt: skip
+
+    def steps_ahead(self, count: int) -> NDArray[np.int64]:
+        """Tables (count, n, COLUMNS) of as many steps that are in work together."""
+        steps = np.arange(count)[:, None, None]
+        return np.ascontiguousarray(self.operations + self.crossing * steps * self.crosses)
 
 
 @dataclass
@@ -94,9 +95,9 @@ class Writer:
     _weights: list[NDArray[np.uint8]] = field(default_factory=list)
     _counts: list[int] = field(default_factory=lambda: [0, 0])
 
-    def buffer(self, floats: int, *, lasts: bool = False) -> Buffer:
+    def buffer(self, floats: int, *, lasts: bool = False, is_state: bool = False) -> Buffer:
         """A new buffer; vectors may be written beyond its last float, as far as a line goes."""
-        self.buffers.append(Buffer(floats, lasts))
+        self.buffers.append(Buffer(floats, lasts, is_state))
         return self.buffers[-1]
 
     def constant(self, values: NDArray[np.floating]) -> Place:
@@ -132,62 +133,23 @@ class Writer:
 
     def program(self, frames: Place, outputs: Mapping[str, Place]) -> Program:
         """What was collected, with a place in memory for each buffer."""
-        floats = _arrange(self.buffers, self.rows)
+        units = units_of(self.rows, frames)
+        crossing = crossing_of(self.rows, units)
+        floats, begin = arrange(self.buffers, self.rows, crossing, DENSE_LANES)
         table = np.zeros((len(self.rows), COLUMNS), np.int64)
-        for row, cells in zip(table, self.rows, strict=True):
-            row[: len(cells)] = [_number(cell) for cell in cells]
+        crosses = np.zeros(table.shape, np.bool_)
+        for row, there, cells in zip(table, crosses, self.rows, strict=True):
+            row[: len(cells)] = [number_of(cell) for cell in cells]
+            there[: len(cells)] = [buffer_of(cell) in crossing for cell in cells]
         weights = np.concatenate([*self._weights, np.zeros(64, np.uint8)])
         return Program(
             table,
             np.concatenate([*self._constants, np.zeros(DENSE_LANES, np.float32)]),
             weights[: weights.size // 8 * 8].view(np.int64),
             floats,
-            _number(frames),
-            {name: _number(place) for name, place in outputs.items()},
+            number_of(frames),
+            {name: number_of(place) for name, place in outputs.items()},
+            np.array(units, np.int64),
+            floats - begin,
+            crosses,
         )
-
-
-def _number(cell: Cell) -> int:
-    if isinstance(cell, int):
-        return cell
-    return cell.offset + (cell.buffer.offset if cell.buffer is not None else 0)
-
-
-def _arrange(buffers: Sequence[Buffer], rows: Sequence[Sequence[Cell]]) -> int:
-    """Give each buffer its offset; returns how many floats they need.
-
-    What lasts comes first. The others share the rest: two that are in use in the same operations
-    never overlap.
-    """
-    used: dict[int, tuple[int, int]] = {}
-    for index, cells in enumerate(rows):
-        for cell in cells:
-            if isinstance(cell, Place) and cell.buffer is not None:
-                first, _ = used.get(id(cell.buffer), (index, index))
-                used[id(cell.buffer)] = first, index
-    end = 0
-    for buffer in buffers:
-        if buffer.lasts:
-            buffer.offset, end = end, end + _lines(buffer)
-    base, placed = end, list[tuple[Buffer, int, int]]()
-    for buffer in sorted(buffers, key=_lines, reverse=True):
-        if buffer.lasts or id(buffer) not in used:
-            continue
-        first, last = used[id(buffer)]
-        beside = sorted(
-            (other.offset, other.offset + _lines(other))
-            for other, begin, close in placed
-            if begin <= last and first <= close
-        )
-        buffer.offset = base
-        for begin, close in beside:
-            if begin - buffer.offset >= _lines(buffer):
-                break
-            buffer.offset = max(buffer.offset, close)
-        placed.append((buffer, first, last))
-        end = max(end, buffer.offset + _lines(buffer))
-    return end + DENSE_LANES  # vectors are read beyond the last one
-
-
-def _lines(buffer: Buffer) -> int:
-    return -(-(buffer.floats + LINE) // LINE) * LINE

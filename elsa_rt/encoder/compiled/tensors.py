@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from elsa_rt.encoder.compiled.program import Place
+from elsa_rt.encoder.compiled.places import Place
 
 Shape = tuple[int, ...]
 

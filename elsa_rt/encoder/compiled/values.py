@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from elsa_rt.encoder.compiled import codes
 from elsa_rt.encoder.compiled.onnx_file import Graph, Node
-from elsa_rt.encoder.compiled.program import LANES, Cell, Place, Writer
+from elsa_rt.encoder.compiled.places import Cell, Place
+from elsa_rt.encoder.compiled.program import LANES, Writer
 from elsa_rt.encoder.compiled.tensors import Joined, Shape, Tensor, plain_strides
 
 
@@ -41,7 +42,7 @@ class Values:
                 self.readers[name].append(node)
         for name, shape in graph.inputs.items():
             if not self.is_memory(name):
-                self.known[name] = self.new(shape, lasts=True)
+                self.known[name] = self.new(shape, lasts=True, is_state=name.startswith("state_"))
 
     def __getitem__(self, name: str) -> Tensor:
         """A value.
@@ -77,9 +78,12 @@ class Values:
         """New constants."""
         return Tensor(self.writer.constant(values), values.shape, plain_strides(values.shape))
 
-    def new(self, shape: Shape, *, floats: int = 0, lasts: bool = False) -> Tensor:
+    def new(
+        self, shape: Shape, *, floats: int = 0, lasts: bool = False, is_state: bool = False
+    ) -> Tensor:
         """Room for values one after the other, and beyond them up to ``floats``."""
-        buffer = self.writer.buffer(max(floats, math.prod(shape)), lasts=lasts)
+        size = max(floats, math.prod(shape))
+        buffer = self.writer.buffer(size, lasts=lasts, is_state=is_state)
         return Tensor(Place(buffer, 0), shape, plain_strides(shape))
 
     def room(self, name: str, shape: Shape) -> Tensor:

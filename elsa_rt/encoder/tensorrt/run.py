@@ -14,6 +14,7 @@ from elsa_rt.encoder.step import (
     Shapes,
     check_signature,
     frames_shape,
+    one_by_one,
     output_shapes,
 )
 from elsa_rt.encoder.tensorrt import cuda
@@ -193,3 +194,7 @@ class TensorRtRun:
         self._stream.synchronize()
         self._turns.turn()
         return [self._outputs[name].values.copy() for name in OUTPUTS]
+
+    def run_ahead(self, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """See `elsa_rt.encoder.step.StepRun`."""
+        return one_by_one(self, frames)
