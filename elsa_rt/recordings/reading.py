@@ -25,6 +25,10 @@ READ_S = 2.0
 """Seconds of sound that are read at once, where many pieces are heard at a time."""
 
 
+OnRead = Callable[[NDArray[np.float32], int, int], None]
+"""Takes samples (channels, n) of a file, the number of the first of them, and their rate."""
+
+
 class PieceStep(NamedTuple):
     """One step of the model before it is run, or several."""
 
@@ -85,35 +89,43 @@ class PieceReader:
     def __iter__(self) -> Iterator[PieceStep]:
         """Yield every step; silence completes the last one."""
         hops, count = self._bundle.step_frames, self._bundle.step_samples
-        for frames, foa in self.runs():
-            for index in range(foa.shape[1] // count):
+        waiting = np.empty((4, 0), np.float32)
+        for foa in self._foa(self._count):
+            waiting = np.concatenate([waiting, foa], axis=1)
+            whole = waiting.shape[1] // count
+            frames = self._features.step(waiting[:, : whole * count])
+            for index in range(whole):
                 part = slice(index * hops, (index + 1) * hops)
                 yield PieceStep(
                     Frames(*(column[part] for column in frames)),
-                    foa[:, index * count : (index + 1) * count],
+                    waiting[:, index * count : (index + 1) * count],
                 )
-
-    def runs(self) -> Iterator[PieceStep]:
-        """The same, all steps that were read at once in one: frames and samples of one or more."""
-        count = self._bundle.step_samples
-        waiting = np.empty((4, 0), np.float32)
-        for foa in self._foa():
-            waiting = np.concatenate([waiting, foa], axis=1)
-            whole = waiting.shape[1] // count * count
-            if whole:
-                yield PieceStep(self._features.step(waiting[:, :whole]), waiting[:, :whole])
-                waiting = waiting[:, whole:]
+            waiting = waiting[:, whole * count :]
         if waiting.shape[1] >= self._features.block:
             last = np.pad(waiting, ((0, 0), (0, count - waiting.shape[1])))
             yield PieceStep(self._features.step(last), last)
 
-    def _unusable(self, samples: NDArray[np.float32], at: int, rate: int) -> int:
-        """How many of ``samples`` from ``at`` on belong to the piece and are no sound."""
+    def runs(self) -> Iterator[PieceStep]:
+        """The same, frames and samples as they were read: as many as that gave, whole steps or not.
+
+        Only in the end are all that came whole steps. Nothing that is unusable is counted.
+        """
+        done = 0
+        for foa in self._foa(lambda samples, at, rate: None):
+            done += foa.shape[1]
+            yield PieceStep(self._features.step(foa), foa)
+        rest = done % self._bundle.step_samples
+        if rest >= self._features.block:
+            silence = np.zeros((4, self._bundle.step_samples - rest), np.float32)
+            yield PieceStep(self._features.step(silence), silence)
+
+    def _count(self, samples: NDArray[np.float32], at: int, rate: int) -> None:
+        """Count which of ``samples`` from ``at`` on belong to the piece and are no sound."""
         begin = max(0, round(self.piece.begin_s * rate) - at)
         end = samples.shape[1] if isinf(self.piece.end_s) else round(self.piece.end_s * rate) - at
-        return int(unusable(samples[:, begin : max(begin, end)]).sum())
+        self.unusable += int(unusable(samples[:, begin : max(begin, end)]).sum())
 
-    def _foa(self) -> Iterator[NDArray[np.float32]]:
+    def _foa(self, on_read: OnRead) -> Iterator[NDArray[np.float32]]:
         """AmbiX (4, n) from the lead on."""
         rate = self._bundle.features.rate
         try:
@@ -128,7 +140,7 @@ class PieceReader:
                     if count:
                         if self._on_block is not None:
                             self._on_block(Block(samples, file.rate, at))
-                        self.unusable += self._unusable(samples, at, file.rate)
+                        on_read(samples, at, file.rate)
                         yield to_foa.step(samples)
                         at += count
                 yield to_foa.flush()

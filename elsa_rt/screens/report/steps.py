@@ -125,6 +125,8 @@ class StepHearer:
         try:
             for run in reader.runs():
                 steps = self._steps(run, flow, spectrum)
+                if steps is None:
+                    continue
                 first, at = at, at + len(steps.flows)
                 own = slice(max(-first, 0), max(end - first, 0))
                 if at > 0:
@@ -144,16 +146,19 @@ class StepHearer:
     def _spectrum(self) -> DirectionSpectrum:
         return DirectionSpectrum(self._bundle.features, self._bundle.step_frames)
 
-    def _steps(self, run: PieceStep, flow: EnergyFlow, spectrum: DirectionSpectrum) -> Steps:
+    def _steps(self, run: PieceStep, flow: EnergyFlow, spectrum: DirectionSpectrum) -> Steps | None:
+        """The steps that are complete with ``run``, if any is."""
         sounds = self._stream.step(*run)
+        flows, columns = flow.step(run.frames), spectrum.step(run.frames)
+        if not sounds:
+            return None
         embedding, direction, activity, distance_m = map(np.stack, zip(*sounds, strict=True))
         kept = embedding.astype(np.float16)
         return Steps(
             kept, direction, activity, distance_m,
-            np.array(flow.step(run.frames), np.float64),
+            np.array(flows, np.float64),
             *self._named(kept, activity),
-            np.frombuffer(b"".join(spectrum.step(run.frames)), np.uint8)
-            .reshape(len(sounds), spectrum.bands, 3),
+            np.frombuffer(b"".join(columns), np.uint8).reshape(len(sounds), spectrum.bands, 3),
         )  # fmt: skip
 
     def _named(
