@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from elsa_rt.cli import main
-from elsa_rt.hearing import Alert
+from elsa_rt.hearing import Alert, NearMiss, Reason
 from elsa_rt.screens.plots.channels import channels_plot
 from elsa_rt.screens.report.drawing import TimeAxis, degrees, polar, timeline
 from elsa_rt.screens.report.raster import colours, data_url
@@ -132,6 +132,21 @@ def test_a_day_full_of_alerts_stays_a_page_that_can_be_read() -> None:
     assert ends == ["24:00:00", "a hum"]  # the last time has no room around the edge
     shown = best(alerts, lambda pair: pair[1].score, lambda pair: pair[0].rule)
     assert shown == alerts[-MOST_ROWS:]
+
+
+def test_a_day_full_of_near_misses_draws_each_place_once() -> None:
+    reason = Reason("hum", "a hum", "score", 0.4, 0.5, "<too low>", 90.0, 0.0, "left")
+    near = [NearMiss(at + 1.0, at, at, 1, reason) for at in np.arange(0.0, 86_400, 4.0).tolist()]
+    other = NearMiss(3.0, 2.0, 2.0, 1, replace(reason, rule="hiss"))
+    drawn = timeline(TimeAxis(86_400.0), {"hum": "a hum", "hiss": "a hiss"}, (), [*near, other])
+    ticks = re.findall(r'class="near" d="M([\d.]+) ([\d.]+)v10"><title>([^<]*)<', drawn)
+    hum = [float(x) for x, y, _ in ticks if y == ticks[0][1]]
+    assert len(hum) + 1 == len(ticks) < 500
+    assert min(np.diff(hum)) >= 1.9 and hum[-1] > 945
+    counts = [int(title.split()[1]) for _, _, title in ticks if "times" in title]
+    assert sum(counts) == len(near)
+    (alone,) = [title for _, y, title in ticks if y != ticks[0][1]]
+    assert alone == "near: &lt;too low&gt;"
 
 
 def test_every_prompt_has_its_surest_alerts_in_the_table() -> None:

@@ -20,6 +20,8 @@ LANE, AXIS = 26, 26
 AZIMUTH_HEIGHT = 260
 POLAR = 320
 HALF_DIGIT = 3.5
+TICK = 2.0
+"""Width of the tick of a near miss."""
 
 PALETTE = ("#c9370e", "#1f6f8b", "#7a5195", "#3d8b40", "#b07d12", "#a23b72", "#4a5a9a", "#5f6b2d")
 """Colours of prompts, in their order; then again from the start."""
@@ -77,11 +79,9 @@ def timeline(
         middle = LANE * (index + 0.5)
         parts.append(_text(LEFT - 12, middle + 4, _short(prompts[rule], 28), "end"))
         parts.append(f'<path class="grid" d="M{LEFT} {middle:.1f}H{WIDTH - RIGHT}"/>')
-    for one in near:
-        if one.reason.rule in lanes:
-            x, y = axis.x(one.start_s), LANE * (lanes[one.reason.rule] + 0.5)
-            title = f"<title>near: {escape(one.reason.text)}</title>"
-            parts.append(f'<path class="near" d="M{x:.1f} {y - 5:.1f}v10">{title}</path>')
+    for tick in _ticks(axis, lanes, near):
+        y, title = LANE * (tick.lane + 0.5), f"<title>{escape(tick.title)}</title>"
+        parts.append(f'<path class="near" d="M{tick.left:.1f} {y - 5:.1f}v10">{title}</path>')
     for bar in _bars(axis, lanes, alerts):
         title = f"<title>{escape(bar.title)}</title>"
         faint = "" if bar.leads else ' fill-opacity=".35"'
@@ -94,22 +94,40 @@ def timeline(
 
 
 @dataclass
-class _Bar:
-    """One alert in its lane, or several that cannot be told apart."""
+class _Mark:
+    """One event in its lane, or several that cannot be told apart."""
 
     lane: int
     left: float
     right: float
     title: str
-    leads: bool  # whether one of them is the surest of its sound
+    leads: bool = True  # whether one of them is the surest of its sound
     count: int = 1
+
+
+def _ticks(axis: TimeAxis, lanes: Mapping[str, int], near: Sequence[NearMiss]) -> list[_Mark]:
+    """Near misses; of those within `TICK` of each other one."""
+    ticks: list[_Mark] = []
+    newest: dict[int, _Mark] = {}
+    for one in sorted(near, key=lambda miss: miss.start_s):
+        if one.reason.rule not in lanes:
+            continue
+        lane, x = lanes[one.reason.rule], axis.x(one.start_s)
+        before = newest.get(lane)
+        if before is not None and x < before.left + TICK:
+            before.count += 1
+            before.title = f"near, {before.count} times until {clock(one.start_s)}"
+            continue
+        newest[lane] = _Mark(lane, x, x, f"near: {one.reason.text}")
+        ticks.append(newest[lane])
+    return ticks
 
 
 def _bars(
     axis: TimeAxis, lanes: Mapping[str, int], alerts: Sequence[tuple[Alert, Alert]]
-) -> list[_Bar]:
-    bars: list[_Bar] = []
-    newest: dict[int, _Bar] = {}
+) -> list[_Mark]:
+    bars: list[_Mark] = []
+    newest: dict[int, _Mark] = {}
     for start, last in alerts:
         if start.rule not in lanes:
             continue
@@ -122,7 +140,7 @@ def _bars(
             before.title = f"{start.prompt}, {before.count} times until {clock(start.onset_s)}"
             continue
         title = f"{told(last)}, {clock(start.onset_s)}, {last.words}"
-        newest[lane] = _Bar(lane, left, right, title, last.surer is None)
+        newest[lane] = _Mark(lane, left, right, title, last.surer is None)
         bars.append(newest[lane])
     return bars
 
