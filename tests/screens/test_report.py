@@ -8,6 +8,7 @@ import zlib
 from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -134,6 +135,23 @@ def test_a_day_full_of_alerts_stays_a_page_that_can_be_read() -> None:
     assert shown == alerts[-MOST_ROWS:]
 
 
+def test_a_full_lane_shows_when_another_rule_was_surer() -> None:
+    def raised(time_s: float) -> Alert:
+        surer = None if time_s > 43_200 else "other"
+        return alert("a", "end", "hum", prompt="a hum", onset_s=time_s, duration_s=5.0, surer=surer)
+
+    alerts = [(one, one) for one in map(raised, np.arange(0.0, 86_400, 10.0).tolist())]
+    drawn = ElementTree.fromstring(timeline(TimeAxis(86_400), {"hum": "a hum"}, alerts, []))
+    bars = [
+        (float(one.get("x", "")), float(one.get("width", "")), "fill-opacity" in one.attrib)
+        for one in drawn.iter("rect")
+    ]
+    assert all(3 <= width < 12 for _, width, _ in bars)
+    assert all(two - one - wide < 4 for (one, wide, _), (two, _, _) in pairwise(bars))
+    assert {faint for x, _, faint in bars if x < 560} == {True}
+    assert {faint for x, _, faint in bars if x > 575} == {False}
+
+
 def test_a_day_full_of_near_misses_draws_each_place_once() -> None:
     reason = Reason("hum", "a hum", "score", 0.4, 0.5, "<too low>", 90.0, 0.0, "left")
     near = [NearMiss(at + 1.0, at, at, 1, reason) for at in np.arange(0.0, 86_400, 4.0).tolist()]
@@ -142,7 +160,8 @@ def test_a_day_full_of_near_misses_draws_each_place_once() -> None:
     ticks = re.findall(r'class="near" d="M([\d.]+) ([\d.]+)v10"><title>([^<]*)<', drawn)
     hum = [float(x) for x, y, _ in ticks if y == ticks[0][1]]
     assert len(hum) + 1 == len(ticks) < 500
-    assert min(np.diff(hum)) >= 1.9 and hum[-1] > 945
+    assert min(np.diff(hum)) >= 1.9
+    assert hum[-1] > 945
     counts = [int(title.split()[1]) for _, _, title in ticks if "times" in title]
     assert sum(counts) == len(near)
     (alone,) = [title for _, y, title in ticks if y != ticks[0][1]]

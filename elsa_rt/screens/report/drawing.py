@@ -22,6 +22,8 @@ POLAR = 320
 HALF_DIGIT = 3.5
 TICK = 2.0
 """Width of the tick of a near miss."""
+BLOCK = 8.0
+"""Longest bar of alerts that cannot be told apart: a full lane still shows when which rule led."""
 
 PALETTE = ("#c9370e", "#1f6f8b", "#7a5195", "#3d8b40", "#b07d12", "#a23b72", "#4a5a9a", "#5f6b2d")
 """Colours of prompts, in their order; then again from the start."""
@@ -84,7 +86,7 @@ def timeline(
         parts.append(f'<path class="near" d="M{tick.left:.1f} {y - 5:.1f}v10">{title}</path>')
     for bar in _bars(axis, lanes, alerts):
         title = f"<title>{escape(bar.title)}</title>"
-        faint = "" if bar.leads else ' fill-opacity=".35"'
+        faint = "" if 2 * bar.leads >= bar.count else ' fill-opacity=".35"'
         parts.append(
             f'<rect fill="{colour_of(bar.lane)}"{faint} x="{bar.left:.1f}" '
             f'y="{LANE * bar.lane + 5}" rx="2" width="{bar.right - bar.left:.1f}" '
@@ -101,7 +103,7 @@ class _Mark:
     left: float
     right: float
     title: str
-    leads: bool = True  # whether one of them is the surest of its sound
+    leads: int = 0  # of them that are the surest of their sounds
     count: int = 1
 
 
@@ -134,13 +136,17 @@ def _bars(
         lane, left = lanes[start.rule], axis.x(start.onset_s)
         right = max(axis.x(start.onset_s + (last.duration_s or 0)), left + 3)
         before = newest.get(lane)
-        if before is not None and left < before.right - 1.5:
+        leads = int(last.surer is None)
+        if before is not None and left < min(before.right - 1.5, before.left + BLOCK):
             before.right, before.count = max(before.right, right), before.count + 1
-            before.leads |= last.surer is None
+            before.leads += leads
             before.title = f"{start.prompt}, {before.count} times until {clock(start.onset_s)}"
             continue
+        if before is not None:  # the next block of a lane that is full
+            left = max(left, min(before.right, left + 3))
+            right = max(right, left + 3)
         title = f"{told(last)}, {clock(start.onset_s)}, {last.words}"
-        newest[lane] = _Mark(lane, left, right, title, last.surer is None)
+        newest[lane] = _Mark(lane, left, right, title, leads)
         bars.append(newest[lane])
     return bars
 

@@ -121,12 +121,12 @@ all around.</p>
 <div class="polar">{polar(azimuth_deg, activity, alerts, ids)}</div>
 <p class="faint">The area of a wedge is the time in which sound came from there.</p>
 {overview}
+<h2>What else was heard</h2>
+{heard_table(found, about.told_error)}
 <h2>Alerts</h2>
 {alerts_table(alerts, ids)}
 <h2>Near misses</h2>
 {near_table(found, ids)}
-<h2>What else was heard</h2>
-{heard_table(found, about.told_error)}
 <footer>elsa-rt {escape(about.version)}. Scores are calibrated, 0 to 1; azimuth is left
 positive.</footer>
 </html>
