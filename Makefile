@@ -20,7 +20,8 @@
 # make bench-outputs         what all outputs cost, and how soon an alert is on MQTT
 # make bench-alternatives    the same beside SciPy, librosa, torch and CLAP
 # make bench-memory          a memory of a year and of ten million sounds; minutes, 6 GB of disk
-# make bench-screens         the report of a long recording, the page and the terminal view
+# make bench-screens         the report of a long recording, the page and the terminal view;
+#                            ARGS=--day: the report of a whole day, 8 GB of disk
 # make bench-archive         a Lance dataset, and a Ray cluster of one node and of two
 # make bench-release         no slower than the release before: the same sound through both
 # make gate      the same in a minute, as continuous integration asks it
@@ -137,7 +138,7 @@ bench-memory: $(VENV)/.installed
 	$(BIN)/python -m tests.bench.remember
 
 bench-screens: $(VENV)/.installed-for-tests
-	for bench in report page terminal; do \
+	for bench in "report $(ARGS)" page terminal; do \
 		$(BIN)/python -m tests.bench.$$bench || missed=1; done; exit $${missed:-0}
 
 bench-archive: $(VENV)/.installed-for-tests
