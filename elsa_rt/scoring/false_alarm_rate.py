@@ -27,11 +27,6 @@ Floats = NDArray[np.float32]
 TAIL_PEAKS = 24
 """Highest peaks that the tail is fitted to."""
 
-TAIL_WIDENED = 1.5
-"""Factor of the tail's fall. The same recordings sound again and again in the hours that it is
-fitted to, and other ones elsewhere. At 1 a home of other recordings gave 2.4 false alarms an hour
-and prompt where one was asked for, at 1.4 1.7, at 1.8 1.2."""
-
 KNOTS = 12
 """Points of a curve."""
 
@@ -138,10 +133,8 @@ def rate_of_score(score: NDArray[np.floating]) -> NDArray[np.float64]:
         return np.asarray((1 / score - 1) ** 2)
 
 
-def fit_curve(
-    peaks: Floats, weight: Floats, widened: float = 1.0
-) -> tuple[NDArray[np.float64], ...]:
-    """Level (k,), log rate (k,) and fall of one rule; ``widened`` is a factor of the fall.
+def fit_curve(peaks: Floats, weight: Floats) -> tuple[NDArray[np.float64], ...]:
+    """Level (k,), log rate (k,) and fall of one rule.
 
     Parameters
     ----------
@@ -155,9 +148,8 @@ def fit_curve(
     logit, log_rate = peaks[order].astype(float), np.log(np.cumsum(weight[order], dtype=float))
     first = min(TAIL_PEAKS, order.size) - 1
     share = weight[order[:first]].astype(float)
-    tail_scale = widened * max(
-        float((share * (logit[:first] - logit[first])).sum() / share.sum()), MIN_TAIL_SCALE
-    )
+    fall = float((share * (logit[:first] - logit[first])).sum() / share.sum())
+    tail_scale = max(fall, MIN_TAIL_SCALE)
     knots = np.geomspace(first + 1, order.size, KNOTS).astype(int) - 1  # some are equal
     knots = knots[np.diff(knots, prepend=-1) > 0]
     knots = np.concatenate([np.full(KNOTS - knots.size, knots[-1]), knots[::-1]])

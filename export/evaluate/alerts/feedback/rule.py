@@ -71,7 +71,7 @@ class HomeRule:
         first = int(np.argmax(self._above(logit) >= 0))
         after = np.arange(len(logit)) >= first
         held = np.flatnonzero((logit >= self.start) | (after & (logit >= self.end)))
-        sounds = self._statistics.compress(heard.embedding.astype(np.float32)[held])
+        sounds = self._statistics.marked(heard.embedding.astype(np.float32)[held])
         azimuth, elevation = angles_from_direction(heard.direction[held].mean(axis=0))
         name = f"alert-{len(store.alerts)}"
         store.add(
