@@ -19,6 +19,7 @@ from elsa_rt.encoder.output import QUIET, SOUNDING
 from elsa_rt.errors import UsageError
 from elsa_rt.scoring.logits import HIGH, SPREAD_FLOOR
 from elsa_rt.scoring.statistics import (
+    COARSE,
     COMPONENTS,
     INT8_SCALE,
     Background,
@@ -30,9 +31,9 @@ from elsa_rt.scoring.statistics import (
 STREAMS = 120  # of two minutes: four hours
 LINGERS_S = 1.0  # so long after its end a sound may still be what is scored
 LABELS = 3  # that a piece names at most
-STEP = 0.01
-"""Of a component in 8 bits: no unit vector has more than 127 of it, and small components take few
-values, which a wheel packs well."""
+FINE_STEP, COARSE_ROUNDED = 0.0125, 4
+"""Unit of components beyond the coarse ones: no unit vector has more than 127 of it. Those of the
+background are told about as exactly: small whole numbers, and multiples, pack well in a wheel."""
 
 
 class Steps(NamedTuple):
@@ -54,9 +55,15 @@ def statistics_of(steps: Steps, names: Names, components: int = COMPONENTS) -> S
     mean = active.mean(axis=0)
     _, _, directions = np.linalg.svd(_some(active - mean), full_matrices=False)
     basis = directions[:components].astype(np.float16).astype(np.float32)
-    scale = np.full(len(basis), STEP)
+    coarse = np.quantile(np.abs((active - mean) @ basis[:COARSE].T), 0.9999, axis=0) / INT8_SCALE
+    scale = np.full(len(basis), FINE_STEP, np.float32)
+    scale[:COARSE] = np.maximum(coarse, 1e-8)
+    sounds = compress(steps.embedding, basis, mean, scale)
+    most = INT8_SCALE // COARSE_ROUNDED
+    rounded = np.clip(np.round(sounds[:, :COARSE] / COARSE_ROUNDED), -most, most)
+    sounds[:, :COARSE] = COARSE_ROUNDED * rounded
     background = Background(
-        sounds=compress(steps.embedding, basis, mean, scale.astype(np.float32)),
+        sounds=sounds,
         activity=np.round(255 * steps.activity).astype(np.uint8),
         direction=np.round(INT8_SCALE * steps.direction).astype(np.int8),
         distance=steps.distance.astype(np.float16),
@@ -66,7 +73,7 @@ def statistics_of(steps: Steps, names: Names, components: int = COMPONENTS) -> S
         hours=steps.hours,
     )
     slope, bias = _fit(steps, names)
-    return Statistics(basis, mean, scale.astype(np.float32), background, names, slope, bias)
+    return Statistics(basis, mean, scale, background, names, slope, bias)
 
 
 def _fit(steps: Steps, names: Names) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from elsa_rt.scoring.confirmation import Flags, RuleMapping
 from elsa_rt.scoring.feedback import FeedbackStore
 from elsa_rt.scoring.marks import AlertSounds, Sounds, spread
 from elsa_rt.scoring.scorer import Match
-from elsa_rt.scoring.statistics import Statistics
+from elsa_rt.scoring.statistics import COARSE, Statistics
 
 MAX_STEPS = 64
 """Steps of an alert that are remembered; a longer one is thinned out."""
@@ -91,7 +91,8 @@ class AlertRecorder:
             if self._is_due(rule):
                 slot = int(match.slot[rule])
                 if slot not in compressed:
-                    compressed[slot] = self._statistics.marked(sound.embedding[[slot]])[0]
+                    found = self._statistics.compress(sound.embedding[[slot]])
+                    compressed[slot] = found[0, :COARSE]
                 self._keep(rule, compressed[slot])
             self._margin[rule] = max(self._margin.get(rule, 0.0), margin(rule))
         self.tell(time_s, alerts, joined)

@@ -67,8 +67,7 @@ class SiteRecorder:
                 "are needed, ten minutes are better"
             )
         activity, distance, *direction = np.array(self._others, np.float32).T
-        sounds = self._statistics.as_marked(np.stack(self._sounds))
-        left_out = resembles(right, sounds, np.stack(direction, 1))
+        left_out = resembles(right, np.stack(self._sounds), np.stack(direction, 1))
         around = max(1, round(AROUND_S / self._step_s))
         left_out = np.convolve(left_out, np.ones(2 * around + 1), "same") > 0
         self.left_out_s = float((left_out & (activity > QUIET)).sum()) * self._step_s

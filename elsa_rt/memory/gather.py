@@ -38,6 +38,9 @@ QUIET_WEIGHT = 0.02
 DIRECTED = 0.5
 """Length of the mean of unit vectors from which on a minute has a direction."""
 
+NEAR = math.cos(math.radians(45.0))
+"""Of the angle within which an alert that began with a track is of that track."""
+
 SCORES_KEPT, LEAST_SCORE = 4, 0.05
 """Rules whose score is kept with a row: the best few, and none that hardly scored."""
 
@@ -205,10 +208,20 @@ class Gatherer:
             first_s = begin_s if track.id in self._begun else min(track.first_s, begin_s)
             self._rows[track.id] = _Sums(first_s, step.embedding.size)
             self._begun.add(track.id)
+            self._adopt(track)
         row = self._rows[track.id]
         where = direction_from_angles(track.azimuth_deg, track.elevation_deg)
         row.add(step, where, step.activity)
         row.distance_m, row.uncertainty_deg = track.distance_m, track.uncertainty_deg
+
+    def _adopt(self, track: Track) -> None:
+        """Give the new row of ``track`` the alerts that a sure step raised before it was known."""
+        row = self._rows[track.id]
+        where = direction_from_angles(track.azimuth_deg, track.elevation_deg)
+        for id_, lone in list(self._lone.items()):
+            near = where @ lone.direction >= NEAR * np.linalg.norm(lone.direction)
+            if near and abs(lone.begin_s - row.begin_s) <= 2 * self._step_s + 1e-6:
+                row.alerts |= self._lone.pop(id_).alerts
 
     def _cut(self, at_s: float) -> list[Event]:
         """End the rows of tracks that are long at the full minute ``at_s``."""

@@ -113,9 +113,10 @@ def model_of(bundle: ModelBundle) -> CodedModel:
     """``bundle`` as a store knows it: rows fit as long as its audio encoder is the same."""
     statistics = Statistics.of(bundle)
     # a bundle of few sounds has fewer components
-    missing = COMPONENTS - len(statistics.basis)
-    basis = np.pad(statistics.basis, ((0, missing), (0, 0)))
-    scale = np.pad(statistics.scale, (0, missing), constant_values=1.0)
+    basis, scale = statistics.basis[:COMPONENTS], statistics.scale[:COMPONENTS]
+    missing = COMPONENTS - len(basis)
+    basis = np.pad(basis, ((0, missing), (0, 0)))
+    scale = np.pad(scale, (0, missing), constant_values=1.0)
     code = VectorCode(basis, statistics.mean, scale)
     return CodedModel(bundle.files[AUDIO_ENCODER], f"{bundle.name} {bundle.version}", code)
 

@@ -20,7 +20,7 @@ from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.feedback import FeedbackStore
 from elsa_rt.scoring.marks import Mark
-from elsa_rt.scoring.statistics import MARK_COMPONENTS, Statistics
+from elsa_rt.scoring.statistics import COARSE, Statistics
 
 LOWERED, RAISED = (4.0, 24.0), 1.0
 """Log odds that false marks take, at least and at most, and that right ones give at most, however
@@ -142,9 +142,9 @@ class FeedbackGate:
         """How much each mark counts for each slot, 0..1."""
         statistics = self._statistics
         # not matmul: BLAS would wake threads for this
-        basis = statistics.basis[:MARK_COMPONENTS]
+        basis = statistics.basis[:COARSE]
         parts = np.einsum("kd,cd->kc", sound.embedding - statistics.mean, basis)
-        parts /= statistics.mark_scale
+        parts /= statistics.scale[:COARSE]
         parts /= np.maximum(np.linalg.norm(parts, axis=1, keepdims=True), 1e-9)
         return _likeness(parts, sound.direction, marks, self._alike) * marks.weight
 
@@ -172,16 +172,14 @@ class FeedbackGate:
 
 
 def resembles(
-    marks: Sequence[Mark], sounds: NDArray[np.float32], direction: NDArray[np.floating]
+    marks: Sequence[Mark], sounds: NDArray[np.int8], direction: NDArray[np.floating]
 ) -> NDArray[np.bool_]:
-    """Which of n steps a mark is about.
-
-    ``sounds`` (n, 64) are in the units of `Statistics.marked`, ``direction`` (n, 3) unit vectors.
-    """
+    """Which of n steps, kept as ``sounds`` (n, d) with ``direction`` (n, 3), a mark is about."""
     if not marks:
         return np.zeros(len(sounds), np.bool_)
     found = _of_marks(marks, np.zeros(len(marks), np.intp), np.ones(len(marks)))
-    parts = sounds / np.maximum(np.linalg.norm(sounds, axis=1, keepdims=True), 1e-9)
+    parts = sounds[:, :COARSE].astype(np.float32)
+    parts /= np.maximum(np.linalg.norm(parts, axis=1, keepdims=True), 1e-9)
     return np.asarray((_likeness(parts, direction, found, ALIKE) > 0).any(axis=1))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.audio.ambisonics import direction_from_angles
-from elsa_rt.scoring.statistics import MARK_COMPONENTS
+from elsa_rt.scoring.statistics import COARSE
 
 SOUNDS = 8
 """Steps of an alert that are kept, evenly spread over those that held its score."""
@@ -76,7 +76,7 @@ class AlertSounds:
         sounds = np.frombuffer(base64.b64decode(fields["sounds"], validate=True), np.int8)
         names = ("at", "azimuth_deg", "elevation_deg", "score", "duration_s")
         numbers = {name: float(fields[name]) for name in names}
-        whole = sounds.size > 0 and sounds.size % MARK_COMPONENTS == 0
+        whole = sounds.size > 0 and sounds.size % COARSE == 0
         if not whole or not np.isfinite(list(numbers.values())).all():
             raise ValueError("it is damaged")
         return cls(
@@ -84,7 +84,7 @@ class AlertSounds:
             rule=str(fields["rule"]),
             prompt=str(fields["prompt"]),
             fits=str(fields["fits"]),
-            sounds=sounds.reshape(-1, MARK_COMPONENTS),
+            sounds=sounds.reshape(-1, COARSE),
             margin=float(np.nan_to_num(float(fields.get("margin", 0.0)))),
             joined=str(fields.get("joined", "")),
             kept=float(np.nan_to_num(float(fields.get("kept", numbers["at"])))),

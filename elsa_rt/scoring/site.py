@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from elsa_rt.encoder.bundle import AUDIO_ENCODER, ModelBundle
 from elsa_rt.errors import UsageError
 from elsa_rt.files import data_directory, expanded, load_arrays
-from elsa_rt.scoring.statistics import Background, Statistics
+from elsa_rt.scoring.statistics import COARSE, Background, Statistics
 
 SCHEMA = 1
 
@@ -60,12 +61,13 @@ def load_site(name: str, bundle: ModelBundle, statistics: Statistics) -> Backgro
         raise UsageError(f"the site {path}: it is damaged ({error}): {cure} again") from None
     if not whole:
         raise UsageError(f"the site {path}: it is damaged or of another elsa-rt: {cure} again")
-    if fits != fits_of(bundle, statistics) or found.sounds.shape[1:] != statistics.scale.shape:
+    components, known = len(statistics.scale), found.sounds.shape[-1]
+    if fits != fits_of(bundle, statistics) or known not in (components, min(COARSE, components)):
         raise UsageError(
             f"the site {path}: it was learned with another model than {bundle.name} "
             f"{bundle.version} of {bundle.path}: {cure} again"
         )
-    return found
+    return replace(found, sounds=np.pad(found.sounds, ((0, 0), (0, components - known))))
 
 
 def site_path(name: str) -> Path:
@@ -76,13 +78,13 @@ def site_path(name: str) -> Path:
 
 
 def fits_of(bundle: ModelBundle, statistics: Statistics) -> str:
-    """Hash of the model that a site was learned with; it must be the same where it is used."""
+    """Hash of the model that a site or a mark was learned with: what both know of it."""
     found: str = statistics.memo.get("fits", lambda: _fits_of(bundle, statistics))
     return found
 
 
 def _fits_of(bundle: ModelBundle, statistics: Statistics) -> str:
     digest = hashlib.sha256(bundle.files[AUDIO_ENCODER].encode())
-    for values in (statistics.basis, statistics.mean, statistics.scale):
+    for values in (statistics.basis[:COARSE], statistics.mean, statistics.scale[:COARSE]):
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()

@@ -2,7 +2,7 @@
 
 basis        float16 (d, D)   directions of the space of sounds in which they differ
 mean         float32 (D,)     their middle
-scale        float32 (d,)     of one unit of ``sounds``
+scale        float32 (d,)     what one unit of ``sounds`` stands for
 sounds       int8 (m, d)      steps in the order of time
 activity     uint8 (m,)       0..255 for 0..1
 direction    int8 (m, 3)      unit vectors, 127 long
@@ -30,7 +30,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.encoder.bundle import SCORES, ModelBundle
-from elsa_rt.encoder.output import QUIET
 from elsa_rt.errors import BundleError
 from elsa_rt.files import load_arrays
 from elsa_rt.memo import Memo
@@ -42,12 +41,9 @@ COMPONENTS = 160
 """Directions that are kept. They leave out a tenth of how the similarities of a prompt scatter; 64
 left out two fifths, and background seemed further from every prompt than it is."""
 
-MARK_COMPONENTS = 64
-"""The first of them, in which sounds of alerts are compared (`elsa_rt.scoring.feedback_gate`)."""
-
-SPREADS, SPREAD_STEPS = 5.0, 4_000
-"""Standard deviations of a component that are told apart in a sound of an alert, and from how many
-steps of the background they are taken."""
+COARSE = 64
+"""The first so many have a scale of their own each: in them sounds of alerts are compared
+(`elsa_rt.scoring.feedback_gate`) and memories are searched (`elsa_rt.memory.vector_code`)."""
 
 INT8_SCALE = 127.0
 """The largest number that a component or a direction takes."""
@@ -176,28 +172,6 @@ class Statistics:
     def compress(self, embedding: NDArray[np.float32]) -> NDArray[np.int8]:
         """Embeddings (m, D) as ``sounds`` (m, d)."""
         return compress(embedding, self.basis, self.mean, self.scale)
-
-    @property
-    def mark_scale(self) -> Floats:
-        """Of one unit of `marked`, (64,): each component takes as much room as another."""
-        found: Floats = self.memo.get("mark_scale", self._measured_mark_scale)
-        return found
-
-    def marked(self, embedding: NDArray[np.float32]) -> NDArray[np.int8]:
-        """Embeddings (m, D) in 8 bits, (m, 64), as sounds of alerts are kept."""
-        return compress(embedding, self.basis[:MARK_COMPONENTS], self.mean, self.mark_scale)
-
-    def as_marked(self, sounds: NDArray[np.int8]) -> Floats:
-        """What was compressed (m, d) in the units of `marked`, (m, 64)."""
-        ratio = self.scale[:MARK_COMPONENTS] / self.mark_scale
-        return np.asarray(sounds[:, :MARK_COMPONENTS] * ratio, np.float32)
-
-    def _measured_mark_scale(self) -> Floats:
-        active = np.flatnonzero(self.background.activity > 255 * QUIET)
-        some = active[:: max(1, active.size // SPREAD_STEPS)]
-        spread = self.background.sounds[some, :MARK_COMPONENTS].astype(np.float32).std(axis=0)
-        highest = spread * self.scale[:MARK_COMPONENTS] * SPREADS
-        return np.asarray(np.maximum(highest / INT8_SCALE, 1e-8), np.float32)
 
     def _is_sound(self) -> bool:
         b, n = self.background, self.names

@@ -167,3 +167,13 @@ def test_an_alert_without_a_track_leaves_a_row_of_its_own() -> None:
     assert row.time_s == pytest.approx(0.5)
     assert row.time_s + row.duration_s == pytest.approx(2.0)
     assert row.alerts[0].prompt == "a hum"
+
+
+def test_an_alert_that_is_sooner_than_its_track_is_in_the_row_of_the_track() -> None:
+    gatherer = Gatherer(STEP_S)
+    told = replace(alert("start", 1.1, track=None), onset_s=1.0)
+    gatherer.step(Step(1.1, HUM, 0.9, LEFT, -20.0, (), [told]))
+    for time_s in (1.2, 1.3):
+        gatherer.step(Step(time_s, HUM, 0.9, LEFT, -20.0, [track(time_s, 1.0)]))
+    (row,) = [row for row in gatherer.finish() if row.kind != "minute"]
+    assert (row.kind, [one.id for one in row.alerts]) == ("sound", ["hum-000001"])

@@ -112,7 +112,7 @@ def test_a_score_is_that_of_an_alert(store: Path, bundle: Path) -> None:
         heard = EncoderOutput(row.embedding[None], ahead, active, nowhere)
         _, logit = scorer.likeness(heard)
         assert row.score == pytest.approx(scorer.curves.score(logit[0])[0], abs=0.01)
-    assert rows[0].score == pytest.approx(0.61, abs=0.02)
+    assert rows[0].score == pytest.approx(0.83, abs=0.02)
 
 
 def test_azimuth_is_a_sector_counter_clockwise(store: Path, bundle: Path) -> None:

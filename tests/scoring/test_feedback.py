@@ -23,7 +23,7 @@ from elsa_rt.scoring import feedback
 from elsa_rt.scoring.feedback import FeedbackStore, feedback_path
 from elsa_rt.scoring.feedback_gate import BELOW, LOWERED, RAISED, FeedbackGate, notices_of
 from elsa_rt.scoring.marks import SOUNDS, AlertSounds, spread
-from elsa_rt.scoring.statistics import MARK_COMPONENTS, Statistics
+from elsa_rt.scoring.statistics import COARSE, Statistics
 
 DAY_S = 86_400.0
 NOW = 1_800_000_000.0
@@ -47,7 +47,7 @@ def heard(
     alert: str = "dog-1", rule: str = "dog", seed: int = 1, azimuth_deg: float = 90.0
 ) -> AlertSounds:
     """An alert in which the embeddings ``unit(3, 64, seed)`` were heard."""
-    sounds = np.round(127 * unit(3, MARK_COMPONENTS, seed=seed)).astype(np.int8)
+    sounds = np.round(127 * unit(3, COARSE, seed=seed)).astype(np.int8)
     return AlertSounds(alert, rule, "a dog", NOW, azimuth_deg, 0.0, 0.9, 1.5, FITS, sounds, 2.5)
 
 
@@ -55,10 +55,10 @@ def step(
     statistics: Statistics, seed: int = 1, azimuth_deg: float = 90.0, share: float = 1.0
 ) -> EncoderOutput:
     """One slot that sounds like `heard`, mixed with another sound."""
-    other = unit(MARK_COMPONENTS, seed=99)
-    parts = share * unit(3, MARK_COMPONENTS, seed=seed)[1] + (1 - share) * other
-    basis = statistics.basis[:MARK_COMPONENTS]
-    embedding = statistics.mean + basis.T @ (statistics.mark_scale * parts)
+    other = unit(COARSE, seed=99)
+    parts = share * unit(3, COARSE, seed=seed)[1] + (1 - share) * other
+    basis = statistics.basis[:COARSE]
+    embedding = statistics.mean + basis.T @ (statistics.scale[:COARSE] * parts)
     direction = direction_from_angles(azimuth_deg, 0.0)
     return EncoderOutput(
         embedding[None].astype(np.float32), direction[None].astype(np.float32),
@@ -71,13 +71,6 @@ def gate(
 ) -> FeedbackGate:
     clock = lambda: NOW  # noqa: E731
     return FeedbackGate(rules or (DOG, CAT), store, statistics, FITS, half_life_days, clock)
-
-
-def test_what_was_compressed_is_marked_as_what_was_heard(statistics: Statistics) -> None:
-    heard = unit(20, statistics.mean.size, seed=5).astype(np.float32)
-    kept = statistics.as_marked(statistics.compress(heard))
-    coarsest = float((statistics.scale[:MARK_COMPONENTS] / statistics.mark_scale).max())
-    assert np.abs(np.clip(kept, -127, 127) - statistics.marked(heard)).max() <= 0.5 + coarsest / 2
 
 
 def test_without_marks_nothing_changes(statistics: Statistics) -> None:
@@ -399,7 +392,7 @@ def test_a_place_that_cannot_be_written_is_said_with_the_cure(tmp_path: Path) ->
 
 
 def test_some_steps_stand_for_all() -> None:
-    steps = [np.full(MARK_COMPONENTS, number, np.int8) for number in range(100)]
+    steps = [np.full(COARSE, number, np.int8) for number in range(100)]
     assert spread(steps)[:, 0].tolist() == [0, 14, 28, 42, 57, 71, 85, 99]
     assert spread(steps[:3])[:, 0].tolist() == [0, 1, 2]
     assert len(spread(steps)) == SOUNDS

@@ -19,7 +19,7 @@ from elsa_rt.scoring.confirmation import Flags, times_of
 from elsa_rt.scoring.feedback import FeedbackStore
 from elsa_rt.scoring.marks import AlertSounds
 from elsa_rt.scoring.scorer import Match
-from elsa_rt.scoring.statistics import MARK_COMPONENTS
+from elsa_rt.scoring.statistics import COARSE
 from elsa_rt.tuning.gate import Floats, Timing, courses
 from elsa_rt.tuning.labels import Label, labels_of_feedback, read_labels
 from elsa_rt.tuning.page import Tuned, page, sentence
@@ -233,7 +233,7 @@ def test_the_sentence_says_what_is_proposed_and_how_sure_that_is() -> None:
 
 
 def heard(alert: str, rule: str, at: float, duration_s: float = 1.0) -> AlertSounds:
-    sounds = np.ones((1, MARK_COMPONENTS), np.int8)
+    sounds = np.ones((1, COARSE), np.int8)
     return AlertSounds(alert, rule, rule, at, 0, 0, 0.9, duration_s, "", sounds)
 
 

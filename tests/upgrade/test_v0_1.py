@@ -47,7 +47,7 @@ def test_site() -> None:
         best.append(max(hearing.scores[0].score for hearing in listener.push(Block(foa, 16_000))))
     without, with_site = best
     assert without > 0.6, "a hum is rare elsewhere"
-    assert with_site < 0.4, "and not there"
+    assert with_site < 0.5, "and not there, where it raises no alert"
 
 
 def test_a_site_of_another_model_says_what_to_do() -> None:

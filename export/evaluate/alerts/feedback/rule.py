@@ -16,7 +16,7 @@ from elsa_rt.scoring.feedback import FeedbackStore
 from elsa_rt.scoring.feedback_gate import ALIKE, FeedbackGate, Reach
 from elsa_rt.scoring.marks import AlertSounds, spread
 from elsa_rt.scoring.scorer import Scorer
-from elsa_rt.scoring.statistics import Statistics
+from elsa_rt.scoring.statistics import COARSE, Statistics
 from elsa_rt.scoring.thresholds import thresholds
 from export.data.clips import phrases
 from export.scenes.home_hours import HomeRecording
@@ -71,7 +71,7 @@ class HomeRule:
         first = int(np.argmax(self._above(logit) >= 0))
         after = np.arange(len(logit)) >= first
         held = np.flatnonzero((logit >= self.start) | (after & (logit >= self.end)))
-        sounds = self._statistics.marked(heard.embedding.astype(np.float32)[held])
+        sounds = self._statistics.compress(heard.embedding.astype(np.float32)[held])[:, :COARSE]
         azimuth, elevation = angles_from_direction(heard.direction[held].mean(axis=0))
         name = f"alert-{len(store.alerts)}"
         store.add(
