@@ -66,6 +66,10 @@ class GraphWriter:
         """A constant of float32."""
         return self._constant(np.asarray(values, np.float32), f"{self.scope}.{len(self._nodes)}")
 
+    def bytes(self, values: NDArray[np.int8]) -> str:
+        """A constant of int8."""
+        return self._constant(values, f"{self.scope}.{len(self._nodes)}.bytes")
+
     def integers(self, *values: int) -> str:
         """A constant of int64."""
         return self._constant(np.array(values, np.int64), "_".join(map(str, ("shape", *values))))

@@ -296,6 +296,17 @@ def head(g: GraphWriter) -> None:
     g.node("Max", unit, g.floats(-0.3), to="y")
 
 
+def repeated(g: GraphWriter) -> None:
+    """Rows and columns of what a convolution made, several times, and another convolution."""
+    rng = np.random.default_rng(7)
+    x = g.conv(channels(g), rng.normal(0, 0.3, (5, 8, 1, 1)), rng.normal(0, 1, 5), strides=(2, 2))
+    wide = g.node("Resize", x, "", g.floats([1, 1, 2, 4]), mode="nearest", nearest_mode="floor",
+                  coordinate_transformation_mode="asymmetric")  # fmt: skip
+    y = g.conv(wide, rng.normal(0, 0.3, (4, 5, 1, 3)), rng.normal(0, 1, 4), pad=1)
+    g.output("y", 4, 8, 32)
+    g.node("Relu", y, to="y")
+
+
 GRAPHS: dict[str, Callable[[GraphWriter], None]] = {
     **{kind: function(kind) for kind in
        ("Exp", "Sigmoid", "Gelu", "HardSwish", "Relu", "Log", "Reciprocal")},
@@ -308,6 +319,7 @@ GRAPHS: dict[str, Callable[[GraphWriter], None]] = {
     "each channel": layer(8, 3, 3, (1, 1), 2, group=8),
     "each channel, strides": layer(8, 5, 5, (2, 2), 1, group=8),
     "head": head,
+    "repeated": repeated,
 }  # fmt: skip
 
 
@@ -351,6 +363,7 @@ def odd(kind: str, *more: str, **attributes: Any) -> onnx.ModelProto:
         odd("Gemm", "w", "b", transB=1),
         odd("Gelu", approximate="tanh"),
         odd("Clip", "missing"),
+        odd("Resize", "", "b", mode="nearest", nearest_mode="floor"),  # half a pixel aside
     ],
     ids=lambda model: model.graph.node[0].op_type,
 )

@@ -31,6 +31,11 @@ TWO_VALUES = {
     "Max": codes.MAX, "Min": codes.MIN,
 }  # fmt: skip
 
+_NEAREST = {
+    "mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor",
+}  # fmt: skip
+"""Of a Resize that repeats each value."""
+
 
 def lower(graph: Graph, outputs: Sequence[str]) -> Program:
     """A program that computes ``outputs`` of ``graph`` from its input ``frames``.
@@ -146,6 +151,23 @@ class _Lowering:
             g.map(codes.COPY, whole.part(axis, begin, end), value)
             begin = end
 
+    def _repeat(self, node: Node) -> None:
+        """A Resize that repeats values: rows and columns, by whole numbers."""
+        g, value, asked = self._values, self._values[node.inputs[0]], node.attributes
+        scales = [float(size) for size in g.matrix(node.inputs[2])]
+        times = [int(scale) for scale in scales]
+        how = [asked.get(name) for name in _NEAREST]
+        if how != [*_NEAREST.values()] or times != scales or times[:2] != [1, 1]:
+            raise ValueError(f"a Resize by {scales} that is {how}")
+        _, _, down, across = times
+        shape = (*value.shape[:2], value.shape[2] * down, value.shape[3] * across)
+        whole = g.room(node.outputs[0], shape)
+        strides = (*whole.strides[:2], down * whole.strides[2], across * whole.strides[3])
+        for row in range(down):
+            for column in range(across):
+                begin = whole.part(2, row, row + 1).part(3, column, column + 1).place
+                g.map(codes.COPY, Tensor(begin, value.shape, strides), value)
+
     # memories
 
     def _join(self, node: Node) -> None:
@@ -249,5 +271,6 @@ _HOW: Mapping[str, Callable[[_Lowering, Node], None]] = {
     "Slice": _Lowering._slice, "Split": _Lowering._split, "Transpose": _Lowering._transpose,
     "Reshape": _Lowering._reshape, "Concat": _Lowering._concat, "Conv": _Lowering._conv,
     "Gemm": _Lowering._dense, "ReduceSum": _Lowering._sum, "ReduceMean": _Lowering._mean,
-    "ReduceL2": _Lowering._length, "Clip": _Lowering._clip,
+    "ReduceL2": _Lowering._length, "Clip": _Lowering._clip, "Resize": _Lowering._repeat,
+    "DequantizeLinear": lambda lowering, node: lowering._values.decode(node),
 }  # fmt: skip

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 Shape = tuple[int, ...]
 Message = dict[int, list[Any]]
 
-_TYPES: Mapping[int, np.dtype[Any]] = {1: np.dtype("<f4"), 7: np.dtype("<i8")}
+_TYPES: Mapping[int, np.dtype[Any]] = {
+    1: np.dtype("<f4"), 3: np.dtype("i1"), 7: np.dtype("<i8"),
+}  # fmt: skip
 
 
 class Node(NamedTuple):

@@ -31,7 +31,7 @@ class Values:
     """
 
     def __init__(self, graph: Graph) -> None:
-        self._constants = graph.constants
+        self._constants = dict(graph.constants)
         self.writer = Writer()
         self.known: dict[str, Tensor] = {}
         self.joined: dict[str, Joined] = {}
@@ -63,6 +63,14 @@ class Values:
         if name not in self._constants:
             raise ValueError(f"weights {name} that are no constant")
         return self._constants[name]
+
+    def decode(self, node: Node) -> None:
+        """Weights of one byte, with a scale for each output, as the floats that they stand for."""
+        if len(node.inputs) != 2 or node.attributes.get("axis") != 0:
+            raise ValueError("weights of one byte with zero points, or scales along another axis")
+        whole, scale = map(self.matrix, node.inputs)
+        shape = (-1, *[1] * (whole.ndim - 1))
+        self._constants[node.outputs[0]] = whole.astype(np.float32) * scale.reshape(shape)
 
     def integers(self, name: str) -> list[int]:
         """The same of integers."""
