@@ -140,7 +140,7 @@ class Config:
     sounds: int = _setting(
         MODEL,
         1,
-        "how many sounds to hear at once, 1 or 2: a second stream of the model runs while two "
+        "how many sounds to hear at once, 1 or 2: two more streams of the model run while two "
         "directions are alive",
     )
     known_sounds: int | None = _setting(

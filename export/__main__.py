@@ -16,6 +16,7 @@ TOOLS = {
     "vocabulary": ("export.bundles.vocabulary", "what the tagger knows, for the text encoder"),
     "kernels": ("export.kernels", "the compiled kernels that are shipped"),
     "lean": ("export.bundles.lean", "the audio encoder in few nodes"),
+    "masks": ("export.slots.train", "what tells two sounds at once apart, for a bundle"),
     "scores": ("export.bundles.score_statistics", "new score statistics for a bundle"),
     "precision": ("export.bundles.precision", "the audio encoder in 16 and 8 bits"),
     "parity": ("export.bundles.parity", "compare every form of the audio encoder"),

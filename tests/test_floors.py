@@ -42,6 +42,7 @@ WORKSHOP_FLOORS = (
     "export.teacher",
     "export.student",
     "export.bundles",
+    "export.slots",
     "export.evaluate",
     "export.__main__",
 )

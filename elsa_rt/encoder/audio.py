@@ -17,6 +17,7 @@ from elsa_rt.encoder.bundle import STATEFUL, ModelBundle
 from elsa_rt.encoder.engines import load_model, load_windowed
 from elsa_rt.encoder.lanes import BatchedStreams, Streams
 from elsa_rt.encoder.output import EncoderOutput, EncoderStream
+from elsa_rt.encoder.slot_masks import MaskModel
 from elsa_rt.encoder.step import StepModel, frames_shape
 from elsa_rt.encoder.two_sounds import TwoSoundStream
 from elsa_rt.encoder.windowed import WindowedStream
@@ -55,7 +56,7 @@ class AudioEncoder:
             self.engine = model.engine
             self._open = partial(StatefulStream, bundle, model)
             if self.config.sounds == 2:
-                self._open = partial(_two_streams, bundle, self._open)
+                self._open = partial(_two_streams, bundle, self._open, MaskModel.load(bundle))
         elif self.config.sounds == 2:
             raise UsageError(
                 f"--sounds 2: a bundle of kind {STATEFUL} is needed, this one is {bundle.kind}"
@@ -114,8 +115,10 @@ class AudioEncoder:
         return StreamBatch(self.bundle, load_model(self.bundle, config, count, self._on_notice))
 
 
-def _two_streams(bundle: ModelBundle, one: Callable[[], EncoderStream]) -> EncoderStream:
-    return TwoSoundStream(bundle, one(), one())
+def _two_streams(
+    bundle: ModelBundle, one: Callable[[], EncoderStream], masks: MaskModel | None
+) -> EncoderStream:
+    return TwoSoundStream(bundle, one(), [one(), one()], masks)
 
 
 def _silent_step(bundle: ModelBundle) -> tuple[Frames, NDArray[np.float32]]:

@@ -37,6 +37,9 @@ SCORES = "scores.npz"
 VOCABULARY = "vocabulary.json"
 """Names that the text encoder looks sentences up among; a bundle may have none."""
 
+SLOT_MASKS = "slot_masks.onnx"
+"""What tells two sounds at once apart, see `elsa_rt.encoder.slot_masks`; a bundle may have none."""
+
 REQUIRED = (AUDIO_ENCODER, TEXT_ENCODER, TOKENIZER, SCORES)
 AUDIO_FILES = {
     "fp32": AUDIO_ENCODER,

@@ -1,20 +1,24 @@
-"""Two sounds at once: a second stream of the same encoder, while two directions are alive.
+"""Two sounds at once: two more streams of the same encoder, while two directions are alive.
 
-One stream hears the mixture as long as there is one sound. While the intensity of the bands
-gathers around two directions (`elsa_rt.features.two_directions`), each of two streams hears a beam
-at one of them with a null on the other. The second stream costs as much as the first, and only
-then.
+One stream hears the mixture, always. While the intensity of the bands gathers around two
+directions (`elsa_rt.features.two_directions`), each of two further streams hears what comes from
+one of them: the mixture under a mask of its slot (`elsa_rt.encoder.slot_masks`), or, with a bundle
+that has none, a beam with a null on the other. Two sounds are told while the two streams hear
+unlike things. The further streams cost as much as the first each, and only then.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput, EncoderStream
+from elsa_rt.encoder.slot_masks import QUIET, MaskModel, SlotMasks
 from elsa_rt.features.intensity import Frames, IntensityFeatures
 from elsa_rt.features.two_directions import DirectionMixture, TwoDirections
 
@@ -23,23 +27,48 @@ Floats = NDArray[np.float32]
 APART_DEG = 45.0
 """Nearer directions are one: a beam of first order cannot part them."""
 
-SHARE_BEGINS, SHARE_LASTS = 0.2, 0.1
-"""What must come from the weaker direction for two to begin, and to go on."""
-
-BEGIN_STEPS, STEADY_DEG = 3, 30.0
-"""So many steps in a row must tell of two directions that hardly move before they are believed."""
-
-END_STEPS = 6
-"""After so many steps without two directions the second stream ends."""
+STEADY_DEG = 30.0
+"""Two directions that move more from step to step are not believed."""
 
 FOLLOW = 0.3
 """Share of a new direction in the one that is listened to."""
 
 PREROLL_STEPS = 5
-"""Steps that the second stream hears at once when it begins: what led to it."""
+"""Steps that the further streams hear at once when they begin: what led to them."""
 
-ALIKE = 0.8
-"""Two slots whose embeddings are this alike are one sound and its reflection."""
+LIKENESS_KEPT = 0.5
+"""Share of the likeness of the steps before in that of a step."""
+
+LOUD, SLOPE = -5.0, 1.5
+"""Bands count from so far below the mean power on (natural logarithm), and how fast they do."""
+
+
+class Watch(NamedTuple):
+    """When the further streams run, and when two sounds are told.
+
+    Attributes
+    ----------
+    share_begins, share_lasts : float
+        What must come from the weaker direction for the streams to begin, and to go on.
+    begin_steps, end_steps : int
+        So many steps in a row must tell of two directions to begin, and not to end.
+    alike : float
+        Two slots whose embeddings are this alike are one sound and its reflection.
+    split : float
+        By how much less alike they must be for each neper (of power) that the mask takes from the
+        louder bands of the slot that it takes less from: that of one sound is torn in two.
+    """
+
+    share_begins: float
+    share_lasts: float
+    begin_steps: int
+    end_steps: int
+    alike: float
+    split: float
+
+
+WITH_BEAMS = Watch(0.2, 0.1, 3, 6, 0.8, 0.0)
+WITH_MASKS = Watch(0.12, 0.05, 2, 12, 0.86, 0.14)
 
 
 class TwoSoundStream:
@@ -48,25 +77,30 @@ class TwoSoundStream:
     ``block`` and ``latency`` are those of the encoder's own stream.
     """
 
-    def __init__(self, bundle: ModelBundle, first: EncoderStream, second: EncoderStream) -> None:
-        self.block, self.latency = first.block, first.latency
+    def __init__(
+        self, bundle: ModelBundle, mixture: EncoderStream, slots: Sequence[EncoderStream],
+        masks: MaskModel | None = None,
+    ) -> None:  # fmt: skip
+        self.block, self.latency = mixture.block, mixture.latency
         self._samples = bundle.step_samples
-        self._streams = (first, second)
-        self._mixture = DirectionMixture(bundle.features, bundle.step_frames)
+        self._stream, self._slots = mixture, slots
+        self._directions = DirectionMixture(bundle.features, bundle.step_frames)
         self._beams = tuple(Beam(bundle) for _ in range(2))
+        self._masks = None if masks is None else SlotMasks(masks)
+        self._watch = WITH_BEAMS if masks is None else WITH_MASKS
         self.reset()
 
     def reset(self) -> None:
         """Forget all sound; the next sample is the first."""
         self._mel: Floats | None = None
         self._foa = np.zeros((4, 0), np.float32)
-        for stream in self._streams:
-            stream.reset()
-        self._mixture.reset()
+        self._stream.reset()
+        self._directions.reset()
         self._before: list[tuple[Floats, Floats]] = []  # mel and FOA of the last steps
         self._towards: NDArray[np.float64] | None = None  # (2, 3) while two are alive
         self._waiting: TwoDirections | None = None
         self._count = 0  # steps that told of two, or, while two are alive, that did not
+        self._likeness: float | None = None  # of what the slots hear
 
     def step(self, frames: Frames, foa: Floats) -> list[EncoderOutput]:
         """Take AmbiX ``foa`` (4, n) and the frames that it completed; two slots for each step."""
@@ -80,13 +114,13 @@ class TwoSoundStream:
         return heard
 
     def _hear(self, mel: Floats, foa: Floats) -> EncoderOutput:
-        found = self._mixture.step(mel)
-        self._follow(found)
-        if self._towards is None:
-            (sound,) = self._streams[0].step(_frames(mel), foa)
-            heard = _with_nothing(sound)
-        else:
-            heard = self._hear_two(mel, foa, self._towards)
+        self._follow(self._directions.step(mel))
+        (sound,) = self._stream.step(_frames(mel), foa)
+        heard = _with_nothing(sound)
+        if self._towards is not None:
+            two, likeness = self._hear_two(mel, foa, self._towards)
+            if likeness < self._watch.alike:
+                heard = two
         self._before = [*self._before[1 - PREROLL_STEPS :], (mel, foa)]
         return heard
 
@@ -94,40 +128,60 @@ class TwoSoundStream:
         """Decide whether two are alive, and where."""
         apart, weaker = found.apart_deg >= APART_DEG, float(found.share.min())
         if self._towards is None:
-            seems = apart and weaker >= SHARE_BEGINS
+            seems = apart and weaker >= self._watch.share_begins
             steady = self._waiting is not None and _moved_deg(self._waiting, found) <= STEADY_DEG
             self._count = self._count + 1 if seems and steady else int(seems)
             self._waiting = found if seems else None
-            if self._count >= BEGIN_STEPS:
+            if self._count >= self._watch.begin_steps:
                 self._begin(found)
-        elif apart and weaker >= SHARE_LASTS:
+        elif apart and weaker >= self._watch.share_lasts:
             self._count = 0
             self._towards = _towards(self._towards, found.direction)
         else:
             self._count += 1
-            if self._count >= END_STEPS:
+            if self._count >= self._watch.end_steps:
                 self._towards, self._waiting, self._count = None, None, 0
 
     def _begin(self, found: TwoDirections) -> None:
-        self._towards, self._count = found.direction, 0
-        self._streams[1].reset()
-        for k, beam in enumerate(self._beams):
+        self._towards, self._count, self._likeness = found.direction, 0, None
+        for k, (beam, stream) in enumerate(zip(self._beams, self._slots, strict=True)):
             beam.begin(found.direction[k], found.direction[1 - k])
-            for mel, foa in self._before:
-                frames = beam.step(mel, foa, found.direction[k], found.direction[1 - k])
-                if k == 1:
-                    self._streams[1].step(frames, foa)
+            stream.reset()
+        if self._masks is not None:
+            self._masks.reset()
+        for mel, foa in self._before:
+            self._hear_two(mel, foa, found.direction)
 
-    def _hear_two(self, mel: Floats, foa: Floats, towards: NDArray[np.float64]) -> EncoderOutput:
+    def _hear_two(
+        self, mel: Floats, foa: Floats, towards: NDArray[np.float64]
+    ) -> tuple[EncoderOutput, float]:
+        """What the slots hear in a step, and how alike that is."""
+        parts, kept = self._parted(mel, foa, towards)
         slots = []
-        for k, (beam, stream) in enumerate(zip(self._beams, self._streams, strict=True)):
-            frames = beam.step(mel, foa, towards[k], towards[1 - k])
+        for frames, stream in zip(parts, self._slots, strict=True):
             (sound,) = stream.step(frames, foa)
             slots.append(sound)
         heard = EncoderOutput(*map(np.concatenate, zip(*slots, strict=True)))
-        if float(heard.embedding[0] @ heard.embedding[1]) > ALIKE:
-            heard.activity[1] = 0
-        return heard
+        likeness = float(heard.embedding[0] @ heard.embedding[1]) - self._watch.split * kept
+        before = likeness if self._likeness is None else self._likeness
+        self._likeness = LIKENESS_KEPT * before + (1 - LIKENESS_KEPT) * likeness
+        return heard, self._likeness
+
+    def _parted(
+        self, mel: Floats, foa: Floats, towards: NDArray[np.float64]
+    ) -> tuple[list[Frames], float]:
+        """What comes from each direction, and the mean log gain of the slot that keeps more."""
+        beams = [
+            beam.step(mel, foa, towards[k], towards[1 - k]) for k, beam in enumerate(self._beams)
+        ]
+        if self._masks is None:
+            return beams, 0.0
+        gain = self._masks.step(mel, np.stack([beam.mel[:, 0] for beam in beams]), towards)
+        for beam, each in zip(beams, gain, strict=True):
+            beam.mel[:, 0] = mel[:, 0] + each
+        level = np.log(np.exp(mel[:, 0]).mean() + np.float32(QUIET))
+        loud = 1 / (1 + np.exp((LOUD + level - mel[:, 0]) / SLOPE))
+        return beams, float((loud * gain).sum((1, 2)).max() / loud.sum())
 
 
 class Beam:

@@ -67,10 +67,10 @@ Synthesised, by `export.synthesis`: {synthesised} clips.{weights}
 {measured}
 
 ## Limits
-One source at a time. Trained on simulated rooms and few recordings of most labels; the text side
-knows English. Elevation and distance are rough in reverberant rooms. Scores are calibrated on
-simulated scenes: a site of its own habits will differ. The intervals above are of the clips: one
-measured room says little of others.
+One source at a time; two at once with `--sounds 2`, less well. Trained on simulated rooms and few
+recordings of most labels; the text side knows English. Elevation and distance are rough in
+reverberant rooms. Scores are calibrated on simulated scenes: a site of its own habits will differ.
+The intervals above are of the clips: one measured room says little of others.
 """
 
 _MEASURED = """{tables}
@@ -139,6 +139,7 @@ def _training(training: Mapping[str, Any]) -> Iterator[str]:
     for key, title in (
         ("rooms", "Rooms"), ("semantic_tower", "Semantic tower"), ("teacher", "Teacher"),
         ("tagger", "Tagger"), ("text", "Text"), ("vocabulary", "Vocabulary"),
+        ("slot_masks", "Masks for two sounds at once (`slot_masks.onnx`)"),
         ("started_from", "Weights started from those of"),
     ):  # fmt: skip
         if training.get(key):

@@ -97,22 +97,23 @@ class Casting:
             return [first]
         if kind == "at once":
             level = 10 ** (-rng.uniform(*INTERFERER_DB) / 20)
-            return [first, self._at(int(rng.uniform(-0.1, 0.6) * self._length), level, rng)]
+            return [first, self.one(int(rng.uniform(-0.1, 0.6) * self._length), level, rng)]
         latest = self._length - int(0.5 * self._clips.rate)
         end = first.onset + first.mono.size
         if end > latest:
             return [first]
         start = int(rng.uniform(max(0, end - 0.1 * self._clips.rate), latest))
-        return [first, self._at(start, 10 ** (rng.uniform(-TURN_DB, TURN_DB) / 20), rng)]
+        return [first, self.one(start, 10 ** (rng.uniform(-TURN_DB, TURN_DB) / 20), rng)]
 
     def _first(self, rng: np.random.Generator) -> CastSound:
         if rng.random() > ALREADY_ON:
-            return self._at(int(rng.uniform(0, 0.5) * self._length), 1.0, rng)
+            return self.one(int(rng.uniform(0, 0.5) * self._length), 1.0, rng)
         clip, mono = self._clips.draw(self._length + self._memory, rng)
         past = min(self._memory, int(0.7 * mono.size))
         return CastSound(clip, mono, self._places.draw(rng), -int(rng.integers(past + 1)), 1.0)
 
-    def _at(self, onset: int, level: float, rng: np.random.Generator) -> CastSound:
+    def one(self, onset: int, level: float, rng: np.random.Generator) -> CastSound:
+        """Any sound at any place."""
         onset = max(onset, -self._memory)
         clip, mono = self._clips.draw(self._length - onset, rng)
         return CastSound(clip, mono, self._places.draw(rng), onset, level)

@@ -1,4 +1,4 @@
-"""A second stream while two directions are alive: beams, directions, and the stream's life."""
+"""Further streams while two directions are alive: beams, directions, and the stream's life."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.signal import butter, sosfilt
 from elsa_rt.audio.ambisonics import angle_deg, direction_from_angles
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
-from elsa_rt.encoder.two_sounds import END_STEPS, Beam, TwoSoundStream, pattern
+from elsa_rt.encoder.two_sounds import WITH_BEAMS, Beam, TwoSoundStream, pattern
 from elsa_rt.features.intensity import Frames, IntensityFeatures
 from elsa_rt.features.two_directions import DirectionMixture, MixtureFit
 
@@ -47,7 +47,8 @@ def loaded(bundle: Path) -> ModelBundle:
 
 
 def stream_of(loaded: ModelBundle) -> TwoSoundStream:
-    return TwoSoundStream(loaded, Level(loaded.step_frames), Level(loaded.step_frames))
+    streams = [Level(loaded.step_frames) for _ in range(3)]
+    return TwoSoundStream(loaded, streams[0], streams[1:])
 
 
 def wave(loaded: ModelBundle, towards: NDArray[np.float64], band: tuple[float, float],
@@ -164,7 +165,7 @@ def test_the_second_ends_soon_after_its_sound(loaded: ModelBundle) -> None:
     half = len(active) // 2
     assert any(active[:half])
     last = max(index for index, two in enumerate(active) if two)
-    assert last < half + END_STEPS + round(0.4 / loaded.step_s) + 2
+    assert last < half + WITH_BEAMS.end_steps + round(0.4 / loaded.step_s) + 2
 
 
 @pytest.mark.parametrize("cuts", [[1], [63, 64, 65, 481], list(range(500, 25_000, 777))])

@@ -1,0 +1,1 @@
+"""Slot masks: how much of every band and frame of a mixture belongs to one of two directions."""
