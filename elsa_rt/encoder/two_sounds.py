@@ -2,9 +2,9 @@
 
 One stream hears the mixture, always. While the intensity of the bands gathers around two
 directions (`elsa_rt.features.two_directions`), each of two further streams hears what comes from
-one of them: the mixture under a mask of its slot (`elsa_rt.encoder.slot_masks`), or, with a bundle
-that has none, a beam with a null on the other. Two sounds are told while the two streams hear
-unlike things. The further streams cost as much as the first each, and only then.
+one of them: a beam with a null on the other and, where the bundle has one, a mask of its slot
+(`elsa_rt.encoder.slot_masks`). Two sounds are told while the two streams hear unlike things. The
+further streams cost as much as the first each, and only then.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ FOLLOW = 0.3
 
 PREROLL_STEPS = 5
 """Steps that the further streams hear at once when they begin: what led to them."""
+
+MASK_SHARE = 0.5
+"""Of the mixture under its mask in the log power that a slot hears; the rest is the beam's."""
 
 LIKENESS_KEPT = 0.5
 """Share of the likeness of the steps before in that of a step."""
@@ -68,7 +71,7 @@ class Watch(NamedTuple):
 
 
 WITH_BEAMS = Watch(0.2, 0.1, 3, 6, 0.8, 0.0)
-WITH_MASKS = Watch(0.12, 0.05, 2, 12, 0.86, 0.14)
+WITH_MASKS = Watch(0.12, 0.05, 2, 12, 0.94, 0.14)
 
 
 class TwoSoundStream:
@@ -178,7 +181,7 @@ class TwoSoundStream:
             return beams, 0.0
         gain = self._masks.step(mel, np.stack([beam.mel[:, 0] for beam in beams]), towards)
         for beam, each in zip(beams, gain, strict=True):
-            beam.mel[:, 0] = mel[:, 0] + each
+            beam.mel[:, 0] += MASK_SHARE * (mel[:, 0] + each - beam.mel[:, 0])
         level = np.log(np.exp(mel[:, 0]).mean() + np.float32(QUIET))
         loud = 1 / (1 + np.exp((LOUD + level - mel[:, 0]) / SLOPE))
         return beams, float((loud * gain).sum((1, 2)).max() / loud.sum())
