@@ -31,7 +31,7 @@ from elsa_rt.scoring.statistics import (
 STREAMS = 120  # of two minutes: four hours
 LINGERS_S = 1.0  # so long after its end a sound may still be what is scored
 LABELS = 3  # that a piece names at most
-FINE_STEP, COARSE_ROUNDED = 0.0125, 4
+FINE_STEP, COARSE_ROUNDED = 0.02, 8
 """Unit of components beyond the coarse ones: no unit vector has more than 127 of it. Those of the
 background are told about as exactly: small whole numbers, and multiples, pack well in a wheel."""
 
