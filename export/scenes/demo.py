@@ -170,7 +170,7 @@ def write(scene: Scene, path: Path) -> None:
     """Write ``path`` (16-bit FLAC) and the YAML file of the same name beside it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, scene.foa.T, RATE, "PCM_16", format="FLAC")
+        soundfile.write(path, scene.foa.T, RATE, "PCM_16", format="FLAC", compression_level=1.0)
         path.with_suffix(".yaml").write_text(
             yaml.safe_dump(scene.description, sort_keys=False, allow_unicode=True), "utf-8"
         )
