@@ -38,6 +38,9 @@ LEVEL_FRAMES = 100.0
 QUIET = 1e-9
 """Power that counts as none."""
 
+OPPOSITE = 1e-3
+"""Least squared sine of the angle between two directions, which may be opposite."""
+
 FAR = 6.0
 """Natural log of power: beams differ from the mixture by at most as much."""
 
@@ -142,7 +145,8 @@ def planes(mixture: Floats, beams: Floats, level: Floats, towards: NDArray[np.fl
     log_power, active = mixture[..., 0, :, :], mixture[..., 1:4, :, :]
     along = np.einsum("...kx,...xtm->...ktm", unit, active)
     between = (unit[..., 0, :] * unit[..., 1, :]).sum(-1)[..., None, None, None]
-    sent = (along - between * along[..., ::-1, :, :]) / (1 - between**2)
+    sent = along - between * along[..., ::-1, :, :]
+    sent /= np.maximum(1 - between**2, OPPOSITE)
     far = np.clip(beams - log_power[..., None, :, :], -FAR, FAR) / np.float32(FAR)
     seen = np.empty((*along.shape[:-2], PLANES, *along.shape[-2:]), np.float32)
     seen[..., 0, :, :] = (log_power - level)[..., None, :, :] / 4

@@ -89,6 +89,13 @@ def test_a_wave_from_one_direction_is_sent_from_there_alone() -> None:
     np.testing.assert_array_equal(seen[0, [1, 2, 4, 5]], seen[1, [2, 1, 5, 4]])
 
 
+def test_opposite_directions_are_parted_as_well() -> None:
+    behind = np.stack([TOWARDS[0], -TOWARDS[0]])
+    mixture = np.ones((5, 8, 4), np.float32)
+    seen = planes(mixture, np.zeros((2, 8, 4), np.float32), np.zeros((8, 1), np.float32), behind)
+    assert np.isfinite(seen).all()
+
+
 def test_each_slot_gets_its_own_bands(shipped: ModelBundle) -> None:
     model = MaskModel.load(shipped)
     assert model is not None
