@@ -45,7 +45,7 @@ def load_site(name: str, bundle: ModelBundle, statistics: Statistics) -> Backgro
         whole = (
             schema == SCHEMA
             and 0 < found.hours < MOST_HOURS
-            and found.sounds.dtype.kind in "iuf"
+            and (found.sounds.dtype.kind, found.sounds.ndim) in (("i", 2), ("u", 2), ("f", 2))
             and all(
                 one.dtype.kind in "biuf"
                 for one in (found.activity, found.direction, found.distance, found.piece_s)

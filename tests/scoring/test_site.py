@@ -112,6 +112,32 @@ def test_a_site_of_another_model_is_refused(home: Path, bundle: Path, tmp_path: 
         asked_of_a_hum(other, site="old")
 
 
+def test_a_site_stays_of_use_where_the_model_tells_more_apart(
+    home: Path, bundle: Path, tmp_path: Path
+) -> None:
+    assert learn(home, bundle, "--name", "old") == 0
+    other = make_bundle(tmp_path / "other")
+    with np.load(other / "scores.npz") as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    arrays["basis"] = np.pad(arrays["basis"], ((0, 8), (0, 0)))
+    arrays["scale"] = np.pad(arrays["scale"], (0, 8), constant_values=0.02)
+    arrays["sounds"] = np.pad(arrays["sounds"], ((0, 0), (0, 8)))
+    np.savez(other / "scores.npz", **arrays)
+    rehash(other)
+    assert asked_of_a_hum(other, site="old") == pytest.approx(asked_of_a_hum(bundle, site="old"))
+
+
+def test_a_site_of_one_row_of_numbers_is_damaged(home: Path, bundle: Path, data: Path) -> None:
+    assert learn(home, bundle, "--name", "flat") == 0
+    path = data / "elsa-rt" / "sites" / "flat.npz"
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    steps = len(arrays["activity"])
+    np.savez(path, **(arrays | {"sounds": np.zeros(steps, np.int8)}))
+    with pytest.raises(UsageError, match="damaged"):
+        asked_of_a_hum(bundle, site="flat")
+
+
 @pytest.mark.parametrize("content", [b"", b"what?"])
 def test_a_damaged_site_is_refused(bundle: Path, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.npz").write_bytes(content)
