@@ -32,8 +32,8 @@ STREAMS = 120  # of two minutes: four hours
 LINGERS_S = 1.0  # so long after its end a sound may still be what is scored
 LABELS = 3  # that a piece names at most
 FINE_STEP, COARSE_ROUNDED = 0.02, 8
-"""Unit of components beyond the coarse ones: no unit vector has more than 127 of it. Those of the
-background are told about as exactly: small whole numbers, and multiples, pack well in a wheel."""
+"""Unit of the components beyond the coarse ones, of which no embedding has more than 127; multiple
+to which coarse ones of the background are rounded. Few different values pack well in a wheel."""
 
 
 class Steps(NamedTuple):

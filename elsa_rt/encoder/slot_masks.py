@@ -39,7 +39,7 @@ QUIET = 1e-9
 """Power that counts as none."""
 
 OPPOSITE = 1e-3
-"""Least squared sine of the angle between two directions, which may be opposite."""
+"""Squared sine of the angle between two directions, at least: they may be opposite."""
 
 FAR = 6.0
 """Natural log of power: beams differ from the mixture by at most as much."""

@@ -39,7 +39,7 @@ DIRECTED = 0.5
 """Length of the mean of unit vectors from which on a minute has a direction."""
 
 NEAR = math.cos(math.radians(45.0))
-"""Of the angle within which an alert that began with a track is of that track."""
+"""Cosine of the angle within which an alert that began with a track is of that track."""
 
 SCORES_KEPT, LEAST_SCORE = 4, 0.05
 """Rules whose score is kept with a row: the best few, and none that hardly scored."""

@@ -78,7 +78,7 @@ def site_path(name: str) -> Path:
 
 
 def fits_of(bundle: ModelBundle, statistics: Statistics) -> str:
-    """Hash of the model that a site or a mark was learned with: what both know of it."""
+    """Hash of the model that a site or a mark comes from: audio encoder, mean, coarse part."""
     found: str = statistics.memo.get("fits", lambda: _fits_of(bundle, statistics))
     return found
 

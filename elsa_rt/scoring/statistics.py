@@ -42,7 +42,7 @@ COMPONENTS = 160
 left out two fifths, and background seemed further from every prompt than it is."""
 
 COARSE = 64
-"""The first so many have a scale of their own each: in them sounds of alerts are compared
+"""Directions, the first, that have a scale of their own each: in them sounds of alerts are compared
 (`elsa_rt.scoring.feedback_gate`) and memories are searched (`elsa_rt.memory.vector_code`)."""
 
 INT8_SCALE = 127.0

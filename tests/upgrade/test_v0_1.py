@@ -39,15 +39,18 @@ def test_site() -> None:
     """A place in which it hums and hisses for a quarter of the time, learned with that bundle."""
     foa = np.random.default_rng(5).normal(0, 1e-4, (4, 64_000)).astype(np.float32)
     foa[:, 32_000:48_000] += sound("hum", 1, 74, 0, 16_000)
-    best = []
+    best, alerts = [], []
     for site in (None, str(OLD / "site.npz")):
         listener = Listener(
             ["a hum"], bundle=str(OLD / "bundle"), site=site, on_notice=lambda text: None
         )
-        best.append(max(hearing.scores[0].score for hearing in listener.push(Block(foa, 16_000))))
+        heard = list(listener.push(Block(foa, 16_000)))
+        best.append(max(hearing.scores[0].score for hearing in heard))
+        alerts.append(sum(alert.state == "start" for hearing in heard for alert in hearing.alerts))
     without, with_site = best
     assert without > 0.6, "a hum is rare elsewhere"
-    assert with_site < 0.5, "and not there, where it raises no alert"
+    assert with_site < 0.5, "and not there: it comes more often than once an hour"
+    assert alerts == [1, 0]
 
 
 def test_a_site_of_another_model_says_what_to_do() -> None:
