@@ -19,6 +19,7 @@ MARGIN = MOST + (LENGTH - PIECE) // 2  # samples on both sides of the piece that
 LEAST = PIECE + 2 * MARGIN + 1  # samples that are needed
 SIZE = 10_752  # of the transform: PIECE and MOST on both sides, and a product of small primes
 SHAPE = (1, -1, 2, -2, 3, -3, 5, -5, 8, -8, 13, -13, 21, -21, 34, -34)  # samples from the peak
+_SHAPE = np.array(SHAPE, np.int64)
 SHAPE_ERROR = 0.1  # of the peak: far more than rounding adds to a copy at `DEPENDENT`
 ALIKE = 0.99  # correlation of the piece that is worth a close look
 LIVELY = 0.25  # of the steps must differ from 0: few blips are alike by chance
@@ -26,6 +27,11 @@ TONE_LINES, TONE_SHARE = 12, 0.97  # of the power in so few lines: a tone, which
 
 ENERGY = Kernel(
     "elsa_rt.diagnostics.channel_kernels", "add_step_energy", "i d1 f1",
+    uses=["elsa_rt.jit.vector", "elsa_rt.diagnostics.rails"],
+)  # fmt: skip
+
+COMES = Kernel(
+    "elsa_rt.diagnostics.channel_kernels", "shape_comes", "d1 i1 f1 i i f1",
     uses=["elsa_rt.jit.vector", "elsa_rt.diagnostics.rails"],
 )  # fmt: skip
 
@@ -96,24 +102,15 @@ def look(
 def _may_be_there(piece: NDArray[np.floating], around: NDArray[np.floating]) -> bool:
     """Whether the shape of the peak of ``piece`` comes in ``around``, but for where it is itself.
 
-    Samples near the peak stand in the same ratios to it in any copy: a look that takes a tenth of
-    a correlation's time, and leaves hardly anything but copies and tones to be correlated.
+    Samples near the peak stand in the same ratios to it in any copy: a look that takes a hundredth
+    of a correlation's time, and leaves hardly anything but copies and tones to be correlated.
     """
     reach = max(SHAPE)
     peak = reach + int(np.abs(piece[reach:-reach]).argmax())
-    top, count = float(piece[peak]), 2 * MOST + 1
-    here = around[peak : peak + count]
-    most = SHAPE_ERROR * np.abs(here)
-    places = np.arange(count)
-    for apart in SHAPE:
-        beside = around[peak + apart : peak + apart + count]
-        if places.size < count:
-            beside = beside[places]
-        kept = np.flatnonzero(np.abs(beside - float(piece[peak + apart]) / top * here) <= most)
-        places, here, most = places[kept], here[kept], most[kept]
-        if places.size < 2 and (places == MOST).all():
-            return False
-    return True
+    ratios = piece[peak + _SHAPE] / float(piece[peak])
+    comes = COMES.bind(np.array([SHAPE_ERROR]), _SHAPE)
+    rows = ratios.astype(np.float32), np.ascontiguousarray(around, np.float32)
+    return bool(comes(rows[0], peak, MOST, rows[1]))
 
 
 def _products(piece: NDArray[np.floating], around: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.jit.kernel import Kernel
+
 LAST_BIT = 0.01
 """Two values so near each other are one that toggles in its last bit, even of 8 bits."""
 
 TEMPLATE = 48  # samples that are looked for again
+TRIED = 3  # places where they came before, the latest
 LEAST_PERIOD_S = 0.001
 TONE_SHARE = 0.97  # of a period's power in few lines: a tone that was made, no buffer
 TONE_LINES = 12
 
+AGAIN = Kernel(
+    "elsa_rt.diagnostics.channel_kernels", "find_again", "i i1 f1 i i",
+    uses=["elsa_rt.jit.vector", "elsa_rt.diagnostics.rails"],
+)  # fmt: skip
 
 Extremes = tuple[NDArray[np.floating], NDArray[np.floating]]
 """The lowest and the highest sample (c,) of each channel, where they are known already."""
@@ -45,35 +53,28 @@ def repeated(
     It is seen once two periods and a second of repetition have come. Silence does not count, nor
     does a pure tone: one that was made may repeat itself, too.
     """
-    tail = max(0, history.shape[1] - rate // 2)
-    moving = used & (np.ptp(history[:, tail:], axis=1) > 0)
-    periods = np.zeros(len(history), np.intp)
-    for channel in np.flatnonzero(moving).tolist():
-        periods[channel] = _period(history[channel], rate)
+    moving, periods = np.zeros(len(history), np.bool_), np.zeros(len(history), np.intp)
+    starts = np.zeros(1 + TRIED, np.int64)
+    again = AGAIN.bind(TEMPLATE, starts)
+    tail, least = max(0, history.shape[1] - rate // 2), math.ceil(LEAST_PERIOD_S * rate)
+    for channel in np.flatnonzero(used).tolist():
+        row = history[channel]
+        count = again(np.ascontiguousarray(row, np.float32), tail, least)
+        moving[channel] = count >= 0
+        periods[channel] = _period(row, rate, *starts[: 1 + max(count, 0)].tolist())
     found = periods > 0
     if not found.any():
         return None
     return Repetition(int(periods.max()), used if found[moving].all() else found)
 
 
-def _period(row: NDArray[np.floating], rate: int) -> int:
-    """Period in samples with which the end of ``row`` (n,) repeats itself, or 0."""
+def _period(row: NDArray[np.floating], rate: int, at: int, *before: int) -> int:
+    """Period in samples with which the end of ``row`` (n,) repeats itself, or 0.
+
+    What begins ``at`` began ``before`` as well.
+    """
     count = len(row)
-    tail = max(0, count - rate // 2)
-    at = tail + int(np.argmax(np.abs(np.diff(row[tail:])))) - TEMPLATE // 2
-    at = min(max(at, 0), count - TEMPLATE)
-    template = row[at : at + TEMPLATE]
-    if np.ptp(template) == 0 or at <= TEMPLATE:
-        return 0
-    rare = int(np.abs(template).argmax())  # a value that hardly ever comes
-    first = max(0, at - count // 2)  # of a longer period not two fit in
-    found = first + np.flatnonzero(row[first + rare : at + rare] == template[rare])
-    for step in range(TEMPLATE):
-        found = found[row[found + step] == template[step]]
-        if not found.size:
-            return 0
-    found = found[at - found >= LEAST_PERIOD_S * rate]
-    for start in found[::-1][:3].tolist():
+    for start in before:
         period = at - start
         length = max(period, rate)
         if length + period > count:

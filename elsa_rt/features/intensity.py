@@ -28,8 +28,8 @@ PRODUCTS = 8
 ANALYSE = Kernel(
     "elsa_rt.features.kernels",
     "analyse",
-    "i f1 i2 f2 i1 f1 f3 f3 f2 f2 d1 f2 f2 i1 i f2 f3 f2",
-    uses=["elsa_rt.features.fft", __name__],
+    "i f1 i2 f2 i1 f1 f3 f2 f2 f2 d1 f2 f2 i1 i f2 f3 f2",
+    uses=["elsa_rt.jit.vector", "elsa_rt.features.fft", "elsa_rt.features.products", __name__],
 )
 
 SCATTER_S = 1.0
@@ -194,8 +194,8 @@ class IntensityFeatures:
             weights,
             *plan(settings.n_fft),
             np.empty((2, 2, SIGNALS * settings.n_fft), np.float32),
-            np.empty((4, 2, bins), np.float32),
-            np.empty((PRODUCTS, bins), np.float32),
+            np.empty((bins, PRODUCTS), np.float32),
+            np.empty((settings.mels, PRODUCTS), np.float32),
             np.empty((PRODUCTS, settings.mels), np.float32),
             np.exp([-settings.hop / (SCATTER_S * settings.rate)]),
             self._fading,

@@ -10,8 +10,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.features.fft import take_apart, transform
+from elsa_rt.features.fft import transform
 from elsa_rt.features.intensity import LOG_FLOOR
+from elsa_rt.features.products import gather, multiply, turn
 from elsa_rt.jit.numba_compiler import compiled
 
 TINY = 1e-20
@@ -44,58 +45,6 @@ def cut(
         for i in range(size):
             out[2 * i] = first[i] * window[i]
             out[2 * i + 1] = second[i] * window[i]
-
-
-@compiled
-def multiply(spectrum: NDArray[np.float32], products: NDArray[np.float32]) -> None:
-    """Write `PRODUCTS` (8, bins) of ``spectrum`` (4, 2, bins); the energy is twice its density."""
-    w, wi = spectrum[0, 0], spectrum[0, 1]
-    y, yi = spectrum[1, 0], spectrum[1, 1]
-    z, zi = spectrum[2, 0], spectrum[2, 1]
-    x, xi = spectrum[3, 0], spectrum[3, 1]
-    for k in range(w.size):
-        power = w[k] * w[k] + wi[k] * wi[k]
-        rest = (
-            x[k] * x[k] + xi[k] * xi[k] + y[k] * y[k]
-            + yi[k] * yi[k] + z[k] * z[k] + zi[k] * zi[k]
-        )  # fmt: skip
-        products[0, k] = power
-        products[1, k] = power + rest
-        products[2, k] = w[k] * x[k] + wi[k] * xi[k]
-        products[3, k] = w[k] * y[k] + wi[k] * yi[k]
-        products[4, k] = w[k] * z[k] + wi[k] * zi[k]
-        products[5, k] = w[k] * xi[k] - wi[k] * x[k]
-        products[6, k] = w[k] * yi[k] - wi[k] * y[k]
-        products[7, k] = w[k] * zi[k] - wi[k] * z[k]
-
-
-@compiled
-def gather(
-    products: NDArray[np.float32],
-    first: NDArray[np.int64],
-    last: NDArray[np.int64],
-    weights: NDArray[np.float32],
-    sums: NDArray[np.float32],
-) -> None:
-    """Sum ``products`` (8, bins) over each mel band into ``sums`` (8, mels).
-
-    ``weights[first[m]:last[m]]`` of mel band m are stored at row m from column 0.
-    """
-    for m in range(first.size):
-        a = b = c = d = e = f = p = q = np.float32(0)
-        begin = first[m]
-        for k in range(begin, last[m]):
-            g = weights[m, k - begin]
-            a += g * products[0, k]
-            b += g * products[1, k]
-            c += g * products[2, k]
-            d += g * products[3, k]
-            e += g * products[4, k]
-            f += g * products[5, k]
-            p += g * products[6, k]
-            q += g * products[7, k]
-        sums[0, m], sums[1, m], sums[2, m], sums[3, m] = a, b, c, d
-        sums[4, m], sums[5, m], sums[6, m], sums[7, m] = e, f, p, q
 
 
 @compiled
@@ -166,8 +115,8 @@ def analyse(
     stages: NDArray[np.int64],
     table: NDArray[np.float32],
     frames: NDArray[np.float32],
-    spectrum: NDArray[np.float32],
     products: NDArray[np.float32],
+    of_bands: NDArray[np.float32],
     sums: NDArray[np.float32],
     keep: NDArray[np.float64],
     fading: NDArray[np.float32],
@@ -182,7 +131,7 @@ def analyse(
 
     Of the settings, ``bands`` (3, mels) holds the first bin of each mel band, the one behind its
     last, and 1 where the band is one of the direction; ``weights`` those of its bins. ``frames``
-    (2, 2, 2 n_fft), ``spectrum`` (4, 2, bins), ``products`` (8, bins) and ``sums`` (8, mels) are
+    (2, 2, 2 n_fft), ``products`` (bins, 8), ``of_bands`` (mels, 8) and ``sums`` (8, mels) are
     memory to work in. ``keep`` (1,) is left of the ``fading`` sums (4, mels) with each hop.
 
     ``sound`` (4, 3 n_fft or more) holds the newest samples before ``end[0]``, n_fft of them at
@@ -204,9 +153,9 @@ def analyse(
         if filled == hop:
             cut(sound, now, window, frame)
             swapped = transform(stages, table, frame, other)
-            take_apart(other if swapped else frame, spectrum)
-            multiply(spectrum, products)
-            gather(products, bands[0], bands[1], weights, sums)
+            multiply(other if swapped else frame, products)
+            gather(products, bands[0], bands[1], weights, of_bands)
+            turn(of_bands, sums)
             finish(sums, bands[2], mel[done], total[done])
             total[done, 5] = scatter(sums, bands[2], keep[0], fading)
             done += 1

@@ -113,6 +113,28 @@ def _spread(builder: Any, value: Any) -> Any:
     )
 
 
+def _read_each(builder: Any, address: Any, times: int) -> Any:
+    """``LANES / times`` floats, each so many times."""
+    few = _read(builder, address, ir.VectorType(_FLOAT, LANES // times), 4)
+    return builder.shuffle_vector(few, few, _order([lane // times for lane in range(LANES)]))
+
+
+def _alternate(builder: Any, x: Any, y: Any, together: int, half: int) -> Any:
+    """So many floats of the first or the second ``half`` of x, as many of y, and so on."""
+    if together == LANES:  # where nobody calls it, it is compiled nevertheless
+        return (x, y)[half]
+    order = list[int]()
+    for begin in range(half * LANES // 2, (half + 1) * LANES // 2, together):
+        order += [*range(begin, begin + together), *range(LANES + begin, LANES + begin + together)]
+    return builder.shuffle_vector(x, y, _order(order))
+
+
+def _every_other(builder: Any, x: Any, y: Any, first: int, step: int) -> Any:
+    """Every other float of x and y behind each other; with a negative ``step`` from the end on."""
+    order = list(range(first, 2 * LANES, 2))[::step]
+    return builder.shuffle_vector(x, y, _order(order))
+
+
 def _index(lane: int) -> Any:
     return ir.Constant(ir.IntType(32), lane)
 
@@ -159,6 +181,22 @@ read_weights = _operation("p", _read_weights)
 """Integers of three bytes, 256 times as large, as floats; it reads a third more bytes."""
 read_one = _operation("p", lambda b, at: _spread(b, _read(b, at, _FLOAT, 4)))
 """One float in every lane."""
+read_twos = _operation("p", lambda b, at: _read_each(b, at, 2))
+read_eights = _operation("p", lambda b, at: _read_each(b, at, 8))
+"""`LANES` / 2 floats, each twice, and `LANES` / 8, each eight times."""
+low_ones = _operation("vv", lambda b, x, y: _alternate(b, x, y, 1, 0))
+high_ones = _operation("vv", lambda b, x, y: _alternate(b, x, y, 1, 1))
+low_twos = _operation("vv", lambda b, x, y: _alternate(b, x, y, 2, 0))
+high_twos = _operation("vv", lambda b, x, y: _alternate(b, x, y, 2, 1))
+low_eights = _operation("vv", lambda b, x, y: _alternate(b, x, y, 8, 0))
+high_eights = _operation("vv", lambda b, x, y: _alternate(b, x, y, 8, 1))
+"""One, two or eight floats of the one, as many of the other, in turn: of their first or second
+halves. Those of eights are for vectors of sixteen floats."""
+evens = _operation("vv", lambda b, x, y: _every_other(b, x, y, 0, 1))
+odds = _operation("vv", lambda b, x, y: _every_other(b, x, y, 1, 1))
+evens_backwards = _operation("vv", lambda b, x, y: _every_other(b, x, y, 0, -1))
+odds_backwards = _operation("vv", lambda b, x, y: _every_other(b, x, y, 1, -1))
+"""Every other float of the one and the other, which follow each other in memory."""
 spread = _operation("f", _spread)
 zero = _operation("", lambda b: _constant(0.0))
 write = _operation("pv", _write, types.void)
