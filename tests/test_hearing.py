@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import pickle
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import FrozenInstanceError, field, fields, make_dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from elsa_rt import Alert, Hearing, Score, Track
-from elsa_rt.hearing import Angles
+from elsa_rt.hearing import Angles, HeardSound, NearMiss, Reason
 
 NAN = float("nan")
 TRACK = Track("start", "track-000001", 0.5, 90, 0, 4, 0, NAN, 0.1, 0.5, "left", Angles(80, 0))
@@ -62,6 +63,27 @@ def test_every_field_of_a_hearing_counts(name: str) -> None:
     }
     changed: dict[str, Any] = {name: others.get(name, "another")}
     assert replace(whole, **changed) != whole
+
+
+@pytest.mark.parametrize("kind", [Alert, Hearing, HeardSound, NearMiss, Reason, Track])
+def test_results_are_made_as_other_frozen_dataclasses(kind: Any) -> None:
+    """Their constructor is one of their own: it takes, leaves out and refuses the same."""
+    again = make_dataclass(
+        "Again", [(one.name, Any, field(default=one.default)) for one in fields(kind)], frozen=True
+    )
+    taken, wanted = inspect.signature(kind).parameters, inspect.signature(again).parameters
+    assert [(one.name, one.default) for one in taken.values()] == [
+        (one.name, one.default) for one in wanted.values()
+    ]
+    needed = [name for name, one in taken.items() if one.default is one.empty]
+    made, by_name = kind(*needed), kind(**dict(zip(needed, needed, strict=True)))
+    assert vars(made) == vars(again(*needed)) == vars(by_name)
+    with pytest.raises(FrozenInstanceError):
+        setattr(made, needed[0], "another")
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        kind(*needed[1:])
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        kind(*needed, colour="red")
 
 
 def test_results_become_strict_json() -> None:

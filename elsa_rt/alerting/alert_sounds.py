@@ -91,8 +91,7 @@ class AlertRecorder:
             if self._is_due(rule):
                 slot = int(match.slot[rule])
                 if slot not in compressed:
-                    found = self._statistics.compress(sound.embedding[[slot]])
-                    compressed[slot] = found[0, :COARSE]
+                    compressed[slot] = self._statistics.compress(sound.embedding[[slot]], COARSE)[0]
                 self._keep(rule, compressed[slot])
             self._margin[rule] = max(self._margin.get(rule, 0.0), margin(rule))
         self.tell(time_s, alerts, joined)

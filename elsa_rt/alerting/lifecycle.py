@@ -43,8 +43,10 @@ class AlertLifecycle:
     Attributes
     ----------
     is_open : bool (p,)
+    pending : bool (p,)
+        The rules that have an open alert, or steps that count towards one.
     is_idle : bool
-        Whether no alert is open, and no step counts towards one.
+        Whether there is none.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class AlertLifecycle:
         count = len(self.start)
         self._confirmation.reset()
         self.is_open, self.is_idle = np.zeros(count, np.bool_), True
+        self.pending = self._nothing.holds
         self._ready_s = np.full(count, -math.inf)  # end of the cooldown
         self._limited_s = np.full(count, -math.inf)  # end of what `at_most` forbids
         self._begun = {
@@ -74,7 +77,6 @@ class AlertLifecycle:
     def inherit(self, before: AlertLifecycle, mapping: RuleMapping) -> None:
         """Go on with the rules that ``before`` has, too."""
         self._confirmation.inherit(before._confirmation, mapping)
-        self.is_idle = False  # the next step finds out
         for mine, old in (
             (self.is_open, before.is_open),
             (self._ready_s, before._ready_s),
@@ -84,16 +86,12 @@ class AlertLifecycle:
         for new, old_rule in zip(*mapping, strict=True):
             if new in self._begun:
                 self._begun[new].extend(before._begun.get(old_rule, ()))
+        self._look()
 
     @property
     def required(self) -> NDArray[np.float64]:
         """The score (p,) that each rule must reach: the lower one for open alerts."""
         return np.where(self.is_open, self.end, self.start)
-
-    @property
-    def pending(self) -> Flags:
-        """Mask (p,) of the rules that have an open alert, or steps that count towards one."""
-        return self._nothing.holds if self.is_idle else self.is_open | self._confirmation.running
 
     def step(
         self,
@@ -116,12 +114,13 @@ class AlertLifecycle:
             self._close(ended, time_s)
         if np.count_nonzero(started):
             self._open(started, time_s)
-        self.is_idle = not (self.is_open.any() or self._confirmation.running.any())
+        self._look()
         return Transitions(holds, ended, started)
 
     def finish(self, time_s: float) -> None:
         """End all open alerts."""
         self._close(self.is_open.copy(), time_s)
+        self._look()
 
     def was_not_told(self, rule: int) -> None:
         """The last alert of ``rule``, which is over, begins no cooldown and counts for no limit."""
@@ -136,6 +135,11 @@ class AlertLifecycle:
     def held(self, rule: int) -> tuple[int, int]:
         """Steps of a rule that count at present, and that must."""
         return int(self._confirmation.held[rule]), int(self._times.confirm[rule])
+
+    def _look(self) -> None:
+        """Find which rules are pending."""
+        self.pending = self.is_open | self._confirmation.running
+        self.is_idle = not np.count_nonzero(self.pending)
 
     def _close(self, rules: Flags, time_s: float) -> None:
         self.is_open &= ~rules

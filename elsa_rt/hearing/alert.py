@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from elsa_rt.hearing.by_value import ByValue
+from elsa_rt.hearing.by_value import ByValue, quickly_made
 from elsa_rt.hearing.json_values import angles, number, significant
 from elsa_rt.hearing.track import Angles, State, where
 
 
+@quickly_made
 @dataclass(frozen=True, eq=False, repr=False)
 class Alert(ByValue):
     """A rule's sound begins, goes on or ends; all that is told of one carries the same ``id``."""

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from elsa_rt.health import HealthEvent, HealthState
 from elsa_rt.hearing.alert import Alert
-from elsa_rt.hearing.by_value import ByValue
+from elsa_rt.hearing.by_value import ByValue, quickly_made
 from elsa_rt.hearing.json_values import angles, number
 from elsa_rt.hearing.reason import NearMiss, Reason
 from elsa_rt.hearing.score import Label, Score
 from elsa_rt.hearing.track import Angles, Track, where
 
 
+@quickly_made
 @dataclass(frozen=True, eq=False)
 class HeardSound(ByValue):
     """One of the sounds of a step."""
@@ -41,6 +42,7 @@ class HeardSound(ByValue):
         }
 
 
+@quickly_made
 @dataclass(frozen=True, eq=False, repr=False)
 class Hearing(ByValue):
     """One step of listening: `ModelBundle.step_s` long."""

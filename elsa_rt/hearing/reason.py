@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from elsa_rt.hearing.by_value import ByValue
+from elsa_rt.hearing.by_value import ByValue, quickly_made
 from elsa_rt.hearing.json_values import number, significant
 
 Cause = Literal[
@@ -24,6 +24,7 @@ Cause = Literal[
 """What kept a rule from alerting, in the order in which it is looked for."""
 
 
+@quickly_made
 @dataclass(frozen=True, eq=False)
 class Reason(ByValue):
     """Why a rule that came near did not alert in one step."""
@@ -53,6 +54,7 @@ class Reason(ByValue):
         }
 
 
+@quickly_made
 @dataclass(frozen=True, eq=False)
 class NearMiss(ByValue):
     """An occasion on which a rule came near and did not alert."""

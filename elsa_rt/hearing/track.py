@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from elsa_rt.hearing.by_value import ByValue
+from elsa_rt.hearing.by_value import ByValue, quickly_made
 from elsa_rt.hearing.json_values import angles, number
 
 
@@ -20,6 +20,7 @@ State = Literal["start", "update", "end"]
 """Lifecycle state: one "start", any number of "update"s, one "end"."""
 
 
+@quickly_made
 @dataclass(frozen=True, eq=False, repr=False)
 class Track(ByValue):
     """One sound, followed from step to step; its direction is smoothed."""

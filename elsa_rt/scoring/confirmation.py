@@ -59,8 +59,10 @@ class Confirmation:
 
     def step(self, holds: Flags) -> Flags:
         """Take which rules hold (p,) at one step; returns which of them are confirmed (p,)."""
-        self.steps_below = np.where(holds, 0, self.steps_below + 1)
-        self._held = np.where(self.steps_below >= self._confirm, 0, self._held + holds)
+        self.steps_below += 1
+        self.steps_below[holds] = 0
+        self._held += holds
+        self._held[self.steps_below >= self._confirm] = 0
         return holds & (self._held >= self._confirm)
 
     def pause(self) -> None:

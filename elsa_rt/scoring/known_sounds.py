@@ -108,15 +108,33 @@ class KnownSounds:
 
     def probabilities(self, embedding: Floats) -> Floats:
         """Probabilities (..., l) of all labels for embeddings (..., 512) of unit length."""
-        # not matmul: BLAS would wake threads for this, and on a busy computer wait for them
-        cosine = np.einsum("...d,ld->...l", embedding, self.phrases)
+        if embedding.ndim > 1:
+            cosine = embedding @ self.phrases.T
+        else:  # not matmul: BLAS would wake threads for this, and on a busy computer wait for them
+            cosine = np.einsum("d,ld->l", embedding, self.phrases)
         return _probabilities(cosine, self._usual, self.parameters) @ self.broader
 
     def nearest(self, embedding: Floats, n: int = 5) -> tuple[Label, ...]:
         """The ``n`` most probable labels of one embedding (512,), the most probable first."""
-        probability = self.probabilities(embedding)
-        best = np.argsort(-probability, kind="stable")[:n].tolist()
-        return tuple(Label(self.names[label], float(probability[label])) for label in best)
+        best, probability = highest(self.probabilities(embedding)[None], n)
+        pairs = zip(best[0].tolist(), probability[0].tolist(), strict=True)
+        return tuple(Label(self.names[label], value) for label, value in pairs)
+
+
+def highest(values: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
+    """Columns (n, count) of the highest of ``values`` (n, l) in each row, and these, in order.
+
+    Of equal ones the first comes first. There are no more than ``l`` of them.
+    """
+    left, rows = values.copy(), np.arange(len(values))
+    count = min(count, values.shape[1])
+    columns = np.empty((len(values), count), np.intp)
+    found = np.empty(columns.shape, np.float32)
+    for rank in range(count):  # a sixth of a sort's time
+        best = columns[:, rank] = left.argmax(axis=1)
+        found[:, rank] = left[rows, best]
+        left[rows, best] = -np.inf
+    return columns, found
 
 
 class Steps(NamedTuple):

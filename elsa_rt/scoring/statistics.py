@@ -169,9 +169,11 @@ class Statistics:
         """Factors (d, p) of ``sounds`` and offsets (p,) for cosines with texts (p, D)."""
         return self.scale[:, None] * (self.basis @ texts.T), texts @ self.mean
 
-    def compress(self, embedding: NDArray[np.float32]) -> NDArray[np.int8]:
-        """Embeddings (m, D) as ``sounds`` (m, d)."""
-        return compress(embedding, self.basis, self.mean, self.scale)
+    def compress(
+        self, embedding: NDArray[np.float32], components: int | None = None
+    ) -> NDArray[np.int8]:
+        """Embeddings (m, D) as ``sounds`` (m, d), or as the first ``components`` of them."""
+        return compress(embedding, self.basis[:components], self.mean, self.scale[:components])
 
     def _is_sound(self) -> bool:
         b, n = self.background, self.names

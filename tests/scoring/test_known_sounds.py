@@ -17,6 +17,7 @@ from elsa_rt.scoring.known_sounds import (
     Steps,
     cross_validated,
     fit,
+    highest,
     labelled_cosines,
 )
 from elsa_rt.scoring.statistics import Names, Statistics
@@ -90,6 +91,24 @@ def test_nearest_is_sorted_and_as_long_as_asked(known: KnownSounds) -> None:
     assert [label.probability for label in labels] == sorted(
         (label.probability for label in labels), reverse=True
     )
+
+
+def test_the_highest_of_each_row_come_in_order_and_of_equal_ones_the_first() -> None:
+    values = np.random.default_rng(2).integers(0, 6, (40, 12)).astype(np.float32)
+    kept = values.copy()
+    for count in (0, 1, 3, 12, 20):
+        columns, found = highest(values, count)
+        wanted = np.argsort(-values, axis=1, kind="stable")[:, :count]
+        np.testing.assert_array_equal(columns, wanted)
+        np.testing.assert_array_equal(found, np.take_along_axis(values, wanted, axis=1))
+    np.testing.assert_array_equal(values, kept)
+
+
+def test_many_are_told_as_one(known: KnownSounds) -> None:
+    vectors = np.random.default_rng(4).normal(0, 1, (9, 512)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    one_by_one = np.stack([known.probabilities(vector) for vector in vectors])
+    np.testing.assert_allclose(known.probabilities(vectors), one_by_one, atol=1e-5)
 
 
 def test_the_fit_finds_what_the_labels_were_drawn_with() -> None:
