@@ -19,6 +19,9 @@ T = TypeVar("T")
 Hear = Callable[[Iterable[Piece], int], Iterator[T]]
 """Loads a model, hears pieces by it, so many at a time, and gives a result for each of them."""
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Environment variables that say how many threads NumPy's matrices get."""
+
 ALIVE_S = 1.0
 """Time between two looks whether the workers are alive."""
 
@@ -54,8 +57,9 @@ def on_processes(hear: Hear[T], todo: Sequence[Piece], jobs: int = 0) -> Iterato
         context.Process(target=_work, args=(hear, pieces, results, streams), daemon=True)
         for _ in range(jobs)
     ]
-    for worker in workers:
-        worker.start()
+    with _one_thread_each():
+        for worker in workers:
+            worker.start()
     try:
         yield _results(results, workers)
     finally:
@@ -63,6 +67,21 @@ def on_processes(hear: Hear[T], todo: Sequence[Piece], jobs: int = 0) -> Iterato
             worker.terminate()
         for worker in workers:
             worker.join()
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes that start meanwhile have one thread for matrices: together they fill the cores.
+
+    What the user has set is left as it is.
+    """
+    unset = [name for name in THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(unset, "1"))
+    try:
+        yield
+    finally:
+        for name in unset:
+            del os.environ[name]
 
 
 def _work(hear: Hear[T], pieces: Any, results: Any, streams: int) -> None:
