@@ -21,7 +21,7 @@ MAX_TOKENS = 128
 UNKNOWN = "[UNK]"
 
 MOST_KEPT = 4_096
-"""Texts whose embeddings are kept from start to start: 2 kB each, and 2 kB of names."""
+"""Texts whose embeddings are kept from start to start: 4 kB each, and 3 kB of names."""
 
 
 class EncodedTexts(NamedTuple):
@@ -29,7 +29,10 @@ class EncodedTexts(NamedTuple):
 
     Attributes
     ----------
-    embedding : float32 (p, 512), unit length
+    embedding : float32 (p, 512), unit length, to tell which of several texts a sound is
+    detector : float32 (p, 512), unit length, to tell over time whether the sound is there
+        Another one where the text calls a sound that the bundle knows; far from those of other
+        texts, to which embeddings compare.
     truncated : bool (p,)
         The text has more than `MAX_TOKENS` tokens, the rest was not read.
     unknown : float32 (p,)
@@ -43,6 +46,7 @@ class EncodedTexts(NamedTuple):
     """
 
     embedding: NDArray[np.float32]
+    detector: NDArray[np.float32]
     truncated: NDArray[np.bool_]
     unknown: NDArray[np.float32]
     broken: tuple[tuple[str, ...], ...]
@@ -62,21 +66,22 @@ def encode_texts(bundle: ModelBundle, texts: Sequence[str], threads: int) -> Enc
     rows = np.stack([kept.rows[text] for text in texts]) if texts else kept.none
     return EncodedTexts(
         rows[:, : bundle.embedding],
+        rows[:, bundle.embedding : 2 * bundle.embedding],
         rows[:, -2].astype(np.bool_),
         rows[:, -1],
         tuple(kept.broken[text] for text in texts),
-        rows[:, bundle.embedding : -3],
+        rows[:, 2 * bundle.embedding : -3],
         rows[:, -3],
     )
 
 
 class _Kept:
-    """Encoded texts of one text encoder: rows of embedding, names, place, truncated, unknown."""
+    """Encoded texts of one encoder: rows of both vectors, names, place, truncated, unknown."""
 
     def __init__(self, bundle: ModelBundle) -> None:
         about = [f"{name} {bundle.files[name]}" for name in (TEXT_ENCODER, TOKENIZER)]
         self._key = digest(*about, str(MAX_TOKENS))
-        width = bundle.embedding + len(bundle.names) + 3
+        width = 2 * bundle.embedding + len(bundle.names) + 3
         self.none = np.empty((0, width), np.float32)
         stored = load("texts", self._key) or {}
         rows = stored.get("rows", self.none)
@@ -101,7 +106,7 @@ class _Kept:
 def _encode(
     bundle: ModelBundle, texts: Sequence[str], threads: int
 ) -> tuple[NDArray[np.float32], list[tuple[str, ...]]]:
-    """Rows (p, D + e + 3) and broken words of ``texts``, each by itself.
+    """Rows (p, 2 D + e + 3) and broken words of ``texts``, each by itself.
 
     By itself because the scales of a dynamically quantised model come from the whole batch: a
     prompt would change with its neighbours. Several threads encode different texts.
@@ -110,13 +115,15 @@ def _encode(
 
     tokenizer = _tokenizer(bundle)
     session = open_session(bundle.file(TEXT_ENCODER), threads, arena=False, bundle=bundle)
-    asked = ["embedding", *(["vocabulary", "place"] if bundle.names else [])]
+    given = {output.name for output in session.get_outputs()}
+    detector = "detector" if "detector" in given else "embedding"
+    asked = ["embedding", detector, *(["vocabulary", "place"] if bundle.names else [])]
     unasked = np.full(1, np.nan, np.float32)
 
     def one(text: str) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         tokens = tokenizer.encode(text)
         with onnx_gate(f"encoding the text {text[:40]!r}"):
-            found, *known = session.run(
+            found, detects, *known = session.run(
                 asked,
                 {
                     "input_ids": np.array([tokens.ids], np.int64),
@@ -130,7 +137,7 @@ def _encode(
             )
         names, place = (known[0][0], known[1][0, :1]) if known else (unasked[:0], unasked)
         about = [float(bool(tokens.overflowing)), _unknown_share(tokens)]
-        row = np.concatenate([found[0], names, place, about])
+        row = np.concatenate([found[0], detects[0], names, place, about])
         return row.astype(np.float32), _broken(text, tokens)
 
     rows, broken = zip(*in_parallel(one, texts), strict=True)

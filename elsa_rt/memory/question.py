@@ -145,7 +145,7 @@ def ask_vector(bundle: ModelBundle, vector: Floats, config: Config) -> Question:
     nothing = np.empty((0, vector.size), np.float32)
     own = vector[None]
     against = np.empty(0, np.intp), nothing
-    meaning = RuleEmbeddings(own, own, against, (Region(),), np.zeros(1, np.intp))
+    meaning = RuleEmbeddings(own, own, own, against, (Region(),), np.zeros(1, np.intp))
     return _question(bundle, meaning, config)
 
 

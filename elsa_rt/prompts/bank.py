@@ -67,9 +67,10 @@ class PromptBank:
             bundle, [t for rule in rules for t in (*rule.prompts, *rule.but_not)]
         )
         notices += more
-        vectors = {text: found.embedding for text, found in encoded.items()}
-        meaning = embed_rules(rules, bundle, vectors, encoder, config)
-        for kept in (meaning.embedding, meaning.semantic):
+        detectors = {text: found.detector for text, found in encoded.items()}
+        embeddings = {text: found.embedding for text, found in encoded.items()}
+        meaning = embed_rules(rules, bundle, detectors, embeddings, encoder, config)
+        for kept in (meaning.embedding, meaning.semantic, meaning.named):
             kept.flags.writeable = False
         nearest = {text: found.nearest for text, found in encoded.items() if found.nearest}
         notices += name_notices(rules, config, nearest)
@@ -97,7 +98,7 @@ class PromptBank:
     def empty(cls, bundle: ModelBundle) -> PromptBank:
         """No rules, for hearing embeddings and directions alone."""
         coerce(bundle, ModelBundle, "the bundle of a PromptBank:")
-        meaning = embed_rules((), bundle, {}, None, Config())
+        meaning = embed_rules((), bundle, {}, {}, None, Config())
         return cls((), meaning, (), bundle.files[TEXT_ENCODER])
 
     def check_fits(self, bundle: ModelBundle) -> None:
@@ -152,6 +153,7 @@ class _Encoded(NamedTuple):
     """What the text encoder says of one text."""
 
     embedding: NDArray[np.float32]  # (D,)
+    detector: NDArray[np.float32]  # (D,), to tell whether the sound is there
     place: float  # how surely it speaks of a place, 0..1 or NaN
     nearest: NearestName | None  # where the bundle has names
 
@@ -163,9 +165,10 @@ def _encode(bundle: ModelBundle, texts: Sequence[str], config: Config | None) ->
 
     def make(missing: list[int]) -> list[_Encoded]:
         made = encode_texts(bundle, [texts[index] for index in missing], threads)
+        rows = zip(made.embedding, made.detector, made.place, made.names, strict=True)
         return [
-            _Encoded(embedding, float(place), _nearest(bundle, names))
-            for embedding, place, names in zip(made.embedding, made.place, made.names, strict=True)
+            _Encoded(embedding, detector, float(place), _nearest(bundle, names))
+            for embedding, detector, place, names in rows
         ]
 
     found: list[_Encoded] = bundle.memo.get_many([("text", text) for text in texts], make)

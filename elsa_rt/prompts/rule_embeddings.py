@@ -33,7 +33,9 @@ class RuleEmbeddings(NamedTuple):
     Attributes
     ----------
     embedding : float32 (v, D), unit length; zeros for a rule that names no sound
-    semantic : float32 (v, D), its words without their place, or its examples
+        Detectors of its words, see `elsa_rt.encoder.text.EncodedTexts`, and its examples.
+    semantic : float32 (v, D), the same of its words without their place, or its examples
+    named : float32 (v, D), embeddings in place of detectors, to be compared with other texts
     against : the sound (q,) and the embedding (q, D) of what it must not be
     regions : where each of the v is listened for
     owner : int (v,), rising: the rule that each belongs to
@@ -43,6 +45,7 @@ class RuleEmbeddings(NamedTuple):
 
     embedding: Vectors
     semantic: Vectors
+    named: Vectors
     against: tuple[NDArray[np.intp], Vectors]
     regions: tuple[Region, ...]
     owner: NDArray[np.intp]
@@ -61,6 +64,7 @@ class RuleEmbeddings(NamedTuple):
         return RuleEmbeddings(
             self.embedding[kept],
             self.semantic[kept],
+            self.named[kept],
             (np.searchsorted(kept, sounds[against]), excluded[against]),
             tuple(self.regions[sound] for sound in kept),
             np.searchsorted(rules, self.owner[kept]),
@@ -87,17 +91,18 @@ def texts_to_encode(rules: Sequence[Rule], config: Config) -> list[str]:
 def embed_rules(
     rules: Sequence[Rule],
     bundle: ModelBundle,
-    encoded: dict[str, Vectors],
+    detectors: dict[str, Vectors],
+    embeddings: dict[str, Vectors],
     encoder: AudioEncoder | None,
     config: Config,
 ) -> RuleEmbeddings:
-    """Vectors and regions of ``rules``; ``encoded`` holds what `texts_to_encode` asks for.
+    """Vectors and regions of ``rules``; ``detectors`` and ``embeddings`` are of `texts_to_encode`.
 
     The whole sentence is asked for in its region: of all mixtures with the part that names the
     sound alone, that missed least at equal false alarms. CLAP's text knows nothing of
     places, and a region that is given means another one than the words may: then it is the part.
     """
-    embedding, semantic = list[Vectors](), list[Vectors]()
+    embedding, semantic, named = list[Vectors](), list[Vectors](), list[Vectors]()
     anything = list[int]()
     rows, excluded, regions, owner = [], list[Vectors](), list[Region](), list[int]()
     said = list[tuple[str, ...]]()
@@ -106,21 +111,23 @@ def embed_rules(
         heard = None
         if rule.examples:
             heard = _mean(_heard(rule.examples, bundle, encoder, config))
-        against = [encoded[text] for text in excluded_by(rule, config)]
+        against = [detectors[text] for text in excluded_by(rule, config)]
         for sound in _sounds(rule, config):
-            parts = [encoded[text] for text in sound.parts]
-            whole = parts if placeless else [encoded[text] for text in sound.whole]
+            parts = [detectors[text] for text in sound.parts]
+            plain = [embeddings[text] for text in sound.parts]
+            whole = parts if placeless else [detectors[text] for text in sound.whole]
             if heard is not None:
                 whole = [_mix(_mean(whole), heard, EXAMPLE_SHARE) if whole else heard]
-                parts = parts or [heard]
+                parts, plain = parts or [heard], plain or [heard]
             nothing = np.zeros(bundle.embedding, np.float32)
             if heard is None and set(sound.parts) == {ANYTHING}:
                 anything.append(len(owner))
-                whole = parts = []
+                whole = parts = plain = []
             rows += [len(owner)] * len(against)
             excluded += against
             embedding.append(_mean(whole) if whole else nothing)
             semantic.append(_mean(parts) if parts else nothing)
+            named.append(_mean(plain) if plain else nothing)
             regions.append(sound.region)
             said.append(tuple(plain_name(text) for text in sound.parts))
             owner.append(index)
@@ -128,6 +135,7 @@ def embed_rules(
     return RuleEmbeddings(
         np.stack(embedding) if embedding else none,
         np.stack(semantic) if semantic else none.copy(),
+        np.stack(named) if named else none.copy(),
         (np.array(rows, np.intp), np.stack(excluded) if excluded else none),
         tuple(regions),
         np.array(owner, np.intp),

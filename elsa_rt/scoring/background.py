@@ -33,15 +33,15 @@ _STEPS_AT_ONCE = 4_096  # of background, in single precision
 
 
 def labels_meant(
-    semantic: Floats, names: Names, said: Sequence[Sequence[str]] = ()
+    named: Floats, names: Names, said: Sequence[Sequence[str]] = ()
 ) -> NDArray[np.bool_]:
-    """(p, l): which labels are what rules mean by their semantic parts (p, D), and their kin.
+    """(p, l): which labels are what rules mean, who are ``named`` (p, D), and their kin.
 
     A label that is among the bare names of a rule, ``said`` (p,), is meant in any case.
     """
     if not names.labels:
-        return np.zeros((len(semantic), 0), np.bool_)
-    likeness = semantic @ names.phrases.T
+        return np.zeros((len(named), 0), np.bool_)
+    likeness = named @ names.phrases.T
     best = likeness.max(axis=1, keepdims=True)
     meant = (likeness >= OWN_LEAST) & (likeness >= best - OWN_WITHIN)
     for row, words in enumerate(said):
@@ -103,7 +103,7 @@ def background_peaks(
     peaks -= adapt_segments(total / np.maximum(learned, 1), step_s * learned, start_s, end_s)
     peaks[~np.any(meaning.embedding, axis=1)] = -np.inf
     peaks = per_rule(peaks, meaning.owner)
-    own = per_rule(labels_meant(meaning.semantic, statistics.names, meaning.said), meaning.owner)
+    own = per_rule(labels_meant(meaning.named, statistics.names, meaning.said), meaning.owner)
     peaks[_own_pieces(background, own)] = -np.inf
     return peaks
 

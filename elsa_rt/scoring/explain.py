@@ -67,7 +67,7 @@ def explain(bank: PromptBank, bundle: ModelBundle, config: Config) -> tuple[Expl
     known = np.isfinite(scorer.curves.level_of(np.ones(len(bank.rules))))
     expected = np.where(known, rate_of_score(start), np.nan)
     own = per_rule(
-        labels_meant(bank.meaning.semantic, statistics.names, bank.meaning.said), bank.meaning.owner
+        labels_meant(bank.meaning.named, statistics.names, bank.meaning.said), bank.meaning.owner
     )
     hours = statistics.background.hours + (0 if site is None else site.hours)
     return tuple(
@@ -123,7 +123,7 @@ def sounds_in(rule: Rule, config: Config) -> tuple[str, ...]:
 
 def _likeness(bank: PromptBank, index: int, statistics: Statistics) -> NDArray[np.float32]:
     """Similarity (l,) of each known label to the sounds of a rule."""
-    sounds = bank.meaning.semantic[bank.meaning.of(index)]
+    sounds = bank.meaning.named[bank.meaning.of(index)]
     return np.asarray((statistics.names.phrases @ sounds.T).max(axis=1))
 
 

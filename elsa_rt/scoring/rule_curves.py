@@ -57,7 +57,7 @@ def curves(
             f"{METHOD} {step_s} {counts} {some.regions} {[ground.hours for ground in grounds]} "
             f"{_labels_said(statistics, some)}",
             _about(statistics), "" if site is None else _digest(*_arrays(site)), *scale,
-            some.embedding, some.semantic, some.owner, *some.against,
+            some.embedding, some.named, some.owner, *some.against,
         )  # fmt: skip
         kept = cache.load("rules", key)
         if kept is None:
@@ -111,7 +111,7 @@ def _keys(meaning: RuleEmbeddings, statistics: Statistics) -> Sequence[tuple[Has
     found = []
     for rule in range(int(meaning.owner[-1]) + 1):
         own = meaning.of(rule)
-        vectors = meaning.embedding[own], meaning.semantic[own], excluded[np.isin(rules, own)]
+        vectors = meaning.embedding[own], meaning.named[own], excluded[np.isin(rules, own)]
         regions = tuple(meaning.regions[sound] for sound in own)
         words = tuple(said[sound] for sound in own) if said else ()
         found.append((len(own), _digest(*vectors), regions, words))

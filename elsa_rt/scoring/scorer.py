@@ -79,6 +79,8 @@ class Scorer:
     ----------
     curves : Curves
         How often background reaches the log odds of each rule.
+    usual : float32 (p,)
+        Similarity of each rule, of its first sound, to background: the median.
     stages : ScoreStages
         Of the last step, for those who ask why.
     """
@@ -108,6 +110,8 @@ class Scorer:
         self._room = BackgroundAdaptation(len(bank.rules), statistics.bias, step_s)
         confirm = times_of(bank.rules, config, step_s).confirm
         self.curves = curves(statistics, meaning, confirm, step_s, site)
+        middle = (statistics.bias - self._scale.bias) / self._scale.slope
+        self.usual = middle[self._firsts[:-1]]
         self._slots = 0
 
     def _begin(self, slots: int) -> None:

@@ -69,7 +69,7 @@ def _nearest(bank: PromptBank, index: int, statistics: Statistics) -> str:
     names = statistics.names
     if not names.labels:
         return ""
-    sounds = bank.meaning.semantic[bank.meaning.of(index)]
+    sounds = bank.meaning.named[bank.meaning.of(index)]
     likeness = (names.phrases @ sounds.T).max(axis=1)
     best: Sequence[int] = np.argsort(-likeness)[:NEAREST].tolist()
     return f" (nearest known sounds: {', '.join(names.labels[label] for label in best)})"

@@ -37,7 +37,7 @@ def calibrate(
     bundle: ModelBundle, work: Path, streams: int = STREAMS, cache: Path | None = None
 ) -> Statistics:
     """Let ``bundle`` hear the calibration side of ``work``."""
-    world = World(work, evaluation=False, taught=True)
+    world = World(work, "calibration", taught=True)
     heard = hear_world(bundle, world, BACKGROUND, streams, cache)
     said = encode_texts(bundle, [phrases(label)[0] for label in world.labels], 1).embedding
     steps = steps_of(heard, bundle.step_s, frozenset(world.taught.tolist()))

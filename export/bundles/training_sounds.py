@@ -20,36 +20,42 @@ from export.scenes.trials import RATE, Staged, Trial, TrialReader, stage
 CLIPS_PER_LABEL = 60
 SPEECH = ("speech", "man speaking", "woman speaking", "child speaking")
 SPEECH_PER_LABEL = 40  # a fifth of all clips are speech
-ROOMS = 500
+ROOMS, VIEWS = 500, 2  # rooms that clips are drawn into, and those that each is heard in
 LONGEST_S, FIRST_S = 3.0, 1.0
 SNR_DB = (5.0, 25.0)
 SEED = 5
 
 
 class TrainingSounds(NamedTuple):
-    """Unit embeddings (n, D), two of each clip: of its first second, and of all of it."""
+    """Unit embeddings (n, D), two of each clip and room: of its first second, and of all of it."""
 
     embedding: NDArray[np.float32]
     clip: NDArray[np.int64]  # (n,), in the working directory
+    view: NDArray[np.int64]  # (n,), 0 in the first room of each clip
+
+    def first(self) -> TrainingSounds:
+        """What was heard in the first room of each clip."""
+        return TrainingSounds(*(column[self.view == 0] for column in self))
 
 
 def hear_training(bundle: ModelBundle, work: Path) -> TrainingSounds:
-    """Hear the training clips, each once; kept in ``work`` for the same audio encoder."""
-    path = work / f"training-sounds-{ears_of(bundle)}.npz"
+    """Hear the training clips, each in `VIEWS` rooms; kept in ``work`` for the same encoder."""
+    path = work / f"training-sounds-{VIEWS}-{ears_of(bundle)}.npz"
     if not path.is_file():
-        ear, rows, clips = TrialReader(bundle), list[NDArray[np.float32]](), list[int]()
-        for staged in _staged(work):
+        ear, rows, about = TrialReader(bundle), list[NDArray[np.float32]](), list[tuple[int, int]]()
+        for view, staged in _staged(work):
             trial = ear.hear(staged)
             if trial.active.any():
                 rows += [_mean(trial, FIRST_S), _mean(trial, LONGEST_S)]
-                clips += [staged.about.clip] * 2
+                about += [(staged.about.clip, view)] * 2
+        clips, views = np.array(about).T
         with replacing(path) as part, part.open("wb") as file:
-            np.savez(file, embedding=np.stack(rows), clip=np.array(clips))
+            np.savez(file, embedding=np.stack(rows), clip=clips, view=views)
     with np.load(path) as stored:
-        return TrainingSounds(stored["embedding"], stored["clip"])
+        return TrainingSounds(stored["embedding"], stored["clip"], stored["view"])
 
 
-def _staged(work: Path) -> Iterator[Staged]:
+def _staged(work: Path) -> Iterator[tuple[int, Staged]]:
     rng = np.random.default_rng(SEED)
     with np.load(work / "clips.npz") as stored:
         label, labels = stored["label"], [str(name) for name in stored["labels"]]
@@ -60,7 +66,7 @@ def _staged(work: Path) -> Iterator[Staged]:
         most = SPEECH_PER_LABEL if name in SPEECH else CLIPS_PER_LABEL
         chosen += rng.permutation(np.flatnonzero(training & (label == index)))[:most].tolist()
     rooms = _training_rooms(work, rng)
-    for clip in tqdm(chosen, "training sounds", unit="clip"):
+    for number, clip in enumerate(tqdm(chosen * VIEWS, "training sounds", unit="clip")):
         mono = samples[bounds[clip] : bounds[clip + 1]].astype(np.float32) / 32767
         spare = mono.size - int(LONGEST_S * RATE)
         if spare > 0:
@@ -69,7 +75,8 @@ def _staged(work: Path) -> Iterator[Staged]:
         room, turn = rooms[int(rng.integers(len(rooms)))], rotation(rng.uniform(-180, 180), 0, 0)
         snr_db = float(rng.uniform(*SNR_DB))
         if np.any(mono):
-            yield stage(Clip(clip, int(label[clip]), mono), room, turn, snr_db, rng)
+            staged = stage(Clip(clip, int(label[clip]), mono), room, turn, snr_db, rng)
+            yield number // len(chosen), staged
 
 
 def _training_rooms(work: Path, rng: np.random.Generator) -> list[TrialRoom]:

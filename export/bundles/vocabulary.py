@@ -1,12 +1,13 @@
 """Give the text encoder of a bundle its vocabulary: what the tagger and the labels know, by name.
 
-    python -m export vocabulary BUNDLE WORK --tags class_labels_indices.csv
+    python -m export vocabulary BUNDLE WORK --tags class_labels_indices.csv [--cache CACHE]
 
 A sentence is compared with all wordings of `tags.yaml` and `labels.yaml`, as MiniLM reads them; the
 vectors of the nearest names (`export.bundles.vocabulary_fit`) make its embedding, to which what it
-says of a place is added as training taught it. All of that are layers of ``text_encoder.onnx``;
-``vocabulary.json`` holds the names, for ``elsa-rt explain``. Scores must be fitted anew afterwards:
-``python -m export scores``. A second call replaces the vocabulary.
+says of a place is added as training taught it. Its detector is the same but where it calls a label:
+then that of the label, which is told from what else sounds in homes. All of that are layers of
+``text_encoder.onnx``; ``vocabulary.json`` holds the names, for ``elsa-rt explain``. Scores must be
+fitted anew afterwards: ``python -m export scores``. A second call replaces the vocabulary.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ from elsa_rt.encoder.bundle import MANIFEST, TEXT_ENCODER, TOKENIZER, VOCABULARY
 from elsa_rt.errors import ElsaError, UsageError
 from export.bundles.manifest import rehash
 from export.bundles.onnx_graphs import save_graph
+from export.bundles.training_homes import STREAMS, hear_homes
 from export.bundles.training_sounds import hear_training
 from export.bundles.vocabulary_fit import (
     SEED,
+    detector_vectors,
     label_vectors,
     place_words,
     some_captions,
@@ -41,27 +44,40 @@ from export.bundles.vocabulary_graph import LEARNT, SENTENCE, Names, base_of, wi
 from export.captions.spatial import read_tags
 from export.data.clips import kinds
 from export.data.vocabulary import Entry, entries
+from export.scenes.home import STREAM_S
 
 Floats = NDArray[np.float32]
 
 
-def add_vocabulary(bundle: ModelBundle, work: Path, tags: Sequence[str]) -> None:
-    """Fit the vocabulary of ``bundle`` and write it into its files."""
+def add_vocabulary(
+    bundle: ModelBundle,
+    work: Path,
+    tags: Sequence[str],
+    cache: Path | None = None,
+    streams: int = STREAMS,
+) -> None:
+    """Fit the vocabulary of ``bundle`` and write it into its files.
+
+    It hears ``streams`` of homes, which ``cache`` keeps.
+    """
     base = base_of(onnx.load(str(bundle.file(TEXT_ENCODER))))
     reader = SentenceReader(base, bundle.file(TOKENIZER))
     sounds = hear_training(bundle, work)
+    first = sounds.first()
     with np.load(work / "clips.npz") as stored:
-        labels = [str(name) for name in stored["labels"]]
-        label = stored["label"][sounds.clip]
-        logits = stored["logits"][sounds.clip].astype(np.float32)
+        labels, of_clip = [str(name) for name in stored["labels"]], stored["label"]
+        logits = stored["logits"][first.clip].astype(np.float32)
+    kind_of, label = kinds(labels), of_clip[first.clip]
     if logits.shape[1] != len(tags):
         raise UsageError(
             f"fitting the vocabulary: {logits.shape[1]} tags in {work}, {len(tags)} names in "
             "--tags: give the CSV of the tagger of export prepare"
         )
-    of_labels = label_vectors(sounds.embedding, label, kinds(labels))
+    of_labels = label_vectors(first.embedding, label, kind_of)
     heard = np.flatnonzero(of_labels.any(1))
-    vectors = np.concatenate([of_labels[heard], tag_vectors(sounds.embedding, logits, label)])
+    homes = hear_homes(bundle, work, cache, streams)
+    detectors = detector_vectors(sounds.embedding, of_clip[sounds.clip], kind_of, homes)
+    vectors = np.concatenate([of_labels[heard], tag_vectors(first.embedding, logits, label)])
     named = entries([labels[i] for i in heard], tags)
     wordings = [wording for entry in named for wording in entry.wordings]
     words, _ = reader.read(wordings, "wordings")
@@ -71,9 +87,10 @@ def add_vocabulary(bundle: ModelBundle, work: Path, tags: Sequence[str]) -> None
     some = some_captions(claims, np.random.default_rng(SEED))
     said, learnt = reader.read([str(text) for text in texts[some]], "captions")
     places = place_words(claims[some], said, learnt, words)
-    model = with_vocabulary(base, Names(words, of, vectors, len(heard)), places)
+    model = with_vocabulary(base, Names(words, of, vectors, detectors[heard]), places)
     save_graph(model, bundle.file(TEXT_ENCODER))
-    _write_names(bundle, named, _facts(work, len(heard), len(tags), len(np.unique(sounds.clip))))
+    counts = len(heard), len(tags), len(np.unique(sounds.clip))
+    _write_names(bundle, named, _facts(work, *counts, streams * STREAM_S / 3600))
 
 
 class SentenceReader:
@@ -98,7 +115,7 @@ class SentenceReader:
         return np.concatenate(words), np.concatenate(learnt)
 
 
-def _facts(work: Path, labels: int, tags: int, clips: int) -> dict[str, object]:
+def _facts(work: Path, labels: int, tags: int, clips: int, hours: float) -> dict[str, object]:
     """What the manifest tells of it under ``training``."""
     with np.load(work / "clips.npz") as stored:
         unseen = [str(name) for name in stored["unseen_labels"]]
@@ -106,7 +123,8 @@ def _facts(work: Path, labels: int, tags: int, clips: int) -> dict[str, object]:
         "unseen": unseen,
         "vocabulary": f"{labels} labels and the tagger's {tags} classes, each with a vector of the "
         f"space of sounds, by ridge regression from what the bundle hears of {clips} training "
-        "clips in simulated rooms",
+        f"clips in simulated rooms; each label with a detector, told from what else sounds in "
+        f"{hours:.0f} hours of homes of training clips",
     }
 
 
@@ -128,13 +146,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE")
     parser.add_argument("work", type=Path, metavar="WORK", help="directory of export prepare")
     parser.add_argument("--tags", type=Path, required=True, help="CSV: index, display_name")
+    parser.add_argument("--streams", type=int, default=STREAMS, help="of homes, of two minutes")
+    parser.add_argument("--cache", type=Path, help="directory that keeps what was heard in homes")
     args = parser.parse_args(argv)
     try:
         tags = read_tags(args.tags)
     except (OSError, ValueError) as error:
         parser.error(f"reading --tags: {error}")
     try:
-        add_vocabulary(ModelBundle.load(args.bundle), args.work, tags)
+        add_vocabulary(ModelBundle.load(args.bundle), args.work, tags, args.cache, args.streams)
     except ElsaError as problem:
         print(f"export vocabulary: {problem}", file=sys.stderr)
         return problem.exit_code

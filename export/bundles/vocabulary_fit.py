@@ -2,8 +2,9 @@
 
 Each name, a label of training or a class of the tagger, gets the direction in the space of sounds
 along which its likeness is read off best: by ridge regression of the label, or of the tagger's
-logits on the clean clip, from what the bundle hears in rooms. All directions are at right angles to
-the mean sound, so that no name is near to every sound.
+logits on the clean clip, from what the bundle hears in rooms. For sentences that call it a label
+gets another one, its detector: along it the label is told from what else sounds in a home. All
+directions are at right angles to the mean sound, so that no name is near to every sound.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from elsa_rt.scoring.statistics import COMPONENTS
+from export.bundles.training_homes import HomeSteps
 from export.captions.grammar import ANY
 
 Floats = NDArray[np.float32]
@@ -21,6 +24,11 @@ Floats = NDArray[np.float32]
 RIDGE = 1.0
 TAG_DIMENSIONS = 128  # of the tagger's logits, standardised: a third of their variance is heard
 RARE_TAGS, RARE_LABELS = 0.5, 0.7  # exponents: how much more a clip of a rare label counts
+OWN_SHARE = 0.1  # of the whole weight that a label's own sounds have in its detector
+HOME_WEIGHT = 5.0  # of all steps of homes together, where all training sounds have one
+HOME_TRUE = 0.1  # weight of a label's own step of a home, where another step has one
+HEARD_WELL = 0.5  # quantile of likeness: a label's steps of homes below it do not count
+
 LEARNT_DIMENSIONS, WORD_DIMENSIONS = 16, 8
 CAPTIONS_FOR_PLACES = 4_000
 SEED = 7
@@ -55,6 +63,57 @@ def label_vectors(embedding: Floats, label: NDArray[np.int64], kinds: NDArray[np
     found = _ridge(embedding, true - true.mean(0), _weights(label, RARE_LABELS))
     heard = np.asarray(true.sum(0) > 0)
     return _across(found, embedding) * heard[:, None]
+
+
+def detector_vectors(
+    embedding: Floats, label: NDArray[np.int64], kinds: NDArray[np.bool_], homes: HomeSteps
+) -> Floats:
+    """(labels, D): as `label_vectors`, told from what else sounds in ``homes``.
+
+    A ridge regression of each label by itself, among the `COMPONENTS` along which homes vary most:
+    score statistics know no others. Of a label's own steps of homes those count that
+    `label_vectors` tell well.
+    """
+    first = label_vectors(embedding, label, kinds)
+    basis = _components(homes.embedding)
+    sounds = len(embedding)
+    x = np.concatenate([embedding, homes.embedding]) @ basis.T
+    likeness = x @ (first @ basis.T).T
+    x = np.concatenate([x, np.ones((len(x), 1), np.float32)], axis=1)
+    weight = np.full(len(x), HOME_WEIGHT * sounds / len(homes.embedding), np.float32)
+    weight[:sounds] = _weights(label, RARE_LABELS)
+    gram = (x * weight[:, None]).T @ x
+    ridge = np.full(x.shape[1], RIDGE * weight.sum() / sounds)
+    ridge[-1] = 1e-6  # of the constant
+    true = np.concatenate([kinds[label], homes.true])
+    found = np.zeros((len(kinds), len(basis)), np.float32)
+    for one in np.flatnonzero(first.any(1)):
+        own = true[:, one]
+        mine = _weights_for(own, likeness[:, one], sounds, weight)
+        mine[sounds:][homes.unsure[:, one]] = 0
+        other = np.flatnonzero(mine != weight)
+        change = (x[other] * (mine - weight)[other, None]).T @ x[other]
+        whole = (gram + change).astype(np.float64) + np.diag(ridge)
+        found[one] = np.linalg.solve(whole, mine[own] @ x[own])[:-1]
+    return _across((found @ basis).T, embedding)
+
+
+def _weights_for(own: NDArray[np.bool_], likeness: Floats, sounds: int, weight: Floats) -> Floats:
+    """Weights (n,) of the rows, of which the first are ``sounds``, in the regression of a label."""
+    mine = weight.copy()
+    at_home = own & (np.arange(len(own)) >= sounds)
+    if at_home.any():
+        well = likeness >= np.quantile(likeness[at_home], HEARD_WELL)
+        mine[at_home] *= HOME_TRUE * well[at_home]
+    mine[own] *= OWN_SHARE * weight.sum() / mine[own].sum()
+    return mine
+
+
+def _components(embedding: Floats) -> Floats:
+    """(components, D), orthonormal: the first principal components of ``embedding`` (n, D)."""
+    apart = embedding - embedding.mean(0)
+    _, vectors = np.linalg.eigh(apart.T @ apart)
+    return np.ascontiguousarray(vectors[:, ::-1][:, :COMPONENTS].T)
 
 
 def place_words(

@@ -105,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def evaluate(args: argparse.Namespace) -> None:
     """Measure and report."""
     bundle = ModelBundle.load(args.bundle)
-    world = World(args.work, evaluation=True)
+    world = World(args.work, "evaluation")
     streams = round(args.hours * 3600 / STREAM_S)
     events: list[HomeEvent] = []
 

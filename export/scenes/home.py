@@ -1,8 +1,8 @@
 """Hours of a simulated home: what sounds while nobody waits for it, and single sounds to be found.
 
 An hour of it is what "false alarms per hour" means for a bundle: `KINDS` says what it is made of.
-Its sounds are of no training; half of them, and of the rooms, are for calibration alone, the other
-half for evaluation alone.
+Its sounds and rooms are those of one `Side`: of training, or of none; half of these are for
+calibration alone, the other half for evaluation alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from export.settings import FEATURES, STEP_S
 from export.synthesis.music import melody
 
 RATE = FEATURES.rate
+
+Side = Literal["training", "calibration", "evaluation"]
+
 STREAM_S = 120.0
 KINDS = {"quiet": 0.25, "home": 0.35, "talk": 0.15, "music": 0.1, "noise": 0.15}
 """Kinds of stream and their shares of the time."""
@@ -71,11 +74,12 @@ class HomeStream(NamedTuple):
 class World:
     """Streams of one side, each from a seed of its own.
 
-    With ``taught`` clips of training sound, too: more kinds of sounds than either side has. They
-    tell how prompts of other sounds fare, not how well their own label is known.
+    With ``taught`` clips of training sound beside those of no training: more kinds of sounds than
+    either side has. They tell how prompts of other sounds fare, not how well their own label is
+    known.
     """
 
-    def __init__(self, work: Path, evaluation: bool, taught: bool = False) -> None:
+    def __init__(self, work: Path, side: Side, taught: bool = False) -> None:
         with np.load(_there(work / "clips.npz")) as stored:
             self._samples, self._bounds = stored["samples"], stored["bounds"]
             self.label_of: NDArray[np.int64] = stored["label"]
@@ -85,20 +89,29 @@ class World:
                 self.labels += [str(label) for label in stored["unseen_labels"]]
             held, unseen = stored["validation"], stored.get("unseen", np.zeros(len(self.label_of)))
             groups = [str(json.loads(str(about))["group"]) for about in stored["about"]]
-        self.evaluation, kept = evaluation, np.asarray(held | (unseen > 0))
-        self.clips = side_of(kept, self.label_of, groups, evaluation)
-        if not self.clips.size:  # too few for two sides: of use to try the tools alone
-            self.clips = np.flatnonzero(kept)
-        self._places = Places(_there(work / "rooms.npz").parent, validation=True)
-        self._rooms = np.arange(len(self._places))[int(evaluation) :: 2]
+        self.side, kept = side, np.asarray(held | (unseen > 0))
+        training = np.flatnonzero(~kept)
+        self._places = Places(_there(work / "rooms.npz").parent, validation=side != "training")
+        self._rooms = np.arange(len(self._places))
+        if side == "training":
+            self.clips = training
+        else:
+            evaluation = side == "evaluation"
+            self._rooms = self._rooms[int(evaluation) :: 2]
+            self.clips = side_of(kept, self.label_of, groups, evaluation)
+            if not self.clips.size:  # too few for two sides: of use to try the tools alone
+                self.clips = np.flatnonzero(kept)
         if not self.clips.size or not self._rooms.size:
-            raise UsageError(f"{work}: too few validation clips or rooms: prepare more of them")
+            raise UsageError(
+                f"{work}: too few clips or rooms of {side}: run python -m export prepare with "
+                "more of them"
+            )
         self._hiss = Hiss(int(STREAM_S * RATE))
         self._by_label = {
             int(label): self.clips[self.label_of[self.clips] == label]
             for label in np.unique(self.label_of[self.clips])
         }
-        self.taught = np.flatnonzero(~kept) if taught else np.empty(0, np.intp)
+        self.taught = training if taught else np.empty(0, np.intp)
         self._taught_by_label = {
             int(label): self.taught[self.label_of[self.taught] == label]
             for label in np.unique(self.label_of[self.taught])
@@ -106,7 +119,7 @@ class World:
 
     def stream(self, number: int) -> HomeStream:
         """The background stream ``number``; the same from the same number."""
-        rng = np.random.default_rng([17, number])
+        rng = np.random.default_rng([23 if self.side == "training" else 17, number])
         kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
         length = int(STREAM_S * RATE)
         bed = 10 ** (rng.uniform(*BED_DBFS[kind]) / 20)

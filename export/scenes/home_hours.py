@@ -84,7 +84,7 @@ def hear_world(
 
     With ``cache``, a directory, each stream is kept there and not heard again.
     """
-    side = f"{'evaluation' if world.evaluation else 'calibration'}-{what}"
+    side = f"{world.side}-{what}"
     side += "-taught" * bool(world.taught.size)
     folder = None if cache is None else cache / ears_of(bundle)
     ears: BundleListener | None = None

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from elsa_rt.errors import UsageError
+
 PARTS = ("rooms.npz", "responses.npz")
 MEASURED = 0.3  # share of the sounds that are in measured places, where there are any
 
@@ -57,6 +59,11 @@ class Places:
             if (work / name).exists():
                 self._rows += _rows_of(work / name, validation)
             self._simulated = self._simulated or len(self._rows)
+        if not self._rows:
+            raise UsageError(
+                f"reading {work / PARTS[0]}: it has no rooms of "
+                f"{'validation' if validation else 'training'}: run python -m export prepare anew"
+            )
         self.memory = self._rows[0].responses.shape[2]
 
     def __len__(self) -> int:

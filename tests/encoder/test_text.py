@@ -32,6 +32,11 @@ def test_embeddings(path: Path) -> None:
     assert found[0] @ found[1] < -0.9
 
 
+def test_a_bundle_that_knows_no_calls_detects_by_its_embeddings(path: Path) -> None:
+    found = encode_texts(ModelBundle.load(path), ["hum", "a hiss"], 1)
+    np.testing.assert_array_equal(found.detector, found.embedding)
+
+
 def test_neighbours_do_not_matter(path: Path) -> None:
     bundle = ModelBundle.load(path)
     alone = encode_texts(bundle, ["hum"], 1).embedding

@@ -80,18 +80,18 @@ def bundle(tmp_path: Path) -> ModelBundle:
 
 
 def test_streams_are_made_again_from_their_number(work: Path) -> None:
-    one, other = World(work, evaluation=False), World(work, evaluation=False)
+    one, other = World(work, "calibration"), World(work, "calibration")
     first = one.stream(3)
     one.stream(4)
     np.testing.assert_array_equal(first.foa, other.stream(3).foa)
     assert first.events == other.stream(3).events
     assert first.foa.shape == (4, SECONDS * RATE)
     assert np.abs(first.foa).max() <= world.PEAK + 1e-6
-    assert not np.array_equal(first.foa, World(work, evaluation=True).stream(3).foa)
+    assert not np.array_equal(first.foa, World(work, "evaluation").stream(3).foa)
 
 
 def test_no_group_is_on_both_sides(work: Path) -> None:
-    sides = [World(work, evaluation=side) for side in (False, True)]
+    sides = [World(work, "calibration"), World(work, "evaluation")]
     groups = [{int(clip) // 2 for clip in side.clips} for side in sides]  # two clips a group
     assert not groups[0] & groups[1]
     assert [len(each) for each in groups] == [6, 6]
@@ -101,8 +101,25 @@ def test_no_group_is_on_both_sides(work: Path) -> None:
     assert side_of(np.array([True, True, False, False]), label, alone, evaluation=False).size == 0
 
 
+def test_the_training_side_is_what_neither_other_side_has(work: Path, tmp_path: Path) -> None:
+    parts = {name: dict(np.load(work / name)) for name in ("clips.npz", "rooms.npz")}
+    for wanted in ("no rooms of training", "too few clips or rooms of training"):
+        np.savez(tmp_path / "clips.npz", **parts["clips.npz"])
+        np.savez(tmp_path / "rooms.npz", **parts["rooms.npz"])
+        with pytest.raises(UsageError, match=f"{wanted}.*python -m export prepare"):
+            World(tmp_path, "training")
+        parts["rooms.npz"]["validation"] = np.arange(6) % 2 > 0
+    parts["clips.npz"]["validation"] = np.arange(6 * GROUPS) % 2 > 0
+    np.savez(tmp_path / "clips.npz", **parts["clips.npz"])
+    home = World(tmp_path, "training")
+    others = [World(tmp_path, "calibration"), World(tmp_path, "evaluation")]
+    assert home.clips.tolist() == list(range(0, 6 * GROUPS, 2))
+    assert not set(home.clips) & {clip for other in others for clip in other.clips.tolist()}
+    assert not np.array_equal(home.stream(0).foa[:, :100], others[0].stream(0).foa[:, :100])
+
+
 def test_a_target_is_where_and_when_it_is_said_to_be(work: Path) -> None:
-    stream = World(work, evaluation=True).target(1, 20.0)
+    stream = World(work, "evaluation").target(1, 20.0)
     (event,) = stream.events
     assert event.label == 1
     loud = stream.foa[:, round((event.start_s + 0.1) * RATE) : round(event.end_s * RATE)]
@@ -122,7 +139,7 @@ def test_music_plays_on() -> None:
 
 
 def test_what_was_heard_is_kept(work: Path, bundle: ModelBundle, tmp_path: Path) -> None:
-    home = World(work, evaluation=False)
+    home = World(work, "calibration")
     fresh = list(hear_world(bundle, home, BACKGROUND, 4, None))
     made = list(hear_world(bundle, home, BACKGROUND, 4, tmp_path / "cache"))
     (folder,) = (tmp_path / "cache").iterdir()
@@ -215,12 +232,12 @@ def test_alerts_beside_others_on_their_sound() -> None:
     class House:
         def alerts(self, heard: HomeRecording, related: NDArray[np.bool_]) -> list[Open]:
             return [
-                Open(0, "track-1", 1.0, 3.0, 0.7, True),
-                Open(1, "track-1", 1.1, 3.0, 0.9, False),  # surer, and wrong
-                Open(2, "track-1", 2.0, 4.0, 0.6, False),  # less sure
-                Open(3, "track-1", 3.5, 4.0, 0.9, False),  # the right one is over
-                Open(4, "track-2", 1.0, 3.0, 0.9, False),  # another sound
-                Open(5, None, 1.0, 3.0, 0.9, False),  # a guess
+                Open(0, "track-1", 1.0, 3.0, (0.7, 0.5), True),
+                Open(1, "track-1", 1.1, 3.0, (0.9, 0.5), False),  # surer, and wrong
+                Open(2, "track-1", 2.0, 4.0, (0.6, 0.5), False),  # less sure
+                Open(3, "track-1", 3.5, 4.0, (0.9, 0.5), False),  # the right one is over
+                Open(4, "track-2", 1.0, 3.0, (0.9, 0.5), False),  # another sound
+                Open(5, None, 1.0, 3.0, (0.9, 0.5), False),  # a guess
             ]
 
     none = np.zeros((0, 3), np.float32)
@@ -240,6 +257,6 @@ def test_a_missing_working_directory(bundle: ModelBundle, tmp_path: Path) -> Non
 
 
 def test_streams_of_other_lengths_are_heard_one_by_one(work: Path, bundle: ModelBundle) -> None:
-    heard = list(hear_world(bundle, World(work, evaluation=True), TARGETS, 5, None))
+    heard = list(hear_world(bundle, World(work, "evaluation"), TARGETS, 5, None))
     assert [len(one.events) for one in heard] == [1] * 5
     assert hours.TOGETHER < 5

@@ -13,8 +13,17 @@ import pytest
 import yaml
 from onnx import helper, numpy_helper
 
-from export.bundles.vocabulary_fit import PlaceWords, label_vectors, place_words, tag_vectors
+from export.bundles.training_homes import EVERY, HEARD_S, LINGERS_S, HomeSteps, steps_of
+from export.bundles.vocabulary_fit import (
+    PlaceWords,
+    detector_vectors,
+    label_vectors,
+    place_words,
+    tag_vectors,
+)
 from export.bundles.vocabulary_graph import (
+    CALLED,
+    CALLED_LEAD,
     LABELS_LAG,
     LEARNT,
     LEARNT_SHARE,
@@ -30,9 +39,12 @@ from export.captions.grammar import ANY
 from export.data import clips
 from export.data.clips import UNSEEN, kept_out
 from export.data.vocabulary import entries, label_captions, tag_captions, tag_wordings
+from export.scenes.home import HomeEvent
+from export.scenes.home_hours import HomeRecording
 
 DATA = Path(clips.__file__).parent
 WIDTH, SPACE = 6, 8
+NAMED, PART = [4, 0, 1, 7, 2, 3], [1, 6, 0, 2, 8, 1]  # call the first label, and half the second
 
 
 def plain(text: str) -> str:
@@ -121,6 +133,66 @@ def test_a_kind_of_a_label_counts_as_that_label() -> None:
     assert likeness[label < 2].min() > likeness[label == 2].max()
 
 
+def some_homes(embedding: np.ndarray) -> HomeSteps:
+    """Steps of a home: the first label, faint and clear, and a sound that is much like it."""
+    rng = np.random.default_rng(5)
+    like = np.eye(1, SPACE, 0) + 0.4 * np.eye(1, SPACE, 1) + 0.5 * np.eye(1, SPACE, 4)
+    like = like + 0.05 * rng.normal(size=(300, SPACE))
+    faint = np.eye(1, SPACE, 0) + 0.05 * rng.normal(size=(300, SPACE))
+    steps = np.concatenate([like, faint, embedding[:40]])
+    steps /= np.linalg.norm(steps, axis=1, keepdims=True)
+    true = np.zeros((640, 3), bool)
+    true[300:, 0] = True
+    return HomeSteps(steps.astype(np.float32), true, np.zeros_like(true))
+
+
+def test_a_detector_tells_a_label_from_what_is_like_it_in_homes() -> None:
+    embedding, _, label = sounds_of_two_labels()
+    alone, homes = np.eye(3, dtype=bool), some_homes(embedding)
+    apart = []
+    for found in (
+        label_vectors(embedding, label, alone),
+        detector_vectors(embedding, label, alone, homes),
+    ):
+        likeness = homes.embedding @ found[0]
+        apart.append(np.median(likeness[600:]) - np.quantile(likeness[:300], 0.99))
+        assert np.linalg.norm(found[:2], axis=1) == pytest.approx(1, abs=1e-5)
+        assert found @ embedding.mean(0) == pytest.approx(0, abs=1e-5)
+        assert (embedding @ found[:2].T).argmax(1).tolist() == label.tolist()
+        assert not found[2].any()
+    assert apart[0] < 0.1 < apart[1]
+
+
+def test_what_is_unsure_in_homes_counts_for_neither_side() -> None:
+    embedding, _, label = sounds_of_two_labels()
+    alone, homes = np.eye(3, dtype=bool), some_homes(embedding)
+    unsure = homes.unsure.copy()
+    unsure[:300] = True
+    found = detector_vectors(embedding, label, alone, homes._replace(unsure=unsure))
+    likeness = homes.embedding @ found[0]
+    assert np.median(likeness[600:]) - np.quantile(likeness[:300], 0.99) < 0.1
+
+
+def test_steps_of_homes_are_what_sounds_and_unsure_about_its_ends() -> None:
+    step_s, n = 0.5, 40
+    events = [HomeEvent(3.0, 8.0, 1, 0, 0.0, 0.0), HomeEvent(15.0, 16.0, -1, -1, 0.0, 0.0)]
+    activity = np.ones(n, np.float32)
+    activity[-8:] = 0.2
+    embedding = np.arange(n, dtype=np.float16)[:, None]
+    heard = HomeRecording(embedding, np.zeros((n, 3), np.float32), activity, activity, events)
+    kind_of = np.array([[True, False, False], [True, True, False], [False, False, True]])
+    found = [steps_of(heard, first, step_s, kind_of) for first in range(EVERY)]
+    step = np.concatenate([part.embedding[:, 0] for part in found])
+    order = step.argsort()
+    at = (step[order] + 1) * step_s
+    true, unsure = (np.concatenate([p[i] for p in found])[order] for i in (1, 2))
+    assert step[order].tolist() == list(range(n - 8))
+    sounds = (at > 3 + HEARD_S) & (at <= 8)
+    np.testing.assert_array_equal(true, np.stack([sounds, sounds, 0 * sounds], 1))
+    about = (at > 3) & (at <= 8 + LINGERS_S) & ~sounds
+    np.testing.assert_array_equal(unsure, np.stack([about, about, 0 * about], 1))
+
+
 def test_place_words_are_what_captions_of_places_add() -> None:
     rng = np.random.default_rng(2)
     rows = [(label, place) for label in range(4) for place in (ANY, ANY, 0, 2)] * 5
@@ -167,32 +239,65 @@ def some_names() -> tuple[Names, PlaceWords]:
     wordings /= np.linalg.norm(wordings, axis=1, keepdims=True)
     vectors = rng.normal(size=(5, SPACE)).astype(np.float16).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    names = Names(wordings, np.array([0, 0, 1, 2, 2, 2, 3, 3, 4]), vectors, labels=2)
+    detectors = rng.normal(size=(2, SPACE)).astype(np.float32)
+    names = Names(wordings, np.array([0, 0, 1, 2, 2, 2, 3, 3, 4]), vectors, detectors)
     words, _ = np.linalg.qr(rng.normal(size=(WIDTH, 2)))
     learnt, _ = np.linalg.qr(rng.normal(size=(SPACE, 3)))
     middle = 0.1 * rng.normal(size=SPACE), 0.1 * rng.normal(size=WIDTH)
     parts = (middle[0], learnt.T, middle[1], words.T, 3 * rng.normal(size=WIDTH))
     a, b, c, d, e = (part.astype(np.float32) for part in parts)
-    return names, PlaceWords(a, b, c, d, e, 0.3)
+    places = PlaceWords(a, b, c, d, e, 0.3)
+    wordings[0] = placeless(NAMED, places)
+    half = placeless(PART, places)
+    aside = wordings[2] - half * (half @ wordings[2])
+    cosine = sum(CALLED) / 2
+    wordings[2] = cosine * half + np.sqrt(1 - cosine**2) * aside / np.linalg.norm(aside)
+    return names, places
 
 
-def by_hand(sentence: np.ndarray, names: Names, places: PlaceWords) -> tuple[np.ndarray, ...]:
-    """What the layers should make of one unit sentence vector."""
+def placeless(tokens: list[int], places: PlaceWords) -> np.ndarray:
+    """The unit vector of a sentence without what speaks of a place."""
+    sentence = np.array(tokens) / np.linalg.norm(tokens)
     query = sentence - (sentence - places.words_middle) @ places.words.T @ places.words
-    query /= np.linalg.norm(query)
-    likeness = names.wordings @ query
+    return np.asarray(query / np.linalg.norm(query))
+
+
+def by_hand(tokens: list[int], names: Names, places: PlaceWords) -> tuple[np.ndarray, ...]:
+    """What the layers should make of one sentence."""
+    sentence = np.array(tokens) / np.linalg.norm(tokens)
+    likeness = names.wordings @ placeless(tokens, places)
     count = len(names.vectors)
     vocabulary = np.array([likeness[names.of == name].max() for name in range(count)])
-    weighed = vocabulary - LABELS_LAG * (np.arange(count) < names.labels)
-    nearest = np.argsort(-weighed)[:NEAREST]
-    share = np.exp(SHARPNESS * (weighed[nearest] - weighed.max()))
-    sound = share @ names.vectors[nearest]
-    sound /= np.linalg.norm(sound)
+    is_label = np.arange(count) < names.labels
+    called = np.clip((vocabulary - CALLED[0]) / (CALLED[1] - CALLED[0]), 0, 1) * is_label
+    weighed = vocabulary - LABELS_LAG * is_label
     place = 1 / (1 + np.exp(-(sentence @ places.gate + places.gate_bias)))
     learnt = np.eye(WIDTH, SPACE).T @ sentence
     where = (learnt - places.learnt_middle) @ places.learnt.T @ places.learnt
-    whole = sound + PLACE_SHARE * place * where + LEARNT_SHARE * learnt
-    return whole / np.linalg.norm(whole), vocabulary, place
+    detecting = names.vectors.copy()
+    detecting[: names.labels] += called[is_label, None] * (names.detectors - detecting[is_label])
+    found = []
+    for likeness, among in ((weighed, names.vectors), (weighed + CALLED_LEAD * called, detecting)):
+        nearest = np.argsort(-likeness)[:NEAREST]
+        share = np.exp(SHARPNESS * (likeness[nearest] - likeness.max()))
+        sound = share @ among[nearest]
+        sound /= np.linalg.norm(sound)
+        whole = sound + PLACE_SHARE * place * where + LEARNT_SHARE * learnt
+        found.append(whole / np.linalg.norm(whole))
+    return *found, vocabulary, place
+
+
+def test_a_sentence_that_calls_a_label_has_its_detector() -> None:
+    names, places = some_names()
+    *_, vocabulary, _ = by_hand(NAMED, names, places)
+    assert vocabulary[0] == pytest.approx(1)
+    *_, vocabulary, _ = by_hand(PART, names, places)
+    assert vocabulary[1] == pytest.approx(sum(CALLED) / 2)
+    other = names._replace(detectors=-names.detectors)
+    for tokens, changes in (([1, 9, 4, 0, 0, 2], False), (PART, True), (NAMED, True)):
+        one, two = by_hand(tokens, names, places), by_hand(tokens, other, places)
+        np.testing.assert_array_equal(one[0], two[0])
+        assert (np.abs(one[1] - two[1]).max() > 0.1) == changes
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -202,14 +307,13 @@ def test_the_layers_do_what_is_written(again: bool) -> None:
     if again:
         model = with_vocabulary(base_of(model), names, places)
     session = onnxruntime.InferenceSession(model.SerializeToString())
-    for tokens in ([3, 1, 0, 2, 5, 1], [1, 9, 4, 0, 0, 2]):
+    for tokens in ([3, 1, 0, 2, 5, 1], [1, 9, 4, 0, 0, 2], PART, NAMED):
         taken = np.array([tokens], np.int64)
         given = {"input_ids": taken, "attention_mask": np.ones_like(taken)}
-        found = session.run(["embedding", "vocabulary", "place"], given)
-        sentence = taken[0] / np.linalg.norm(taken)
-        wanted = by_hand(sentence, names, places)
+        found = session.run(["embedding", "detector", "vocabulary", "place"], given)
+        wanted = by_hand(tokens, names, places)
         # wordings are kept in eight bits, the names' vectors in sixteen
-        for got, right, off in zip(found, wanted, (0.05, 0.01, 1e-5), strict=True):
+        for got, right, off in zip(found, wanted, (0.05, 0.05, 0.01, 1e-5), strict=True):
             assert got[0] == pytest.approx(right, abs=off)
 
 

@@ -11,6 +11,8 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.errors import UsageError
 from elsa_rt.prompts.bank import PromptBank, embed_text
 from elsa_rt.prompts.checks import MAX_PROMPT_CHARACTERS, read_prompts
+from elsa_rt.scoring.background import labels_meant
+from elsa_rt.scoring.statistics import Statistics
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,23 @@ def test_accents_alone_are_no_reason(model: ModelBundle) -> None:
 def test_long_prompts_are_told(model: ModelBundle) -> None:
     (notice,) = PromptBank.encode(model, ["a " * 200]).notices
     assert "more than 128 tokens" in notice
+
+
+def test_a_sound_that_is_called_has_a_detector_and_means_what_other_words_for_it_mean() -> None:
+    shipped = ModelBundle.load()
+    names = Statistics.load(shipped).names
+    called = "a dog barking", "a dog barking behind me"
+    others = (
+        "a canine is alerting its owner",
+        "the neighbour's terrier will not stop making a racket",
+    )
+    meaning = PromptBank.encode(shipped, [*called, *others]).meaning
+    alike = (meaning.semantic * meaning.named).sum(axis=1)
+    assert alike[:2].max() < 0.8
+    np.testing.assert_array_equal(meaning.semantic[2:], meaning.named[2:])
+    for meant in labels_meant(meaning.named, names):
+        assert [names.labels[label] for label in np.flatnonzero(meant)] == ["dog"]
+    np.testing.assert_allclose(embed_text(called[:1], shipped)[0], meaning.named[0], atol=1e-6)
 
 
 def test_embed_text_keeps_every_row(model: ModelBundle) -> None:

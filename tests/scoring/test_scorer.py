@@ -39,7 +39,7 @@ def bank(count: int, regions: dict[int, Region] | None = None) -> PromptBank:
     where = tuple((regions or {}).get(index, Region()) for index in range(count))
     nothing = np.empty(0, np.intp), np.empty((0, 512), np.float32)
     rules = tuple(Rule(f"r{index}", (f"prompt {index}",)) for index in range(count))
-    meaning = RuleEmbeddings(vectors, vectors, nothing, where, np.arange(count))
+    meaning = RuleEmbeddings(vectors, vectors, vectors, nothing, where, np.arange(count))
     return PromptBank(rules, meaning, (), "")
 
 
@@ -128,7 +128,7 @@ def test_indifferent_prompts_stay_finite(statistics: Statistics) -> None:
 def test_scores_are_the_same_beside_others(statistics: Statistics) -> None:
     many, few = bank(40), bank(40)
     one = few.meaning._replace(
-        embedding=few.embedding[30:31], semantic=few.embedding[30:31], regions=few.regions[30:31],
+        embedding=few.embedding[30:31], named=few.embedding[30:31], regions=few.regions[30:31],
         owner=np.zeros(1, np.intp),
     )  # fmt: skip
     few = replace(few, rules=few.rules[30:31], meaning=one)
@@ -173,7 +173,7 @@ def test_two_prompts_of_one_embedding_are_told_apart_by_their_words(statistics: 
     vectors[1] = vectors[0]
     prompts = bank(2)
     meaning = prompts.meaning._replace(
-        embedding=vectors, semantic=vectors, said=((statistics.names.labels[0],), ("another",))
+        embedding=vectors, named=vectors, said=((statistics.names.labels[0],), ("another",))
     )
     labels = statistics.background.piece_labels.copy()
     labels[::2, 0] = 0
@@ -190,7 +190,7 @@ def test_what_a_prompt_means_is_no_false_alarm_of_it(statistics: Statistics) -> 
     assert not labels_meant(unit(3, 512), statistics.names).any()
     hum = statistics.names.phrases[:1]
     prompts = bank(1)
-    prompts = replace(prompts, meaning=prompts.meaning._replace(embedding=hum, semantic=hum))
+    prompts = replace(prompts, meaning=prompts.meaning._replace(embedding=hum, named=hum))
     labels = statistics.background.piece_labels.copy()
     before = scorer(prompts, statistics).curves.level_of(np.ones(1))
     similarity = background_of(statistics)[statistics.background.pieces] @ hum[0]

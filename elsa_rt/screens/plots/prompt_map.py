@@ -44,7 +44,7 @@ def prompt_map(bank: PromptBank, statistics: Statistics) -> str:
     names = statistics.names
     rules = [index for index, rule in enumerate(bank.rules) if rule.has_meaning]
     firsts = [int(bank.meaning.of(index)[0]) for index in rules]
-    vectors = bank.meaning.semantic[firsts]
+    vectors = bank.meaning.named[firsts]
     likeness = vectors @ names.phrases.T  # (rules, labels)
     shown = _shown(likeness)
     points = _plane(np.concatenate([vectors, names.phrases[shown]]))

@@ -104,17 +104,17 @@ def _missed(
     curves: FalseAlarmCurves,
 ) -> tuple[list[float] | None, int]:
     """Share of the rule's own sounds that is missed at each of `RATES`, and how many there are."""
-    meant = labels_meant(bank.meaning.semantic, statistics.names, bank.meaning.said).any(axis=0)
+    meant = labels_meant(bank.meaning.named, statistics.names, bank.meaning.said).any(axis=0)
     own = np.append(meant, False)  # -1: none
     background = statistics.background
     pieces = own[background.piece_labels].any(axis=1)
     counted = int(pieces.sum())
     if counted < MIN_PIECES:
         return None, counted
-    # the sound without its place, wherever it comes from; a zero semantic part masks no piece
+    # the sound without its place, wherever it comes from; zeros as its name mask no piece
     semantic = bank.meaning.semantic
     meaning = bank.meaning._replace(
-        embedding=semantic, semantic=np.zeros_like(semantic), regions=(Region(),) * len(semantic)
+        embedding=semantic, named=np.zeros_like(semantic), regions=(Region(),) * len(semantic)
     )
     vectors = np.concatenate([meaning.embedding, meaning.against[1]])
     times, scale = times_of(bank.rules, config, step_s), logit_scale(statistics, vectors)

@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def evaluate(args: argparse.Namespace) -> None:
     """Measure and report."""
     bundle = ModelBundle.load(args.bundle)
-    world = World(args.work, evaluation=True)
+    world = World(args.work, "evaluation")
     labels = world.labels[: world.trained]
     streams = round(args.hours * 3600 / STREAM_S)
     background = list(hear_world(bundle, world, BACKGROUND, streams, args.cache))

@@ -37,7 +37,7 @@ class Open(NamedTuple):
     track: str | None
     start_s: float
     end_s: float
-    peak: float
+    likeness: tuple[float, float]  # see `AlertGate.likeness`
     right: bool
 
 
@@ -61,7 +61,7 @@ class Household:
     def alerts(self, heard: HomeRecording, related: NDArray[np.bool_]) -> list[Open]:
         """All alerts of a stream; ``related`` (labels, labels) says which mean the same."""
         rules, step_s = self._bank.rules, self._step_s
-        gate = AlertGate(rules, self._config, step_s, *self._limits)
+        gate = AlertGate(rules, self._config, step_s, *self._limits, self._scorer.usual)
         tracker = Tracker(step_s, self._config.track_release_s)
         sound = EncoderOutput(
             heard.embedding.astype(np.float32), heard.direction, heard.activity, heard.distance
@@ -69,7 +69,7 @@ class Household:
         similarity, logit = self._scorer.logits(sound)
         score = self._scorer.curves.scores(logit)
         slot, unknown = np.zeros(len(rules), np.intp), np.full(len(rules), np.nan)
-        begun, told = dict[str, Alert](), list[Open]()
+        begun, likeness, told = dict[str, Alert](), dict[int, tuple[float, float]](), list[Open]()
         for index in range(len(score) + 1):
             time_s = (index + 1) * step_s
             if index == len(score):
@@ -85,7 +85,10 @@ class Household:
                 elif one.state == "end":
                     first, label = begun.pop(one.id), self._label[one.rule]
                     right = _sounds(label, first.time_s, heard.events, related)
-                    told.append(Open(label, first.track, first.time_s, one.time_s, one.peak, right))
+                    span = first.track, first.time_s, one.time_s
+                    told.append(Open(label, *span, likeness[label], right))
+            for label in {self._label[one.rule] for one in begun.values()}:
+                likeness[label] = gate.likeness(label)
         return told
 
 
@@ -117,7 +120,7 @@ def beside(house: Household, heard: Iterable[HomeRecording], labels: Sequence[st
                 and one.start_s < other.end_s
                 and other.right != one.right
             ]
-            surer = sum(other.peak > one.peak for other in others)
+            surer = sum(other.likeness > one.likeness for other in others)
             if one.right:
                 right.append((surer, len(others) - surer))
             else:

@@ -81,7 +81,7 @@ def _bare_threshold(statistics: Statistics, bank: PromptBank, rate: float, confi
     logit = ground.sounds.astype(np.float32) @ factor + offset
     logit[ground.activity < 255 * SOUNDING] = -1
     peaks = np.maximum.reduceat(confirmed_threshold(logit, confirm), ground.pieces, axis=0)
-    own = labels_meant(bank.meaning.semantic, statistics.names, bank.meaning.said)
+    own = labels_meant(bank.meaning.named, statistics.names, bank.meaning.said)
     known = np.column_stack([own, np.zeros(len(own), np.bool_)])
     peaks[known[:, ground.piece_labels].any(axis=2).T] = -1
     rank = max(1, round(rate * ground.hours * len(bank.rules)))

@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, help="directory that keeps what was heard")
     args = parser.parse_args(argv)
     try:
-        bundle, world = ModelBundle.load(args.bundle), World(args.work, evaluation=False)
+        bundle, world = ModelBundle.load(args.bundle), World(args.work, "calibration")
         lived = list(homes(bundle, world, args.homes, args.cache))
         if not lived:
             raise UsageError(f"{args.work}: no label has look-alikes: prepare more clips")
