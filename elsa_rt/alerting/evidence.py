@@ -1,8 +1,9 @@
-"""Evidence of alerts: peak, mean, false alarm rate, onset and end of the steps that hold."""
+"""Evidence of alerts: peak, mean, likeness, rate, onset and end of the steps that hold."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ class Held:
     onset_s: float
     steps: int = 0
     peak: float = 0.0  # of their scores
+    likeness: float = -math.inf  # highest similarity, beyond what is usual for the rule
     total: float = 0.0  # sum of their scores
     rate: float = math.nan  # false alarms an hour at their peak
     last_s: float = math.nan  # end of the last of them
@@ -33,10 +35,11 @@ class Evidence:
     Parameters
     ----------
     step_s : seconds of a step
+    usual : similarity (p,) of each rule to background
     """
 
-    def __init__(self, step_s: float) -> None:
-        self._step_s = step_s
+    def __init__(self, step_s: float, usual: Sequence[float]) -> None:
+        self._step_s, self._usual = step_s, usual
         self.reset()
 
     def reset(self) -> None:
@@ -67,6 +70,8 @@ class Evidence:
             held.steps += 1
             held.total += score
             held.peak = max(held.peak, score)
+            likeness = float(match.similarity[rule]) - self._usual[rule]
+            held.likeness = max(held.likeness, likeness)
             held.rate = float(np.fmin(held.rate, match.false_alarms_per_hour[rule]))
             held.last_s = time_s
 

@@ -52,6 +52,8 @@ class AlertGate:
     step_s : seconds of a step
     start, end : (p,), scores 0 < end <= start
         From which score on an alert starts, and below which it may end.
+    usual : (p,), optional
+        Similarity of each rule to background, zero if left out.
 
     Attributes
     ----------
@@ -71,13 +73,15 @@ class AlertGate:
         step_s: float,
         start: NDArray[np.floating],
         end: NDArray[np.floating],
+        usual: NDArray[np.floating] | None = None,
     ) -> None:
         self._rules = rules
         self._update_s = config.alert_update_s
         self._run = f"{config.run}-" if config.run else ""
         self._group = config.alert_group
         self.life = AlertLifecycle(start, end, times_of(rules, config, step_s))
-        self._evidence = Evidence(step_s)
+        alike = np.zeros(len(rules)) if usual is None else usual
+        self._evidence = Evidence(step_s, alike.tolist())
         self._alerts = self._events = 0  # outlive reset: an id never comes twice from one gate
         self.delay_s = 0.0
         self.reset()
@@ -116,6 +120,11 @@ class AlertGate:
     def is_open(self) -> Flags:
         """Mask (p,) of the rules that have an open alert."""
         return self.life.is_open
+
+    def likeness(self, rule: int) -> tuple[float, float]:
+        """Similarity beyond what is usual, and score, that the open alert of a rule has reached."""
+        held = self._evidence[rule]
+        return held.likeness, held.peak
 
     def step(
         self, time_s: float, match: Match, sound: EncoderOutput, tracks: Sequence[Track | None]
@@ -186,7 +195,7 @@ class AlertGate:
         """The messages of the open alerts that are due; those of ``held`` are heard now."""
         if not self._open:
             return []
-        compare(self._open, lambda rule: self._evidence[rule].peak, held)
+        compare(self._open, self.likeness, held)
         begun = newly_told(self._open, held, self._group)
         told = []
         for rule, alert in sorted(self._open.items(), key=lambda pair: pair[1].joins):

@@ -90,7 +90,8 @@ class Matcher:
         self._starts = self.start.tolist()
         self._levels = LevelGate(rules)
         self._tracker = Tracker(bundle.step_s, config.track_release_s, config.run)
-        self._alerts = AlertGate(rules, config, bundle.step_s, self.start, self.end)
+        limits = self.start, self.end, self._scorer.usual
+        self._alerts = AlertGate(rules, config, bundle.step_s, *limits)
         self._recorder = AlertRecorder(rules, store, statistics, fits, began_s, on_notice)
         self._reasons = Reasons(rules, self._scorer, self._alerts, self.start)
         self._near_misses = NearMisses()

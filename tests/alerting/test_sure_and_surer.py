@@ -46,9 +46,20 @@ def gate_of(config: Config, rules: Sequence[Rule] = RULES) -> AlertGate:
     return AlertGate(rules, config, STEP_S, half, half)
 
 
-def step(gate: AlertGate, time_s: float, scores: Sequence[float], on: int = 1) -> list[Alert]:
+def step(
+    gate: AlertGate,
+    time_s: float,
+    scores: Sequence[float],
+    on: int = 1,
+    similarity: Sequence[float] | None = None,
+) -> list[Alert]:
     values = np.array(scores, np.float32)
-    match = Match(values, values, np.zeros(len(scores), np.intp), values)
+    match = Match(
+        values if similarity is None else np.array(similarity),
+        values,
+        np.zeros(len(scores), np.intp),
+        values,
+    )
     return list(gate.step(time_s, match, SOUND, [track(on) if on else None]))
 
 
@@ -73,6 +84,24 @@ def test_of_one_sound_the_surest_alert_leads_and_the_others_say_so() -> None:
         (0.6, "end", "dog", "wolf", ()),
         (0.6, "end", "wolf", None, ()),
     ]
+
+
+@pytest.mark.parametrize(
+    ("similarity", "usual", "leads"),
+    [
+        ((0.5, 0.4, 0), (0, 0, 0), "dog"),  # rarer, and less alike
+        ((0.5, 0.4, 0), (0.3, 0, 0), "wolf"),  # as alike as background is
+        ((0.4, 0.4, 0), (0, 0, 0), "wolf"),  # scores tell where likeness does not
+    ],
+)
+def test_what_the_sound_is_more_like_is_the_surest_not_what_is_rarer(
+    similarity: Sequence[float], usual: Sequence[float], leads: str
+) -> None:
+    half = np.full(3, 0.5)
+    gate = AlertGate(RULES, GROUPED, STEP_S, half, half, np.array(usual))
+    (alert,) = step(gate, STEP_S, (0.6, 0.9, 0), similarity=similarity)
+    assert alert.rule == leads
+    assert [one.rule for one in alert.joined] == [{"dog": "wolf", "wolf": "dog"}[leads]]
 
 
 def test_an_alert_tells_once_when_another_becomes_surer() -> None:
