@@ -36,7 +36,7 @@ outputs:
   - {type: clips, directory: clips, speech: allow, post_s: 0.2}
 rules:
   - prompt: a telephone ringing   # on the right
-    alert_start: 0.8
+    alert_start: 0.6
   - prompt: glass breaking
 """
 
@@ -558,8 +558,11 @@ def test_the_wish_for_less_motion_is_heard(page: Page) -> None:
     changes, seconds = page.evaluate(CHANGES)
     assert changes > 2 * (seconds + 1)  # it slides with every frame
     page.emulate_media(reduced_motion="reduce")
-    changes, seconds = page.evaluate(CHANGES)
-    assert 2 <= changes <= seconds + 1  # once a second
+    for _ in range(3):  # a busy computer may draw late what slid before, or too little
+        changes, seconds = page.evaluate(CHANGES)
+        if 2 <= changes <= seconds + 1:  # once a second
+            break
+    assert 2 <= changes <= seconds + 1
     transition = "getComputedStyle(document.getElementById('toast')).transitionProperty"
     assert page.evaluate(transition) == "none"
 
