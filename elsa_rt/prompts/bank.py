@@ -116,7 +116,10 @@ class PromptBank:
 
     @property
     def embedding(self) -> NDArray[np.float32]:
-        """(v, D), unit length, of the sounds of the rules; zeros for a rule that names none."""
+        """(v, D), unit length, of the sounds of the rules; zeros for a rule that names none.
+
+        Where words call a sound that the bundle knows it is the detector of that sound.
+        """
         return self.meaning.embedding
 
     @property
@@ -136,7 +139,11 @@ def embed_text(
     config: Config | None = None,
     on_notice: OnNotice = log_notice,
 ) -> NDArray[np.float32]:
-    """Embeddings (p, 512) of unit length in the space of the sounds, a row for each text."""
+    """Embeddings (p, 512) of unit length in the space of the sounds, a row for each text.
+
+    They tell which of several texts a sound is; to tell over time whether it is there, take
+    `PromptBank.embedding`.
+    """
     coerce(bundle, ModelBundle | None, "the bundle of embed_text:")
     check_callable(on_notice, "on_notice")
     coerce(config, Config | None, "config")
