@@ -24,6 +24,7 @@ from elsa_rt.scoring.statistics import Statistics
 from elsa_rt.scoring.thresholds import thresholds
 from elsa_rt.tuning.gate import Timing
 from export.bundles.score_statistics import main as calibrate
+from export.bundles.training_homes import hear_homes
 from export.evaluate.alerts.beside import Open, beside, beside_report
 from export.evaluate.alerts.gate import starts_of
 from export.evaluate.alerts.measure import RATES, false_alarms
@@ -101,7 +102,9 @@ def test_no_group_is_on_both_sides(work: Path) -> None:
     assert side_of(np.array([True, True, False, False]), label, alone, evaluation=False).size == 0
 
 
-def test_the_training_side_is_what_neither_other_side_has(work: Path, tmp_path: Path) -> None:
+def test_the_training_side_is_what_neither_other_side_has(
+    work: Path, bundle: ModelBundle, tmp_path: Path
+) -> None:
     parts = {name: dict(np.load(work / name)) for name in ("clips.npz", "rooms.npz")}
     for wanted in ("no rooms of training", "too few clips or rooms of training"):
         np.savez(tmp_path / "clips.npz", **parts["clips.npz"])
@@ -116,6 +119,12 @@ def test_the_training_side_is_what_neither_other_side_has(work: Path, tmp_path: 
     assert home.clips.tolist() == list(range(0, 6 * GROUPS, 2))
     assert not set(home.clips) & {clip for other in others for clip in other.clips.tolist()}
     assert not np.array_equal(home.stream(0).foa[:, :100], others[0].stream(0).foa[:, :100])
+    steps = hear_homes(bundle, tmp_path, tmp_path / "cache", streams=4)
+    assert steps.true.shape == steps.unsure.shape == (len(steps.embedding), 3)
+    assert steps.true.any()
+    assert not (steps.true & steps.unsure).any()
+    (folder,) = (tmp_path / "cache").iterdir()
+    assert sorted(path.name for path in folder.iterdir())[0] == "training-background-0000.npz"
 
 
 def test_a_target_is_where_and_when_it_is_said_to_be(work: Path) -> None:

@@ -13,7 +13,9 @@ import pytest
 import yaml
 from onnx import helper, numpy_helper
 
+from elsa_rt.encoder.bundle import ModelBundle
 from export.bundles.training_homes import EVERY, HEARD_S, LINGERS_S, HomeSteps, steps_of
+from export.bundles.training_sounds import VIEWS, hear_training
 from export.bundles.vocabulary_fit import (
     PlaceWords,
     detector_vectors,
@@ -41,6 +43,8 @@ from export.data.clips import UNSEEN, kept_out
 from export.data.vocabulary import entries, label_captions, tag_captions, tag_wordings
 from export.scenes.home import HomeEvent
 from export.scenes.home_hours import HomeRecording
+from tests.support.tiny_bundle import free_streams, make_bundle
+from tests.support.tiny_studio import make_work
 
 DATA = Path(clips.__file__).parent
 WIDTH, SPACE = 6, 8
@@ -144,6 +148,19 @@ def some_homes(embedding: np.ndarray) -> HomeSteps:
     true = np.zeros((640, 3), bool)
     true[300:, 0] = True
     return HomeSteps(steps.astype(np.float32), true, np.zeros_like(true))
+
+
+def test_training_sounds_are_heard_in_two_rooms_each_and_kept(tmp_path: Path) -> None:
+    bundle = ModelBundle.load(free_streams(make_bundle(tmp_path / "tiny")))
+    work = make_work(tmp_path / "work")
+    sounds = hear_training(bundle, work)
+    assert np.linalg.norm(sounds.embedding, axis=1) == pytest.approx(1, abs=1e-5)
+    first = sounds.first()
+    assert sorted(first.clip.tolist()) == sorted([*range(6)] * 2)  # a second of each, and all of it
+    assert sounds.clip.tolist() == first.clip.tolist() * VIEWS
+    assert sounds.view.tolist() == [0] * 12 + [1] * 12
+    for kept, heard in zip(hear_training(bundle, work), sounds, strict=True):
+        np.testing.assert_array_equal(kept, heard)
 
 
 def test_a_detector_tells_a_label_from_what_is_like_it_in_homes() -> None:
