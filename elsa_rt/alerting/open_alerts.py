@@ -36,8 +36,8 @@ def compare(
 ) -> None:
     """Set which alert of each track is the surest, by its ``likeness`` up to now.
 
-    Scores say how rare a rule's alerts are: of two rules on one sound they tell the right one
-    little better than chance, similarities in four of five cases.
+    A score says how rare an alert of its rule is. Of two rules on one sound it tells the right one
+    little better than chance, the similarity in four of five cases.
 
     An alert that is not heard in this step, of a rule not in ``held``, does not become the surest:
     it may be about to end, as the one did that was.

@@ -31,8 +31,8 @@ class EncodedTexts(NamedTuple):
     ----------
     embedding : float32 (p, 512), unit length, to tell which of several texts a sound is
     detector : float32 (p, 512), unit length, to tell over time whether the sound is there
-        Another one where the text calls a sound that the bundle knows; far from those of other
-        texts, to which embeddings compare.
+        It differs from the embedding where the text calls a sound that the bundle knows. Texts are
+        compared by their embeddings, never by detectors.
     truncated : bool (p,)
         The text has more than `MAX_TOKENS` tokens, the rest was not read.
     unknown : float32 (p,)

@@ -35,7 +35,7 @@ _STEPS_AT_ONCE = 4_096  # of background, in single precision
 def labels_meant(
     named: Floats, names: Names, said: Sequence[Sequence[str]] = ()
 ) -> NDArray[np.bool_]:
-    """(p, l): which labels are what rules mean, who are ``named`` (p, D), and their kin.
+    """(p, l): which labels p rules mean, by their vectors ``named`` (p, D), and the labels' kin.
 
     A label that is among the bare names of a rule, ``said`` (p,), is meant in any case.
     """

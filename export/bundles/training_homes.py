@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import SOUNDING
+from elsa_rt.errors import UsageError
 from export.data.clips import kinds
 from export.scenes.home import World
 from export.scenes.home_hours import BACKGROUND, HomeRecording, hear_world
@@ -37,6 +38,11 @@ def hear_homes(
     kind_of = kinds(world.labels[: world.trained])
     heard = hear_world(bundle, world, BACKGROUND, streams, cache)
     parts = [steps_of(one, i % EVERY, bundle.step_s, kind_of) for i, one in enumerate(heard)]
+    if not any(len(part.embedding) for part in parts):
+        raise UsageError(
+            f"hearing {streams} streams of homes: no step was active: take more --streams, or "
+            "train the model longer"
+        )
     return HomeSteps(*map(np.concatenate, zip(*parts, strict=True)))
 
 

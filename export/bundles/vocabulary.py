@@ -4,10 +4,11 @@
 
 A sentence is compared with all wordings of `tags.yaml` and `labels.yaml`, as MiniLM reads them; the
 vectors of the nearest names (`export.bundles.vocabulary_fit`) make its embedding, to which what it
-says of a place is added as training taught it. Its detector is the same but where it calls a label:
-then that of the label, which is told from what else sounds in homes. All of that are layers of
-``text_encoder.onnx``; ``vocabulary.json`` holds the names, for ``elsa-rt explain``. Scores must be
-fitted anew afterwards: ``python -m export scores``. A second call replaces the vocabulary.
+says of a place is added as training taught it. Its detector, along which rules listen, is the same,
+but that a label which the sentence calls has a vector that tells it from what else sounds in homes.
+All of that are layers of ``text_encoder.onnx``; ``vocabulary.json`` holds the names, for ``elsa-rt
+explain``. Scores must be fitted anew afterwards: ``python -m export scores``. A second call
+replaces the vocabulary.
 """
 
 from __future__ import annotations

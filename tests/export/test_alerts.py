@@ -119,6 +119,8 @@ def test_the_training_side_is_what_neither_other_side_has(
     assert home.clips.tolist() == list(range(0, 6 * GROUPS, 2))
     assert not set(home.clips) & {clip for other in others for clip in other.clips.tolist()}
     assert not np.array_equal(home.stream(0).foa[:, :100], others[0].stream(0).foa[:, :100])
+    with pytest.raises(UsageError, match="0 streams of homes: .*: take more --streams"):
+        hear_homes(bundle, tmp_path, None, streams=0)
     steps = hear_homes(bundle, tmp_path, tmp_path / "cache", streams=4)
     assert steps.true.shape == steps.unsure.shape == (len(steps.embedding), 3)
     assert steps.true.any()

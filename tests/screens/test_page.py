@@ -558,11 +558,12 @@ def test_the_wish_for_less_motion_is_heard(page: Page) -> None:
     changes, seconds = page.evaluate(CHANGES)
     assert changes > 2 * (seconds + 1)  # it slides with every frame
     page.emulate_media(reduced_motion="reduce")
-    for _ in range(3):  # a busy computer may draw late what slid before, or too little
+    for _ in range(3):  # the sound of a busy computer may come too late to be drawn
         changes, seconds = page.evaluate(CHANGES)
-        if 2 <= changes <= seconds + 1:  # once a second
+        assert changes <= seconds + 1  # once a second
+        if changes >= 2:
             break
-    assert 2 <= changes <= seconds + 1
+    assert changes >= 2
     transition = "getComputedStyle(document.getElementById('toast')).transitionProperty"
     assert page.evaluate(transition) == "none"
 
