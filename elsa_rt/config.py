@@ -174,11 +174,8 @@ class Config:
     feedback_keep_days: float = _setting(
         ALERTS, 30.0, "an alert can be judged for so many days, and of all alerts the latest 2000"
     )
-    alert_confirm_s: float | None = _setting(
-        ALERTS,
-        None,
-        "seconds that the score must hold, short gaps aside, before the start (default: 0.2, or "
-        "one step with 7 times the odds of the start)",
+    alert_confirm_s: float = _setting(
+        ALERTS, 0.16, "seconds that the score must hold, short gaps aside, before the start"
     )
     alert_release_s: float = _setting(
         ALERTS, 1.0, "an alert whose sound is not heard for so many seconds ends"

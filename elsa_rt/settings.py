@@ -29,7 +29,7 @@ class AlertSettings(TypedDict, total=False):
     alert_start: float | None
     alert_end: float | None
     site: str | PathLike[str] | None
-    alert_confirm_s: float | None
+    alert_confirm_s: float
     alert_release_s: float
     alert_cooldown_s: float
     alert_update_s: float | None

@@ -9,13 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elsa_rt.scoring.confirmation import (
-    Confirmation,
-    Flags,
-    RuleMapping,
-    Times,
-    sure_above,
-)
+from elsa_rt.scoring.confirmation import Confirmation, Flags, RuleMapping, Times
 
 
 class Transitions(NamedTuple):
@@ -53,7 +47,6 @@ class AlertLifecycle:
         self, start: NDArray[np.floating], end: NDArray[np.floating], times: Times
     ) -> None:
         self.start, self.end = np.asarray(start, float), np.asarray(end, float)
-        self._sure = np.where(times.hasty, sure_above(self.start), np.inf)
         self._times = times
         self._confirmation = Confirmation(times.confirm)
         none = np.zeros(len(self.start), np.bool_)
@@ -107,7 +100,7 @@ class AlertLifecycle:
             return self._nothing
         ready = self.is_open | (time_s > np.maximum(self._ready_s, self._limited_s))
         holds = ready & reaches
-        confirmed = self._confirmation.step(holds) | (holds & (score >= self._sure))
+        confirmed = self._confirmation.step(holds)
         ended = self.is_open & (self._confirmation.steps_below >= self._times.release)
         started = ~self.is_open & confirmed
         if np.count_nonzero(ended):

@@ -215,7 +215,7 @@ class Gatherer:
         row.distance_m, row.uncertainty_deg = track.distance_m, track.uncertainty_deg
 
     def _adopt(self, track: Track) -> None:
-        """Give the new row of ``track`` the alerts that a sure step raised before it was known."""
+        """Give the new row of ``track`` the alerts that were raised before it was known."""
         row = self._rows[track.id]
         where = direction_from_angles(track.azimuth_deg, track.elevation_deg)
         for id_, lone in list(self._lone.items()):

@@ -22,7 +22,7 @@ from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.prompts.rule_embeddings import RuleEmbeddings
 from elsa_rt.rules.region import EVERYWHERE, Region, RegionGate
 from elsa_rt.rules.rule import Rule
-from elsa_rt.scoring.confirmation import CONFIRM_S, steps_in
+from elsa_rt.scoring.confirmation import steps_in
 from elsa_rt.scoring.crowding import crowding_of
 from elsa_rt.scoring.false_alarm_rate import FalseAlarmCurves
 from elsa_rt.scoring.logits import (
@@ -161,7 +161,7 @@ def _question(bundle: ModelBundle, meaning: RuleEmbeddings, config: Config) -> Q
     excluded = (excluded - crowding).astype(np.float32)
     meaning = meaning._replace(embedding=wanted, against=(against, excluded))
     vectors = np.concatenate([wanted, excluded])
-    confirm = np.array([steps_in(CONFIRM_S, bundle.step_s)], np.int64)
+    confirm = np.array([steps_in(config.alert_confirm_s, bundle.step_s)], np.int64)
     site = None if config.site is None else load_site(config.site, bundle, statistics)
     return Question(
         np.concatenate([vectors, crowding[None]]),

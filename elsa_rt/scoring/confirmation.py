@@ -2,8 +2,7 @@
 
 A rule is confirmed at a step that holds (its score reaches the threshold) if that is at least the
 ``confirm``-th step to hold in a run whose gaps are shorter than ``confirm`` steps: knocks are heard
-one by one. Where nobody asks for a time, one step that is sure is enough (`sure_above`): a shot has
-no more. `Confirmation` is the live form, for one threshold. `confirmed_threshold` turns the
+one by one. `Confirmation` is the live form, for one threshold. `confirmed_threshold` turns the
 question round: up to which threshold would each step have been confirmed?
 """
 
@@ -19,17 +18,8 @@ from numpy.typing import NDArray
 from elsa_rt.config import Config
 from elsa_rt.rules.rate_limit import RateLimit
 from elsa_rt.rules.rule import Rule
-from elsa_rt.scoring.logits import MAX_SCORE, logit_of, sigmoid
 
 Flags = NDArray[np.bool_]
-
-CONFIRM_S = 0.2
-"""How long scores must hold where nobody says it."""
-
-SURE = 2.0
-"""A step is sure whose log odds exceed the start by this: background raises its score 55 times less
-often. Of sounds of less than 0.3 s 74 % are missed with it and 89 % without, at 3 % more false
-alarms (`export evaluate-alerts`); at 1 it were 56 % and 15 %, at 3 78 % and 1 %."""
 
 
 class RuleMapping(NamedTuple):
@@ -119,18 +109,6 @@ def confirmed_threshold(scores: NDArray[Any], confirm: int) -> NDArray[Any]:
     return np.array(threshold)
 
 
-def sure_above(start: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """The scores of which one step is enough for alerts that begin at ``start``."""
-    sure = sigmoid(logit_of(start) + SURE)
-    return np.where(sure < MAX_SCORE, sure, np.inf)  # scores end there, and are all the same
-
-
-def started_by(score: NDArray[Any], confirm: int, hasty: bool) -> NDArray[Any]:
-    """The highest threshold at which each step of ``score`` (n,) would have started an alert."""
-    level = confirmed_threshold(score, confirm)
-    return np.maximum(level, sigmoid(logit_of(score) - SURE)) if hasty else level
-
-
 def steps_in(seconds: float, step_s: float) -> int:
     """Steps that cover ``seconds``, at least the present one."""
     return max(1, math.ceil(seconds / step_s - 1e-6))
@@ -140,7 +118,6 @@ class Times(NamedTuple):
     """Durations and rate limits of p alerts."""
 
     confirm: NDArray[np.int64]  # steps that must hold before the start
-    hasty: Flags  # whether one sure step is enough
     release: NDArray[np.int64]  # steps in a row that do not, before the end
     cooldown_s: NDArray[np.float64]  # from the end to where the next may begin
     at_most: tuple[RateLimit | None, ...]  # alerts in a time
@@ -151,17 +128,12 @@ def times_of(rules: Sequence[Rule], config: Config, step_s: float) -> Times:
 
     A level is no guess: a rule that says only how loud is not confirmed unless it asks for it.
     """
-    asked = [
-        config.alert_confirm_s if rule.confirm_s is None and rule.has_meaning else rule.confirm_s
-        for rule in rules
-    ]
-    usual = [CONFIRM_S if rule.has_meaning else 0.0 for rule in rules]
-    confirm = list(map(_first, asked, usual))
+    usual = [config.alert_confirm_s if rule.has_meaning else 0.0 for rule in rules]
+    confirm = [_first(rule.confirm_s, seconds) for rule, seconds in zip(rules, usual, strict=True)]
     release = [_first(rule.release_s, config.alert_release_s) for rule in rules]
     cooldown = [_first(rule.cooldown_s, config.alert_cooldown_s) for rule in rules]
     return Times(
         np.array([steps_in(seconds, step_s) for seconds in confirm], np.int64),
-        np.array([seconds is None for seconds in asked], np.bool_),
         np.array([steps_in(seconds, step_s) for seconds in release], np.int64),
         np.array(cooldown, float),
         tuple(_limit_of(rule, config) for rule in rules),

@@ -15,16 +15,12 @@ Floats = NDArray[np.floating[Any]]
 
 
 class Timing(NamedTuple):
-    """Durations of one rule: confirmation, release, cooldown; and its rate limit.
-
-    ``hasty`` says whether one sure step is enough.
-    """
+    """Durations of one rule: confirmation, release, cooldown; and its rate limit."""
 
     confirm: int  # steps
     release: int  # steps
     cooldown_s: float
     at_most: RateLimit | None = None
-    hasty: bool = False
 
     @classmethod
     def of(cls, times: Times, rule: int) -> Timing:
@@ -34,14 +30,12 @@ class Timing(NamedTuple):
             int(times.release[rule]),
             float(times.cooldown_s[rule]),
             times.at_most[rule],
-            bool(times.hasty[rule]),
         )
 
     def for_each(self, count: int) -> Times:
         """The same times for ``count`` alerts."""
         return Times(
             np.full(count, self.confirm, np.int64),
-            np.full(count, self.hasty),
             np.full(count, self.release, np.int64),
             np.full(count, self.cooldown_s),
             (self.at_most,) * count,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from elsa_rt.scoring.confirmation import started_by
+from elsa_rt.scoring.confirmation import confirmed_threshold
 from elsa_rt.scoring.thresholds import end_below
 from elsa_rt.tuning.gate import Floats, Timing, courses
 from elsa_rt.tuning.labels import Label
@@ -80,7 +80,7 @@ def tradeoff(
     starts they may end below ``alert_end``, or lower with a lower start; None puts it below each.
     """
     own = [label for label in labels if label.rule == rule]
-    tried = thresholds(started_by(np.asarray(score, np.float64), timing.confirm, timing.hasty))
+    tried = thresholds(confirmed_threshold(np.asarray(score, np.float64), timing.confirm))
     end = end_below(tried) if alert_end is None else np.minimum(tried, alert_end)
     start, end = np.append(tried, now[0]), np.append(end, now[1])
     course = courses(time_s, score, start, end, timing)

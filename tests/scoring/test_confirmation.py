@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from elsa_rt.scoring.confirmation import (
     Confirmation,
     confirmed_threshold,
-    started_by,
     steps_in,
-    sure_above,
 )
 
 
@@ -85,16 +83,3 @@ def test_rules_have_times_of_their_own() -> None:
 
 def test_seconds_become_steps() -> None:
     assert [steps_in(s, 0.1) for s in (0.0, 0.1, 0.11, 0.2, 0.30000000001)] == [1, 1, 2, 2, 3]
-
-
-@pytest.mark.parametrize("confirm", [1, 3])
-def test_a_hasty_rule_starts_by_one_sure_step_or_by_a_run(confirm: int) -> None:
-    scores = np.random.default_rng(confirm).random(400) ** 2
-    level = started_by(scores, confirm, hasty=True)
-    for start in (0.1, 0.4, 0.7):
-        run = live(scores[:, None] >= start, confirm)[:, 0]
-        sure = scores >= sure_above(np.array(start))
-        np.testing.assert_array_equal(level >= start, run | sure)
-    np.testing.assert_array_equal(
-        started_by(scores, confirm, hasty=False), confirmed_threshold(scores, confirm)
-    )

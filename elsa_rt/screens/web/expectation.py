@@ -22,13 +22,9 @@ from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.region import EVERYWHERE, Region
 from elsa_rt.rules.rule import Rule
 from elsa_rt.scoring.background import background_peaks, labels_meant
-from elsa_rt.scoring.confirmation import sure_above, times_of
+from elsa_rt.scoring.confirmation import times_of
 from elsa_rt.scoring.explain import explain
-from elsa_rt.scoring.false_alarm_rate import (
-    FalseAlarmCurves,
-    rate_of_score,
-    score_of_rate,
-)
+from elsa_rt.scoring.false_alarm_rate import score_of_rate
 from elsa_rt.scoring.logits import logit_scale
 from elsa_rt.scoring.scorer import Scorer
 from elsa_rt.scoring.site import load_site
@@ -60,7 +56,8 @@ def expect(bundle: ModelBundle, rule: Rule, config: Config) -> dict[str, Any]:
     statistics = Statistics.of(bundle)
     site = None if config.site is None else load_site(config.site, bundle, statistics)
     curves = Scorer(bank, statistics, config, bundle.step_s, site).curves
-    missed, counted = _missed(bank, statistics, config, bundle.step_s, curves)
+    levels = np.array([curves.level_of(np.array([rate]))[0] for rate in RATES])
+    missed, counted = _missed(bank, statistics, config, bundle.step_s, levels)
     return {
         "what": list(found.what),
         "place": place_of(found.region),
@@ -101,9 +98,9 @@ def _missed(
     statistics: Statistics,
     config: Config,
     step_s: float,
-    curves: FalseAlarmCurves,
+    levels: NDArray[np.float64],
 ) -> tuple[list[float] | None, int]:
-    """Share of the rule's own sounds that is missed at each of `RATES`, and how many there are."""
+    """Share of the rule's own sounds below each of ``levels``, and how many were counted."""
     meant = labels_meant(bank.meaning.named, statistics.names, bank.meaning.said).any(axis=0)
     own = np.append(meant, False)  # -1: none
     background = statistics.background
@@ -117,20 +114,10 @@ def _missed(
         embedding=semantic, named=np.zeros_like(semantic), regions=(Region(),) * len(semantic)
     )
     vectors = np.concatenate([meaning.embedding, meaning.against[1]])
-    times, scale = times_of(bank.rules, config, step_s), logit_scale(statistics, vectors)
-
-    def below(confirm: NDArray[np.int64], score: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which pieces (rates, n) have no run of ``confirm`` steps at a ``score`` (rates,)."""
-        counts = confirm[meaning.owner].tolist()
-        peaks = background_peaks(statistics, background, meaning, scale, counts, step_s)
-        found = [curves.level_of(np.array([rate]))[0] for rate in rate_of_score(score)]
-        return peaks[0, pieces] < np.where(np.isfinite(score), found, np.inf)[:, None]
-
-    start = score_of_rate(RATES)
-    missed = below(times.confirm, start)
-    if times.hasty[0]:
-        missed &= below(np.ones_like(times.confirm), sure_above(start))
-    return [round(float(share), 3) for share in missed.mean(axis=1)], counted
+    counts = times_of(bank.rules, config, step_s).confirm[meaning.owner].tolist()
+    scale = logit_scale(statistics, vectors)
+    peaks = background_peaks(statistics, background, meaning, scale, counts, step_s)[0, pieces]
+    return [round(float(np.mean(peaks < level)), 3) for level in levels], counted
 
 
 def _number(value: float) -> float | None:

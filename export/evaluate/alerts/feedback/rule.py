@@ -11,7 +11,7 @@ from elsa_rt.encoder.bundle import ModelBundle
 from elsa_rt.encoder.output import EncoderOutput
 from elsa_rt.prompts.bank import PromptBank
 from elsa_rt.rules.rule import rules_of
-from elsa_rt.scoring.confirmation import confirmed_threshold, sure_above, times_of
+from elsa_rt.scoring.confirmation import confirmed_threshold, times_of
 from elsa_rt.scoring.feedback import FeedbackStore
 from elsa_rt.scoring.feedback_gate import ALIKE, FeedbackGate, Reach
 from elsa_rt.scoring.marks import AlertSounds, spread
@@ -36,9 +36,7 @@ class HomeRule:
         self._scorer = Scorer(bank, self._statistics, config, bundle.step_s)
         start, end = thresholds(bank.rules, config, self._scorer.curves)
         needed = self._scorer.curves.needed
-        self.start, self.end, self._sure = (
-            float(needed(score)[0]) for score in (start, end, sure_above(start))
-        )
+        self.start, self.end = (float(needed(score)[0]) for score in (start, end))
         self._confirm = int(times_of(bank.rules, config, bundle.step_s).confirm[0])
 
     def gate(self, store: FeedbackStore) -> FeedbackGate:
@@ -60,9 +58,8 @@ class HomeRule:
         return float(self._above(logit).max())
 
     def _above(self, logit: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The same of each step, by a run of steps or by one that is sure."""
-        run = confirmed_threshold(logit, self._confirm) - self.start
-        return np.maximum(run, logit - self._sure)
+        """The same of each step."""
+        return confirmed_threshold(logit, self._confirm) - self.start
 
     def judge(
         self, store: FeedbackStore, heard: HomeRecording, logit: NDArray[np.float64], verdict: str
