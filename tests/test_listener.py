@@ -26,6 +26,7 @@ from elsa_rt import (
 )
 from elsa_rt.audio.ambisonics import direction_from_angles
 from elsa_rt.config import Config
+from elsa_rt.demo import demo_path, demo_prompts
 from elsa_rt.errors import BundleError, SourceError, UsageError
 from elsa_rt.testing import sound
 from tests.support.tiny_bundle import make_bundle, rehash
@@ -386,6 +387,15 @@ def test_the_latency_of_an_alert_is_that_of_the_world(
     held = alert.time_s - alert.onset_s
     assert alert.latency_s == pytest.approx(held + listener.latency_s - step_s)
     assert held == pytest.approx(steps * step_s)  # the time of confirmation
+
+
+def test_the_track_of_an_alert_is_told_with_it() -> None:
+    listener = Listener(demo_prompts(), str(demo_path()), realtime=False, on_notice=ignore)
+    started = [(alert, heard) for heard in listener for alert in heard.alerts
+               if alert.state == "start"]  # fmt: skip
+    assert len(started) >= 6
+    for alert, heard in started:
+        assert alert.track in {track.id for track in heard.tracks}
 
 
 def test_an_alert_of_a_moving_sound_is_told_where_it_goes(

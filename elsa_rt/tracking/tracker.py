@@ -34,8 +34,9 @@ GATE = 18.4
 MAX_GATE_DEG = 45.0
 """Beyond this it is another sound, however uncertain the track has become."""
 
-MIN_REPORTED_S = 0.2
-"""Minimum duration in seconds before a track is reported."""
+MIN_REPORTED_S = 0.16
+"""Minimum duration in seconds before a track is reported: no more than confirms an alert on it, see
+`elsa_rt.config.Config.alert_confirm_s`."""
 
 FORGOTTEN_S = 0.5
 """A track that was not told of is dropped when it is not heard for so long."""

@@ -48,7 +48,7 @@ def told(heard: Sequence[TrackedStep], state: str) -> list[Track]:
 def test_a_track_starts_goes_on_and_ends() -> None:
     heard = list(run([[NAN]] * 3 + [[40.0]] * 10 + [[NAN]] * 20))
     (start,), (end,) = told(heard, "start"), told(heard, "end")
-    assert start.time_s == pytest.approx(6 * STEP_S)
+    assert start.time_s == pytest.approx(5 * STEP_S)
     assert start.first_s == end.first_s == pytest.approx(3 * STEP_S)
     assert end.last_s == pytest.approx(13 * STEP_S)
     assert end.time_s == pytest.approx(end.last_s + 1.0, abs=STEP_S)
