@@ -367,11 +367,9 @@ def test_latency_is_arithmetic(encoder: AudioEncoder, bank: PromptBank) -> None:
     assert 0 < listener.latencies_s["resampling"] < 0.1
 
 
-@pytest.mark.parametrize(
-    ("rate", "begin", "steps"), [(16_000, 1.0, 2), (48_000, 1.03, 2), (44_100, 1.07, 2)]
-)
+@pytest.mark.parametrize(("rate", "begin"), [(16_000, 1.0), (48_000, 1.03), (44_100, 1.07)])
 def test_the_latency_of_an_alert_is_that_of_the_world(
-    encoder: AudioEncoder, bank: PromptBank, rate: int, begin: float, steps: int
+    encoder: AudioEncoder, bank: PromptBank, rate: int, begin: float
 ) -> None:
     foa = sound("hum", 2, 90, rate=rate)
     foa[:, : round(begin * rate)] *= 1e-4
@@ -386,7 +384,7 @@ def test_the_latency_of_an_alert_is_that_of_the_world(
     assert alert.latency_s == pytest.approx(pushed - begin, abs=step_s)
     held = alert.time_s - alert.onset_s
     assert alert.latency_s == pytest.approx(held + listener.latency_s - step_s)
-    assert held == pytest.approx(steps * step_s)  # the time of confirmation
+    assert held == pytest.approx(2 * step_s)  # the time of confirmation
 
 
 def test_the_track_of_an_alert_is_told_with_it() -> None:

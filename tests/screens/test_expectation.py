@@ -39,5 +39,13 @@ def test_sounds_of_one_step_are_missed_unless_the_rule_asks_for_no_more(
     hasty, usual = (expect(bundle, rule, Config()) for rule in rules)
     assert usual["missed_of"] == hasty["missed_of"] > 8
     assert usual["missed"] == [1.0] * len(RATES)
-    assert hasty["missed"][-1] < 0.95
+    assert hasty["missed"][0] > 0.9 > hasty["missed"][-1]  # at 0.01 and at 100 an hour
     assert hasty["missed"] == sorted(hasty["missed"], reverse=True)
+
+
+def test_where_few_sounds_are_there_to_count_the_measured_share_is_told() -> None:
+    expected = expect(ModelBundle.load(), Rule("glass", ("glass breaking",)), Config())
+    assert expected["missed"] is None
+    assert 0 <= expected["missed_at_one"] < 0.9
+    unknown = expect(ModelBundle.load(), Rule("odd", ("gravel under a sledge",)), Config())
+    assert unknown["missed_at_one"] is None
